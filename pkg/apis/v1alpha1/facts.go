@@ -1,0 +1,95 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FactsKey is the key of a unit's peer databag that holds its UnitFacts as JSON.
+const FactsKey = "facts"
+
+// UnitFacts is what only the machine knows. It is written only when it changed and holds nothing volatile, because each
+// write runs a hook on every peer.
+type UnitFacts struct {
+	// Protocol is the agent's Protocol.
+	Protocol int    `json:"protocol"`
+	Agent    string `json:"agent,omitempty"`
+
+	Addresses    UnitAddresses    `json:"addresses"`
+	Snap         *SnapFacts       `json:"snap,omitempty"`
+	Certificates CertificateFacts `json:"certificates"`
+	Member       MemberFacts      `json:"member"`
+	Applied      *AppliedFacts    `json:"applied,omitempty"`
+	// RestartPending says that etcd runs with another configuration than the one applied last.
+	RestartPending bool `json:"restartPending,omitempty"`
+}
+
+// UnitAddresses are the unit's addresses by Juju's bindings, IPv4 first, without brackets or port.
+type UnitAddresses struct {
+	// Peer and PeerBind are the ingress and bind address of the endpoint cluster.
+	Peer     string `json:"peer,omitempty"`
+	PeerBind string `json:"peerBind,omitempty"`
+	// Client and ClientBind are those of the endpoint db.
+	Client     string `json:"client,omitempty"`
+	ClientBind string `json:"clientBind,omitempty"`
+}
+
+// SnapFacts is the snap as snapd knows it.
+type SnapFacts struct {
+	Revision string `json:"revision,omitempty"`
+	Version  string `json:"version,omitempty"`
+	Channel  string `json:"channel,omitempty"`
+}
+
+// CertificateProvider is the dialect of the certificates relation.
+type CertificateProvider string
+
+// Dialects of the certificates relation; empty means that there is no relation.
+const (
+	ProviderNone    CertificateProvider = ""
+	ProviderClassic CertificateProvider = "classic"
+	ProviderCSR     CertificateProvider = "csr"
+)
+
+// CertificateFacts is what the unit has of TLS, by fingerprint and date.
+type CertificateFacts struct {
+	Provider CertificateProvider `json:"provider,omitempty"`
+	// OfferedCA is the CA bundle that the provider offers now, as PEM; what is in use is CA.
+	OfferedCA string `json:"offeredCA,omitempty"`
+	// CA are the SHA-256 fingerprints (hex) of the certificates in the bundle on disk.
+	CA     []string   `json:"ca,omitempty"`
+	Server *LeafFacts `json:"server,omitempty"`
+	Client *LeafFacts `json:"client,omitempty"`
+}
+
+// LeafFacts is one leaf on disk, whose key fits.
+type LeafFacts struct {
+	// Fingerprint is the certificate's SHA-256 in hex.
+	Fingerprint string      `json:"fingerprint"`
+	NotAfter    metav1.Time `json:"notAfter"`
+	SANs        []string    `json:"sans,omitempty"`
+}
+
+// MemberFacts is what the data directory says.
+type MemberFacts struct {
+	// Present says that the data directory holds a write-ahead log.
+	Present bool `json:"present"`
+	// ClusterID and MemberID are read from it, 16 hex digits.
+	ClusterID string `json:"clusterID,omitempty"`
+	MemberID  string `json:"memberID,omitempty"`
+	// StartedNew says that this unit was once started with state new; it is recorded before the start.
+	StartedNew bool `json:"startedNew,omitempty"`
+	// Started says that a member was started here; with Present false its data is lost.
+	Started bool `json:"started,omitempty"`
+}
+
+// AppliedFacts is what the unit applied last.
+type AppliedFacts struct {
+	// Hash is EtcdUnitSpec.Hash of it.
+	Hash string `json:"hash"`
+	// Epoch and Action order deliveries: by epoch, then by Juju's task number.
+	Epoch  int64 `json:"epoch"`
+	Action int64 `json:"action"`
+}
+
+// DataLost says that a member was started on this unit and its data is gone.
+func (m MemberFacts) DataLost() bool { return m.Started && !m.Present }

@@ -1,0 +1,228 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// EtcdUnit is everything that one unit's machine should be. The controller builds it; nobody writes it by hand.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+type EtcdUnit struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   EtcdUnitSpec   `json:"spec"`
+	Status EtcdUnitStatus `json:"status,omitempty"`
+}
+
+// EtcdUnitList is a list of EtcdUnits.
+//
+// +kubebuilder:object:root=true
+type EtcdUnitList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []EtcdUnit `json:"items"`
+}
+
+// EtcdUnitSpec is handed to the unit whole, as the parameter of its action reconcile. Delivery and Latch belong to one
+// delivery; the rest is the desired state, which Hash identifies.
+type EtcdUnitSpec struct {
+	// Unit is the Juju unit's name, such as etcd/0.
+	Unit string `json:"unit"`
+	// Application is the Juju application's name.
+	Application string `json:"application"`
+	// ModelUUID names the Juju model.
+	ModelUUID string `json:"modelUUID"`
+
+	// Delivery says who sent this, until when it is good, and what it takes for granted.
+	Delivery Delivery `json:"delivery"`
+
+	Snap    SnapSpec    `json:"snap"`
+	Etcd    EtcdSpec    `json:"etcd"`
+	TLS     TLSSpec     `json:"tls"`
+	Service ServiceSpec `json:"service"`
+	// OpenPorts are the TCP ports that Juju should open for this unit; all others of ours are closed.
+	OpenPorts []int32     `json:"openPorts,omitempty"`
+	Clients   ClientsSpec `json:"clients,omitempty"`
+	Status    StatusSpec  `json:"status"`
+
+	// Latch asks the Juju leader's unit to write the cluster's latch. Other units refuse it.
+	Latch *LatchRequest `json:"latch,omitempty"`
+}
+
+// Delivery is what differs between two deliveries of the same desired state.
+type Delivery struct {
+	// Protocol is the sender's Protocol.
+	Protocol int `json:"protocol"`
+	// Epoch is the epoch that the sending daemon holds. The unit refuses one that is older than the latch's or than what it
+	// applied before.
+	Epoch Epoch `json:"epoch"`
+	// NotAfter is when the delivery turns stale by the unit's clock: a Juju task cannot be cancelled, and may run days later.
+	NotAfter metav1.Time `json:"notAfter"`
+	// ExpectClusterID and ExpectMemberID (16 hex digits) are what the sender saw; empty means that it expects none yet. The
+	// unit refuses a delivery that its data directory or its etcd contradicts.
+	ExpectClusterID string `json:"expectClusterID,omitempty"`
+	ExpectMemberID  string `json:"expectMemberID,omitempty"`
+	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started with differs.
+	AllowRestart bool `json:"allowRestart,omitempty"`
+	// AllowReset permits to set aside the record that a member was started here, and what is left of its data, because the
+	// member was removed from the cluster. The unit checks that its own member ID is none of Members before it does so.
+	AllowReset bool `json:"allowReset,omitempty"`
+	// Members are the member IDs of the cluster as the sender saw them, for AllowReset.
+	Members []string `json:"members,omitempty"`
+}
+
+// SnapSpec says which snap the unit runs.
+type SnapSpec struct {
+	// Name is the snap's name: etcd.
+	Name string `json:"name"`
+	// Channel is a snap channel such as 3.6/stable. Empty keeps what is installed.
+	Channel string `json:"channel,omitempty"`
+	// RefreshTimer is snapd's refresh.timer, already computed; nil leaves it alone.
+	RefreshTimer *string `json:"refreshTimer,omitempty"`
+}
+
+// InitialState is etcd's initial-cluster-state.
+//
+// +kubebuilder:validation:Enum=new;existing
+type InitialState string
+
+// The two states a member can be started in without data.
+const (
+	InitialNew      InitialState = "new"
+	InitialExisting InitialState = "existing"
+)
+
+// InitialCluster is what a member that has no data yet is started with.
+type InitialCluster struct {
+	Token   string        `json:"token,omitempty"`
+	State   InitialState  `json:"state"`
+	Members []NamedMember `json:"members"`
+}
+
+// NamedMember is a member's name and peer URL, as in initial-cluster.
+type NamedMember struct {
+	Name    string `json:"name"`
+	PeerURL string `json:"peerURL"`
+}
+
+// EtcdSpec is etcd's configuration. Durations are in milliseconds, sizes in bytes, as etcd counts them.
+type EtcdSpec struct {
+	// Name is the member's name: the unit's name without the slash.
+	Name string `json:"name"`
+	// DataDir is the member's data directory, below the snap's common directory for new members.
+	DataDir             string   `json:"dataDir"`
+	ListenPeerURLs      []string `json:"listenPeerURLs"`
+	ListenClientURLs    []string `json:"listenClientURLs"`
+	AdvertisePeerURLs   []string `json:"advertisePeerURLs"`
+	AdvertiseClientURLs []string `json:"advertiseClientURLs"`
+	// Initial is set only while the unit is to be started without data. Nil on a unit without data means: do not start.
+	Initial             *InitialCluster `json:"initial,omitempty"`
+	HeartbeatIntervalMs int32           `json:"heartbeatIntervalMs"`
+	ElectionTimeoutMs   int32           `json:"electionTimeoutMs"`
+	SnapshotCount       int64           `json:"snapshotCount,omitempty"`
+	QuotaBackendBytes   int64           `json:"quotaBackendBytes,omitempty"`
+	CipherSuites        []string        `json:"cipherSuites,omitempty"`
+	LogLevel            string          `json:"logLevel,omitempty"`
+}
+
+// TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses them.
+type TLSSpec struct {
+	// CABundle is one or more PEM certificates that members and clients are verified with.
+	CABundle string `json:"caBundle,omitempty"`
+	// ExtraSANs are asked for beside the unit's own addresses.
+	ExtraSANs []string `json:"extraSANs,omitempty"`
+}
+
+// ServiceState is whether etcd should run.
+//
+// +kubebuilder:validation:Enum=Stopped;Running
+type ServiceState string
+
+// Service states. Stopped is asked for only while a unit is made ready: it never stops a running member.
+const (
+	ServiceStopped ServiceState = "Stopped"
+	ServiceRunning ServiceState = "Running"
+)
+
+// ServiceSpec is etcd's service on the machine.
+type ServiceSpec struct {
+	State ServiceState `json:"state"`
+}
+
+// ClientsSpec is what the unit tells the clients of its db relation.
+type ClientsSpec struct {
+	// Endpoints are the client URLs of members that serve.
+	Endpoints []string `json:"endpoints,omitempty"`
+	Version   string   `json:"version,omitempty"`
+}
+
+// StatusText is a Juju workload status.
+type StatusText struct {
+	// State is active, blocked, waiting or maintenance.
+	State   string `json:"state"`
+	Message string `json:"message,omitempty"`
+}
+
+// StatusSpec is the controller's word on the unit, and on the application where the unit is the Juju leader.
+type StatusSpec struct {
+	Unit        StatusText  `json:"unit"`
+	Application *StatusText `json:"application,omitempty"`
+}
+
+// Outcome is how a reconcile ended.
+//
+// +kubebuilder:validation:Enum=Applied;InProgress;Refused;Failed
+type Outcome string
+
+// Outcomes of a reconcile.
+const (
+	// OutcomeApplied: the machine is as the spec says.
+	OutcomeApplied Outcome = "Applied"
+	// OutcomeInProgress: long work was started; ask again.
+	OutcomeInProgress Outcome = "InProgress"
+	// OutcomeRefused: nothing was touched. Reason says why.
+	OutcomeRefused Outcome = "Refused"
+	// OutcomeFailed: something went wrong half way; the next delivery goes on. Message says what.
+	OutcomeFailed Outcome = "Failed"
+)
+
+// Reasons of a refusal or failure.
+const (
+	ReasonLate           = "Late"           // delivered after Delivery.NotAfter
+	ReasonOlderEpoch     = "OlderEpoch"     // a newer daemon has claimed the cluster
+	ReasonForeignHolder  = "ForeignHolder"  // the epoch's number is current, its holder is not the latch's
+	ReasonOlderAction    = "OlderAction"    // a later action of the same epoch was applied before
+	ReasonOtherCluster   = "OtherCluster"   // ExpectClusterID is not what the data directory or etcd says
+	ReasonOtherMember    = "OtherMember"    // ExpectMemberID is not what the data directory or etcd says
+	ReasonOtherUnit      = "OtherUnit"      // the spec is for another unit or model
+	ReasonBadSpec        = "BadSpec"        // the spec does not decode or validate
+	ReasonNotLeader      = "NotLeader"      // a latch request reached a unit that is not the Juju leader
+	ReasonLatchDiffers   = "LatchDiffers"   // a latch key is there with another value, or the epoch is not the expected one
+	ReasonDataPresent    = "DataPresent"    // state new, but the data directory holds a member
+	ReasonDataLost       = "DataLost"       // the member was started here before, and its data is gone
+	ReasonNotSeed        = "NotSeed"        // state new, but the latched seeds differ
+	ReasonQuorumGuard    = "QuorumGuard"    // stopping etcd now would cost the cluster its quorum
+	ReasonNoCertificate  = "NoCertificate"  // no server certificate has arrived yet
+	ReasonSnapInProgress = "SnapInProgress" // snapd is busy with a change
+	ReasonStartFailed    = "StartFailed"    // etcd does not stay up
+	ReasonMachine        = "MachineError"   // a file, snapd or systemd failed
+)
+
+// EtcdUnitStatus is the result of a reconcile.
+type EtcdUnitStatus struct {
+	Outcome Outcome `json:"outcome,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	Message string  `json:"message,omitempty"`
+	// Facts are what the unit published, or would publish, after this reconcile.
+	Facts *UnitFacts `json:"facts,omitempty"`
+	// Changed names what was written or done; empty means that all was as it should be.
+	Changed []string `json:"changed,omitempty"`
+	// RestartPending says that etcd runs with a configuration that differs from the spec, and AllowRestart was not given.
+	RestartPending bool `json:"restartPending,omitempty"`
+	// Conditions are set by the controller, never by the unit.
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}

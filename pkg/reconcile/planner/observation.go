@@ -1,0 +1,138 @@
+package planner
+
+import (
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Observation is everything that a plan is made from, as it was at one time. It is immutable, and holds no secret, no
+// clock and no connection: what the daemon remembers (since when, how often) is in it, so that Next is a pure function.
+type Observation struct {
+	Now time.Time
+	// Model and Application name the cluster.
+	ModelName   string
+	ModelUUID   string
+	Application string
+	// ApplicationDying says that Juju is removing the application.
+	ApplicationDying bool
+	// ApplicationStatus is the application's status as Juju shows it.
+	ApplicationStatus v1alpha1.StatusText
+
+	// Self is this daemon's identity; Claimed is the epoch that this process has claimed for this cluster, zero before.
+	Self     string
+	Claimed  int64
+	TakeOver bool
+
+	// Policy has its defaults filled in.
+	Policy  v1alpha1.EtcdClusterSpec
+	Options Options
+
+	// PeerRelationID is the id of the peer relation; Latch is its application databag, valid only if LatchRead.
+	PeerRelationID int
+	Latch          v1alpha1.Latch
+	LatchRead      bool
+
+	Units []Unit // sorted by number
+	CA    CertificateAuthority
+	Etcd  etcdops.View
+	// Closed says that the daemon cannot reach etcd's client port though units say that it serves.
+	Closed bool
+
+	History History
+	// Blind names, in sentences, what could not be seen. A plan made with blind spots says so; facts that are missing because
+	// of one are never taken for absence.
+	Blind []string
+}
+
+// Options are the application's own options, checked. Invalid ones are in Faults, each a sentence that names the option, its
+// value and what is allowed; the field then has the last good or default value.
+type Options struct {
+	Port                int32
+	ManagementPort      int32
+	Channel             string
+	HeartbeatIntervalMs int32
+	ElectionTimeoutMs   int32
+	SnapshotCount       int64
+	BindToAllInterfaces bool
+	CipherSuites        []string
+	Faults              []string
+}
+
+// Unit is one unit as Juju, its databag and its tasks show it.
+type Unit struct {
+	// Name is etcd/0; Number is 0.
+	Name   string
+	Number int
+	Dying  bool
+	Leader bool
+	// Provisioned says that Juju shows a started machine with a unit agent on it.
+	Provisioned bool
+	// Lost says that Juju has lost contact with the unit's agent.
+	Lost bool
+	// Failed says that a hook of the unit is in error.
+	Failed    bool
+	FirstSeen time.Time
+	// Facts are nil until the unit has published them.
+	Facts *v1alpha1.UnitFacts
+	// Shown is the unit's workload status in juju status.
+	Shown       v1alpha1.StatusText
+	OpenedPorts []int32
+	// Task is the reconcile that Juju has for this unit and that is not final; nil if none.
+	Task *Task
+	// Last is the result of the last reconcile that this process has seen end; nil if none.
+	Last *Result
+}
+
+// Task is a pending or running reconcile.
+type Task struct {
+	ID       int64
+	Running  bool
+	Enqueued time.Time
+	// Ours says that this process enqueued it, and Deadline is its NotAfter.
+	Ours     bool
+	Deadline time.Time
+}
+
+// Result is how a reconcile that this process enqueued ended.
+type Result struct {
+	Task    int64
+	Hash    string
+	At      time.Time
+	Outcome v1alpha1.Outcome
+	Reason  string
+	Message string
+	// Failures counts consecutive deliveries that were not applied; NotBefore is when the next one may go out.
+	Failures  int
+	NotBefore time.Time
+}
+
+// CertificateAuthority is the certificates relation as Juju shows it.
+type CertificateAuthority struct {
+	// Related says that the relation exists.
+	Related bool
+	// Application is the provider's name.
+	Application string
+	// Bundle is the PEM that the provider offers.
+	Bundle string
+	// ClientCertificate says that the daemon holds a client certificate for this cluster, valid now.
+	ClientCertificate bool
+}
+
+// History is what this process remembers; a restart begins it anew.
+type History struct {
+	// StableSince is since when every voter has been healthy under one leader; zero while that is not so.
+	StableSince time.Time
+	// LastChange is when the member list was last seen to change, or this process started to watch.
+	LastChange time.Time
+	// Progress is, by member, when a learner's applied index was last seen to grow.
+	Progress map[etcdops.MemberID]time.Time
+	// UnhealthySince is, by client URL, since when an endpoint does not serve.
+	UnhealthySince map[string]time.Time
+	// Attempts counts, by step key, failures in a row; NotBefore is when the next attempt may be made.
+	Attempts  map[string]int
+	NotBefore map[string]time.Time
+	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.
+	NoQuorumSince time.Time
+}

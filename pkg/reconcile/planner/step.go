@@ -1,0 +1,68 @@
+package planner
+
+import (
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// StepKind names what a step does.
+type StepKind string
+
+// Steps.
+const (
+	// StepWait: nothing can be done before Until, or before the world changes.
+	StepWait StepKind = "Wait"
+	// StepClaim: claim the epoch, through the Juju leader's unit, before the first act.
+	StepClaim StepKind = "ClaimEpoch"
+	// StepPrepare: snap, TLS and files on units that have no member yet; nothing is started.
+	StepPrepare StepKind = "PrepareUnits"
+	// StepLatchSeeds and StepLatchCluster write the latch through the Juju leader's unit.
+	StepLatchSeeds   StepKind = "LatchSeeds"
+	StepLatchCluster StepKind = "LatchClusterID"
+	// StepStart: start etcd on units whose Initial is set.
+	StepStart StepKind = "StartMembers"
+	// StepAddLearner, StepPromote and StepRemove change the member list.
+	StepAddLearner StepKind = "AddLearner"
+	StepPromote    StepKind = "PromoteLearner"
+	StepRemove     StepKind = "RemoveMember"
+	StepMoveLeader StepKind = "MoveLeader"
+	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
+	StepUpdate StepKind = "UpdateUnits"
+	// StepRestart: restart one member with its new configuration, behind the guard.
+	StepRestart StepKind = "RestartMember"
+)
+
+// Step is one thing to do, with its reason. Exactly the fields that its kind needs are set.
+type Step struct {
+	Kind StepKind
+	// Reason is a sentence for people: why now.
+	Reason string
+	// Units are the deliveries of a unit step; they go out at once.
+	Units []Delivery
+	// Member, PeerURL and Unit belong to membership steps; To is MoveLeader's target.
+	Member  etcdops.MemberID
+	To      etcdops.MemberID
+	PeerURL string
+	Unit    string
+	// Until is when a Wait is over at the latest; zero means when the world changes.
+	Until time.Time
+	// Person says that a Wait is over only when a person acts.
+	Person bool
+}
+
+// Delivery is one unit's whole desired state. The actor fills in what belongs to the moment: Delivery.NotAfter.
+type Delivery struct {
+	Unit string
+	Spec v1alpha1.EtcdUnitSpec
+}
+
+// Disruptive says that the step changes membership or stops a member.
+func (s Step) Disruptive() bool {
+	switch s.Kind {
+	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepRestart:
+		return true
+	}
+	return false
+}
