@@ -1,0 +1,78 @@
+# jujuetcd: build, try and test. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO ?= go
+CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+ETCD_MINOR ?= 3.6
+
+##@ Use
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build charm etcd ## bring up etcd on an embedded Juju, from nothing to three members (KEEP=1 leaves it running)
+	@$(GO) run ./test/demo $(if $(KEEP),--keep)
+
+.PHONY: build
+build: ## build bin/jujuetcd, bin/jujuetcd-agent and bin/jujusim
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: charm
+charm: ## pack dist/etcd.charm, and one charm for each architecture
+	@$(GO) run ./deploy/charm/pack -out dist
+
+.PHONY: etcd
+etcd: ## build the real etcd that demo and tests run, once, into the user's cache
+	@$(GO) run ./test/etcd/build $(ETCD_MINOR) >/dev/null
+
+##@ Check
+
+.PHONY: test
+test: tools vet test-unit test-race test-integration ## all tests: unit, race, integration with real etcd
+
+.PHONY: tools
+tools: ## install what the tests need from the system
+	@test/install-tools.sh
+
+.PHONY: vet
+vet: ## gofmt, go vet, and generated files up to date
+	@test -z "$$(gofmt -l cmd pkg test deploy | tee /dev/stderr)" || { echo "gofmt: the files above differ" >&2; exit 1; }
+	@$(GO) vet ./...
+
+.PHONY: test-unit
+test-unit: etcd ## unit tests and the simulation
+	$(GO) test ./...
+
+.PHONY: test-race
+test-race: etcd ## the same packages under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./pkg/...
+
+.PHONY: test-integration
+test-integration: build charm etcd ## the whole product against jujusim and real etcd
+	$(GO) test -tags integration -count=1 -timeout 20m -v ./test/integration/...
+
+.PHONY: bench
+bench: etcd ## benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+##@ Change
+
+.PHONY: generate
+generate: ## deep copies and CRD schemas
+	$(GO) run $(CONTROLLER_GEN) object crd paths=./pkg/apis/... output:crd:dir=config/crd
+
+.PHONY: verify
+verify: generate ## fail if generated files or go.mod are not up to date
+	$(GO) mod tidy
+	git diff --exit-code -- go.mod go.sum pkg/apis config/crd
+
+.PHONY: clean
+clean: ## remove what was built here
+	rm -rf bin dist
