@@ -66,3 +66,14 @@ func (s Step) Disruptive() bool {
 	}
 	return false
 }
+
+// Key names the step for counting attempts: its kind, and the member or unit it is about.
+func (s Step) Key() string {
+	switch {
+	case s.Member != 0:
+		return string(s.Kind) + " " + s.Member.String()
+	case s.Unit != "":
+		return string(s.Kind) + " " + s.Unit
+	}
+	return string(s.Kind)
+}
