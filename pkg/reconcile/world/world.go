@@ -1,0 +1,81 @@
+// Package world names the two outside worlds as the loops see them: Juju and etcd. The daemon gives them the real ones
+// (pkg/jujuapi and pkg/etcdops), a simulation gives them its own; observer and actor cannot tell.
+//
+// Credentials hold a private key: they live in memory only, and print as a fingerprint.
+package world
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+)
+
+// Juju is one model of a Juju controller. Implementations are safe for concurrent use.
+type Juju interface {
+	// Snapshot is the model as it is now; the caller must not change it.
+	Snapshot(ctx context.Context) (*jujuapi.Model, error)
+	// UnitsInfo tells of all units of an application, with their relation data.
+	UnitsInfo(ctx context.Context, application string) ([]jujuapi.UnitInfo, error)
+	// Options are the application's configuration options by name.
+	Options(ctx context.Context, application string) (map[string]jujuapi.Option, error)
+	// Tasks are the application's reconcile tasks that are not final, in Juju's order.
+	Tasks(ctx context.Context, application string) ([]jujuapi.Task, error)
+	// Task is one task with its output.
+	Task(ctx context.Context, id string) (jujuapi.Task, error)
+	// Enqueue queues an action on a unit and returns its task.
+	Enqueue(ctx context.Context, unit, action string, params map[string]any) (jujuapi.Task, error)
+}
+
+// Etcd is one cluster, reached with one set of credentials. Implementations are safe for concurrent use.
+type Etcd interface {
+	// Look is one look at the cluster: the member list, and the health of members' client URLs and of the endpoints given.
+	Look(ctx context.Context, endpoints []string) etcdops.View
+	AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error)
+	Promote(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
+	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
+	MoveLeader(ctx context.Context, v etcdops.View, to etcdops.MemberID) error
+	// Lock takes the cluster's lock key for as long as the lease is kept alive.
+	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (Lock, error)
+	// Close ends all connections; the value is not used afterwards.
+	Close()
+}
+
+// Lock is the cluster's lock key while it is held.
+type Lock interface {
+	Unlock(ctx context.Context) error
+	// Lost is closed when the lease has expired or cannot be kept alive.
+	Lost() <-chan struct{}
+}
+
+// Dial makes an Etcd for credentials. Empty credentials give one that cannot say anything to etcd but tells whether
+// something that speaks TLS answers at an endpoint. Dial does not wait for a connection.
+type Dial func(Credentials) (Etcd, error)
+
+// Credentials are a client certificate with its key, and the certificates that servers are verified with, as PEM.
+type Credentials struct {
+	CA   string
+	Cert string
+	Key  string
+}
+
+// Empty says that there is no client certificate.
+func (c Credentials) Empty() bool { return c.CA == "" || c.Cert == "" || c.Key == "" }
+
+// String is a fingerprint: credentials are never printed.
+func (c Credentials) String() string {
+	if c.Empty() {
+		return "no credentials"
+	}
+	sum := sha256.Sum256([]byte(c.CA + "\x00" + c.Cert + "\x00" + c.Key))
+	return "credentials " + hex.EncodeToString(sum[:4])
+}
+
+// GoString is String: %#v must not print a key either.
+func (c Credentials) GoString() string { return c.String() }
+
+// MarshalJSON refuses to be a way out for the key.
+func (c Credentials) MarshalJSON() ([]byte, error) { return []byte(`"` + c.String() + `"`), nil }
