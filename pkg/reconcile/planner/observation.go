@@ -58,6 +58,8 @@ type Options struct {
 	BindToAllInterfaces bool
 	CipherSuites        []string
 	Faults              []string
+	// Bad names the options that Faults are about.
+	Bad []string
 }
 
 // Unit is one unit as Juju, its databag and its tasks show it.
@@ -93,6 +95,8 @@ type Task struct {
 	// Ours says that this process enqueued it, and Deadline is its NotAfter.
 	Ours     bool
 	Deadline time.Time
+	// Harmless says that it is ours and may neither stop nor reset a member: others need not wait for it.
+	Harmless bool
 }
 
 // Result is how a reconcile that this process enqueued ended.

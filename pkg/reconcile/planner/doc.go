@@ -1,0 +1,40 @@
+// Package planner decides the one next step for an etcd cluster.
+//
+// Next is a pure function of an Observation: no clock, no I/O, no randomness, no memory. Give it the same observation and it
+// gives the same step; it never changes what it is given. The caller takes the step, observes again, and asks again.
+// Plan iterates Next over the effects that Predict expects, so that people see what would be done before it is.
+//
+//	step, ok := planner.Next(o)       // !ok: nothing to do, and nothing to wait for
+//	steps := planner.Plan(o)          // Plan(o)[0] is that step
+//	status := planner.Status(o)       // what is, in conditions and words
+//
+// # Order
+//
+// Next asks a chain of small checks, most urgent first (see checks in next.go): pause, blindness, another daemon, relation
+// and leader; identity; lost data; lost quorum; a membership change under way; a wiped member; units that leave; members
+// without a unit; birth; preparation; updates that disturb nobody; growth; restarts. The first check that answers with an act
+// wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
+// so that a cluster in trouble still says so. Gates hold back everything.
+//
+// # Guarantees
+//
+//   - No act before this process has claimed the epoch; the claim itself is lazy: a settled cluster is not written to.
+//   - At most one membership change is under way: while a member is unstarted or a learner, none is added.
+//   - Nobody is removed, stopped or added unless etcdops' guard says that quorum survives it.
+//   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
+//   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
+//   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
+//   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other.
+//
+// # Reserved for a person
+//
+// A Wait whose Person is set ends only when a person acts: paused; a foreign daemon holds the epoch; two cluster IDs, or one
+// that is not the latched one; data or an answering etcd where nothing is latched; the data of all members, or of a majority
+// of the latched seeds, is lost; no certificate authority; an option that is out of range before the cluster is born; a
+// provisioned unit that does not publish facts for five minutes.
+//
+// # Who writes what
+//
+// The planner builds every EtcdUnitSpec and every Step; the actor adds only Delivery.NotAfter, which must be at most
+// DeliveryTTL ahead, and the observer fills Observation. The words of statuses are etcdops'.
+package planner
