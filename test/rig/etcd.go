@@ -1,0 +1,101 @@
+package rig
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// Credentials are the files that let a client in, as `jujuetcd env` writes them.
+type Credentials struct{ CA, Cert, Key string }
+
+// Credentials asks jujuetcd for the client's files of the cluster and returns where they are.
+func (r *Rig) Credentials(ctx context.Context, application string) (Credentials, error) {
+	dir := filepath.Join(r.Dir, "client-"+application)
+	if _, err := r.Jujuetcd(ctx, "env", application, "--socket", r.Socket(), "--dir", dir); err != nil {
+		return Credentials{}, err
+	}
+	return Credentials{CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}, nil
+}
+
+// TLS reads the credentials for mutual TLS.
+func (c Credentials) TLS() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the client certificate: %w", err)
+	}
+	bundle, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(bundle) {
+		return nil, fmt.Errorf("cannot load the CA: %s holds no certificate", c.CA)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: pool}, nil
+}
+
+// Endpoints are the client URLs of the application's units, from what Juju shows.
+func (s Status) Endpoints(application string) []string {
+	var urls []string
+	for _, name := range s.UnitNames(application) {
+		if u := s.Unit(name); len(u.OpenPorts) > 0 {
+			urls = append(urls, "https://"+u.PublicAddress+":2379")
+		}
+	}
+	return urls
+}
+
+// Connect opens a client on the endpoints, which the caller closes.
+func Connect(config *tls.Config, endpoints ...string) (*clientv3.Client, error) {
+	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: config, Logger: zap.NewNop()})
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to etcd: %w", err)
+	}
+	return client, nil
+}
+
+// ThroughEach writes a key through every endpoint and reads each key back through every other one: n*n round trips that
+// show that all members serve and agree.
+func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) error {
+	for i, writer := range endpoints {
+		c, err := Connect(config, writer)
+		if err != nil {
+			return err
+		}
+		key, value := fmt.Sprintf("jujuetcd-demo/%d", i), writer
+		_, err = c.Put(ctx, key, value)
+		_ = c.Close()
+		if err != nil {
+			return fmt.Errorf("cannot write through %s: %w", writer, err)
+		}
+		for _, reader := range endpoints {
+			if err := readBack(ctx, config, reader, key, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readBack(ctx context.Context, config *tls.Config, endpoint, key, want string) error {
+	c, err := Connect(config, endpoint)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer, err := c.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("cannot read through %s: %w", endpoint, err)
+	}
+	if len(answer.Kvs) != 1 || string(answer.Kvs[0].Value) != want {
+		return fmt.Errorf("%s answers %v for %s, not %s", endpoint, answer.Kvs, key, want)
+	}
+	return nil
+}
