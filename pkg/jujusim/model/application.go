@@ -1,0 +1,248 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"jujuetcd.io/pkg/jujusim/charm"
+)
+
+type application struct {
+	name            string
+	charmURL        string
+	charm           *charm.Charm
+	revision        int
+	life            Life
+	config          map[string]any // What users set.
+	configVersion   int
+	status          statusLog
+	workloadVersion string
+	exposed         bool
+	units           map[int]*unit
+
+	leader   string
+	leaseEnd *stoppable
+}
+
+type unit struct {
+	name      string
+	number    int
+	app       *application
+	machine   *machine
+	life      Life
+	agent     statusLog
+	workload  statusLog
+	present   bool
+	everUp    bool
+	resolved  Resolution
+	hookError hookError
+
+	workloadVersion string
+	ports           []PortRange
+	state           map[string]string
+	storage         []*storage
+}
+
+// hookError is what FullStatus tells of a failed hook.
+type hookError struct {
+	relationID int // -1 for a hook that is of no relation.
+}
+
+// Placement of a new unit: a machine's id, or empty for a new machine.
+type Placement string
+
+// DeployArgs describe a new application.
+type DeployArgs struct {
+	Charm *charm.Charm
+	// Name is the charm's where empty.
+	Name     string
+	NumUnits int
+	Config   map[string]string
+	To       []Placement
+}
+
+// Deploy makes an application with its peer relations and units, and returns the charm's URL.
+func (m *Model) Deploy(args DeployArgs) (string, error) {
+	if args.Name == "" {
+		args.Name = args.Charm.Metadata.Name
+	}
+	if !validApp.MatchString(args.Name) {
+		return "", errorf(NotValid, "invalid application name %q", args.Name)
+	}
+	if args.Charm.Metadata.Subordinate {
+		return "", errorf(NotImplemented, "cannot deploy %q: jujusim has no subordinate applications", args.Name)
+	}
+	settings, err := parseConfig(args.Charm, args.Config)
+	if err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.applications[args.Name]; ok {
+		return "", errorf(AlreadyExists, "deploying application %q: application already exists", args.Name)
+	}
+	if err := m.checkPlacement(args.To); err != nil {
+		return "", err
+	}
+	revision := m.next("charm-" + args.Charm.Metadata.Name)
+	a := &application{
+		name: args.Name, charm: args.Charm, revision: revision, life: Alive, config: settings, configVersion: 1,
+		charmURL: fmt.Sprintf("local:%s-%d", args.Charm.Metadata.Name, revision), units: map[int]*unit{},
+	}
+	a.status.set("application", "unset", "", m.now())
+	m.charms[a.charmURL] = args.Charm
+	m.applications[a.name] = a
+	for _, endpoint := range slices.Sorted(maps.Keys(args.Charm.Metadata.Peers)) {
+		m.addPeer(a, endpoint)
+	}
+	m.addUnits(a, args.NumUnits, args.To)
+	m.bump()
+	return a.charmURL, nil
+}
+
+// AddUnits adds units and returns their names.
+func (m *Model) AddUnits(name string, n int, to []Placement) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return nil, errorf(NotFound, "application %q not found", name)
+	}
+	if a.life != Alive {
+		return nil, errorf(NotValid, "application %q is not alive", name)
+	}
+	if n < 1 {
+		return nil, errorf(NotValid, "must add at least one unit")
+	}
+	if err := m.checkPlacement(to); err != nil {
+		return nil, errorf(NoCode, "adding %d units to application %q: making unit args: %v", n, name, err)
+	}
+	names := m.addUnits(a, n, to)
+	m.bump()
+	return names, nil
+}
+
+func (m *Model) checkPlacement(to []Placement) error {
+	for _, p := range to {
+		if _, ok := m.machines[string(p)]; p != "" && !ok {
+			return errorf(NoCode, "getting machine %q for unit placement directive: machine with name %q does not exist", p, p)
+		}
+	}
+	return nil
+}
+
+func (m *Model) addUnits(a *application, n int, to []Placement) []string {
+	var names []string
+	for i := range n {
+		number := m.next("unit-" + a.name)
+		u := &unit{
+			name: a.name + "/" + strconv.Itoa(number), number: number, app: a, life: Alive,
+			state: map[string]string{}, hookError: hookError{relationID: -1},
+		}
+		u.agent.set("juju-unit", "allocating", "", m.now())
+		u.workload.set("workload", "waiting", "waiting for machine", m.now())
+		if i < len(to) && to[i] != "" {
+			u.machine = m.machines[string(to[i])]
+		} else {
+			u.machine = m.addMachine()
+		}
+		m.addStorage(u)
+		a.units[number] = u
+		names = append(names, u.name)
+	}
+	return names
+}
+
+// SetConfig sets options, given as text.
+func (m *Model) SetConfig(name string, values map[string]string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return errorf(NotFound, "application %s not found", name)
+	}
+	settings, err := parseConfig(a.charm, values)
+	if err != nil {
+		return err
+	}
+	before := maps.Clone(a.config)
+	maps.Copy(a.config, settings)
+	m.configChanged(a, before)
+	return nil
+}
+
+// UnsetConfig resets options to their defaults.
+func (m *Model) UnsetConfig(name string, options []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return errorf(NotFound, "application %s not found", name)
+	}
+	before := maps.Clone(a.config)
+	for _, option := range options {
+		delete(a.config, option)
+	}
+	m.configChanged(a, before)
+	return nil
+}
+
+func (m *Model) configChanged(a *application, before map[string]any) {
+	if maps.Equal(a.config, before) {
+		return
+	}
+	a.configVersion++
+	m.bump()
+}
+
+func parseConfig(c *charm.Charm, values map[string]string) (map[string]any, error) {
+	settings := map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		option, ok := c.Options[key]
+		if !ok {
+			return nil, errorf(NotValid, "invalid application config: unknown option %q", key)
+		}
+		v, err := option.Parse(key, values[key])
+		if err != nil {
+			return nil, errorf(NoCode, "%v", err)
+		}
+		settings[key] = v
+	}
+	return settings, nil
+}
+
+// SetExposed is expose and unexpose.
+func (m *Model) SetExposed(name string, exposed bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return errorf(NotFound, "application %q not found", name)
+	}
+	a.exposed = exposed
+	m.bump()
+	return nil
+}
+
+// unit finds a unit; the caller holds the lock.
+func (m *Model) unit(name string) (*unit, error) {
+	appName, number, ok := strings.Cut(name, "/")
+	n, err := strconv.Atoi(number)
+	if a := m.applications[appName]; ok && err == nil && a != nil {
+		if u := a.units[n]; u != nil {
+			return u, nil
+		}
+	}
+	return nil, errorf(NotFound, "unit %s not found", name)
+}
+
+func (a *application) sortedUnits() []*unit {
+	var units []*unit
+	for _, n := range slices.Sorted(maps.Keys(a.units)) {
+		units = append(units, a.units[n])
+	}
+	return units
+}

@@ -1,0 +1,96 @@
+package model
+
+// DestroyUnit begins the end of a unit: its agent, told by Snapshot, runs the last hooks and calls UnitGone. A unit whose agent
+// never was there goes at once.
+func (m *Model) DestroyUnit(unitName string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return err
+	}
+	m.destroyUnit(u)
+	m.bump()
+	return nil
+}
+
+func (m *Model) destroyUnit(u *unit) {
+	if !u.everUp {
+		m.removeUnit(u)
+		return
+	}
+	u.life = Dying
+}
+
+// DestroyApplication begins the end of an application: of its units and relations first.
+func (m *Model) DestroyApplication(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return errorf(NotFound, "application %q not found", name)
+	}
+	a.life = Dying
+	for _, r := range m.relationsOf(a) {
+		if !r.peer() { // A peer relation lives as long as the application.
+			m.destroyRelation(r)
+		}
+	}
+	for _, u := range a.sortedUnits() {
+		m.destroyUnit(u)
+	}
+	m.removeIfEmpty(a)
+	m.bump()
+	return nil
+}
+
+// UnitGone removes a unit. It is the last that its agent does; called for one that is alive it is remove-unit --force.
+func (m *Model) UnitGone(unitName string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return err
+	}
+	m.removeUnit(u)
+	m.bump()
+	return nil
+}
+
+// removeUnit takes a unit out of everything; its number is never given again.
+func (m *Model) removeUnit(u *unit) {
+	for _, r := range m.relationsOf(u.app) {
+		m.leave(u, r)
+	}
+	for _, t := range m.tasks {
+		if t.unit == u.name && !t.status.Final() {
+			m.endTask(t, TaskError, "unit is gone", nil)
+		}
+	}
+	delete(u.app.units, u.number)
+	if u.app.leader == u.name {
+		u.app.leader = ""
+		m.elect(u.app)
+	}
+	if mc := u.machine; mc != nil && len(m.unitsOn(mc)) == 0 {
+		mc.life = Dying
+		if !mc.started {
+			delete(m.machines, mc.id)
+		}
+	}
+	m.removeIfEmpty(u.app)
+}
+
+func (m *Model) removeIfEmpty(a *application) {
+	if a.life == Alive || len(a.units) > 0 {
+		return
+	}
+	for _, r := range m.relationsOf(a) {
+		m.destroyRelation(r)
+	}
+	if len(m.relationsOf(a)) > 0 {
+		return // The other side's units are still in scope; leave removes it.
+	}
+	a.stopLease()
+	delete(m.applications, a.name)
+}
