@@ -101,6 +101,9 @@ type EndpointHealth struct {
 	DBSize       int64         `json:"dbSize,omitempty"`
 	DBSizeInUse  int64         `json:"dbSizeInUse,omitempty"`
 	RTT          time.Duration `json:"rtt,omitempty"`
+
+	// Alarmed says that the endpoint's Status knows of an alarm: reason enough to ask for the list.
+	Alarmed bool `json:"alarmed,omitempty"`
 }
 
 // Alarm is an active alarm of a member of the list.
@@ -117,6 +120,8 @@ type View struct {
 	// change may be decided.
 	Listed  bool     `json:"listed"`
 	Members []Member `json:"members,omitempty"`
+	// ClusterID is the identity of the cluster that gave the list.
+	ClusterID ClusterID `json:"clusterID,omitempty"`
 	// Health is by client URL, for every member and every further endpoint that was asked for.
 	Health map[string]EndpointHealth `json:"health,omitempty"`
 	Alarms []Alarm                   `json:"alarms,omitempty"`

@@ -1,0 +1,239 @@
+package etcdops_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// world is a small cluster to make views from: per voter and learner whether it serves.
+type world struct {
+	voters, learners []bool
+	unstartedVoter   bool
+	unlisted         bool
+}
+
+func (w world) view() etcdops.View {
+	v := etcdops.View{Listed: !w.unlisted, ClusterID: 0xc, Health: map[string]etcdops.EndpointHealth{}}
+	add := func(id int, learner, up bool) {
+		url := "https://127.0.0." + string(rune('0'+id)) + ":2379"
+		v.Members = append(v.Members, etcdops.Member{
+			ID: etcdops.MemberID(id), Name: "etcd" + string(rune('0'+id)), Learner: learner, ClientURLs: []string{url},
+			PeerURLs: []string{strings.Replace(url, "2379", "2380", 1)},
+		})
+		h := etcdops.EndpointHealth{Endpoint: url, Fault: etcdops.FaultRefused}
+		if up {
+			h = etcdops.EndpointHealth{
+				Endpoint: url, Serves: true, Answered: true, Learner: learner, MemberID: etcdops.MemberID(id), ClusterID: 0xc,
+				Leader: 1, RaftIndex: 100, AppliedIndex: 100,
+			}
+		}
+		v.Health[url] = h
+	}
+	for i, up := range w.voters {
+		add(1+i, false, up)
+	}
+	for i, up := range w.learners {
+		add(1+len(w.voters)+i, true, up)
+	}
+	if w.unstartedVoter {
+		v.Members = append(v.Members, etcdops.Member{ID: 99, PeerURLs: []string{"https://127.0.0.99:2380"}})
+	}
+	return v
+}
+
+func ups(n, down int) []bool {
+	list := make([]bool, n)
+	for i := range list {
+		list[i] = i >= down
+	}
+	return list
+}
+
+func TestQuorumIsTheSmallestMajority(t *testing.T) {
+	for n := 1; n <= 9; n++ {
+		q := etcdops.Quorum(n)
+		if 2*q <= n || 2*(q-1) > n {
+			t.Errorf("Quorum(%d) = %d is not the smallest majority", n, q)
+		}
+	}
+}
+
+func TestToleranceIsHealthyLessQuorum(t *testing.T) {
+	for n := 1; n <= 7; n++ {
+		for down := 0; down <= n; down++ {
+			v := world{voters: ups(n, down)}.view()
+			if got, want := etcdops.Tolerance(v), n-down-(n/2+1); got != want {
+				t.Errorf("%d voters, %d down: Tolerance = %d, want %d", n, down, got, want)
+			}
+		}
+	}
+	if got := etcdops.Tolerance(world{voters: ups(3, 0), unlisted: true}.view()); got >= 0 {
+		t.Errorf("without a list: Tolerance = %d, want negative", got)
+	}
+}
+
+// random is any cluster that etcd could show.
+func random(r *rand.Rand) world {
+	w := world{unlisted: r.IntN(8) == 0, unstartedVoter: r.IntN(8) == 0}
+	for range 1 + r.IntN(7) {
+		w.voters = append(w.voters, r.IntN(4) > 0)
+	}
+	for range r.IntN(3) - 1 {
+		w.learners = append(w.learners, r.IntN(4) > 0)
+	}
+	return w
+}
+
+// serving counts voters by the world itself, not by the code under test.
+func serving(w world, except int) int {
+	n := 0
+	for i, up := range w.voters {
+		if up && i != except {
+			n++
+		}
+	}
+	return n
+}
+
+func TestNoGuardLetsTheClusterFallBelowQuorum(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		w := random(r)
+		v := w.view()
+		voters := len(w.voters)
+		if w.unstartedVoter {
+			voters++
+		}
+		for i := range w.voters {
+			id := etcdops.MemberID(i + 1)
+			left := serving(w, i)
+			if err := etcdops.CanStop(v, id); err == nil {
+				if w.unlisted || voters > 1 && left < voters/2+1 {
+					t.Fatalf("CanStop lets voter %d of %+v stop", i, w)
+				}
+			}
+			if err := etcdops.CanRemove(v, id); err == nil {
+				if w.unlisted || voters == 1 || left < (voters-1)/2+1 {
+					t.Fatalf("CanRemove lets voter %d of %+v go", i, w)
+				}
+				if w.voters[i] && left < voters-1 {
+					t.Fatalf("CanRemove lets voter %d of %+v go while another one is down", i, w)
+				}
+			}
+		}
+		for i := range w.learners {
+			id := etcdops.MemberID(i + 1 + len(w.voters))
+			if err := etcdops.CanPromote(v, id, 0); err == nil {
+				up := serving(w, -1)
+				if w.unlisted || !w.learners[i] || voters > 1 && up < (voters+1)/2+1 {
+					t.Fatalf("CanPromote lets learner %d of %+v vote", i, w)
+				}
+			}
+		}
+		if err := etcdops.CanAdd(v); err == nil {
+			if w.unlisted || w.unstartedVoter || len(w.learners) > 0 || serving(w, -1) < voters {
+				t.Fatalf("CanAdd lets a member into %+v", w)
+			}
+		}
+	}
+}
+
+func TestHealthyClustersMayDoWhatTheyNeed(t *testing.T) {
+	for n := 1; n <= 7; n++ {
+		v := world{voters: ups(n, 0)}.view()
+		if err := etcdops.CanAdd(v); err != nil {
+			t.Errorf("%d healthy voters: %v", n, err)
+		}
+		if err := etcdops.CanStop(v, 1); err != nil && n != 2 {
+			t.Errorf("%d healthy voters: %v", n, err)
+		}
+		if err := etcdops.CanRemove(v, 1); (err != nil) != (n == 1) {
+			t.Errorf("%d healthy voters: CanRemove: %v", n, err)
+		}
+		grown := world{voters: ups(n, 0), learners: []bool{true}}.view()
+		if err := etcdops.CanPromote(grown, etcdops.MemberID(n+1), 0); err != nil {
+			t.Errorf("%d healthy voters and a learner: %v", n, err)
+		}
+		// The one that is down may go, which is the only way to repair.
+		if n >= 3 {
+			v := world{voters: ups(n, 1)}.view()
+			if err := etcdops.CanRemove(v, 1); err != nil {
+				t.Errorf("%d voters, one down: %v", n, err)
+			}
+		}
+	}
+}
+
+func TestGuardsTellTheNumbers(t *testing.T) {
+	three := world{voters: ups(3, 1)}.view()
+	two := world{voters: ups(2, 0)}.view()
+	learner := world{voters: ups(3, 0), learners: []bool{true}}.view()
+	lagging := learner
+	lagging.Health = map[string]etcdops.EndpointHealth{}
+	for url, h := range learner.Health {
+		if h.MemberID == 4 {
+			h.AppliedIndex = 10
+		}
+		lagging.Health[url] = h
+	}
+	split := world{voters: ups(3, 0)}.view()
+	split.Health["https://127.0.0.9:2379"] = etcdops.EndpointHealth{Answered: true, ClusterID: 0xd, Fault: etcdops.FaultOtherID}
+	alarm := world{voters: ups(1, 0)}.view()
+	alarm.Alarms = []etcdops.Alarm{{Member: 1, Kind: "NOSPACE"}}
+
+	tests := []struct {
+		name string
+		err  error
+		kind error
+		text string
+	}{
+		{"stop one of three with one down", etcdops.CanStop(three, 2), etcdops.ErrGuard,
+			"cannot stop member etcd2: 1 of 3 voters would be left, and a quorum is 2 (etcd1: down (connection refused))"},
+		{"stop one of two", etcdops.CanStop(two, 2), etcdops.ErrGuard,
+			"cannot stop member etcd2: 1 of 2 voters would be left, and a quorum is 2"},
+		{"stop one of two, outage accepted", etcdops.CanStop(two, 2, etcdops.AcceptOutage), nil, ""},
+		{"stop a learner", etcdops.CanStop(learner, 4), nil, ""},
+		{"stop a stranger", etcdops.CanStop(two, 7), etcdops.ErrNotMember,
+			"cannot stop member 0000000000000007: it is none of the 2 members"},
+		{"stop unlisted", etcdops.CanStop(etcdops.View{Err: "no leader"}, 7, etcdops.AcceptOutage), etcdops.ErrUnlisted,
+			"cannot stop member 0000000000000007: there is no current member list (no leader)"},
+		{"remove the last", etcdops.CanRemove(alarm, 1), etcdops.ErrGuard,
+			"cannot remove member etcd1: it is the only voter, and the data would go with it"},
+		{"remove a live one of three with one down", etcdops.CanRemove(three, 2), etcdops.ErrGuard,
+			"cannot remove member etcd2: 1 of the remaining 2 voters serve, and a quorum of them is 2 (etcd1: down (connection refused))"},
+		{"remove a live one of four with one down", etcdops.CanRemove(world{voters: ups(4, 1)}.view(), 4), etcdops.ErrGuard,
+			"cannot remove member etcd4: it serves, and 1 of 4 voters do not; repair or remove those first (etcd1: down (connection refused))"},
+		{"add with one down", etcdops.CanAdd(three), etcdops.ErrUnhealthy,
+			"cannot add a member: 2 of 3 voters are healthy, and all must be (etcd1: down (connection refused))"},
+		{"add beside a learner", etcdops.CanAdd(learner), etcdops.ErrTooManyLearners,
+			"cannot add a member: member etcd4 is still a learner"},
+		{"add beside an unstarted one", etcdops.CanAdd(world{voters: ups(3, 0), unstartedVoter: true}.view()), etcdops.ErrGuard,
+			"cannot add a member: member 0000000000000063 at https://127.0.0.99:2380 has been added and has not started yet"},
+		{"add with an alarm", etcdops.CanAdd(alarm), etcdops.ErrGuard,
+			"cannot add a member: alarm NOSPACE is active"},
+		{"add with two clusters", etcdops.CanAdd(split), etcdops.ErrOtherCluster,
+			"cannot add a member: 2 different clusters answer (000000000000000c and 000000000000000d)"},
+		{"promote one that lags", etcdops.CanPromote(lagging, 4, 50), etcdops.ErrNotReady,
+			"cannot promote member etcd4: it is 90 entries behind, and the limit is 50"},
+		{"promote one that lags within the limit", etcdops.CanPromote(lagging, 4, 90), nil, ""},
+		{"promote a voter", etcdops.CanPromote(lagging, 1, 90), etcdops.ErrGuard,
+			"cannot promote member etcd1: it is a voter already"},
+		{"promote into an even number with one down",
+			etcdops.CanPromote(world{voters: ups(3, 1), learners: []bool{true}}.view(), 4, 0), etcdops.ErrGuard,
+			"cannot promote member etcd4: 2 voters serve, and a quorum of 4 would be 3 (etcd1: down (connection refused))"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if !errors.Is(test.err, test.kind) {
+				t.Errorf("error %v is not %v", test.err, test.kind)
+			}
+			if test.err != nil && test.err.Error() != test.text {
+				t.Errorf("got  %s\nwant %s", test.err, test.text)
+			}
+		})
+	}
+}
