@@ -1,0 +1,68 @@
+// Package fleet is the seam between the embedded Juju's state and what runs for it: machines and unit agents.
+//
+// jujusim makes one Fleet for each model and runs it; the faults that a user asks for, and that concern machines or agents, are
+// forwarded to it. pkg/jujusim/machine has the implementation with folders, loopback addresses and processes; None is for tests of
+// the API alone.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"jujuetcd.io/pkg/jujusim/model"
+)
+
+// Options are what a Fleet is made from.
+type Options struct {
+	Model *model.Model
+	// Dir holds the machines' roots: machine 0 is Dir/0. It is short, because unix sockets lie below it.
+	Dir string
+	// Store is the folder that plays the snap store; empty for none.
+	Store string
+	// Network is the instance's /24 of loopback addresses; the controller has the first address, machines take the ones from 10 on.
+	// Fleets of several models share it: First is the offset of this one's machine 0.
+	Network netip.Prefix
+	First   int
+	// APIAddress is the controller's host:port, for JUJU_API_ADDRESSES.
+	APIAddress string
+	// Program is the running jujusim, which is also the hook tools and systemctl, by the name that it is called by.
+	Program string
+	Log     *zap.Logger
+}
+
+// Fleet makes a model's machines and runs its units' agents.
+type Fleet interface {
+	// Run works until ctx is done, and returns when everything that it started has ended and nothing is left running.
+	Run(ctx context.Context) error
+	// StopAgent ends a unit's agent (the hook that runs is killed), StartAgent starts it again.
+	StopAgent(unit string) error
+	StartAgent(unit string) error
+	// Kill sends SIGKILL to a service's process on the unit's machine; an empty service means the only one, or etcd.
+	Kill(unit, service string) error
+	// StopMachine stops a machine: agents and services end, its address answers no more. StartMachine boots it again.
+	StopMachine(id string) error
+	StartMachine(id string) error
+}
+
+// Maker makes a Fleet.
+type Maker func(Options) (Fleet, error)
+
+// None makes a Fleet without machines.
+func None(Options) (Fleet, error) { return none{}, nil }
+
+type none struct{}
+
+var errNone = errors.New("this jujusim runs no machines")
+
+func (none) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+func (none) StopAgent(string) error    { return errNone }
+func (none) StartAgent(string) error   { return errNone }
+func (none) Kill(string, string) error { return errNone }
+func (none) StopMachine(string) error  { return errNone }
+func (none) StartMachine(string) error { return errNone }
