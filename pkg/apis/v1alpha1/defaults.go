@@ -1,0 +1,31 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Defaults of a cluster's policy.
+const (
+	DefaultBootstrapGrace     = time.Minute
+	DefaultGrowthLagLimit     = 1000
+	DefaultGrowthStable       = 5 * time.Second
+	DefaultGrowthStallTimeout = 5 * time.Minute
+)
+
+// SetDefaults fills in what is not set. The schema in config/crd states the same defaults; a test holds them together.
+func (s *EtcdClusterSpec) SetDefaults() {
+	defaultDuration(&s.Bootstrap.Grace, DefaultBootstrapGrace)
+	defaultDuration(&s.Growth.Stable, DefaultGrowthStable)
+	defaultDuration(&s.Growth.StallTimeout, DefaultGrowthStallTimeout)
+	if s.Growth.LagLimit == 0 {
+		s.Growth.LagLimit = DefaultGrowthLagLimit
+	}
+}
+
+func defaultDuration(d *metav1.Duration, value time.Duration) {
+	if d.Duration == 0 {
+		d.Duration = value
+	}
+}

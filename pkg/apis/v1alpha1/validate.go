@@ -1,0 +1,49 @@
+package v1alpha1
+
+import (
+	"net"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Validate tells everything that is wrong with a policy, each fault with its path. Zero values are what SetDefaults fills in,
+// and are no faults.
+func (c *EtcdCluster) Validate() field.ErrorList {
+	var faults field.ErrorList
+	if c.APIVersion != GroupVersion.String() {
+		faults = append(faults, field.NotSupported(field.NewPath("apiVersion"), c.APIVersion, []string{GroupVersion.String()}))
+	}
+	if c.Kind != KindEtcdCluster {
+		faults = append(faults, field.NotSupported(field.NewPath("kind"), c.Kind, []string{KindEtcdCluster}))
+	}
+	if c.Name == "" {
+		faults = append(faults, field.Required(field.NewPath("metadata", "name"), "the name of the Juju application"))
+	}
+	return append(faults, c.Spec.Validate(field.NewPath("spec"))...)
+}
+
+// Validate tells everything that is wrong with the spec at path.
+func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
+	var faults field.ErrorList
+	within := func(path *field.Path, d metav1.Duration, limit time.Duration) {
+		if d.Duration < 0 || d.Duration > limit {
+			faults = append(faults, field.Invalid(path, d.Duration.String(), "must be between 0s and "+limit.String()))
+		}
+	}
+	within(path.Child("bootstrap", "grace"), s.Bootstrap.Grace, 24*time.Hour)
+	within(path.Child("growth", "stable"), s.Growth.Stable, time.Hour)
+	within(path.Child("growth", "stallTimeout"), s.Growth.StallTimeout, 24*time.Hour)
+	if s.Growth.LagLimit < 0 {
+		faults = append(faults, field.Invalid(path.Child("growth", "lagLimit"), s.Growth.LagLimit, "must be at least 1"))
+	}
+	sans := path.Child("certificates", "extraSANs")
+	for i, san := range s.Certificates.ExtraSANs {
+		if net.ParseIP(san) == nil && len(validation.IsDNS1123Subdomain(san)) > 0 && len(validation.IsWildcardDNS1123Subdomain(san)) > 0 {
+			faults = append(faults, field.Invalid(sans.Index(i), san, "must be an IP address or a DNS name in lower case"))
+		}
+	}
+	return faults
+}
