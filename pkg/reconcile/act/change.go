@@ -1,0 +1,190 @@
+package act
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// LockTTL is how long the lock key outlives a daemon that was killed with it.
+const LockTTL = 15 * time.Second
+
+// change does one membership step:
+//
+//  1. the latch's epoch is read again and must be ours;
+//  2. the lock key is taken; losing it cancels what follows;
+//  3. etcd is looked at again, and the same guard that the planner asked is asked again;
+//  4. the change is made, unless the look shows that it is there already;
+//  5. etcd is looked at once more: the member list says what has happened, whatever the answer was;
+//  6. the lock is given back.
+func (a *Actor) change(ctx context.Context, obs planner.Observation, step planner.Step) error {
+	began := a.cfg.Now()
+	err := a.changeLocked(ctx, obs, step)
+	if err != nil {
+		err = fmt.Errorf("cannot do step %s: %w", step.Key(), err)
+		attempts, _ := a.cfg.Memory.Attempts()
+		a.cfg.Memory.Failed(step.Key(), a.cfg.Now().Add(a.backoff(attempts[step.Key()]+1)))
+	} else {
+		a.cfg.Memory.Succeeded(step.Key())
+	}
+	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
+	return err
+}
+
+func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step planner.Step) (err error) {
+	etcd := a.cfg.Etcd()
+	if etcd == nil {
+		return errors.New("there is no connection to etcd")
+	}
+	if err := a.ownEpoch(ctx, obs); err != nil {
+		return err
+	}
+	endpoints := obs.Etcd.ClientURLs()
+	lock, err := etcd.Lock(ctx, endpoints, fmt.Sprintf("jujuetcd %s", a.cfg.Self), LockTTL)
+	if err != nil {
+		return err
+	}
+	locked, cancel := context.WithCancelCause(ctx)
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		select {
+		case <-lock.Lost():
+			cancel(errors.New("the lock key was lost"))
+		case <-locked.Done():
+		}
+	}()
+	defer func() {
+		cancel(nil)
+		<-watching
+		// Give it back even when we are told to stop: others would wait for the lease to run out.
+		free, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer done()
+		if unlockErr := lock.Unlock(free); unlockErr != nil && err == nil {
+			err = unlockErr
+		}
+	}()
+	return a.guarded(locked, etcd, endpoints, obs, step)
+}
+
+func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
+	before := etcd.Look(ctx, endpoints)
+	if done(before, step) {
+		return nil
+	}
+	if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	a.cfg.Memory.Touch()
+	err := perform(ctx, etcd, before, step)
+	if err == nil {
+		return nil
+	}
+	if after := etcd.Look(ctx, endpoints); done(after, step) {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", err, cause)
+	}
+	return err
+}
+
+// ownEpoch reads the latch again: between the observation and now another daemon may have claimed the cluster.
+func (a *Actor) ownEpoch(ctx context.Context, obs planner.Observation) error {
+	units, err := a.cfg.Juju.UnitsInfo(ctx, a.cfg.Application)
+	if err != nil {
+		return fmt.Errorf("the latch cannot be read: %w", err)
+	}
+	latch, found, err := readLatch(units)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return errors.New("no unit shows the latch")
+	case !holds(latch.Epoch, obs):
+		a.cfg.Memory.Touch()
+		return fmt.Errorf("the latch has epoch %s: %w", latch.Epoch, ErrFenced)
+	}
+	return nil
+}
+
+func readLatch(units []jujuapi.UnitInfo) (v1alpha1.Latch, bool, error) {
+	for _, u := range units {
+		for _, r := range u.RelationData {
+			if r.Endpoint == "cluster" {
+				latch, err := v1alpha1.LatchFromDatabag(r.ApplicationData)
+				return latch, true, err
+			}
+		}
+	}
+	return v1alpha1.Latch{}, false, nil
+}
+
+// holds says that the epoch is the one that this process has claimed.
+func holds(e *v1alpha1.Epoch, obs planner.Observation) bool {
+	return e != nil && obs.Claimed > 0 && e.Number == obs.Claimed && e.Holder == obs.Self
+}
+
+// Guard is why the step may not be done on what v shows: the planner's guard, asked again next to the act.
+func Guard(v etcdops.View, step planner.Step, lagLimit int64) error {
+	var err error
+	switch step.Kind {
+	case planner.StepAddLearner:
+		err = etcdops.CanAdd(v)
+	case planner.StepPromote:
+		err = etcdops.CanPromote(v, step.Member, lagLimit)
+	case planner.StepRemove:
+		err = etcdops.CanRemove(v, step.Member)
+	case planner.StepMoveLeader:
+		err = etcdops.CanLead(v, step.To)
+	default:
+		return fmt.Errorf("%s is no change of membership", step.Kind)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrGuard, err)
+	}
+	return nil
+}
+
+// done says that the world is already as the step would make it.
+func done(v etcdops.View, step planner.Step) bool {
+	if !v.Listed {
+		return false
+	}
+	m, found := v.Member(step.Member)
+	switch step.Kind {
+	case planner.StepAddLearner:
+		return slices.ContainsFunc(v.Members, func(m etcdops.Member) bool { return slices.Contains(m.PeerURLs, step.PeerURL) })
+	case planner.StepPromote:
+		return found && !m.Learner
+	case planner.StepRemove:
+		return !found
+	case planner.StepMoveLeader:
+		return v.Leader() == step.To
+	}
+	return false
+}
+
+func perform(ctx context.Context, etcd world.Etcd, v etcdops.View, step planner.Step) error {
+	switch step.Kind {
+	case planner.StepAddLearner:
+		_, _, err := etcd.AddLearner(ctx, v, step.PeerURL)
+		return err
+	case planner.StepPromote:
+		return etcd.Promote(ctx, v, step.Member)
+	case planner.StepRemove:
+		return etcd.Remove(ctx, v, step.Member)
+	}
+	return etcd.MoveLeader(ctx, v, step.To)
+}

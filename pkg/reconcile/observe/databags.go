@@ -1,0 +1,113 @@
+package observe
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// Endpoints of the charm that the controller reads.
+const (
+	peerEndpoint         = "cluster"
+	certificatesEndpoint = "certificates"
+)
+
+// databags is what the relation data of an application says.
+type databags struct {
+	facts     map[string]*v1alpha1.UnitFacts
+	latch     v1alpha1.Latch
+	latchRead bool
+	// provider is the credentials that the classic certificate provider gives to every requirer; ca may come without the rest.
+	provider world.Credentials
+	// chain are further certificates of the authority.
+	chain string
+	blind []string
+}
+
+// readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so the first that has it will do.
+func readInfo(units []jujuapi.UnitInfo, application string) databags {
+	d := databags{facts: map[string]*v1alpha1.UnitFacts{}}
+	units = slices.Clone(units)
+	slices.SortFunc(units, func(a, b jujuapi.UnitInfo) int { return strings.Compare(a.Name, b.Name) })
+	for _, u := range units {
+		for _, r := range u.RelationData {
+			switch {
+			case r.Endpoint == peerEndpoint && !d.latchRead:
+				d.readPeers(r, application)
+			case r.Endpoint == certificatesEndpoint:
+				d.readProvider(r)
+			}
+		}
+	}
+	return d
+}
+
+func (d *databags) readPeers(r jujuapi.RelationData, application string) {
+	d.latchRead = true
+	latch, err := v1alpha1.LatchFromDatabag(r.ApplicationData)
+	if err != nil {
+		// A latch that cannot be read is not a latch that is absent.
+		d.latchRead = false
+		d.say(fmt.Sprintf("cannot trust the latch of %s: %v", application, err))
+	}
+	d.latch = latch
+	for _, name := range slices.Sorted(maps.Keys(r.Units)) {
+		text := r.Units[name].Data[v1alpha1.FactsKey]
+		if text == "" {
+			continue
+		}
+		facts := new(v1alpha1.UnitFacts)
+		if err := json.Unmarshal([]byte(text), facts); err != nil {
+			d.say(fmt.Sprintf("cannot read the facts of %s: %v", name, err))
+			continue
+		}
+		d.facts[name] = facts
+	}
+}
+
+func (d *databags) say(sentence string) {
+	if !slices.Contains(d.blind, sentence) {
+		d.blind = append(d.blind, sentence)
+	}
+}
+
+// readProvider takes the first provider unit that gives a whole set, in the order of names, so that two providers do not make
+// the connection change from look to look.
+func (d *databags) readProvider(r jujuapi.RelationData) {
+	for _, name := range slices.Sorted(maps.Keys(r.Units)) {
+		bag := r.Units[name].Data
+		if d.provider.CA == "" {
+			d.provider.CA, d.chain = bag["ca"], bag["chain"]
+		}
+		if d.provider.Cert == "" && bag["client.cert"] != "" && bag["client.key"] != "" {
+			d.provider.Cert, d.provider.Key = bag["client.cert"], bag["client.key"]
+			d.provider.CA, d.chain = bag["ca"], bag["chain"]
+		}
+	}
+}
+
+// bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
+// certificate once: the units' desired state holds it, which must not change with its layout.
+func (d *databags) bundle() string {
+	var out strings.Builder
+	seen := map[string]bool{}
+	rest := []byte(d.provider.CA + "\n" + d.chain)
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return out.String()
+		}
+		if block.Type != "CERTIFICATE" || seen[string(block.Bytes)] {
+			continue
+		}
+		seen[string(block.Bytes)] = true
+		out.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
+	}
+}

@@ -1,0 +1,150 @@
+package observe
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// history is since when things are as they are, as this process has seen it.
+type history struct {
+	units map[string]time.Time
+
+	stableSince   time.Time
+	leader        etcdops.MemberID
+	lastChange    time.Time
+	members       string
+	applied       map[etcdops.MemberID]uint64
+	progress      map[etcdops.MemberID]time.Time
+	unhealthy     map[string]time.Time
+	noQuorumSince time.Time
+}
+
+func newHistory() history {
+	return history{
+		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
+		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{},
+	}
+}
+
+func (h *history) firstSeen(unit string, now time.Time) time.Time {
+	at, ok := h.units[unit]
+	if !ok {
+		at = now
+		h.units[unit] = now
+	}
+	return at
+}
+
+func (h *history) keepUnits(units map[string]jujuapi.Unit) {
+	maps.DeleteFunc(h.units, func(name string, _ time.Time) bool { _, ok := units[name]; return !ok })
+}
+
+// note takes in one look. A look without a member list ends stability, but says nothing of the list.
+func (h *history) note(now time.Time, obs *planner.Observation) {
+	v := obs.Etcd
+	if v.Listed {
+		if list := listKey(v.Members); list != h.members || h.lastChange.IsZero() {
+			h.members, h.lastChange = list, now
+		}
+	} else if h.lastChange.IsZero() {
+		h.lastChange = now
+	}
+
+	leader, stable := stableLeader(v)
+	switch {
+	case !stable:
+		h.stableSince, h.leader = time.Time{}, 0
+	case h.stableSince.IsZero() || leader != h.leader:
+		h.stableSince, h.leader = now, leader
+	}
+
+	h.noteLearners(now, v)
+
+	serves := false
+	for url, health := range v.Health {
+		if health.Serves {
+			delete(h.unhealthy, url)
+			serves = serves || !health.Learner
+			continue
+		}
+		if _, ok := h.unhealthy[url]; !ok {
+			h.unhealthy[url] = now
+		}
+	}
+	maps.DeleteFunc(h.unhealthy, func(url string, _ time.Time) bool { _, ok := v.Health[url]; return !ok })
+	switch {
+	case serves:
+		h.noQuorumSince = time.Time{}
+	case h.noQuorumSince.IsZero():
+		h.noQuorumSince = now
+	}
+}
+
+func (h *history) noteLearners(now time.Time, v etcdops.View) {
+	learners := map[etcdops.MemberID]bool{}
+	for _, m := range v.Members {
+		if !m.Learner {
+			continue
+		}
+		learners[m.ID] = true
+		applied := uint64(0)
+		for _, url := range m.ClientURLs {
+			applied = max(applied, v.Health[url].AppliedIndex)
+		}
+		last, known := h.applied[m.ID]
+		if !known || applied > last {
+			h.applied[m.ID], h.progress[m.ID] = applied, now
+		}
+	}
+	if !v.Listed {
+		return // the list is not known now: forget nobody
+	}
+	maps.DeleteFunc(h.applied, func(id etcdops.MemberID, _ uint64) bool { return !learners[id] })
+	maps.DeleteFunc(h.progress, func(id etcdops.MemberID, _ time.Time) bool { return !learners[id] })
+}
+
+// snapshot is the history as it goes into an observation: copies, so that the observation stays as it is.
+func (h *history) snapshot(m *memory.Memory) planner.History {
+	attempts, notBefore := m.Attempts()
+	return planner.History{
+		StableSince: h.stableSince, LastChange: h.lastChange,
+		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy),
+		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
+	}
+}
+
+// stableLeader says whether every voter is healthy under one leader, and which.
+func stableLeader(v etcdops.View) (etcdops.MemberID, bool) {
+	voters := v.Voters()
+	if !v.Listed || len(voters) == 0 {
+		return 0, false
+	}
+	for _, m := range voters {
+		if !v.HealthOf(m).Healthy() {
+			return 0, false
+		}
+	}
+	leader := v.Leader()
+	return leader, leader != 0
+}
+
+// listKey is the member list as text: who is in it, with which role and name.
+func listKey(members []etcdops.Member) string {
+	lines := make([]string, 0, len(members))
+	for _, m := range members {
+		role := " voter "
+		if m.Learner {
+			role = " learner "
+		}
+		lines = append(lines, m.ID.String()+role+m.Name)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,186 @@
+package observe
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// units are the application's units, sorted by number.
+func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, seen databags, now time.Time) []planner.Unit {
+	o.cfg.Memory.Forget(func(unit string) bool { _, ok := application.Units[unit]; return ok })
+	o.history.keepUnits(application.Units)
+	tasks := map[string][]jujuapi.Task{}
+	for _, t := range o.tasks.tasks {
+		if !t.Status.Final() {
+			tasks[t.Unit] = append(tasks[t.Unit], t)
+		}
+	}
+	units := make([]planner.Unit, 0, len(application.Units))
+	for _, name := range slices.Sorted(maps.Keys(application.Units)) {
+		u := application.Units[name]
+		machine := model.Machines[u.Machine]
+		unit := planner.Unit{
+			Name: name, Number: unitNumber(name),
+			Dying:       u.Life != jujuapi.Alive,
+			Leader:      u.Leader,
+			Provisioned: machine.Provisioned && agentStarted(u),
+			Lost:        u.AgentStatus.Current == "lost",
+			Failed:      u.WorkloadStatus.Current == "error" || u.AgentStatus.Current == "error" || u.AgentStatus.Current == "failed",
+			FirstSeen:   o.history.firstSeen(name, now),
+			Facts:       seen.facts[name],
+			Shown:       statusText(u.WorkloadStatus),
+			OpenedPorts: tcpPorts(u.OpenedPorts),
+			Task:        o.task(name, tasks[name]),
+		}
+		if last, ok := o.cfg.Memory.Last(name); ok {
+			unit.Last = &last
+		}
+		units = append(units, unit)
+	}
+	slices.SortFunc(units, func(a, b planner.Unit) int { return cmp.Compare(a.Number, b.Number) })
+	return units
+}
+
+// agentStarted says that the unit's agent has run at least once: before that Juju shows it as allocating.
+func agentStarted(u jujuapi.Unit) bool {
+	return u.AgentStatus.Current != "" && u.AgentStatus.Current != "allocating"
+}
+
+// task is the unit's reconcile that is not final: as we remember it, else as Juju lists it. What was handed and not queued
+// counts, too: whoever plans must not hand out another one meanwhile.
+func (o *Observer) task(unit string, listed []jujuapi.Task) *planner.Task {
+	if f, ok := o.cfg.Memory.Flight(unit); ok {
+		t := &planner.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
+		for _, l := range listed {
+			if l.ID == strconv.FormatInt(f.Task, 10) {
+				t.Running = l.Status != jujuapi.TaskPending
+			}
+		}
+		return t
+	}
+	if d, at, ok := o.cfg.Memory.Handed(unit); ok {
+		return &planner.Task{Enqueued: at, Ours: true, Deadline: at.Add(HandedFor), Harmless: harmless(d)}
+	}
+	var oldest *planner.Task
+	for _, l := range listed {
+		id, err := strconv.ParseInt(l.ID, 10, 64)
+		if err != nil {
+			continue
+		}
+		t := &planner.Task{ID: id, Running: l.Status != jujuapi.TaskPending, Enqueued: l.Enqueued}
+		// The one that runs is what the unit does; of the others the oldest comes next.
+		if oldest == nil || t.Running && !oldest.Running || t.Running == oldest.Running && t.ID < oldest.ID {
+			oldest = t
+		}
+	}
+	return oldest
+}
+
+// harmless says that the delivery may neither stop nor reset a member.
+func harmless(d planner.Delivery) bool {
+	return !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset
+}
+
+// HandedFor is the deadline shown for a delivery that waits to be queued.
+const HandedFor = 2 * time.Minute
+
+// peerRelation finds the relation whose application databag is the latch.
+func (o *Observer) peerRelation(application jujuapi.Application, obs *planner.Observation) {
+	for _, r := range application.Relations {
+		if r.Peer && r.Endpoint == peerEndpoint {
+			obs.PeerRelationID = r.ID
+		}
+	}
+}
+
+func statusText(s jujuapi.Status) v1alpha1.StatusText {
+	return v1alpha1.StatusText{State: s.Current, Message: s.Message}
+}
+
+func unitNumber(name string) int {
+	_, number, _ := strings.Cut(name, "/")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// tcpPorts reads Juju's words for opened ports, such as 2379/tcp and 2379-2380/tcp.
+func tcpPorts(opened []string) []int32 {
+	var ports []int32
+	for _, text := range opened {
+		span, protocol, _ := strings.Cut(text, "/")
+		if protocol != "tcp" {
+			continue
+		}
+		from, to, isSpan := strings.Cut(span, "-")
+		if !isSpan {
+			to = from
+		}
+		first, err1 := strconv.ParseUint(from, 10, 16)
+		last, err2 := strconv.ParseUint(to, 10, 16)
+		if err1 != nil || err2 != nil || last-first > 64 {
+			continue
+		}
+		for p := first; p <= last; p++ {
+			ports = append(ports, int32(p))
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// clientEndpoints are the addresses where a member may answer: each unit's client address with the application's port, and
+// with the ports that it has open, which are still the old ones while the option has changed.
+func clientEndpoints(units []planner.Unit, port int32) []string {
+	var endpoints []string
+	for _, u := range units {
+		if u.Facts == nil {
+			continue
+		}
+		address := cmp.Or(u.Facts.Addresses.Client, u.Facts.Addresses.Peer)
+		if address == "" {
+			continue
+		}
+		ports := append([]int32{port}, u.OpenedPorts...)
+		for _, p := range ports {
+			if p > 0 {
+				endpoints = append(endpoints, "https://"+net.JoinHostPort(address, fmt.Sprint(p)))
+			}
+		}
+	}
+	slices.Sort(endpoints)
+	return slices.Compact(endpoints)
+}
+
+// closedToUs says that units claim to serve while not one packet comes back from any client port: a firewall. A refused
+// connection is an answer.
+func closedToUs(units []planner.Unit, v etcdops.View) bool {
+	claims := false
+	for _, u := range units {
+		if u.Facts != nil && u.Facts.Member.Present && u.Shown.State == "active" {
+			claims = true
+		}
+	}
+	if !claims || len(v.Health) == 0 {
+		return false
+	}
+	for _, h := range v.Health {
+		if h.Serves || h.Answered || h.Fault != etcdops.FaultUnreachable {
+			return false
+		}
+	}
+	return true
+}
