@@ -121,7 +121,9 @@ func knownCipherSuite(name string) bool {
 	if name == "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305" || name == "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305" {
 		return true
 	}
-	is := func(s *tls.CipherSuite) bool { return s.Name == name && slices.Contains(s.SupportedVersions, tls.VersionTLS12) }
+	is := func(s *tls.CipherSuite) bool {
+		return s.Name == name && slices.Contains(s.SupportedVersions, tls.VersionTLS12)
+	}
 	return slices.ContainsFunc(tls.CipherSuites(), is) || slices.ContainsFunc(tls.InsecureCipherSuites(), is)
 }
 

@@ -1,0 +1,187 @@
+package planner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// silentLimit is how long a provisioned unit may publish no facts before a person is asked to look.
+const silentLimit = 5 * time.Minute
+
+// maxPrepareFailures is how often a unit may fail to be prepared before the cluster is born without it.
+const maxPrepareFailures = 3
+
+// birth leads to the latched cluster ID: wait for what is needed, prepare, latch the seeds, start them all at once, latch the
+// ID that a quorum answers with. Seeds without an ID mean: resume.
+func birth(in *input) (Step, bool) {
+	switch {
+	case in.Latch.ClusterID != "":
+		return Step{}, false
+	case in.Latch.Seeds != nil:
+		return in.resumeBirth(), true
+	}
+	if step, ok := in.virgin(); !ok {
+		return step, true
+	}
+	if len(in.faults) > 0 {
+		return wait("%s", strings.Join(in.faults, " ")).person(), true
+	}
+	if step, ok := in.assembled(); !ok {
+		return step, true
+	}
+	candidates := in.candidates()
+	if raw := filter(candidates, func(u Unit) bool { return !in.prepared(u) }); len(raw) > 0 {
+		return in.deliverTo(StepPrepare, fmt.Sprintf("%s: snap, certificates and files are made ready before the first start.",
+			names(raw)), raw, in.specOf), true
+	}
+	seeds := candidates
+	if len(seeds)%2 == 0 {
+		seeds = seeds[:len(seeds)-1]
+	}
+	if len(seeds) == 0 {
+		return wait("No unit is ready to be the first member."), true
+	}
+	return in.latchStep(StepLatchSeeds, fmt.Sprintf("The cluster is to be born from %s.", names(seeds)), in.epoch(),
+		v1alpha1.LatchRequest{Seeds: in.seedsOf(seeds)}), true
+}
+
+// virgin says that no cluster has ever been here: no unit has data or a record of a start, all have said so, and no address
+// answers as etcd. Otherwise it returns what to wait for.
+func (in *input) virgin() (Step, bool) {
+	for _, u := range in.Units {
+		switch {
+		case hasData(u):
+			return wait("%s has the data of a member, but nothing is latched: this cluster was not born here, or its latch is lost. "+
+				"It is not touched.", u.Name).person(), false
+		case begun(u):
+			return wait("A member was started on %s before, and its data is lost; nothing is latched.", u.Name).person(), false
+		case u.Facts == nil && u.Provisioned && !u.Dying && in.Now.Sub(u.FirstSeen) >= silentLimit:
+			return wait("%s is provisioned, but has published no facts for %s: see juju status and its log.",
+				u.Name, silentLimit).person(), false
+		case u.Facts == nil && u.Provisioned && !u.Dying:
+			return wait("%s has not published facts yet.", u.Name).until(u.FirstSeen.Add(silentLimit)), false
+		}
+	}
+	for _, url := range slices.Sorted(maps.Keys(in.Etcd.Health)) {
+		if in.Etcd.Health[url].Answered {
+			return wait("Something that is etcd answers at %s, but nothing is latched.", url).person(), false
+		}
+	}
+	return Step{}, true
+}
+
+// assembled says that all that the birth needs is there; otherwise it returns what to wait for.
+func (in *input) assembled() (Step, bool) {
+	if !in.CA.Related {
+		return wait("%s", etcdops.MissingAuthorityWords().Message).person(), false
+	}
+	for _, u := range in.alive() {
+		if u.Facts != nil && !ready(u) {
+			return wait("%s has no %s yet.", u.Name, strings.Join(missing(u), " and no ")), false
+		}
+	}
+	if !in.CA.ClientCertificate {
+		return wait("The certificate authority has not given a client certificate to look at etcd with yet."), false
+	}
+	var first time.Time
+	absent := filter(in.alive(), func(u Unit) bool { return u.Facts == nil })
+	for _, u := range in.alive() {
+		if first.IsZero() || u.FirstSeen.Before(first) {
+			first = u.FirstSeen
+		}
+	}
+	if at := first.Add(in.Policy.Bootstrap.Grace.Duration); len(absent) > 0 && in.Now.Before(at) {
+		return wait("%s is not provisioned yet.", names(absent)).until(at), false
+	}
+	for _, u := range in.candidates() {
+		if _, asked := in.Etcd.Health[in.clientURL(u)]; !asked {
+			return wait("%s has not been asked yet whether etcd answers there.", u.Name), false
+		}
+	}
+	return Step{}, true
+}
+
+// candidates are the units that the cluster can be born from, in order. Units that Juju cannot reach, and units that have
+// failed to be prepared again and again, do not hold up the others.
+func (in *input) candidates() []Unit {
+	return filter(in.alive(), func(u Unit) bool {
+		failed := u.Last != nil && u.Last.Failures >= maxPrepareFailures && u.Last.Outcome != v1alpha1.OutcomeInProgress &&
+			!in.prepared(u)
+		return u.Provisioned && !u.Lost && !u.Failed && ready(u) && !failed
+	})
+}
+
+func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {
+	seeds := &v1alpha1.Seeds{Token: fmt.Sprintf("%s-%s-%d", in.ModelUUID, in.Application, in.PeerRelationID)}
+	for _, u := range units {
+		seeds.Members = append(seeds.Members, v1alpha1.Seed{
+			Unit: u.Name, Name: etcdops.MemberName(u.Name), PeerURL: in.peerURL(u),
+		})
+	}
+	return seeds
+}
+
+// resumeBirth goes on where the latched seeds say: start those that have not begun, then latch the ID.
+func (in *input) resumeBirth() Step {
+	var unborn, begunSeeds []Unit
+	var gone []string
+	serving := map[etcdops.ClusterID]int{}
+	for _, s := range in.Latch.Seeds.Members {
+		i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == s.Unit })
+		if i < 0 || in.Units[i].Dying {
+			gone = append(gone, s.Unit)
+			continue
+		}
+		u := in.Units[i]
+		if u.Facts == nil {
+			begunSeeds = append(begunSeeds, u)
+			continue
+		}
+		h := in.Etcd.Health[in.clientURL(u)]
+		switch {
+		case h.Serves && h.ClusterID != 0:
+			serving[h.ClusterID]++
+			begunSeeds = append(begunSeeds, u)
+		case hasData(u), u.Task != nil && begun(u):
+			begunSeeds = append(begunSeeds, u)
+		case begun(u) && in.silent(u):
+			gone = append(gone, s.Unit)
+		case begun(u):
+			begunSeeds = append(begunSeeds, u)
+		default:
+			unborn = append(unborn, u)
+		}
+	}
+	total := len(in.Latch.Seeds.Members)
+	need := etcdops.Quorum(total)
+	if total-len(gone) < need {
+		return wait("The cluster was to be born from %d units, and %s cannot take part any more: remove the application, "+
+			"or bring them back.", total, strings.Join(gone, ", ")).person()
+	}
+	for id, n := range serving {
+		if n >= need && len(serving) == 1 {
+			return in.latchStep(StepLatchCluster, fmt.Sprintf("%d of %d seeds answer as cluster %s.", n, total, id), in.epoch(),
+				v1alpha1.LatchRequest{ClusterID: id.String()})
+		}
+	}
+	if len(unborn) > 0 {
+		step := in.deliverTo(StepStart, fmt.Sprintf("%s: the cluster is born from %d members.", names(unborn), total), unborn, in.specOf)
+		return step
+	}
+	return wait("The seeds %s have been started; %d have to answer.", names(begunSeeds), need)
+}
+
+// silent says that the unit's endpoint has been out of reach for long enough to believe that its data is lost.
+func (in *input) silent(u Unit) bool {
+	since := in.History.UnhealthySince[in.clientURL(u)]
+	return !since.IsZero() && !in.Now.Before(since.Add(wipedGrace))
+}
+
+// epoch is the epoch that this process acts under.
+func (in *input) epoch() v1alpha1.Epoch { return v1alpha1.Epoch{Number: in.Claimed, Holder: in.Self} }

@@ -1,0 +1,251 @@
+package planner
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// DataDir is where new members keep their data: below the snap's common directory, which no revision owns.
+const DataDir = "/var/snap/etcd/common/data"
+
+// appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
+const appliedGrace = 30 * time.Second
+
+// Desired is what the unit's machine should be now. It holds nothing volatile: two observations of the same situation give
+// the same hash. The zero spec is returned for a unit that is not observed or has published no facts.
+func Desired(o Observation, unit string) v1alpha1.EtcdUnitSpec {
+	in := newInput(o)
+	i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == unit })
+	if i < 0 || in.Units[i].Facts == nil {
+		return v1alpha1.EtcdUnitSpec{}
+	}
+	return in.delivery(in.Units[i], in.specOf(in.Units[i])).Spec
+}
+
+// stage is where a unit is in its life.
+type stage int
+
+const (
+	stagePrepare stage = iota // no member yet, or none any more
+	stageSeed                 // latched as a seed, to be started with state new
+	stageJoin                 // in the member list, to be started with state existing
+	stageMember               // has data
+)
+
+func (in *input) stageOf(u Unit) stage {
+	m, member := in.member[u.Name]
+	_, seed := in.Latch.Seeds.Contains(u.Name)
+	switch {
+	case hasData(u) && (member || in.Latch.ClusterID == "" || !in.Etcd.Listed):
+		return stageMember
+	case member && in.serving(m):
+		return stageMember
+	case hasData(u), begun(u):
+		return stagePrepare
+	case in.Latch.ClusterID == "" && seed:
+		return stageSeed
+	case in.Latch.ClusterID != "" && in.Etcd.Listed && member && len(m.ClientURLs) == 0:
+		return stageJoin
+	}
+	return stagePrepare
+}
+
+// specOf is the desired state of a unit that has published facts.
+func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
+	s := in.base(u)
+	switch in.stageOf(u) {
+	case stageSeed:
+		s.Service.State = v1alpha1.ServiceRunning
+		s.Etcd.Initial = in.seedInitial()
+	case stageJoin:
+		s.Service.State = v1alpha1.ServiceRunning
+		s.Etcd.Initial = in.joinInitial()
+	case stageMember:
+		s.Service.State = v1alpha1.ServiceRunning
+		if in.Latch.ClusterID != "" {
+			s.OpenPorts = []int32{in.opts.Port}
+			s.Clients.Endpoints = in.clientEndpoints()
+			if u.Facts.Snap != nil {
+				s.Clients.Version = u.Facts.Snap.Version
+			}
+		}
+	}
+	s.Status = in.statusOf(u)
+	return s
+}
+
+// atRest is what a unit is handed with a request for the latch: what it should be, but nothing is started by it.
+func (in *input) atRest(u Unit) v1alpha1.EtcdUnitSpec {
+	s := in.specOf(u)
+	if s.Etcd.Initial != nil {
+		s.Etcd.Initial = nil
+		s.Service.State = v1alpha1.ServiceStopped
+	}
+	return s
+}
+
+// base is what holds in every stage: everything but the start, and nothing runs by it.
+func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
+	a := u.Facts.Addresses
+	return v1alpha1.EtcdUnitSpec{
+		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID,
+		Snap: v1alpha1.SnapSpec{Name: "etcd", Channel: in.channel(u)},
+		Etcd: v1alpha1.EtcdSpec{
+			Name: etcdops.MemberName(u.Name), DataDir: DataDir,
+			ListenPeerURLs:      []string{in.listenURL(a.PeerBind, a.Peer, in.opts.ManagementPort)},
+			ListenClientURLs:    []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)},
+			AdvertisePeerURLs:   []string{in.peerURL(u)},
+			AdvertiseClientURLs: []string{in.clientURL(u)},
+			HeartbeatIntervalMs: in.opts.HeartbeatIntervalMs,
+			ElectionTimeoutMs:   in.opts.ElectionTimeoutMs,
+			SnapshotCount:       in.opts.SnapshotCount,
+			CipherSuites:        in.opts.CipherSuites,
+		},
+		TLS:     v1alpha1.TLSSpec{CABundle: in.CA.Bundle, ExtraSANs: in.Policy.Certificates.ExtraSANs},
+		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
+	}
+}
+
+// listenURL binds to all interfaces, of the address' own family, or to the endpoint's bind address.
+func (in *input) listenURL(bind, ingress string, port int32) string {
+	host := bind
+	if host == "" {
+		host = ingress
+	}
+	if in.opts.BindToAllInterfaces {
+		v6 := net.ParseIP(ingress) != nil && net.ParseIP(ingress).To4() == nil
+		host = "0.0.0.0"
+		if v6 {
+			host = "::"
+		}
+	}
+	return httpsURL(host, port)
+}
+
+// channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
+// upgrade is a procedure of its own. Those who join install what the members have.
+func (in *input) channel(u Unit) string {
+	if in.Latch.ClusterID != "" {
+		if u.Facts.Snap != nil && (hasData(u) || begun(u)) {
+			return u.Facts.Snap.Channel
+		}
+		for _, o := range in.Units {
+			if o.Facts != nil && o.Facts.Snap != nil && hasData(o) {
+				return o.Facts.Snap.Channel
+			}
+		}
+	}
+	if in.opts.Channel != "" {
+		return in.opts.Channel
+	}
+	return DefaultChannel
+}
+
+func (in *input) seedInitial() *v1alpha1.InitialCluster {
+	initial := &v1alpha1.InitialCluster{Token: in.Latch.Seeds.Token, State: v1alpha1.InitialNew}
+	for _, s := range in.Latch.Seeds.Members {
+		initial.Members = append(initial.Members, v1alpha1.NamedMember{Name: s.Name, PeerURL: s.PeerURL})
+	}
+	return initial
+}
+
+// joinInitial is made from the member list, as etcd compares it with its own; a member without a name has its unit's.
+func (in *input) joinInitial() *v1alpha1.InitialCluster {
+	initial := &v1alpha1.InitialCluster{State: v1alpha1.InitialExisting}
+	if in.Latch.Seeds != nil {
+		initial.Token = in.Latch.Seeds.Token
+	}
+	for _, m := range in.Etcd.Members {
+		name := m.Name
+		if u, ok := in.unitOf(m); ok && name == "" {
+			name = etcdops.MemberName(u.Name)
+		}
+		if name == "" {
+			name = "member-" + m.ID.String()
+		}
+		for _, url := range m.PeerURLs {
+			initial.Members = append(initial.Members, v1alpha1.NamedMember{Name: name, PeerURL: url})
+		}
+	}
+	slices.SortFunc(initial.Members, func(a, b v1alpha1.NamedMember) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
+	})
+	return initial
+}
+
+// clientEndpoints are where voters of units that stay advertise to serve, healthy or not: clients try the next one by
+// themselves, and one member's trouble is no news for all clients.
+func (in *input) clientEndpoints() []string {
+	var urls []string
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if u.Facts == nil || u.Facts.Addresses.Client == "" {
+			continue
+		}
+		if member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u) {
+			urls = append(urls, in.clientURL(u))
+		}
+	}
+	slices.Sort(urls)
+	return urls
+}
+
+// delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.
+func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
+	spec.Delivery = v1alpha1.Delivery{
+		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
+	}
+	m, member := in.member[u.Name]
+	switch {
+	case member && hasData(u):
+		spec.Delivery.ExpectMemberID = m.ID.String()
+	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || begun(u)) && !u.Dying:
+		spec.Delivery.AllowReset = true
+		for _, m := range in.Etcd.Members {
+			spec.Delivery.Members = append(spec.Delivery.Members, m.ID.String())
+		}
+	}
+	return Delivery{Unit: u.Name, Spec: spec}
+}
+
+// applied says that the unit has applied what it should be.
+func (in *input) applied(u Unit) bool {
+	spec := in.specOf(u)
+	hash := spec.Hash()
+	if u.Last != nil && u.Last.Hash == hash {
+		switch u.Last.Outcome {
+		case v1alpha1.OutcomeApplied:
+			if in.Now.Before(u.Last.At.Add(appliedGrace)) {
+				return true
+			}
+		default:
+			return false
+		}
+	}
+	return u.Facts != nil && u.Facts.Applied != nil && u.Facts.Applied.Hash == hash
+}
+
+// prepared says that the unit is ready for its first start.
+func (in *input) prepared(u Unit) bool {
+	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !begun(u) && in.applied(u)
+}
+
+// statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.
+func (in *input) statusOf(u Unit) v1alpha1.StatusSpec {
+	s := v1alpha1.StatusSpec{Unit: text(in.unitWords(u))}
+	if u.Leader {
+		app := text(in.applicationWords())
+		s.Application = &app
+	}
+	return s
+}
+
+func text(w etcdops.Words) v1alpha1.StatusText {
+	return v1alpha1.StatusText{State: w.State, Message: w.Message}
+}

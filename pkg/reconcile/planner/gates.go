@@ -1,0 +1,97 @@
+package planner
+
+import (
+	"strings"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// paused: the policy says that nothing is to be done.
+func paused(in *input) (Step, bool) {
+	if !in.Policy.Paused {
+		return Step{}, false
+	}
+	return wait("The cluster is paused by its policy.").person(), true
+}
+
+// blind: without the latch nothing is known for certain. Other blind spots are judged by permit.
+func blind(in *input) (Step, bool) {
+	if in.LatchRead || in.PeerRelationID < 0 && len(in.Blind) == 0 {
+		return Step{}, false
+	}
+	why := strings.Join(in.Blind, " ")
+	if why == "" {
+		why = "It has not been read."
+	}
+	return wait("The cluster's latch cannot be read: %s", why), true
+}
+
+// standby: another daemon, or a newer process of this one, holds the epoch. TakeOver is honoured once: a process that has
+// been superseded does not claim again, so that two daemons do not take turns.
+func standby(in *input) (Step, bool) {
+	e := in.Latch.Epoch
+	switch {
+	case e == nil || in.claimed():
+		return Step{}, false
+	case e.Holder != in.Self && (!in.TakeOver || in.Claimed != 0):
+		return wait("Another daemon (%s) leads this cluster since epoch %d; start this one with --take-over to replace it.",
+			e.Holder, e.Number).person(), true
+	case e.Holder == in.Self && in.Claimed != 0 && e.Number > in.Claimed:
+		return wait("A newer process of this daemon leads this cluster since epoch %d.", e.Number).person(), true
+	}
+	return Step{}, false
+}
+
+// relation: no units, no peer relation.
+func relation(in *input) (Step, bool) {
+	switch {
+	case in.ApplicationDying:
+		return wait("Juju is removing the application."), true
+	case len(in.alive()) == 0 && len(in.Units) == 0:
+		return wait("The application has no units.").person(), true
+	case len(in.alive()) == 0:
+		return wait("Juju is removing the last units: there is nothing left to guard."), true
+	case in.PeerRelationID < 0:
+		return wait("The application has no peer relation yet."), true
+	}
+	return Step{}, false
+}
+
+// identity: one cluster ID, and the latched one. Anything else freezes the cluster until a person has looked.
+func identity(in *input) (Step, bool) {
+	ids := map[string]string{}
+	order := []string{}
+	note := func(id, where string) {
+		if _, ok := ids[id]; id != "" && !ok {
+			ids[id] = where
+			order = append(order, id)
+		}
+	}
+	note(in.Latch.ClusterID, "the latch")
+	for _, u := range in.Units {
+		if hasData(u) {
+			note(u.Facts.Member.ClusterID, "the data of "+u.Name)
+		}
+	}
+	for _, id := range in.Etcd.ClusterIDs() {
+		note(id.String(), endpointOf(in.Etcd, id))
+	}
+	if len(order) < 2 {
+		return Step{}, false
+	}
+	return wait("Two different clusters are seen: %s by %s, and %s by %s. Nothing is done until a person has looked.",
+		order[0], ids[order[0]], order[1], ids[order[1]]).person(), true
+}
+
+func endpointOf(v etcdops.View, id etcdops.ClusterID) string {
+	found := ""
+	for url, h := range v.Health {
+		if h.ClusterID == id && (found == "" || url < found) {
+			found = url
+		}
+	}
+	if found == "" {
+		return "the member list"
+	}
+	return found
+}

@@ -1,0 +1,162 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// joiners are units that should be members and are not, in order of their numbers.
+func (in *input) joiners() []Unit {
+	return filter(in.alive(), func(u Unit) bool {
+		_, member := in.member[u.Name]
+		return !member && u.Facts != nil
+	})
+}
+
+// prepareJoiners makes all units ready that will join: snap, certificates, files; and resets those whose member was removed.
+func prepareJoiners(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
+		return Step{}, false
+	}
+	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.prepared(u) })
+	if len(raw) == 0 {
+		return Step{}, false
+	}
+	return in.deliverTo(StepPrepare, fmt.Sprintf("%s: snap, certificates and files are made ready to join.", names(raw)),
+		raw, in.specOf), true
+}
+
+// update brings every member's unit what disturbs nobody: status, ports, clients' endpoints, files.
+func update(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" {
+		return Step{}, false
+	}
+	old := filter(in.alive(), func(u Unit) bool {
+		m, member := in.member[u.Name]
+		settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
+		return settled && u.Facts != nil && !in.applied(u)
+	})
+	if len(old) == 0 {
+		return Step{}, false
+	}
+	return in.deliverTo(StepUpdate, fmt.Sprintf("%s: status, ports, clients or files are not as they should be.", names(old)),
+		old, in.specOf), true
+}
+
+// grow adds the next unit as a learner, one at a time, when the cluster has been stable for long enough.
+func grow(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
+		return Step{}, false
+	}
+	var waits []string
+	for _, u := range in.joiners() {
+		switch step := (Step{Kind: StepAddLearner, Unit: u.Name}); {
+		case !u.Provisioned || u.Lost || u.Failed:
+			why, _ := in.blocked(u)
+			waits = append(waits, why)
+		case !ready(u):
+			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
+		case !in.prepared(u):
+			waits = append(waits, u.Name+" is not prepared yet")
+		case u.Task != nil:
+			waits = append(waits, fmt.Sprintf("task %d is not final on %s", u.Task.ID, u.Name))
+		case in.Now.Before(in.History.NotBefore[step.Key()]):
+			waits = append(waits, fmt.Sprintf("adding %s has failed %s", u.Name, times(in.History.Attempts[step.Key()])))
+		default:
+			return in.addLearner(u), true
+		}
+	}
+	for _, u := range in.alive() {
+		if u.Facts == nil {
+			why, _ := in.blocked(u)
+			waits = append(waits, why)
+		}
+	}
+	if len(waits) == 0 {
+		return Step{}, false
+	}
+	return wait("The cluster cannot grow yet: %s.", strings.Join(waits, "; ")).until(in.nextTry()), true
+}
+
+func (in *input) addLearner(u Unit) Step {
+	url := in.peerURL(u)
+	reason := fmt.Sprintf("%s is ready to join.", u.Name)
+	if m, taken := in.Etcd.MemberByPeerURL(url); taken {
+		return wait("%s But member %s still has its peer URL %s.", reason, label(m), url)
+	}
+	if err := etcdops.CanAdd(in.Etcd); err != nil {
+		return wait("%s But the cluster is not: %v", reason, err)
+	}
+	if step, ok := in.stable(); !ok {
+		step.Reason = reason + " " + step.Reason
+		return step
+	}
+	return Step{Kind: StepAddLearner, Unit: u.Name, PeerURL: url, Reason: reason}
+}
+
+// restart restarts members that run with another configuration than they should, one at a time: unhealthy ones first, then
+// followers, those that lag most first, the leader last.
+func restart(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed || len(in.faults) > 0 {
+		return Step{}, false
+	}
+	due := filter(in.alive(), func(u Unit) bool {
+		m, member := in.member[u.Name]
+		return member && !m.Learner && hasData(u) && u.Facts.RestartPending
+	})
+	if len(due) == 0 {
+		return Step{}, false
+	}
+	slices.SortStableFunc(due, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
+	u := due[0]
+	m := in.member[u.Name]
+	reason := fmt.Sprintf("%s runs with another configuration than it should.", u.Name)
+	if in.serving(m) {
+		if step, ok := in.stable(); !ok {
+			step.Reason = reason + " " + step.Reason
+			return step, true
+		}
+	}
+	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
+		return wait("%s But it goes on for now: %v", reason, err), true
+	}
+	if cost := etcdops.StopCost(in.Etcd, m.ID); cost != "" {
+		reason += " " + cost
+	}
+	step := in.deliverTo(StepRestart, reason, []Unit{u}, in.specOf)
+	if step.Kind == StepRestart {
+		step.Member = m.ID
+		step.Unit = u.Name
+		step.Units[0].Spec.Delivery.AllowRestart = true
+	}
+	return step, true
+}
+
+// restartRank orders restarts, highest first.
+func (in *input) restartRank(u Unit) int {
+	m := in.member[u.Name]
+	lag, _ := etcdops.Lag(in.Etcd, m.ID)
+	switch {
+	case !in.serving(m):
+		return 1 << 30
+	case in.Etcd.Leader() == m.ID:
+		return -1
+	}
+	return int(min(lag, 1<<29))
+}
+
+// nextTry is when the first of the joiners that have failed may be tried again; zero if none has.
+func (in *input) nextTry() time.Time {
+	var next time.Time
+	for _, u := range in.joiners() {
+		at := in.History.NotBefore[Step{Kind: StepAddLearner, Unit: u.Name}.Key()]
+		if in.Now.Before(at) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}

@@ -1,0 +1,266 @@
+package planner
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Time limits that planner and actor share.
+const (
+	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit: the actor's NotAfter is at
+	// most this far ahead.
+	DeliveryTTL = 2 * time.Minute
+	// LongestRun is how long a reconcile that has begun may run at most: long work is started and answered "in progress".
+	LongestRun = 2 * time.Minute
+)
+
+// input is an observation with what is computed from it once. Checks read it and never write.
+type input struct {
+	Observation
+	// opts are the options that this cluster runs with; faults tell where they differ from what the user asked for.
+	opts   Options
+	faults []string
+	// member is each unit's member; owner is the index in Units of each member's unit.
+	member map[string]etcdops.Member
+	owner  map[etcdops.MemberID]int
+}
+
+func newInput(o Observation) *input {
+	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
+	in.opts, in.faults = effectiveOptions(o)
+	in.match()
+	return in
+}
+
+// match pairs members with units: by the ID in the unit's data directory first, then a started member by its name (Juju
+// never uses a unit number twice) and an unstarted one by its peer URL.
+func (in *input) match() {
+	pair := func(m etcdops.Member, i int) {
+		if _, taken := in.member[in.Units[i].Name]; i >= 0 && !taken {
+			in.member[in.Units[i].Name] = m
+			in.owner[m.ID] = i
+		}
+	}
+	for i, u := range in.Units {
+		if u.Facts == nil || !u.Facts.Member.Present {
+			continue
+		}
+		id, err := etcdops.ParseMemberID(u.Facts.Member.MemberID)
+		if m, ok := in.Etcd.Member(id); err == nil && id != 0 && ok {
+			pair(m, i)
+		}
+	}
+	for _, m := range in.Etcd.Members {
+		if _, ok := in.owner[m.ID]; ok {
+			continue
+		}
+		i := slices.IndexFunc(in.Units, func(u Unit) bool {
+			if m.Started() {
+				return m.Name == etcdops.MemberName(u.Name)
+			}
+			return u.Facts != nil && u.Facts.Addresses.Peer != "" && slices.Contains(m.PeerURLs, in.peerURL(u))
+		})
+		if i >= 0 {
+			pair(m, i)
+		}
+	}
+}
+
+// unitOf is the unit of a member.
+func (in *input) unitOf(m etcdops.Member) (Unit, bool) {
+	i, ok := in.owner[m.ID]
+	if !ok {
+		return Unit{}, false
+	}
+	return in.Units[i], true
+}
+
+// alive are the units that Juju is not removing.
+func (in *input) alive() []Unit {
+	return slices.DeleteFunc(slices.Clone(in.Units), func(u Unit) bool { return u.Dying })
+}
+
+// leader is the unit whose agent can write the application databag.
+func (in *input) leader() (Unit, bool) {
+	i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Leader })
+	if i < 0 {
+		return Unit{}, false
+	}
+	return in.Units[i], true
+}
+
+// hasData says that the unit's data directory holds a member.
+func hasData(u Unit) bool { return u.Facts != nil && u.Facts.Member.Present }
+
+// begun says that a member was started on the unit once, whatever became of it.
+func begun(u Unit) bool {
+	return u.Facts != nil && (u.Facts.Member.Started || u.Facts.Member.StartedNew)
+}
+
+// dataLost says that a member was started on the unit and its data is gone.
+func dataLost(u Unit) bool { return begun(u) && !hasData(u) }
+
+// ready says that the unit has addresses and certificates.
+func ready(u Unit) bool { return u.Facts != nil && len(missing(u)) == 0 }
+
+// missing names what a unit with facts still lacks before etcd can be set up on it.
+func missing(u Unit) []string {
+	var names []string
+	if u.Facts.Addresses.Peer == "" || u.Facts.Addresses.Client == "" {
+		names = append(names, "an address")
+	}
+	if u.Facts.Certificates.Server == nil {
+		names = append(names, "a server certificate")
+	}
+	return names
+}
+
+// blocked tells why a unit cannot take a delivery now; empty means that it can. until is when that may be over by itself.
+func (in *input) blocked(u Unit) (why string, until time.Time) {
+	switch {
+	case !u.Provisioned:
+		return u.Name + " is not provisioned yet", time.Time{}
+	case u.Lost:
+		return "Juju has lost contact with " + u.Name, time.Time{}
+	case u.Failed:
+		return "a hook of " + u.Name + " has failed", time.Time{}
+	case u.Facts == nil:
+		return u.Name + " has not published facts yet", time.Time{}
+	case u.Task != nil && u.Task.Running:
+		return fmt.Sprintf("task %d runs on %s", u.Task.ID, u.Name), time.Time{}
+	case u.Task != nil:
+		return fmt.Sprintf("task %d is pending on %s", u.Task.ID, u.Name), time.Time{}
+	case u.Last != nil && in.Now.Before(u.Last.NotBefore):
+		return fmt.Sprintf("the last delivery to %s was %s", u.Name, ending(*u.Last)), u.Last.NotBefore
+	}
+	return "", time.Time{}
+}
+
+// ending tells how a delivery ended, as part of a sentence.
+func ending(r Result) string {
+	var text string
+	switch r.Outcome {
+	case v1alpha1.OutcomeApplied:
+		return "applied"
+	case v1alpha1.OutcomeInProgress:
+		text = "begun and is in progress"
+	case v1alpha1.OutcomeRefused:
+		text = "refused"
+	default:
+		text = "not carried out"
+	}
+	switch {
+	case r.Message != "":
+		return text + ": " + strings.TrimRight(r.Message, ".")
+	case r.Reason != "":
+		return text + ": " + r.Reason
+	}
+	return text
+}
+
+// mayDisturb says that the task may still stop or reset a member: it is not final, and its deadline and the longest run
+// time have not passed. A task of another process is judged by when it was enqueued.
+func (t *Task) mayDisturb(now time.Time) bool {
+	if t == nil || t.Harmless {
+		return false
+	}
+	deadline := t.Deadline
+	if deadline.IsZero() {
+		deadline = t.Enqueued.Add(DeliveryTTL)
+	}
+	return now.Before(deadline.Add(LongestRun))
+}
+
+// ClientURL and PeerURL are where a unit's member serves; the unit must have published its addresses.
+func ClientURL(u v1alpha1.UnitAddresses, o Options) string { return httpsURL(u.Client, o.Port) }
+
+// PeerURL is where a unit's member talks to its peers.
+func PeerURL(u v1alpha1.UnitAddresses, o Options) string { return httpsURL(u.Peer, o.ManagementPort) }
+
+func httpsURL(host string, port int32) string {
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+func (in *input) clientURL(u Unit) string { return ClientURL(u.Facts.Addresses, in.opts) }
+func (in *input) peerURL(u Unit) string   { return PeerURL(u.Facts.Addresses, in.opts) }
+
+// Endpoints are the client URLs of all units that have published an address: what an observer should look at, beside the
+// members' own.
+func Endpoints(o Observation) []string {
+	in := newInput(o)
+	var urls []string
+	for _, u := range in.Units {
+		if u.Facts != nil && u.Facts.Addresses.Client != "" {
+			urls = append(urls, in.clientURL(u))
+		}
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
+}
+
+// effectiveOptions are the options that a cluster runs with, and in sentences where they differ from what was asked for. The
+// ports of a cluster that lives cannot be changed.
+func effectiveOptions(o Observation) (Options, []string) {
+	opts, faults := o.Options, slices.Clone(o.Options.Faults)
+	if o.Latch.Seeds == nil {
+		return opts, faults
+	}
+	if live := livePeerPort(o); live != 0 && live != opts.ManagementPort {
+		if !slices.Contains(opts.Bad, "management_port") {
+			faults = append(faults, fmt.Sprintf("Option management_port is %d, but the cluster lives on %d; "+
+				"the port of a living cluster cannot be changed: set it back.", opts.ManagementPort, live))
+		}
+		opts.ManagementPort = live
+	}
+	if live := liveClientPort(o); live != 0 && live != opts.Port {
+		if !slices.Contains(opts.Bad, "port") {
+			faults = append(faults, fmt.Sprintf("Option port is %d, but the cluster lives on %d; "+
+				"the port of a living cluster cannot be changed: set it back.", opts.Port, live))
+		}
+		opts.Port = live
+	}
+	return opts, faults
+}
+
+// livePeerPort is the port of the seeds' peer URLs: the latch outlives every member.
+func livePeerPort(o Observation) int32 {
+	for _, s := range o.Latch.Seeds.Members {
+		if port := portOf(s.PeerURL); port != 0 {
+			return port
+		}
+	}
+	return 0
+}
+
+// liveClientPort is what members advertise, or, while nobody lists them, the one port that units have opened.
+func liveClientPort(o Observation) int32 {
+	for _, m := range o.Etcd.Members {
+		for _, url := range m.ClientURLs {
+			if port := portOf(url); port != 0 {
+				return port
+			}
+		}
+	}
+	for _, u := range o.Units {
+		if len(u.OpenedPorts) == 1 {
+			return u.OpenedPorts[0]
+		}
+	}
+	return 0
+}
+
+func portOf(url string) int32 {
+	i := strings.LastIndexByte(url, ':')
+	port, err := strconv.ParseInt(url[i+1:], 10, 32)
+	if i < 0 || err != nil {
+		return 0
+	}
+	return int32(port)
+}

@@ -1,0 +1,197 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// StaleGrace is how long a member without a unit must have been out of reach before it is removed.
+const StaleGrace = 5 * time.Minute
+
+// wipedGrace is how long a member whose data is reported lost must have been silent: facts are written when a member is
+// started, an instant before its data is there.
+const wipedGrace = 20 * time.Second
+
+// finishChange: a member that is a learner, or was never started, is finished or taken back before anything else changes.
+func finishChange(in *input) (Step, bool) {
+	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
+		return Step{}, false
+	}
+	var first *Step
+	for _, m := range in.Etcd.Members {
+		step, ok := in.finish(m)
+		if !ok {
+			continue
+		}
+		if step.Kind != StepWait {
+			return step, true
+		}
+		if first == nil {
+			first = &step
+		}
+	}
+	if first == nil {
+		return Step{}, false
+	}
+	return *first, true
+}
+
+// finish is the next step for a member that is not yet a voter that runs; false for one that is.
+func (in *input) finish(m etcdops.Member) (Step, bool) {
+	u, known := in.unitOf(m)
+	unborn := known && u.Facts != nil && !hasData(u) && !begun(u) && len(m.ClientURLs) == 0
+	if !m.Learner && m.Started() && !unborn {
+		return Step{}, false
+	}
+	switch {
+	case !known && slices.ContainsFunc(in.alive(), func(u Unit) bool { return u.Facts == nil }) && !in.stalled(m):
+		return wait("Member %s belongs to no unit that has published facts.", label(m)), true
+	case !known:
+		return in.remove(m, "", fmt.Sprintf("Member %s was added, and its unit is gone.", label(m))), true
+	case u.Dying:
+		return in.remove(m, u.Name, fmt.Sprintf("Juju is removing %s while it joins.", u.Name)), true
+	case in.stalled(m):
+		return in.remove(m, u.Name, fmt.Sprintf("Member %s of %s has made no progress for %s: it is taken back and tried again.",
+			label(m), u.Name, in.Policy.Growth.StallTimeout.Duration)), true
+	case unborn:
+		return in.deliverTo(StepStart, fmt.Sprintf("%s has been added to the cluster and is started.", u.Name),
+			[]Unit{u}, in.specOf), true
+	case !m.Learner || in.wipedOut(u, m):
+		return Step{}, false
+	}
+	if err := etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil {
+		return wait("%s joins: %v", u.Name, err), true
+	}
+	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name,
+		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
+}
+
+// stalled says that a joining member has made no progress for too long, as far as this process has seen.
+func (in *input) stalled(m etcdops.Member) bool {
+	limit := in.Policy.Growth.StallTimeout.Duration
+	since := in.History.LastChange
+	if at := in.History.Progress[m.ID]; at.After(since) {
+		since = at
+	}
+	return limit > 0 && !since.IsZero() && !in.Now.Before(since.Add(limit))
+}
+
+// wiped: a member whose unit has lost its data must never start again under its old ID. It is removed as soon as the others
+// have quorum without it; its unit then joins anew.
+func wiped(in *input) (Step, bool) {
+	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
+		return Step{}, false
+	}
+	for _, u := range in.Units {
+		m, ok := in.member[u.Name]
+		if !ok || u.Dying || !in.wipedOut(u, m) {
+			continue
+		}
+		reason := fmt.Sprintf("The data of %s is lost: its old identity must not come back.", u.Name)
+		since := in.History.UnhealthySince[in.clientURL(u)]
+		if at := since.Add(wipedGrace); since.IsZero() || in.Now.Before(at) {
+			return wait("%s", reason).until(at), true
+		}
+		return in.remove(m, u.Name, reason), true
+	}
+	return Step{}, false
+}
+
+// wipedOut says that the member has once run on the unit, and that its data is gone. A member that serves is believed more
+// than facts that were written as it started; a task may be about to change them.
+func (in *input) wipedOut(u Unit, m etcdops.Member) bool {
+	return u.Facts != nil && !hasData(u) && (begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
+}
+
+// leaving: members of units that Juju is removing, the leader's place given up first. Their clients are told before.
+func leaving(in *input) (Step, bool) {
+	if !in.Etcd.Listed || len(in.alive()) == 0 {
+		return Step{}, false
+	}
+	for _, u := range in.Units {
+		m, ok := in.member[u.Name]
+		if !ok || !u.Dying {
+			continue
+		}
+		if step, ok := update(in); ok && step.Kind == StepUpdate {
+			return wait("Clients are told that %s leaves.", u.Name), true
+		}
+		reason := fmt.Sprintf("Juju is removing %s.", u.Name)
+		step := in.remove(m, u.Name, reason)
+		if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
+			return step, true
+		}
+		to := etcdops.BestLeader(in.Etcd, in.leavingMembers()...)
+		if to == 0 {
+			to = etcdops.BestLeader(in.Etcd, m.ID)
+		}
+		if to == 0 || in.History.Attempts[Step{Kind: StepMoveLeader, Member: m.ID}.Key()] >= 3 {
+			return step, true
+		}
+		return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: u.Name,
+			Reason: reason + " Its member leads, and hands over first."}, true
+	}
+	return Step{}, false
+}
+
+func (in *input) leavingMembers() []etcdops.MemberID {
+	var ids []etcdops.MemberID
+	for _, u := range in.Units {
+		if m, ok := in.member[u.Name]; ok && u.Dying {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+// stale: members whose unit Juju does not show any more. One that still serves is left alone, and shown.
+func stale(in *input) (Step, bool) {
+	if !in.Etcd.Listed {
+		return Step{}, false
+	}
+	for _, m := range in.Etcd.Members {
+		if _, ok := in.unitOf(m); ok || in.serving(m) {
+			continue
+		}
+		since := in.unhealthySince(m)
+		if at := since.Add(StaleGrace); since.IsZero() || in.Now.Before(at) {
+			return wait("Member %s has no unit and does not answer.", label(m)).until(at), true
+		}
+		return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and has not answered for %s.", label(m), StaleGrace)), true
+	}
+	return Step{}, false
+}
+
+// unhealthySince is since when none of the member's client URLs serves; zero if one does, or none was watched.
+func (in *input) unhealthySince(m etcdops.Member) time.Time {
+	var since time.Time
+	for _, url := range m.ClientURLs {
+		at := in.History.UnhealthySince[url]
+		if at.IsZero() {
+			return time.Time{}
+		}
+		if at.After(since) {
+			since = at
+		}
+	}
+	return since
+}
+
+// remove is the removal of a member, or a Wait that says why the guard forbids it.
+func (in *input) remove(m etcdops.Member, unit, reason string) Step {
+	if err := etcdops.CanRemove(in.Etcd, m.ID); err != nil {
+		return wait("%s But it stays for now: %v", reason, err)
+	}
+	return Step{Kind: StepRemove, Member: m.ID, Unit: unit, PeerURL: strings.Join(m.PeerURLs, ","), Reason: reason}
+}
+
+func label(m etcdops.Member) string {
+	if m.Name != "" {
+		return m.Name
+	}
+	return m.ID.String()
+}

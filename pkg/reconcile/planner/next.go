@@ -1,0 +1,213 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+)
+
+// check looks at one concern. It answers with an act, with a Wait, or with nothing (false).
+type check struct {
+	name string
+	next func(*input) (Step, bool)
+	// gate: a Wait of this check holds back everything after it.
+	gate bool
+	// calm: what this check does disturbs nobody, so that it may go on while an earlier check waits.
+	calm bool
+}
+
+// checks are asked in this order.
+var checks = []check{
+	{name: "paused", next: paused, gate: true},
+	{name: "blind", next: blind, gate: true},
+	{name: "standby", next: standby, gate: true},
+	{name: "relation", next: relation, gate: true},
+	{name: "identity", next: identity, gate: true},
+	{name: "lost data", next: lostData},
+	{name: "no quorum", next: noQuorum},
+	{name: "change under way", next: finishChange},
+	{name: "wiped member", next: wiped},
+	{name: "leaving units", next: leaving},
+	{name: "stale members", next: stale},
+	{name: "birth", next: birth, gate: true},
+	{name: "preparation", next: prepareJoiners, calm: true},
+	{name: "updates", next: update, calm: true},
+	{name: "growth", next: grow},
+	{name: "restarts", next: restart},
+}
+
+// Next returns the one step that brings the cluster closer to what is wanted. False means that there is nothing to do and
+// nothing to wait for. A step of kind Wait is not an act: its Reason says what is waited for, its Until when to look again
+// at the latest (zero: when the world changes), and Person that only a person can end it.
+func Next(o Observation) (Step, bool) {
+	in := newInput(o)
+	var held *Step
+	for _, c := range checks {
+		if held != nil && !c.calm {
+			continue
+		}
+		step, ok := c.next(in)
+		if !ok {
+			continue
+		}
+		if step.Kind != StepWait {
+			step = in.permit(step)
+		}
+		if step.Kind != StepWait {
+			return step, true
+		}
+		if c.gate {
+			return step, true
+		}
+		if held == nil {
+			held = &step
+		}
+	}
+	if held == nil {
+		return Step{}, false
+	}
+	return *held, true
+}
+
+// permit is what every act passes last: nothing blind, nothing while another disruption may run, nothing before its time,
+// nothing before the claim. It returns the step, the claim that has to come first, or a Wait.
+func (in *input) permit(s Step) Step {
+	if len(in.Blind) > 0 && s.Kind != StepUpdate {
+		return wait("Cannot %s before everything can be seen: %s", s.Kind.verb(), in.Blind[0])
+	}
+	if s.Disruptive() {
+		for _, u := range in.Units {
+			if u.Task.mayDisturb(in.Now) {
+				return wait("Cannot %s while task %d may still run on %s.", s.Kind.verb(), u.Task.ID, u.Name)
+			}
+		}
+	}
+	if at := in.History.NotBefore[s.Key()]; in.Now.Before(at) {
+		return wait("Cannot %s yet: it has failed %s in a row.", s.Kind.verb(),
+			times(in.History.Attempts[s.Key()])).until(at)
+	}
+	if !in.claimed() {
+		return in.claim(s)
+	}
+	return s
+}
+
+func times(n int) string {
+	if n <= 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// claimed says that this process holds the epoch.
+func (in *input) claimed() bool {
+	e := in.Latch.Epoch
+	return e != nil && e.Holder == in.Self && e.Number == in.Claimed && in.Claimed != 0
+}
+
+// claim is the step that claims the epoch so that then can follow.
+func (in *input) claim(then Step) Step {
+	next := v1alpha1.Epoch{Number: 1, Holder: in.Self}
+	if in.Latch.Epoch != nil {
+		next.Number = in.Latch.Epoch.Number + 1
+	}
+	return in.latchStep(StepClaim, fmt.Sprintf("The epoch is claimed before the first act, which is to %s.", then.Kind.verb()),
+		next, v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
+}
+
+// latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it neither starts nor stops.
+func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, request v1alpha1.LatchRequest) Step {
+	leader, ok := in.leader()
+	if !ok {
+		return wait("Juju has no leader for %s, and only the leader can write the cluster's latch.", in.Application)
+	}
+	if why, until := in.blocked(leader); why != "" {
+		return wait("Only %s, Juju's leader, can write the cluster's latch, and %s.", leader.Name, why).until(until)
+	}
+	d := in.delivery(leader, in.atRest(leader))
+	d.Spec.Delivery.Epoch = epoch
+	d.Spec.Latch = &request
+	return Step{Kind: kind, Reason: reason, Units: []Delivery{d}}
+}
+
+// wait is a Wait with a sentence.
+func wait(format string, args ...any) Step {
+	return Step{Kind: StepWait, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (s Step) until(t time.Time) Step {
+	s.Until = t
+	return s
+}
+
+func (s Step) person() Step {
+	s.Person = true
+	return s
+}
+
+// deliverTo is a step for those of the units that can take a delivery now, or a Wait that says why none of them can.
+func (in *input) deliverTo(kind StepKind, reason string, units []Unit, spec func(Unit) v1alpha1.EtcdUnitSpec) Step {
+	step := Step{Kind: kind, Reason: reason}
+	var why []string
+	var until time.Time
+	for _, u := range units {
+		text, at := in.blocked(u)
+		if text == "" {
+			step.Units = append(step.Units, in.delivery(u, spec(u)))
+			continue
+		}
+		why = append(why, text)
+		if !at.IsZero() && (until.IsZero() || at.Before(until)) {
+			until = at
+		}
+	}
+	if len(step.Units) == 0 {
+		return wait("%s But %s.", reason, strings.Join(why, "; ")).until(until)
+	}
+	return step
+}
+
+// names lists units for people.
+func names(units []Unit) string {
+	list := make([]string, len(units))
+	for i, u := range units {
+		list[i] = u.Name
+	}
+	return strings.Join(list, ", ")
+}
+
+func filter(units []Unit, keep func(Unit) bool) []Unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return !keep(u) })
+}
+
+// verb says what a step of this kind does.
+func (k StepKind) verb() string {
+	switch k {
+	case StepClaim:
+		return "claim the epoch"
+	case StepPrepare:
+		return "prepare units"
+	case StepLatchSeeds:
+		return "latch the seeds"
+	case StepLatchCluster:
+		return "latch the cluster ID"
+	case StepStart:
+		return "start members"
+	case StepAddLearner:
+		return "add a learner"
+	case StepPromote:
+		return "promote the learner"
+	case StepRemove:
+		return "remove a member"
+	case StepMoveLeader:
+		return "move the leadership"
+	case StepUpdate:
+		return "update units"
+	case StepRestart:
+		return "restart a member"
+	}
+	return "wait"
+}

@@ -1,0 +1,188 @@
+package planner
+
+import (
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
+// observation is not changed. It is an expectation, never a substitute for looking.
+func Predict(o Observation, s Step) Observation {
+	p := &prediction{Observation: clone(o)}
+	p.in = newInput(o)
+	switch s.Kind {
+	case StepClaim:
+		p.land(s.Units)
+		epoch := s.Units[0].Spec.Delivery.Epoch
+		p.Latch.Epoch, p.Claimed = &epoch, epoch.Number
+	case StepLatchSeeds:
+		p.land(s.Units)
+		p.Latch.Seeds = s.Units[0].Spec.Latch.Seeds
+	case StepLatchCluster:
+		p.land(s.Units)
+		p.Latch.ClusterID = s.Units[0].Spec.Latch.ClusterID
+	case StepPrepare, StepUpdate:
+		p.land(s.Units)
+	case StepStart:
+		p.land(s.Units)
+		p.start(s.Units)
+	case StepRestart:
+		p.land(s.Units)
+		for _, d := range s.Units {
+			p.facts(d.Unit).RestartPending = false
+		}
+	case StepAddLearner:
+		m := etcdops.Member{ID: p.newID(s.PeerURL), PeerURLs: []string{s.PeerURL}, Learner: true}
+		p.Etcd.Members = append(p.Etcd.Members, m)
+	case StepPromote:
+		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
+		p.Etcd.Members[i].Learner = false
+		p.answer(p.Etcd.Members[i])
+	case StepRemove:
+		p.Etcd.Members = slices.DeleteFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
+		maps.DeleteFunc(p.Etcd.Health, func(_ string, h etcdops.EndpointHealth) bool { return h.MemberID == s.Member })
+	case StepMoveLeader:
+		for url, h := range p.Etcd.Health {
+			h.Leader = s.To
+			p.Etcd.Health[url] = h
+		}
+	}
+	p.settle()
+	return p.Observation
+}
+
+type prediction struct {
+	Observation
+	in *input
+}
+
+func clone(o Observation) Observation {
+	o.Units = slices.Clone(o.Units)
+	for i := range o.Units {
+		if f := o.Units[i].Facts; f != nil {
+			o.Units[i].Facts = f.DeepCopy()
+		}
+	}
+	o.Etcd.Members = slices.Clone(o.Etcd.Members)
+	o.Etcd.Health = maps.Clone(o.Etcd.Health)
+	if o.Etcd.Health == nil {
+		o.Etcd.Health = map[string]etcdops.EndpointHealth{}
+	}
+	o.History.Progress = maps.Clone(o.History.Progress)
+	o.History.UnhealthySince = maps.Clone(o.History.UnhealthySince)
+	o.History.Attempts = maps.Clone(o.History.Attempts)
+	o.History.NotBefore = maps.Clone(o.History.NotBefore)
+	return o
+}
+
+func (p *prediction) unit(name string) *Unit {
+	i := slices.IndexFunc(p.Units, func(u Unit) bool { return u.Name == name })
+	if i < 0 {
+		return &Unit{Facts: &v1alpha1.UnitFacts{}}
+	}
+	return &p.Units[i]
+}
+
+func (p *prediction) facts(unit string) *v1alpha1.UnitFacts { return p.unit(unit).Facts }
+
+// land lets the deliveries be applied.
+func (p *prediction) land(deliveries []Delivery) {
+	for _, d := range deliveries {
+		u := p.unit(d.Unit)
+		u.Task, u.Last = nil, nil
+		hash := d.Spec.Hash()
+		if u.Facts.Applied == nil || u.Facts.Applied.Hash != hash {
+			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number}
+		}
+		if u.Facts.Snap == nil {
+			u.Facts.Snap = &v1alpha1.SnapFacts{Channel: d.Spec.Snap.Channel}
+		}
+		if d.Spec.Delivery.AllowReset {
+			u.Facts.Member = v1alpha1.MemberFacts{}
+		}
+		u.Shown = d.Spec.Status.Unit
+		u.OpenedPorts = d.Spec.OpenPorts
+		if d.Spec.Status.Application != nil {
+			p.ApplicationStatus = *d.Spec.Status.Application
+		}
+	}
+}
+
+// start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.
+func (p *prediction) start(deliveries []Delivery) {
+	for _, d := range deliveries {
+		f := p.facts(d.Unit)
+		f.Member.Present, f.Member.Started = true, true
+		f.Member.StartedNew = d.Spec.Etcd.Initial != nil && d.Spec.Etcd.Initial.State == v1alpha1.InitialNew
+		url := ClientURL(f.Addresses, p.in.opts)
+		if f.Member.StartedNew {
+			p.Etcd.ClusterID = etcdops.ClusterID(number(d.Spec.Etcd.Initial.Token))
+			p.Etcd.Listed = true
+			p.Etcd.Members = append(p.Etcd.Members, etcdops.Member{
+				ID: p.newID(d.Spec.Etcd.AdvertisePeerURLs[0]), Name: d.Spec.Etcd.Name,
+				PeerURLs: d.Spec.Etcd.AdvertisePeerURLs, ClientURLs: []string{url},
+			})
+		}
+		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool {
+			return slices.Contains(m.PeerURLs, d.Spec.Etcd.AdvertisePeerURLs[0])
+		})
+		if i < 0 {
+			continue
+		}
+		m := &p.Etcd.Members[i]
+		m.Name, m.ClientURLs = d.Spec.Etcd.Name, []string{url}
+		f.Member.MemberID, f.Member.ClusterID = m.ID.String(), p.Etcd.ClusterID.String()
+		p.answer(*m)
+	}
+}
+
+// answer lets a member be healthy and up to date.
+func (p *prediction) answer(m etcdops.Member) {
+	var top uint64 = 1
+	leader := etcdops.MemberID(0)
+	for _, h := range p.Etcd.Health {
+		top = max(top, h.RaftIndex)
+		if h.Leader != 0 {
+			leader = h.Leader
+		}
+	}
+	if leader == 0 {
+		leader = m.ID
+	}
+	for _, url := range m.ClientURLs {
+		p.Etcd.Health[url] = etcdops.EndpointHealth{
+			Endpoint: url, At: p.Now, Serves: true, Answered: true, ClusterID: p.Etcd.ClusterID, MemberID: m.ID,
+			Leader: leader, Learner: m.Learner, RaftIndex: top, AppliedIndex: top,
+		}
+		delete(p.History.UnhealthySince, url)
+	}
+}
+
+// settle lets the windows of time pass that an undisturbed cluster passes by itself.
+func (p *prediction) settle() {
+	if p.Etcd.Listed && len(p.Etcd.HealthyVoters()) == len(p.Etcd.Voters()) {
+		p.History.StableSince = p.Now.Add(-p.Policy.Growth.Stable.Duration)
+		p.History.LastChange = p.History.StableSince
+	}
+}
+
+// newID is an ID that no member has, the same for the same URL.
+func (p *prediction) newID(peerURL string) etcdops.MemberID {
+	id := etcdops.MemberID(number(peerURL))
+	for {
+		if _, taken := p.Etcd.Member(id); !taken && id != 0 {
+			return id
+		}
+		id++
+	}
+}
+
+func number(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return h.Sum64()
+}

@@ -1,0 +1,68 @@
+package planner
+
+import (
+	"slices"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// lostData: a cluster that was born and of which no unit has data any more. Only a restore can bring it back.
+func lostData(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || in.Etcd.Listed {
+		return Step{}, false
+	}
+	known := slices.ContainsFunc(in.Units, dataLost)
+	for _, u := range in.alive() {
+		if u.Facts == nil || hasData(u) {
+			return Step{}, false
+		}
+	}
+	if !known && len(in.alive()) > 0 {
+		return wait("Cluster %s was born here, and no unit has its data: it needs a restore, or the units that had it.",
+			in.Latch.ClusterID).person(), true
+	}
+	return wait("The data of all members of cluster %s is lost: it needs a restore.", in.Latch.ClusterID).person(), true
+}
+
+// noQuorum: without a linearizable member list nothing that changes members or stops one is decided.
+func noQuorum(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || in.Etcd.Listed {
+		return Step{}, false
+	}
+	units := in.alive()
+	if all := filter(units, func(u Unit) bool { return u.Facts != nil }); len(all) == len(units) && !in.Closed {
+		if with := len(filter(all, hasData)); with < etcdops.Quorum(len(units)) && slices.ContainsFunc(all, dataLost) {
+			return wait("Only %d of %d units have the cluster's data: the others cannot be replaced without a quorum.",
+				with, len(units)).person(), true
+		}
+	}
+	switch {
+	case in.Closed:
+		return wait("The units say that etcd serves, but its client port cannot be reached from here."), true
+	case !in.CA.ClientCertificate:
+		return wait("There is no client certificate to look at etcd with."), true
+	case in.Etcd.Err != "":
+		return wait("There is no quorum: %s. Nothing is stopped, added or removed.", in.Etcd.Err), true
+	}
+	return wait("There is no quorum. Nothing is stopped, added or removed."), true
+}
+
+// stable says since long enough every voter is healthy under one leader and nobody came or went; until tells when that will
+// be so if nothing happens.
+func (in *input) stable() (Step, bool) {
+	need := in.Policy.Growth.Stable.Duration
+	if in.History.StableSince.IsZero() {
+		return wait("Not every voter is healthy under one leader."), false
+	}
+	since := in.History.StableSince
+	if in.History.LastChange.After(since) {
+		since = in.History.LastChange
+	}
+	if at := since.Add(need); in.Now.Before(at) {
+		return wait("The cluster has to be stable for %s.", need).until(at), false
+	}
+	return Step{}, true
+}
+
+// serving says that the member answers a read.
+func (in *input) serving(m etcdops.Member) bool { return in.Etcd.HealthOf(m).Serves }

@@ -1,0 +1,238 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Reasons of conditions.
+const (
+	ReasonAsWanted        = "AsWanted"
+	ReasonPaused          = "Paused"
+	ReasonStandby         = "Standby"
+	ReasonNotClaimed      = "NotClaimed"
+	ReasonBirth           = "Birth"
+	ReasonStep            = "Step"
+	ReasonWaiting         = "Waiting"
+	ReasonPerson          = "NeedsAPerson"
+	ReasonNoQuorum        = "NoQuorum"
+	ReasonDegraded        = "Degraded"
+	ReasonIncomplete      = "Incomplete"
+	ReasonUnreachable     = "Unreachable"
+	ReasonNoAuthority     = "NoAuthority"
+	ReasonNoCertificate   = "NoCertificate"
+	ReasonIdentityUnknown = "NotLatched"
+	ReasonTwoClusters     = "TwoClusters"
+	ReasonOptions         = "Options"
+)
+
+// Status is what the observation says about the cluster. Conditions are computed from it alone: their LastTransitionTime is
+// zero, and whoever keeps the object carries it over.
+func Status(o Observation) v1alpha1.EtcdClusterStatus {
+	in := newInput(o)
+	steps := Plan(o)
+	s := v1alpha1.EtcdClusterStatus{
+		ClusterID: o.Latch.ClusterID, Epoch: o.Latch.Epoch.DeepCopy(), Blind: o.Blind, ObservedAt: metav1.NewTime(o.Now),
+		Message: in.applicationWords().Message, Phase: in.phase(steps), Members: in.members(),
+	}
+	for _, step := range steps {
+		s.Plan = append(s.Plan, v1alpha1.PlannedStep{
+			Kind: string(step.Kind), Target: step.Target(o.Application), Reason: step.Reason, Disruptive: step.Disruptive(),
+		})
+	}
+	s.Conditions = []metav1.Condition{
+		in.readyCondition(), progressing(steps), in.reachable(), in.certificates(), in.oneIdentity(), in.leading(), in.policyValid(),
+	}
+	return s
+}
+
+// Target names what the step is about: units, a member's unit, or the application.
+func (s Step) Target(application string) string {
+	switch {
+	case s.Kind == StepWait:
+		return application
+	case s.Unit != "":
+		return s.Unit
+	case s.Member != 0:
+		return "member " + s.Member.String()
+	case len(s.Units) > 0:
+		list := make([]string, len(s.Units))
+		for i, d := range s.Units {
+			list[i] = d.Unit
+		}
+		return strings.Join(list, ", ")
+	}
+	return application
+}
+
+func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
+	_, foreign := standby(in)
+	waits := len(steps) > 0 && steps[0].Kind == StepWait
+	switch {
+	case in.Policy.Paused:
+		return v1alpha1.PhasePaused
+	case foreign:
+		return v1alpha1.PhaseStandby
+	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil && waits:
+		return v1alpha1.PhasePending
+	case in.Latch.ClusterID == "":
+		return v1alpha1.PhaseBootstrapping
+	case !in.Etcd.Listed && in.LatchRead && !in.Closed:
+		return v1alpha1.PhaseLost
+	case len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()):
+		return v1alpha1.PhaseDegraded
+	case len(steps) > 0:
+		return v1alpha1.PhaseProgressing
+	}
+	return v1alpha1.PhaseSteady
+}
+
+func (in *input) members() []v1alpha1.MemberStatus {
+	var list []v1alpha1.MemberStatus
+	leader := in.Etcd.Leader()
+	for _, m := range in.Etcd.Members {
+		h := in.Etcd.HealthOf(m)
+		lag, _ := etcdops.Lag(in.Etcd, m.ID)
+		u, _ := in.unitOf(m)
+		s := v1alpha1.MemberStatus{
+			ID: m.ID.String(), Name: m.Name, Unit: u.Name, Role: "voter", Leader: leader == m.ID, Healthy: h.Healthy(),
+			Reason: h.Reason(), Version: h.Version, DBSize: h.DBSize, Lag: lag,
+		}
+		switch {
+		case !m.Started():
+			s.Role = "unstarted"
+		case m.Learner:
+			s.Role = "learner"
+		}
+		if len(m.ClientURLs) > 0 {
+			s.ClientURL = m.ClientURLs[0]
+		}
+		if len(m.PeerURLs) > 0 {
+			s.PeerURL = m.PeerURLs[0]
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func condition(kind string, ok bool, reason, format string, args ...any) metav1.Condition {
+	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: fmt.Sprintf(format, args...)}
+	if ok {
+		c.Status = metav1.ConditionTrue
+	}
+	return c
+}
+
+func unknown(kind, reason, format string, args ...any) metav1.Condition {
+	c := condition(kind, false, reason, format, args...)
+	c.Status = metav1.ConditionUnknown
+	return c
+}
+
+func (in *input) readyCondition() metav1.Condition {
+	const kind = v1alpha1.ConditionReady
+	healthy, voters := len(in.Etcd.HealthyVoters()), len(in.Etcd.Voters())
+	switch {
+	case in.Latch.ClusterID == "":
+		return condition(kind, false, ReasonBirth, "The cluster has not been born yet.")
+	case in.Closed:
+		return unknown(kind, ReasonUnreachable, "etcd cannot be reached from here.")
+	case !in.Etcd.Listed:
+		return condition(kind, false, ReasonNoQuorum, "%s", sentence(in.applicationWords().Message))
+	case healthy < voters:
+		return condition(kind, false, ReasonDegraded, "%s", sentence(in.applicationWords().Message))
+	}
+	for _, u := range in.alive() {
+		if m, member := in.member[u.Name]; !member || m.Learner {
+			return condition(kind, false, ReasonIncomplete, "%s is no voter yet.", u.Name)
+		}
+	}
+	return condition(kind, true, ReasonAsWanted, "Every unit is a healthy voter.")
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+}
+
+func progressing(steps []Step) metav1.Condition {
+	const kind = v1alpha1.ConditionProgressing
+	switch {
+	case len(steps) == 0:
+		return condition(kind, false, ReasonAsWanted, "There is nothing to do.")
+	case steps[0].Kind != StepWait:
+		return condition(kind, true, ReasonStep, "%s", steps[0].Reason)
+	case steps[0].Person:
+		return condition(kind, false, ReasonPerson, "%s", steps[0].Reason)
+	}
+	return condition(kind, true, ReasonWaiting, "%s", steps[0].Reason)
+}
+
+func (in *input) reachable() metav1.Condition {
+	const kind = v1alpha1.ConditionReachable
+	if in.Closed {
+		return condition(kind, false, ReasonUnreachable, "Port %d of the units cannot be reached from here.", in.opts.Port)
+	}
+	for _, m := range in.Etcd.Members {
+		if h := in.Etcd.HealthOf(m); m.Started() && !h.Answered {
+			return condition(kind, false, ReasonUnreachable, "%s: %s.", label(m), h.Reason())
+		}
+	}
+	if len(in.Etcd.Members) == 0 {
+		return unknown(kind, ReasonBirth, "There are no members to reach.")
+	}
+	return condition(kind, true, ReasonAsWanted, "Every member answers.")
+}
+
+func (in *input) certificates() metav1.Condition {
+	const kind = v1alpha1.ConditionCertificates
+	if !in.CA.Related {
+		return condition(kind, false, ReasonNoAuthority, "%s", etcdops.MissingAuthorityWords().Message)
+	}
+	for _, u := range in.alive() {
+		if u.Facts != nil && u.Facts.Certificates.Server == nil {
+			return condition(kind, false, ReasonNoCertificate, "%s has no server certificate from %s yet.", u.Name, in.CA.Application)
+		}
+	}
+	if !in.CA.ClientCertificate {
+		return condition(kind, false, ReasonNoCertificate, "%s has not given a client certificate for this daemon yet.", in.CA.Application)
+	}
+	return condition(kind, true, ReasonAsWanted, "%s has answered every unit.", in.CA.Application)
+}
+
+func (in *input) oneIdentity() metav1.Condition {
+	const kind = v1alpha1.ConditionIdentity
+	if step, bad := identity(in); bad {
+		return condition(kind, false, ReasonTwoClusters, "%s", step.Reason)
+	}
+	if in.Latch.ClusterID == "" {
+		return unknown(kind, ReasonIdentityUnknown, "No cluster ID is latched yet.")
+	}
+	return condition(kind, true, ReasonAsWanted, "Only cluster %s is seen.", in.Latch.ClusterID)
+}
+
+func (in *input) leading() metav1.Condition {
+	const kind = v1alpha1.ConditionLeading
+	if step, foreign := standby(in); foreign {
+		return condition(kind, false, ReasonStandby, "%s", step.Reason)
+	}
+	if !in.claimed() {
+		return unknown(kind, ReasonNotClaimed, "The epoch is claimed before the first act; there has been none.")
+	}
+	return condition(kind, true, ReasonAsWanted, "This daemon holds epoch %d.", in.Claimed)
+}
+
+func (in *input) policyValid() metav1.Condition {
+	const kind = v1alpha1.ConditionPolicy
+	if len(in.faults) > 0 {
+		return condition(kind, false, ReasonOptions, "%s", strings.Join(in.faults, " "))
+	}
+	return condition(kind, true, ReasonAsWanted, "All options can be carried out.")
+}

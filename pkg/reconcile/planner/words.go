@@ -1,0 +1,99 @@
+package planner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// statusView is the view as statuses are made from it. Members that do not vote yet are left out: who joins is told by the
+// joining unit, and is no news on the others. Figures that change with every look are left out, too: each change of a status
+// costs an action.
+func (in *input) statusView() etcdops.View {
+	v := in.Etcd
+	v.Members = slices.DeleteFunc(slices.Clone(v.Members), func(m etcdops.Member) bool { return m.Learner })
+	v.Health = maps.Clone(v.Health)
+	for url, h := range v.Health {
+		if h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable {
+			h.Detail = ""
+			v.Health[url] = h
+		}
+	}
+	for _, u := range in.Units {
+		if m, ok := in.member[u.Name]; ok && in.wipedOut(u, m) && v.Health != nil {
+			h := v.Health[in.clientURL(u)]
+			h.Serves, h.Fault, h.Detail = false, etcdops.FaultOther, "its data is lost"
+			v.Health[in.clientURL(u)] = h
+		}
+	}
+	return v
+}
+
+// unitWords is the status of a unit that has published facts.
+func (in *input) unitWords(u Unit) etcdops.Words {
+	v := in.statusView()
+	ref := etcdops.Ref{ClientURL: in.clientURL(u), Name: etcdops.MemberName(u.Name)}
+	m, member := in.member[u.Name]
+	if member {
+		ref.ID = m.ID
+	}
+	born := in.Latch.ClusterID != ""
+	switch stage := in.stageOf(u); {
+	case !born && stage == stagePrepare:
+		return etcdops.UnitWords(v, ref, etcdops.PhasePreparing)
+	case !born:
+		return etcdops.UnitWords(etcdops.View{}, ref, etcdops.PhaseStarting)
+	case in.Closed:
+		return in.closedWords()
+	case u.Dying:
+		return etcdops.UnitWords(in.Etcd, ref, etcdops.PhaseLeaving)
+	case in.Etcd.Listed && (!member || m.Learner):
+		return in.underAuthority(etcdops.UnitWords(v, etcdops.Ref{Name: etcdops.MemberName(u.Name)}, etcdops.PhaseJoining))
+	}
+	return in.underAuthority(etcdops.UnitWords(v, ref, etcdops.PhaseServing))
+}
+
+// applicationWords is the status of the application.
+func (in *input) applicationWords() etcdops.Words {
+	switch {
+	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil:
+		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing)
+	case in.Latch.ClusterID == "":
+		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting)
+	case in.Closed:
+		return in.closedWords()
+	}
+	var wanted []string
+	for _, u := range in.Units {
+		if _, member := in.member[u.Name]; member || !u.Dying {
+			wanted = append(wanted, u.Name)
+		}
+	}
+	w := etcdops.ApplicationWords(in.statusView(), wanted, "")
+	if len(in.faults) > 0 {
+		separator := ": "
+		if strings.Contains(w.Message, ": ") {
+			separator = "; "
+		}
+		w.Message += separator + strings.TrimRight(strings.Join(in.faults, " "), ".")
+	}
+	return in.underAuthority(w)
+}
+
+// underAuthority puts a missing certificate authority before all that is less bad.
+func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
+	if in.CA.Related {
+		return w
+	}
+	return etcdops.Worse(w, etcdops.MissingAuthorityWords())
+}
+
+// closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's
+// own look at its etcd shows what is worse.
+func (in *input) closedWords() etcdops.Words {
+	return etcdops.Words{State: etcdops.Waiting,
+		Message: fmt.Sprintf("The jujuetcd controller cannot reach port %d of the units", in.opts.Port)}
+}
