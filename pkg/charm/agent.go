@@ -1,0 +1,124 @@
+package charm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/hooktool"
+)
+
+// Options are what an Agent is made of.
+type Options struct {
+	Env      Env
+	Tools    *hooktool.Tools
+	Machine  Machine
+	Log      logr.Logger
+	Hostname string
+	// Now is the unit's clock and Wait lets time pass; nil means the real ones.
+	Now  func() time.Time
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Agent runs one dispatch of one unit.
+type Agent struct {
+	env      Env
+	tools    *hooktool.Tools
+	machine  Machine
+	log      logr.Logger
+	hostname string
+	now      func() time.Time
+	wait     func(ctx context.Context, d time.Duration) error
+}
+
+// New returns an agent for one dispatch.
+func New(o Options) *Agent {
+	a := &Agent{env: o.Env, tools: o.Tools, machine: o.Machine, log: o.Log, hostname: o.Hostname, now: o.Now, wait: o.Wait}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.wait == nil {
+		a.wait = sleep
+	}
+	return a
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Dispatch runs the hook or action. An error means that Juju should show it and, for a hook, try again.
+func (a *Agent) Dispatch(ctx context.Context) error {
+	switch {
+	case a.env.Kind == KindHook && a.env.Name == "stop":
+		return a.stop(ctx)
+	case a.env.Kind == KindHook:
+		return a.hook(ctx)
+	case a.env.Name == "reconcile":
+		return a.reconcile(ctx)
+	case a.env.Name == "health":
+		return a.health(ctx)
+	}
+	return fmt.Errorf("cannot run action %q: this charm has no such action", a.env.Name)
+}
+
+// relations are an endpoint's relations without the one that the running hook takes down.
+func (a *Agent) relations(ctx context.Context, endpoint string) ([]string, error) {
+	ids, err := a.tools.RelationIDs(ctx, endpoint)
+	broken := a.env.breaking()
+	return slices.DeleteFunc(ids, func(id string) bool { return id == broken }), err
+}
+
+// peers is the peer relation's id; empty before Juju has made it and after it is gone.
+func (a *Agent) peers(ctx context.Context) (string, error) {
+	ids, err := a.relations(ctx, "cluster")
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// network is what Juju's bindings give the unit.
+type network struct {
+	addresses v1alpha1.UnitAddresses
+	// ingress are all addresses that peers and clients may use, for the certificate.
+	ingress []string
+}
+
+func (a *Agent) network(ctx context.Context) (network, error) {
+	var n network
+	cluster, err := a.tools.Network(ctx, "cluster")
+	if err != nil {
+		return n, err
+	}
+	db, err := a.tools.Network(ctx, "db")
+	if err != nil {
+		return n, err
+	}
+	n.addresses = v1alpha1.UnitAddresses{
+		Peer:       first(cluster.Ingress),
+		PeerBind:   first(cluster.Bind),
+		Client:     first(db.Ingress),
+		ClientBind: first(db.Bind),
+	}
+	n.ingress = append(cluster.Ingress, db.Ingress...)
+	return n, nil
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}

@@ -1,0 +1,163 @@
+package charm_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm"
+)
+
+func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
+	full := map[string]string{
+		"unit_name": "etcd_0", "common_name": "10.0.0.4", "certificate_name": "etcd_0",
+		"sans": `["10.0.0.4","127.0.0.1","node","old.example"]`, "ingress-address": "10.0.0.4",
+	}
+	with := func(changes map[string]string) map[string]string {
+		bag := map[string]string{}
+		for k, v := range full {
+			bag[k] = v
+		}
+		for k, v := range changes {
+			bag[k] = v
+		}
+		return bag
+	}
+	tests := []struct {
+		name   string
+		bag    map[string]string
+		public string
+		own    []string
+		want   map[string]string
+	}{
+		{"nothing asked yet", map[string]string{"ingress-address": "10.0.0.4"}, "10.0.0.4", []string{"node"}, map[string]string{
+			"unit_name": "etcd_0", "common_name": "10.0.0.4", "certificate_name": "etcd_0", "sans": `["10.0.0.4","127.0.0.1","node"]`}},
+		{"all there, and more", full, "10.0.0.4", []string{"node"}, nil},
+		{"the public address is another of ours", full, "127.0.0.1", []string{"node", "10.0.0.4"}, nil},
+		{"an address is missing", full, "10.0.0.4", []string{"node", "10.0.0.5"}, map[string]string{
+			"sans": `["10.0.0.4","10.0.0.5","127.0.0.1","node"]`}},
+		{"the common name is not ours any more", full, "10.0.0.9", []string{"node"}, map[string]string{
+			"common_name": "10.0.0.9", "sans": `["10.0.0.9","127.0.0.1","node"]`}},
+		{"the standing request cannot be read", with(map[string]string{"sans": "{"}), "10.0.0.4", []string{"node"}, map[string]string{
+			"sans": `["10.0.0.4","127.0.0.1","node"]`}},
+		{"another spelling of an address", with(map[string]string{"sans": `["10.0.0.4","127.0.0.1","node","fd00:0:0::4"]`}),
+			"10.0.0.4", []string{"node", "fd00::4"}, nil},
+		{"no address known yet", map[string]string{}, "", []string{"node"}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := charm.Request(test.bag, "etcd/0", charm.NamesOf(test.public, test.own...))
+			if diff := cmp.Diff(test.want, got, cmp.Transformer("empty", func(m map[string]string) map[string]string {
+				if len(m) == 0 {
+					return nil
+				}
+				return m
+			})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			// What was asked for stands.
+			bag := map[string]string{}
+			for k, v := range test.bag {
+				bag[k] = v
+			}
+			for k, v := range got {
+				bag[k] = v
+			}
+			if again := charm.Request(bag, "etcd/0", charm.NamesOf(test.public, test.own...)); len(again) > 0 {
+				t.Errorf("asked again: %v", again)
+			}
+		})
+	}
+}
+
+func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	cert, key := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	_, otherKey := ca.issue(now, 24*time.Hour, "10.0.0.4")
+	old, oldKey := ca.issue(now.Add(-48*time.Hour), 24*time.Hour, "10.0.0.4")
+	tests := []struct {
+		name string
+		bag  map[string]string
+		want bool
+	}{
+		{"with text before each block", map[string]string{"etcd_0.server.cert": described(cert), "etcd_0.server.key": "a key:\n" + key}, true},
+		{"for another unit", map[string]string{"etcd_1.server.cert": cert, "etcd_1.server.key": key}, false},
+		{"a foreign key", map[string]string{"etcd_0.server.cert": cert, "etcd_0.server.key": otherKey}, false},
+		{"no key yet", map[string]string{"etcd_0.server.cert": cert}, false},
+		{"expired", map[string]string{"etcd_0.server.cert": old, "etcd_0.server.key": oldKey}, false},
+		{"not PEM", map[string]string{"etcd_0.server.cert": "soon", "etcd_0.server.key": "soon"}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.bag["ca"] = described(ca.pem)
+			offer := charm.OfferOf([]map[string]string{test.bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
+			if (offer.Server != nil) != test.want {
+				t.Fatalf("server certificate taken: %v, want %v", offer.Server != nil, test.want)
+			}
+			if test.want && (offer.Server.Certificate != cert || offer.Server.Key != key) {
+				t.Error("the pair is not what was issued, without the text")
+			}
+			if offer.CA != ca.pem || offer.Provider != v1alpha1.ProviderClassic {
+				t.Errorf("CA %q of a %q provider", offer.CA, offer.Provider)
+			}
+		})
+	}
+}
+
+func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	before, beforeKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	after, afterKey := ca.issue(now, 24*time.Hour, "10.0.0.9")
+	processed, err := json.Marshal(map[string]any{
+		"10.0.0.9": map[string]string{"cert": after, "key": afterKey},
+		"10.0.0.4": map[string]string{"cert": before, "key": beforeKey},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bag := map[string]string{
+		"ca": ca.pem, "etcd_0.server.cert": before, "etcd_0.server.key": beforeKey, "etcd_0.processed_requests": string(processed),
+	}
+	offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.9", []string{"10.0.0.9"}, func() time.Time { return now })
+	if offer.Server == nil || offer.Server.Certificate != after {
+		t.Error("the certificate for the old name is still taken")
+	}
+}
+
+func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	older, olderKey := ca.issue(now.Add(-2*time.Hour), 24*time.Hour, "10.0.0.4")
+	newer, newerKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	newest, newestKey := ca.issue(now, 24*time.Hour, "10.0.0.5")
+	bags := []map[string]string{
+		{"ca": ca.pem, "etcd_0.server.cert": newer, "etcd_0.server.key": newerKey, "client.cert": older, "client.key": olderKey},
+		{"ca": ca.pem, "etcd_0.server.cert": older, "etcd_0.server.key": olderKey, "client.cert": newer, "client.key": newerKey},
+		{"ca": ca.pem, "etcd_0.server.cert": newest, "etcd_0.server.key": newestKey},
+	}
+	for range 2 {
+		offer := charm.OfferOf(bags, "etcd/0", "10.0.0.4", []string{"10.0.0.4"}, func() time.Time { return now })
+		if offer.Server.Certificate != newer {
+			t.Error("the server certificate is not the newest with every name")
+		}
+		if offer.Client.Certificate != newer {
+			t.Error("the client certificate is not the newest")
+		}
+		if offer.CA != ca.pem {
+			t.Error("the CA is there more than once")
+		}
+		bags[0], bags[1] = bags[1], bags[0]
+	}
+}
+
+func TestLeafNeverPrintsItsKey(t *testing.T) {
+	leaf := charm.Leaf{Certificate: "PUBLIC", Key: "SECRET"}
+	for _, text := range []string{leaf.String(), leaf.GoString()} {
+		if strings.Contains(text, "SECRET") {
+			t.Errorf("printed %q", text)
+		}
+	}
+}

@@ -1,0 +1,29 @@
+// Package charm is the charm of etcd: what runs in a unit's hooks and actions.
+//
+// Juju starts the program with one dispatch path, hooks/NAME or actions/NAME; Agent.Dispatch runs it. Hooks gather facts, ask
+// for certificates and answer relations, from what was applied last; only the action reconcile changes the machine, by handing
+// the daemon's desired state to package machine. Nothing here waits for the daemon, except the hook stop, for a bounded time.
+//
+// # Who writes what
+//
+//	what                                              who, when
+//	peer databag of the unit, key facts               every hook and reconcile, only when it changed
+//	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it
+//	certificates databag of the unit                  every hook and reconcile, only when an address is missing
+//	db databag of the unit                            every hook and reconcile, from the spec applied last
+//	TLS leaves on disk                                every hook and reconcile, through machine.WriteLeaf
+//	CA bundle and everything else on disk             reconcile, through machine.Apply
+//	unit status                                       hooks until the first reconcile; then reconcile, and update-status and start
+//	                                                  where local health is worse than the daemon's word
+//	application status                                reconcile on the Juju leader
+//	opened ports                                      reconcile, in a dispatch that hands Juju nothing else to commit
+//	application version                               whoever publishes facts with another etcd version
+//
+// # Guarantees
+//
+// A delivery that is refused touches nothing. One that asks for what is already so writes nothing. No private key is in a log,
+// an error, an action's result or the peer databag; the db databag carries one because its protocol does.
+//
+// Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the unit's state directory holds
+// also for a dispatch that outlives its agent. A hook ends with an error only where Juju's retry can help.
+package charm

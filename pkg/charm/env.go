@@ -1,0 +1,67 @@
+package charm
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Env is what Juju says about a dispatch in its environment.
+type Env struct {
+	// Kind is hooks or actions, Name the rest of the dispatch path.
+	Kind, Name string
+	// Unit is etcd/0.
+	Unit             string
+	Model, ModelUUID string
+	// RelationID is the relation of a relation hook, such as certificates:1.
+	RelationID string
+	// Action is Juju's number of the running task; zero in hooks.
+	Action int64
+}
+
+// ReadEnv reads the environment of a dispatch.
+func ReadEnv(getenv func(string) string) (Env, error) {
+	e := Env{
+		Unit:       getenv("JUJU_UNIT_NAME"),
+		Model:      getenv("JUJU_MODEL_NAME"),
+		ModelUUID:  getenv("JUJU_MODEL_UUID"),
+		RelationID: getenv("JUJU_RELATION_ID"),
+	}
+	path := getenv("JUJU_DISPATCH_PATH")
+	kind, name, found := strings.Cut(path, "/")
+	if !found || name == "" || kind != KindHook && kind != KindAction {
+		return e, fmt.Errorf("cannot dispatch %q: JUJU_DISPATCH_PATH must be hooks/NAME or actions/NAME", path)
+	}
+	e.Kind, e.Name = kind, name
+	if !strings.Contains(e.Unit, "/") {
+		return e, fmt.Errorf("cannot dispatch %s: JUJU_UNIT_NAME is %q", path, e.Unit)
+	}
+	if kind == KindAction {
+		number, err := strconv.ParseInt(getenv("JUJU_ACTION_UUID"), 10, 64)
+		if err != nil || number < 1 {
+			return e, fmt.Errorf("cannot dispatch %s: JUJU_ACTION_UUID is %q, not a task number", path, getenv("JUJU_ACTION_UUID"))
+		}
+		e.Action = number
+	}
+	return e, nil
+}
+
+// Kinds of a dispatch.
+const (
+	KindHook   = "hooks"
+	KindAction = "actions"
+)
+
+// Application is the unit's application.
+func (e Env) Application() string {
+	name, _, _ := strings.Cut(e.Unit, "/")
+	return name
+}
+
+// breaking is the relation that the running hook takes down; Juju still lists it.
+func (e Env) breaking() string {
+	if e.Kind == KindHook && strings.HasSuffix(e.Name, "-relation-broken") {
+		return e.RelationID
+	}
+	return ""
+}

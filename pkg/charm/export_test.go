@@ -1,0 +1,19 @@
+package charm
+
+import "time"
+
+// Request, NamesOf and OfferOf reach the rules of the certificates relation.
+var (
+	Request = request
+	NamesOf = namesOf
+)
+
+// OfferOf is what bags of a provider's units offer to a unit that asked under a common name and needs these names.
+func OfferOf(bags []map[string]string, unit, common string, needs []string, now func() time.Time) Offer {
+	o := Offer{needs: needs}
+	for _, bag := range bags {
+		o.addClassic(bag, munged(unit), common)
+	}
+	o.choose(now())
+	return o
+}

@@ -1,0 +1,68 @@
+package charm
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// health is the action of the same name: what etcdctl cluster-health used to print, from a linearizable read through each
+// voter. It fails where the cluster, or the unit's own member, does not serve.
+func (a *Agent) health(ctx context.Context) error {
+	own, view, err := a.machine.Health(ctx)
+	if err != nil {
+		return a.tools.FailAction(ctx, err.Error())
+	}
+	lines, fault := report(own, view)
+	if err := a.tools.SetActionResult(ctx, "output", strings.Join(lines, "\n")); err != nil {
+		return err
+	}
+	if fault == "" {
+		return nil
+	}
+	return a.tools.FailAction(ctx, fault)
+}
+
+// report is a line per member and one for the cluster, and why the action fails, if it does.
+func report(own etcdops.EndpointHealth, view etcdops.View) (lines []string, fault string) {
+	if !view.Listed {
+		reason := view.Err
+		if own.Fault != etcdops.FaultNone {
+			reason = own.Reason()
+		}
+		lines = append(lines, fmt.Sprintf("failed to list members: %s", reason), "cluster is unavailable")
+		return lines, "cluster is unavailable: " + reason
+	}
+	unhealthy := 0
+	for _, m := range view.Members {
+		h := view.HealthOf(m)
+		switch {
+		case !m.Started():
+			lines = append(lines, fmt.Sprintf("member %s has not started: %s", m.ID, strings.Join(m.PeerURLs, ",")))
+		case h.Healthy() && m.Learner:
+			lines = append(lines, fmt.Sprintf("member %s is a learner: got healthy result from %s", m.ID, h.Endpoint))
+		case h.Healthy():
+			lines = append(lines, fmt.Sprintf("member %s is healthy: got healthy result from %s", m.ID, h.Endpoint))
+		default:
+			lines = append(lines, fmt.Sprintf("member %s is unhealthy: got unhealthy result from %s: %s",
+				m.ID, strings.Join(m.ClientURLs, ","), h.Reason()))
+		}
+		if !h.Healthy() {
+			unhealthy++
+		}
+	}
+	switch {
+	case len(view.HealthyVoters()) < etcdops.Quorum(len(view.Voters())):
+		lines = append(lines, "cluster is unavailable")
+		fault = "cluster is unavailable"
+	case unhealthy > 0:
+		lines = append(lines, "cluster is degraded")
+		fault = "cluster is degraded"
+	default:
+		lines = append(lines, "cluster is healthy")
+		return lines, ""
+	}
+	return lines, fmt.Sprintf("%s: %d of %d members are unhealthy", fault, unhealthy, len(view.Members))
+}

@@ -1,0 +1,56 @@
+package charm
+
+import (
+	"context"
+)
+
+// hook runs any hook but stop: all look at the same things, so that none has to come first and none may be missed.
+//
+//  1. ask for certificates, and put those that have come in their place
+//  2. publish facts
+//  3. answer the db relation from what was applied last
+//  4. say how the unit is
+func (a *Agent) hook(ctx context.Context) error {
+	switch a.env.Name {
+	case "remove":
+		return nil
+	}
+	last, err := a.machine.Last()
+	if err != nil {
+		// Without its record the unit knows less; the next reconcile tells the controller why.
+		a.log.Error(err, "Went on without what was applied last")
+	}
+	n, err := a.network(ctx)
+	if err != nil {
+		return err
+	}
+	var extra []string
+	if last != nil {
+		extra = last.TLS.ExtraSANs
+	}
+	offer, err := a.offers(ctx, n, extra)
+	if err != nil {
+		return err
+	}
+	if err := a.ask(ctx, offer); err != nil {
+		return err
+	}
+	if written, err := a.machine.WriteLeaves(ctx, offer.Server, offer.Client); err != nil {
+		a.log.Error(err, "Left the certificates on disk as they were")
+	} else if len(written) > 0 {
+		a.log.Info("Wrote certificates", "files", written)
+	}
+	facts, err := a.machine.Facts(ctx)
+	if err != nil {
+		a.log.Error(err, "Published no facts")
+	} else {
+		facts = complete(facts, n.addresses, offer)
+		if err := a.publish(ctx, facts); err != nil {
+			return err
+		}
+	}
+	if err := a.answerClients(ctx, last); err != nil {
+		return err
+	}
+	return a.showStatus(ctx, last, facts.Certificates, offer)
+}

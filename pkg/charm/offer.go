@@ -1,0 +1,173 @@
+package charm
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+)
+
+// Leaf is a certificate and its private key, both as PEM. It is never logged or printed.
+type Leaf struct {
+	Certificate string
+	Key         string
+}
+
+// String keeps the key out of every log and error.
+func (l Leaf) String() string { return "a leaf" }
+
+// GoString does the same for %#v.
+func (l Leaf) GoString() string { return "charm.Leaf{}" }
+
+// Offer is what certificate authorities offer to the unit now.
+type Offer struct {
+	// Provider is the dialect, empty without a relation; Application is its name.
+	Provider    v1alpha1.CertificateProvider
+	Application string
+	// CA is every certificate that the provider names as an authority, as PEM without text around it.
+	CA string
+	// Server and Client are nil until they are offered, valid now, and have a key that fits.
+	Server, Client *Leaf
+
+	classic, csr    bool
+	needs           []string                     // names that a server certificate must have
+	requests        map[string]map[string]string // by relation, what must be written to ask for it
+	servers, shared []candidate
+}
+
+// candidate is one pair that was offered.
+type candidate struct {
+	leaf *Leaf
+	cert *x509.Certificate
+}
+
+// addClassic adds what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
+// with another name stands beside the first answer, under that name.
+func (o *Offer) addClassic(bag map[string]string, unit, common string) {
+	if bag[keyCA] != "" {
+		o.classic = true
+	}
+	for _, key := range []string{keyCA, keyChain} {
+		for _, block := range certificatesIn(bag[key]) {
+			text := string(pem.EncodeToMemory(block))
+			if !strings.Contains(o.CA, text) {
+				o.CA += text
+			}
+		}
+	}
+	o.servers = appendPair(o.servers, bag[unit+".server.cert"], bag[unit+".server.key"])
+	var processed map[string]struct{ Cert, Key string }
+	if json.Unmarshal([]byte(bag[unit+".processed_requests"]), &processed) == nil {
+		if answer, ok := processed[common]; ok {
+			o.servers = appendPair(o.servers, answer.Cert, answer.Key)
+		}
+	}
+	o.shared = appendPair(o.shared, bag[keyClientCert], bag[keyClientKey])
+}
+
+// certificatesIn are the certificates of a PEM text; easyrsa puts a description for people before each.
+func certificatesIn(text string) []*pem.Block {
+	var blocks []*pem.Block
+	rest := []byte(text)
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return blocks
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
+			block.Headers = nil
+			blocks = append(blocks, block)
+		}
+	}
+}
+
+// appendPair appends the pair if it is one: a certificate, and the key that belongs to it.
+func appendPair(list []candidate, cert, key string) []candidate {
+	blocks := certificatesIn(cert)
+	if len(blocks) == 0 {
+		return list
+	}
+	var clean bytes.Buffer
+	for _, block := range blocks {
+		clean.Write(pem.EncodeToMemory(block))
+	}
+	keyText := privateKeyIn(key)
+	pair, err := tls.X509KeyPair(clean.Bytes(), []byte(keyText))
+	if err != nil {
+		return list
+	}
+	return append(list, candidate{leaf: &Leaf{Certificate: clean.String(), Key: keyText}, cert: pair.Leaf})
+}
+
+// privateKeyIn is the private key of a PEM text without what stands around it.
+func privateKeyIn(text string) string {
+	rest := []byte(text)
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return ""
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return string(pem.EncodeToMemory(block))
+		}
+	}
+}
+
+// choose decides on the dialect, and for each leaf on one of the pairs that were offered.
+func (o *Offer) choose(now time.Time) {
+	switch {
+	case o.classic || !o.csr:
+		o.Provider = v1alpha1.ProviderClassic
+	default:
+		o.Provider = v1alpha1.ProviderCSR
+	}
+	o.Server = best(o.servers, o.needs, now)
+	o.Client = best(o.shared, nil, now)
+}
+
+// best prefers a pair that has every name, then the newest. Several units of a provider may each answer: all units of ours
+// then choose the same, and the same again next time.
+func best(list []candidate, needs []string, now time.Time) *Leaf {
+	valid := slices.DeleteFunc(slices.Clone(list), func(c candidate) bool { return now.After(c.cert.NotAfter) })
+	if len(valid) == 0 {
+		return nil
+	}
+	rank := func(c candidate) int {
+		if covers(namesIn(c.cert), needs) {
+			return 1
+		}
+		return 0
+	}
+	return slices.MaxFunc(valid, func(a, b candidate) int {
+		return cmp.Or(
+			cmp.Compare(rank(a), rank(b)),
+			a.cert.NotBefore.Compare(b.cert.NotBefore),
+			bytes.Compare(fingerprint(a.cert), fingerprint(b.cert)),
+		)
+	}).leaf
+}
+
+func fingerprint(cert *x509.Certificate) []byte {
+	sum := sha256.Sum256(cert.Raw)
+	return sum[:]
+}
+
+// namesIn are the names that a certificate is good for.
+func namesIn(cert *x509.Certificate) []string {
+	all := slices.Clone(cert.DNSNames)
+	for _, ip := range cert.IPAddresses {
+		all = append(all, canonical(ip.String()))
+	}
+	return all
+}

@@ -1,0 +1,115 @@
+package charm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+)
+
+// reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the result; the task itself fails
+// only where the agent could not carry it to an outcome, and then Juju commits nothing of it.
+func (a *Agent) reconcile(ctx context.Context) error {
+	desired, err := a.tools.ActionParameter(ctx, "desired")
+	if err != nil {
+		return err
+	}
+	status, err := a.deliver(ctx, desired)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("cannot encode the result: %w", err)
+	}
+	return a.tools.SetActionResult(ctx, "status", string(text))
+}
+
+// deliver judges a delivery and carries it out:
+//
+//  1. whether it is for this unit, and its change of the latch can be granted
+//  2. the machine, which judges the rest before it acts
+//  3. the latch
+//  4. certificates, facts and clients
+//  5. status of unit and application
+//  6. ports, if nothing else waits for Juju's commit
+//
+// Steps 3 to 6 are left out of a refused delivery.
+func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
+	var spec v1alpha1.EtcdUnitSpec
+	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
+		return refused(v1alpha1.ReasonBadSpec, fmt.Errorf("cannot read the parameter desired: %w", err)), nil
+	}
+	if spec.Unit != a.env.Unit || spec.ModelUUID != a.env.ModelUUID {
+		return refused(v1alpha1.ReasonOtherUnit, fmt.Errorf("cannot apply a spec for unit %q of model %q: this is %s of model %s",
+			spec.Unit, spec.ModelUUID, a.env.Unit, a.env.ModelUUID)), nil
+	}
+	peers, err := a.peers(ctx)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	if peers == "" {
+		return v1alpha1.EtcdUnitStatus{}, errors.New("cannot read the cluster's latch: there is no peer relation")
+	}
+	latch, err := a.latchBag(ctx, peers)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	leader, err := a.tools.IsLeader(ctx)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	grant, reason, err := judgeLatch(latch, &spec, leader)
+	if err != nil {
+		return refused(reason, err), nil
+	}
+	n, err := a.network(ctx)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	offer, err := a.offers(ctx, n, spec.TLS.ExtraSANs)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	status := a.machine.Apply(ctx, &spec, Situation{
+		Latch:     grant.judged,
+		Leader:    leader,
+		Action:    a.env.Action,
+		Addresses: n.addresses,
+		Server:    offer.Server,
+		Client:    offer.Client,
+	})
+	if status.Outcome == v1alpha1.OutcomeRefused {
+		return status, nil
+	}
+	if len(grant.writes) > 0 {
+		if err := a.tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
+			return status, err
+		}
+	}
+	if err := a.ask(ctx, offer); err != nil {
+		return status, err
+	}
+	facts, err := a.machine.Facts(ctx)
+	if err != nil {
+		return status, fmt.Errorf("cannot tell what is true on the machine: %w", err)
+	}
+	facts = complete(facts, n.addresses, offer)
+	status.Facts = &facts
+	if err := a.publish(ctx, facts); err != nil {
+		return status, err
+	}
+	if err := a.answerClients(ctx, &spec); err != nil {
+		return status, err
+	}
+	if err := a.showWord(ctx, spec.Status, leader); err != nil {
+		return status, err
+	}
+	return a.ports(ctx, &spec, status)
+}
+
+func refused(reason string, err error) v1alpha1.EtcdUnitStatus {
+	return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: reason, Message: err.Error()}
+}

@@ -1,0 +1,103 @@
+package charm
+
+import (
+	"context"
+	"strings"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// showWord shows the controller's word.
+func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader bool) error {
+	if err := a.show(ctx, word.Unit); err != nil {
+		return err
+	}
+	if word.Application == nil || !leader {
+		return nil
+	}
+	shown, err := a.tools.ApplicationStatus(ctx)
+	if err != nil || shown == *word.Application {
+		return err
+	}
+	return a.tools.SetApplicationStatus(ctx, *word.Application)
+}
+
+// show sets the unit's status if it is another: the same one again would make a new entry in its history.
+func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
+	if want.State == "" {
+		return nil
+	}
+	shown, err := a.tools.Status(ctx)
+	if err != nil || shown == want {
+		return err
+	}
+	return a.tools.SetStatus(ctx, want)
+}
+
+// showStatus is a hook's share: what is missing until the first reconcile, and later, when it is time to look, the
+// controller's word or what the unit itself sees of etcd.
+func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, facts v1alpha1.CertificateFacts, offer Offer) error {
+	if last == nil {
+		return a.show(ctx, text(a.missing(facts, offer)))
+	}
+	switch a.env.Name {
+	case "update-status", "start", "upgrade-charm":
+	default:
+		return nil
+	}
+	word := etcdops.Words(last.Status.Unit)
+	if last.Service.State != v1alpha1.ServiceRunning {
+		return a.show(ctx, text(word))
+	}
+	own, view, err := a.machine.Health(ctx)
+	if err != nil {
+		a.log.Error(err, "Left the status as it was")
+		return nil
+	}
+	local := etcdops.UnitWords(view, etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}, phaseOf(word))
+	return a.show(ctx, text(etcdops.Shown(word, local)))
+}
+
+// missing are the words for a unit that no controller has reached yet.
+func (a *Agent) missing(have v1alpha1.CertificateFacts, offer Offer) etcdops.Words {
+	switch offer.Provider {
+	case v1alpha1.ProviderNone:
+		return etcdops.MissingAuthorityWords()
+	case v1alpha1.ProviderCSR:
+		return etcdops.Words{State: etcdops.Blocked, Message: "Cannot use " + offer.Application +
+			": it signs certificate requests, which is not supported yet. Relate easyrsa or vault instead."}
+	}
+	var missing []string
+	for _, part := range []struct {
+		name string
+		here bool
+	}{
+		{"CA", offer.CA != ""},
+		{"server certificate", offer.Server != nil || have.Server != nil},
+		{"client certificate", offer.Client != nil || have.Client != nil},
+	} {
+		if !part.here {
+			missing = append(missing, part.name)
+		}
+	}
+	if len(missing) > 0 {
+		return etcdops.WaitingForCertificateWords(missing...)
+	}
+	return etcdops.WaitingForControllerWords(a.env.Model)
+}
+
+// phaseOf is the phase that the controller's word tells, so that the unit's own look goes on in it.
+func phaseOf(word etcdops.Words) etcdops.Phase {
+	name, _, found := strings.Cut(word.Message, ":")
+	if word.State != etcdops.Maintenance || !found {
+		return etcdops.PhaseServing
+	}
+	switch phase := etcdops.Phase(name); phase {
+	case etcdops.PhaseStarting, etcdops.PhaseJoining, etcdops.PhaseRestarting, etcdops.PhaseUpgrading, etcdops.PhaseLeaving:
+		return phase
+	}
+	return etcdops.PhaseServing
+}
+
+func text(w etcdops.Words) v1alpha1.StatusText { return v1alpha1.StatusText(w) }

@@ -1,0 +1,151 @@
+package charm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Times of the hook stop. The controller tells clients first and gives them up to 30 s; after the patience the unit acts alone.
+const (
+	stopPatience = 75 * time.Second
+	stopInterval = 2 * time.Second
+	stopLockTTL  = 15 * time.Second
+)
+
+// Cluster is what a leaving unit needs of its cluster; *etcdops.Pool is one.
+type Cluster interface {
+	Look(ctx context.Context, endpoints []string) etcdops.View
+	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
+	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
+}
+
+// stop leaves the cluster. Nothing is to be done for a unit that has no member, for the last member, and where all units of
+// the application go: there is nothing left to guard. Otherwise the controller removes the member, which the unit waits for;
+// without a controller it removes itself, under the lock key and behind the same guard. If the guard says no, the hook fails
+// with its reason, and Juju shows it and tries again. TLS material and data stay.
+func (a *Agent) stop(ctx context.Context) error {
+	last, err := a.machine.Last()
+	if err != nil {
+		return err
+	}
+	if last == nil {
+		return nil
+	}
+	if a.everyoneLeaves(ctx) {
+		return nil
+	}
+	cluster, release, err := a.machine.Cluster()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return a.leave(ctx, cluster, last)
+}
+
+// everyoneLeaves says that Juju wants no unit of the application to stay.
+func (a *Agent) everyoneLeaves(ctx context.Context) bool {
+	states, err := a.tools.GoalStates(ctx)
+	if err != nil {
+		a.log.Error(err, "Took other units for staying")
+		return false
+	}
+	for unit, state := range states {
+		if unit != a.env.Unit && state != "dying" && state != "dead" {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *Agent) leave(ctx context.Context, cluster Cluster, last *v1alpha1.EtcdUnitSpec) error {
+	endpoints := slices.Concat(last.Clients.Endpoints, last.Etcd.AdvertiseClientURLs)
+	slices.Sort(endpoints)
+	endpoints = slices.Compact(endpoints)
+
+	view, gone, err := a.awaitRemoval(ctx, cluster, endpoints, last)
+	if err != nil || gone {
+		return err
+	}
+	if !view.Listed {
+		return fmt.Errorf("cannot leave the cluster: there is no current member list (%s)", view.Err)
+	}
+	return a.removeSelf(ctx, cluster, endpoints, last)
+}
+
+// awaitRemoval looks until the unit's member is gone, or is the last one, or patience is over.
+func (a *Agent) awaitRemoval(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) (etcdops.View, bool, error) {
+	for deadline := a.now().Add(stopPatience); ; {
+		view := cluster.Look(ctx, endpoints)
+		if hasLeft(view, last) {
+			return view, true, nil
+		}
+		words := etcdops.UnitWords(view, etcdops.Ref{Name: last.Etcd.Name}, etcdops.PhaseLeaving)
+		if err := a.show(ctx, text(words)); err != nil {
+			return view, false, err
+		}
+		if !a.now().Before(deadline) {
+			return view, false, nil
+		}
+		if err := a.wait(ctx, stopInterval); err != nil {
+			return view, false, fmt.Errorf("cannot wait for the unit's removal from the cluster: %w", err)
+		}
+	}
+}
+
+// hasLeft says that there is nothing to leave: the list does not have the unit's member, or no other.
+func hasLeft(view etcdops.View, last *v1alpha1.EtcdUnitSpec) bool {
+	if !view.Listed {
+		return false
+	}
+	_, found := own(view, last)
+	return !found || len(view.Members) == 1
+}
+
+func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) (err error) {
+	lock, err := cluster.Lock(ctx, endpoints, "unit "+a.env.Unit, stopLockTTL)
+	if err != nil {
+		return fmt.Errorf("cannot leave the cluster: %w", err)
+	}
+	defer func() {
+		unlocked := lock.Unlock(context.WithoutCancel(ctx))
+		if err == nil && unlocked != nil && !errors.Is(unlocked, etcdops.ErrLockLost) {
+			a.log.Error(unlocked, "Left the lock to expire")
+		}
+	}()
+	// Another unit may have left while this one waited for the lock: only what is seen under it counts.
+	view := cluster.Look(ctx, endpoints)
+	if hasLeft(view, last) {
+		return nil
+	}
+	member, found := own(view, last)
+	if !found {
+		return fmt.Errorf("cannot leave the cluster: there is no current member list (%s)", view.Err)
+	}
+	if err := etcdops.CanRemove(view, member.ID); err != nil {
+		return fmt.Errorf("cannot leave the cluster: %w", err)
+	}
+	if err := cluster.Remove(ctx, view, member.ID); err != nil {
+		return fmt.Errorf("cannot leave the cluster: %w", err)
+	}
+	a.log.Info("Removed the unit's own member, because no controller did", "member", member.ID.String())
+	return nil
+}
+
+// own is the unit's member: by its name, or by its peer URL while it has not started.
+func own(view etcdops.View, spec *v1alpha1.EtcdUnitSpec) (etcdops.Member, bool) {
+	if m, found := view.MemberByName(spec.Etcd.Name); found {
+		return m, true
+	}
+	for _, url := range spec.Etcd.AdvertisePeerURLs {
+		if m, found := view.MemberByPeerURL(url); found {
+			return m, true
+		}
+	}
+	return etcdops.Member{}, false
+}
