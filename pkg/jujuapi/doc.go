@@ -1,0 +1,35 @@
+// Package jujuapi speaks to Juju: to a model as its client, over Juju's own websocket protocol.
+//
+// It is small on purpose: the facades that the controller needs (Client, Application, Action, ModelManager, Pinger), in
+// every version that Juju 2.9 to 4.0 offers of them. The official Go client cannot be had as a module.
+//
+// # Use
+//
+//	target, err := jujuapi.Find(jujuapi.Explicit{Model: "prod"}, os.Getenv) // flags, environment, or the juju client's files
+//	models := jujuapi.OpenController(ctx, target.Controller, jujuapi.Options{})
+//	ref, err := models.Resolve(ctx, target.Model)
+//	session := jujuapi.OpenModel(ctx, target.Controller, ref, jujuapi.Options{Budget: budget})
+//	defer session.Close()
+//	source := jujuapi.NewSource(session)
+//	err = source.Run(ctx, func(m *jujuapi.Model) { … })
+//
+// A Session keeps one connection to one model, and makes a new one when it breaks. Its methods read the model (Snapshot,
+// UnitsInfo, Options), and run actions on units (Enqueue, Task, Tasks). A Source asks for snapshots, often while somebody
+// waits for a change and seldom while nothing happens, and tells of those whose content is new. What a model holds is
+// given as a Model, in which the differences between Juju's versions are taken out.
+//
+// A Conn is one bare connection, for those who need single calls (the conformance tests of test/conformance do).
+//
+// # Guarantees
+//
+//   - Everything is safe for concurrent use. A call ends with its context; the answer that comes late is dropped.
+//   - No call is repeated by this package: whoever enqueues an action decides whether to ask again. An error of a call says
+//     nothing about whether the controller carried it out, unless it is an *Error.
+//   - A connection that is lost fails all its calls with ErrConnectionLost at once. A Session redials with a growing,
+//     jittered delay of 1 to 60 s, and no sooner than after 60 s where a person is needed (NeedsPerson).
+//   - The controller's certificate is always verified: against its own CA under the name juju-apiserver, or against the
+//     system's roots under its public name.
+//   - Passwords are in Controller values only, as a Secret that does not print, and on the wire; never in an error or a log,
+//     and nothing that passes on the wire is ever logged.
+//   - Close waits until every goroutine is gone.
+package jujuapi
