@@ -1,0 +1,166 @@
+package snapd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Kinds of errors that a caller may act on.
+const (
+	KindNotFound         = "snap-not-found"
+	KindAppNotFound      = "app-not-found"
+	KindAlreadyInstalled = "snap-already-installed"
+	KindLocal            = "snap-local"
+	KindNoUpdate         = "snap-no-update-available"
+	KindConflict         = "snap-change-conflict"
+	KindNoOption         = "option-not-found"
+)
+
+// Error is a refusal of snapd's.
+type Error struct {
+	StatusCode int
+	Kind       string
+	Message    string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Is says whether the error is a refusal of that kind.
+func Is(err error, kind string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == kind
+}
+
+// requestTimeout bounds one request; snapd answers all of ours at once.
+const requestTimeout = 20 * time.Second
+
+// Client is a connection to one snapd.
+type Client struct {
+	// Patience is how long a request is tried again while another change of the snap is under way; default 3 s.
+	Patience time.Duration
+	http     *http.Client
+}
+
+// New returns a client of the snapd that listens on the socket.
+func New(socket string) *Client {
+	var dialer net.Dialer
+	return &Client{
+		Patience: 3 * time.Second,
+		http: &http.Client{
+			Timeout: requestTimeout,
+			Transport: &http.Transport{
+				DisableKeepAlives: true,
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					return dialer.DialContext(ctx, "unix", socket)
+				},
+			},
+		},
+	}
+}
+
+// envelope is what every answer is wrapped in.
+type envelope struct {
+	Type       string          `json:"type"`
+	StatusCode int             `json:"status-code"`
+	Result     json.RawMessage `json:"result"`
+	Change     string          `json:"change"`
+}
+
+// failure is the result of an error answer.
+type failure struct {
+	Message string `json:"message"`
+	Kind    string `json:"kind"`
+}
+
+// get reads a resource.
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	e, err := c.do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(e.Result, into); err != nil {
+		return fmt.Errorf("cannot read snapd's answer: %w", err)
+	}
+	return nil
+}
+
+// change starts a change and returns its ID. A conflict is tried again for a while.
+func (c *Client) change(ctx context.Context, method, path string, body any) (string, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return "", err
+	}
+	return c.startChange(ctx, method, path, "application/json", text)
+}
+
+func (c *Client) startChange(ctx context.Context, method, path, contentType string, body []byte) (string, error) {
+	const pause = 200 * time.Millisecond
+	deadline := time.Now().Add(c.Patience)
+	for {
+		e, err := c.do(ctx, method, path, contentType, body)
+		if err == nil && (e.Type != "async" || e.Change == "") {
+			err = fmt.Errorf("cannot read snapd's answer: it is %q and names no change", e.Type)
+		}
+		if !Is(err, KindConflict) || time.Now().Add(pause).After(deadline) {
+			return e.Change, err
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return "", err
+		}
+	}
+}
+
+func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte) (envelope, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://snapd"+path, bytes.NewReader(body))
+	if err != nil {
+		return envelope{}, err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return envelope{}, fmt.Errorf("cannot reach snapd: %w", err)
+	}
+	defer resp.Body.Close()
+	const limit = 16 << 20
+	text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	if err != nil {
+		return envelope{}, fmt.Errorf("cannot read snapd's answer: %w", err)
+	}
+	return decode(resp.StatusCode, text)
+}
+
+// decode opens the envelope; an answer of type error becomes an *Error.
+func decode(status int, text []byte) (envelope, error) {
+	var e envelope
+	if err := json.Unmarshal(text, &e); err != nil {
+		return envelope{}, fmt.Errorf("cannot read snapd's answer (HTTP status %d): %w", status, err)
+	}
+	if e.Type == "error" || status >= http.StatusBadRequest {
+		var f failure
+		if err := json.Unmarshal(e.Result, &f); err != nil || f.Message == "" {
+			f.Message = fmt.Sprintf("snapd answers with HTTP status %d", status)
+		}
+		return envelope{}, &Error{StatusCode: status, Kind: f.Kind, Message: f.Message}
+	}
+	return e, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
