@@ -35,7 +35,6 @@ func report(own etcdops.EndpointHealth, view etcdops.View) (lines []string, faul
 		lines = append(lines, fmt.Sprintf("failed to list members: %s", reason), "cluster is unavailable")
 		return lines, "cluster is unavailable: " + reason
 	}
-	unhealthy := 0
 	for _, m := range view.Members {
 		h := view.HealthOf(m)
 		switch {
@@ -49,20 +48,22 @@ func report(own etcdops.EndpointHealth, view etcdops.View) (lines []string, faul
 			lines = append(lines, fmt.Sprintf("member %s is unhealthy: got unhealthy result from %s: %s",
 				m.ID, strings.Join(m.ClientURLs, ","), h.Reason()))
 		}
-		if !h.Healthy() {
-			unhealthy++
-		}
 	}
+	// A learner that is not there yet makes no cluster ill.
+	voters, healthy := len(view.Voters()), len(view.HealthyVoters())
+	verdict := "cluster is healthy"
 	switch {
-	case len(view.HealthyVoters()) < etcdops.Quorum(len(view.Voters())):
-		lines = append(lines, "cluster is unavailable")
-		fault = "cluster is unavailable"
-	case unhealthy > 0:
-		lines = append(lines, "cluster is degraded")
-		fault = "cluster is degraded"
-	default:
-		lines = append(lines, "cluster is healthy")
-		return lines, ""
+	case healthy < etcdops.Quorum(voters):
+		verdict = "cluster is unavailable"
+	case healthy < voters:
+		verdict = "cluster is degraded"
 	}
-	return lines, fmt.Sprintf("%s: %d of %d members are unhealthy", fault, unhealthy, len(view.Members))
+	lines = append(lines, verdict)
+	switch {
+	case healthy < voters:
+		return lines, fmt.Sprintf("%s: %d of %d voters serve", verdict, healthy, voters)
+	case !own.Healthy():
+		return lines, "this unit's member does not serve: " + own.Reason()
+	}
+	return lines, ""
 }

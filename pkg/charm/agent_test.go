@@ -1,0 +1,167 @@
+package charm_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// fakeMachine answers what a test sets, and records what it was told to do.
+type fakeMachine struct {
+	refuse  string
+	outcome v1alpha1.Outcome
+	facts   v1alpha1.UnitFacts
+	last    *v1alpha1.EtcdUnitSpec
+	own     etcdops.EndpointHealth
+	view    etcdops.View
+	keys    charm.Credentials
+	cluster *fakeCluster
+
+	applied []charm.Situation
+	leaves  int
+}
+
+func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s charm.Situation) v1alpha1.EtcdUnitStatus {
+	m.applied = append(m.applied, s)
+	if m.refuse != "" {
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse}
+	}
+	m.last = spec
+	if hash := spec.Hash(); m.facts.Applied == nil || m.facts.Applied.Hash != hash {
+		m.facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: s.Action}
+	}
+	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome}
+}
+
+func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
+
+func (m *fakeMachine) WriteLeaves(_ context.Context, server, client *charm.Leaf) ([]string, error) {
+	if server != nil || client != nil {
+		m.leaves++
+	}
+	return nil, nil
+}
+
+func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)         { return m.last, nil }
+func (m *fakeMachine) ClientCredentials() (charm.Credentials, error) { return m.keys, nil }
+func (m *fakeMachine) Cluster() (charm.Cluster, func(), error)       { return m.cluster, func() {}, nil }
+func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
+	return m.own, m.view, nil
+}
+
+// bench is one unit on a fake Juju and a fake machine.
+type bench struct {
+	t       *testing.T
+	juju    *fakeJuju
+	machine *fakeMachine
+	action  int64
+	clock   time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	network := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["10.0.0.4"]}`
+	return &bench{
+		t: t,
+		juju: &fakeJuju{
+			unit: "etcd/0", public: "10.0.0.4",
+			relations: map[string][]string{"cluster": {"cluster:0"}},
+			members:   map[string][]string{"cluster:0": {"etcd/1"}},
+			bags:      map[string]map[string]string{},
+			status:    map[string][2]string{"unit": {"waiting", ""}, "application": {"waiting", ""}},
+			networks:  map[string]string{"cluster": network, "db": network},
+			goal:      `{"units":{"etcd/0":{"status":"active"},"etcd/1":{"status":"active"}}}`,
+			results:   map[string]string{},
+		},
+		machine: &fakeMachine{outcome: v1alpha1.OutcomeApplied},
+		action:  11,
+		clock:   now,
+	}
+}
+
+// relate adds a classic certificate authority that has answered.
+func (b *bench) relate(ca *authority) (serverKey, clientKey string) {
+	server, serverKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4", "127.0.0.1", "node")
+	client, clientKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "client")
+	b.juju.relations["certificates"] = []string{"certificates:1"}
+	b.juju.members["certificates:1"] = []string{"easyrsa/0"}
+	b.juju.bags["certificates:1 easyrsa/0"] = map[string]string{
+		"ca": described(ca.pem), "client.cert": described(client), "client.key": clientKey,
+		"etcd_0.server.cert": described(server), "etcd_0.server.key": serverKey,
+	}
+	return serverKey, clientKey
+}
+
+func (b *bench) dispatch(path string, extra ...string) error {
+	b.t.Helper()
+	b.juju.calls = nil
+	values := map[string]string{
+		"JUJU_DISPATCH_PATH": path, "JUJU_UNIT_NAME": "etcd/0", "JUJU_MODEL_NAME": "prod", "JUJU_MODEL_UUID": "m-1",
+		"JUJU_ACTION_UUID": fmt.Sprint(b.action),
+	}
+	for _, pair := range extra {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	env, err := charm.ReadEnv(func(name string) string { return values[name] })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx := context.Background()
+	tools := hooktool.New(b.juju)
+	agent := charm.New(charm.Options{
+		Env: env, Tools: tools, Machine: b.machine, Log: charm.JujuLog(ctx, tools), Hostname: "node",
+		Now:  func() time.Time { return b.clock },
+		Wait: func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
+	})
+	b.action++
+	return agent.Dispatch(ctx)
+}
+
+func (b *bench) hook(name string, extra ...string) {
+	b.t.Helper()
+	if err := b.dispatch("hooks/"+name, extra...); err != nil {
+		b.t.Fatalf("hook %s: %v", name, err)
+	}
+}
+
+// reconcile delivers a spec and returns the outcome.
+func (b *bench) reconcile(spec v1alpha1.EtcdUnitSpec) v1alpha1.EtcdUnitStatus {
+	b.t.Helper()
+	text, err := json.Marshal(spec)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.juju.desired = string(text)
+	if err := b.dispatch("actions/reconcile"); err != nil {
+		b.t.Fatalf("reconcile: %v", err)
+	}
+	var status v1alpha1.EtcdUnitStatus
+	if err := json.Unmarshal([]byte(b.juju.results["status"]), &status); err != nil {
+		b.t.Fatalf("the result is %q: %v", b.juju.results["status"], err)
+	}
+	return status
+}
+
+func spec() v1alpha1.EtcdUnitSpec {
+	return v1alpha1.EtcdUnitSpec{
+		Unit: "etcd/0", Application: "etcd", ModelUUID: "m-1",
+		Delivery: v1alpha1.Delivery{Protocol: 1, Epoch: v1alpha1.Epoch{Number: 1, Holder: "d"}, NotAfter: metav1.NewTime(now.Add(time.Minute))},
+		Etcd: v1alpha1.EtcdSpec{Name: "etcd0", AdvertisePeerURLs: []string{"https://10.0.0.4:2380"},
+			AdvertiseClientURLs: []string{"https://10.0.0.4:2379"}},
+		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceRunning},
+		Status: v1alpha1.StatusSpec{
+			Unit:        v1alpha1.StatusText{State: "active", Message: "Healthy with 1 known peer"},
+			Application: &v1alpha1.StatusText{State: "active", Message: "1 member, can lose 0"},
+		},
+	}
+}

@@ -1,0 +1,261 @@
+package charm_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm"
+)
+
+func TestRefusedDeliveryTouchesNothing(t *testing.T) {
+	seeds := &v1alpha1.Seeds{Token: "t", Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: "https://10.0.0.4:2380"}}}
+	latched := map[string]string{"epoch": `{"number":1,"holder":"d"}`, "seeds": `{"token":"other","members":[]}`}
+	tests := []struct {
+		name   string
+		leader bool
+		latch  map[string]string
+		change func(*v1alpha1.EtcdUnitSpec)
+		// machine is the reason that the machine refuses with; empty means that it must not even be asked.
+		machine string
+		want    string
+	}{
+		{"another unit", true, nil, func(s *v1alpha1.EtcdUnitSpec) { s.Unit = "etcd/1" }, "", v1alpha1.ReasonOtherUnit},
+		{"another model", true, nil, func(s *v1alpha1.EtcdUnitSpec) { s.ModelUUID = "m-2" }, "", v1alpha1.ReasonOtherUnit},
+		{"late", true, nil, func(*v1alpha1.EtcdUnitSpec) {}, v1alpha1.ReasonLate, v1alpha1.ReasonLate},
+		{"older epoch", true, latched, func(*v1alpha1.EtcdUnitSpec) {}, v1alpha1.ReasonOlderEpoch, v1alpha1.ReasonOlderEpoch},
+		{"late, with a claim", true, nil, func(s *v1alpha1.EtcdUnitSpec) { s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}} },
+			v1alpha1.ReasonLate, v1alpha1.ReasonLate},
+		{"a claim on a unit that does not lead", false, nil, func(s *v1alpha1.EtcdUnitSpec) {
+			s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
+		}, "", v1alpha1.ReasonNotLeader},
+		{"a claim that expects another epoch", true, latched, func(s *v1alpha1.EtcdUnitSpec) {
+			s.Delivery.Epoch.Number = 2
+			s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &v1alpha1.Epoch{Number: 1, Holder: "x"}}}
+		}, "", v1alpha1.ReasonLatchDiffers},
+		{"other seeds are latched", true, latched, func(s *v1alpha1.EtcdUnitSpec) { s.Latch = &v1alpha1.LatchRequest{Seeds: seeds} },
+			"", v1alpha1.ReasonLatchDiffers},
+		{"the latch cannot be read", true, map[string]string{"epoch": "{"}, func(*v1alpha1.EtcdUnitSpec) {}, "", v1alpha1.ReasonLatchDiffers},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			b.juju.leader = test.leader
+			b.juju.bags["cluster:0 etcd"] = test.latch
+			b.relate(newAuthority(t, "ca"))
+			b.machine.refuse = test.machine
+			s := spec()
+			test.change(&s)
+			status := b.reconcile(s)
+			if status.Outcome != v1alpha1.OutcomeRefused || status.Reason != test.want {
+				t.Errorf("outcome %s, reason %s: %s", status.Outcome, status.Reason, status.Message)
+			}
+			if writes := b.juju.writes(); len(writes) > 0 {
+				t.Errorf("wrote %q", writes)
+			}
+			if asked := len(b.machine.applied) > 0; asked != (test.machine != "") {
+				t.Errorf("the machine was asked: %v", asked)
+			}
+			if b.machine.leaves > 0 {
+				t.Error("wrote certificates")
+			}
+			if b.juju.failure != "" {
+				t.Errorf("the task failed: %s", b.juju.failure)
+			}
+		})
+	}
+}
+
+func TestUnreadableSpecIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.juju.desired = "{"
+	if err := b.dispatch("actions/reconcile"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.juju.results["status"], v1alpha1.ReasonBadSpec) || len(b.juju.writes()) > 0 {
+		t.Errorf("result %s, wrote %q", b.juju.results["status"], b.juju.writes())
+	}
+}
+
+func TestSpecOfANewerDaemonIsRead(t *testing.T) {
+	b := newBench(t)
+	text, err := json.Marshal(spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.juju.desired = `{"ops":{"kind":"later"},` + strings.TrimPrefix(string(text), "{")
+	if err := b.dispatch("actions/reconcile"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.juju.results["status"], `"outcome":"Applied"`) {
+		t.Errorf("result %s", b.juju.results["status"])
+	}
+}
+
+func TestLeaderWritesTheLatchAndTheMachineSeesWhatIsCommitted(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	seeds := &v1alpha1.Seeds{Token: "t", Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: "https://10.0.0.4:2380"}}}
+	s := spec()
+	s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}, Seeds: seeds}
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
+		t.Fatalf("outcome %+v", status)
+	}
+	latch, err := v1alpha1.LatchFromDatabag(b.juju.bags["cluster:0 etcd"])
+	if err != nil || latch.Epoch == nil || *latch.Epoch != s.Delivery.Epoch || !latch.Seeds.Equal(seeds) {
+		t.Errorf("latch %+v, %v", latch, err)
+	}
+	judged := b.machine.applied[0].Latch
+	if judged.Epoch == nil || *judged.Epoch != s.Delivery.Epoch {
+		t.Errorf("the machine judged by epoch %s", judged.Epoch)
+	}
+	if judged.Seeds != nil {
+		t.Error("the machine was given seeds that Juju has not committed yet")
+	}
+	// The same latch again changes nothing; only the claim would be out of date.
+	s.Latch = &v1alpha1.LatchRequest{Seeds: seeds}
+	b.reconcile(s)
+	for _, line := range b.juju.writes() {
+		if strings.Contains(line, "--app ") {
+			t.Errorf("wrote the latch again: %s", line)
+		}
+	}
+}
+
+func TestSecondIdenticalReconcileWritesNothing(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	b.relate(newAuthority(t, "ca"))
+	b.juju.relations["db"] = []string{"db:2"}
+	b.juju.members["db:2"] = []string{"calico/0"}
+	b.machine.keys = charm.Credentials{CA: "ca", Certificate: "cert", Key: "key"}
+	b.machine.facts.Snap = &v1alpha1.SnapFacts{Version: "3.6.16"}
+	s := spec()
+	s.Clients = v1alpha1.ClientsSpec{Endpoints: []string{"https://10.0.0.5:2379", "https://10.0.0.4:2379"}, Version: "3.6.16"}
+	first := b.reconcile(s)
+	if first.Outcome != v1alpha1.OutcomeApplied {
+		t.Fatalf("outcome %+v", first)
+	}
+	want := map[string]string{"client_ca": "ca", "client_cert": "cert", "client_key": "key", "version": "3.6.16",
+		"connection_string": "https://10.0.0.4:2379,https://10.0.0.5:2379"}
+	if diff := cmp.Diff(want, b.juju.bags["db:2 etcd/0"]); diff != "" {
+		t.Errorf("db relation (-want +got):\n%s", diff)
+	}
+	if b.juju.version != "3.6.16" || b.juju.status["unit"][1] != "Healthy with 1 known peer" || b.juju.status["application"][1] != "1 member, can lose 0" {
+		t.Errorf("version %q, status %q", b.juju.version, b.juju.status)
+	}
+	var published v1alpha1.UnitFacts
+	if err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"]["facts"]), &published); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(*first.Facts, published); diff != "" {
+		t.Errorf("the result's facts are not the published ones:\n%s", diff)
+	}
+	if published.Addresses.Peer != "10.0.0.4" || published.Certificates.Provider != v1alpha1.ProviderClassic || published.Certificates.OfferedCA == "" {
+		t.Errorf("facts %+v", published)
+	}
+	b.reconcile(s)
+	if writes := b.juju.writes(); len(writes) > 0 {
+		t.Errorf("the second reconcile wrote %q", writes)
+	}
+	b.hook("config-changed")
+	b.machine.view, b.machine.own = healthy(), healthy().Health["https://10.0.0.4:2379"]
+	b.hook("update-status")
+	if writes := b.juju.writes(); len(writes) > 0 {
+		t.Errorf("a hook wrote %q", writes)
+	}
+	// Endpoints are taken back with the serving members.
+	s.Clients = v1alpha1.ClientsSpec{}
+	b.reconcile(s)
+	if bag := b.juju.bags["db:2 etcd/0"]; len(bag) > 0 {
+		t.Errorf("db relation still has %v", bag)
+	}
+}
+
+func TestPortsAreSetAlone(t *testing.T) {
+	b := newBench(t)
+	b.juju.ports = []string{"2380/tcp"}
+	s := spec()
+	s.OpenPorts = []int32{2379}
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeInProgress {
+		t.Errorf("outcome %s beside other writes", status.Outcome)
+	}
+	if diff := cmp.Diff([]string{"2380/tcp"}, b.juju.ports); diff != "" {
+		t.Errorf("ports changed beside other writes: %s", diff)
+	}
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
+		t.Errorf("outcome %s alone", status.Outcome)
+	}
+	if diff := cmp.Diff([]string{"close-port 2380/tcp", "open-port 2379/tcp"}, b.juju.writes()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	b.reconcile(s)
+	if writes := b.juju.writes(); len(writes) > 0 {
+		t.Errorf("wrote %q", writes)
+	}
+}
+
+func TestToolThatFailsFailsTheTask(t *testing.T) {
+	for _, tool := range []string{"relation-get", "relation-set", "status-set", "is-leader", "network-get"} {
+		b := newBench(t)
+		b.juju.broken = tool
+		text, err := json.Marshal(spec())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.juju.desired = string(text)
+		if err := b.dispatch("actions/reconcile"); err == nil {
+			t.Errorf("%s failed, and the task did not", tool)
+		}
+		if b.juju.results["status"] != "" {
+			t.Errorf("%s failed, and there is a result", tool)
+		}
+	}
+}
+
+func TestNoPrivateKeyLeavesTheUnitExceptInClassicRelations(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	serverKey, clientKey := b.relate(newAuthority(t, "ca"))
+	b.juju.relations["db"] = []string{"db:2"}
+	b.machine.keys = charm.Credentials{CA: "ca", Certificate: "cert", Key: clientKey}
+	s := spec()
+	s.Clients.Endpoints = []string{"https://10.0.0.4:2379"}
+	s.OpenPorts = []int32{2379}
+	var calls []call
+	for _, run := range []func(){
+		func() { b.hook("install") }, func() { b.hook("certificates-relation-changed") },
+		func() { b.reconcile(s) }, func() { b.reconcile(s) }, func() { b.hook("update-status") },
+		func() { _ = b.dispatch("actions/health") },
+	} {
+		run()
+		calls = append(calls, b.juju.calls...)
+	}
+	if len(b.machine.applied) == 0 || b.machine.applied[0].Server == nil {
+		t.Fatal("the machine was not given the leaf, so this test shows nothing")
+	}
+	secrets := []string{"PRIVATE KEY", bodyOf(serverKey), bodyOf(clientKey)}
+	for _, c := range calls {
+		for _, secret := range secrets {
+			if strings.Contains(c.line, secret) {
+				t.Errorf("a key is in the command line %q", c.line[:min(len(c.line), 80)])
+			}
+			if strings.Contains(c.stdin, secret) && !strings.HasPrefix(c.line, "relation-set -r db:2 ") {
+				t.Errorf("a key is in the input of %q", c.line)
+			}
+		}
+	}
+	for _, text := range []string{b.juju.results["status"], b.juju.results["output"], b.juju.bags["cluster:0 etcd/0"]["facts"]} {
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Error("a key is in a result or in the facts")
+			}
+		}
+	}
+}
+
+// bodyOf is the second line of a PEM text: a part that no other text has.
+func bodyOf(pem string) string { return strings.Split(pem, "\n")[1] }

@@ -1,0 +1,144 @@
+package charm_test
+
+import (
+	"strings"
+	"testing"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// healthy is a cluster of one member that serves.
+func healthy() etcdops.View {
+	const url = "https://10.0.0.4:2379"
+	return etcdops.View{
+		At: now, Listed: true,
+		Members: []etcdops.Member{{ID: 1, Name: "etcd0", PeerURLs: []string{"https://10.0.0.4:2380"}, ClientURLs: []string{url}}},
+		Health: map[string]etcdops.EndpointHealth{url: {Endpoint: url, At: now, Serves: true, Answered: true, ClusterID: 7,
+			MemberID: 1, Leader: 1, Version: "3.6.16", RaftTerm: 2, RaftIndex: 9, AppliedIndex: 9}},
+	}
+}
+
+// down is the same cluster when nothing answers.
+func down() (etcdops.EndpointHealth, etcdops.View) {
+	const url = "https://10.0.0.4:2379"
+	h := etcdops.EndpointHealth{Endpoint: url, At: now, Fault: etcdops.FaultRefused}
+	return h, etcdops.View{At: now, Health: map[string]etcdops.EndpointHealth{url: h}, Err: "nobody answers"}
+}
+
+func TestStatusBeforeTheFirstReconcileSaysWhatIsMissing(t *testing.T) {
+	b := newBench(t)
+	check := func(state, message string) {
+		t.Helper()
+		if got := b.juju.status["unit"]; got[0] != state || !strings.Contains(got[1], message) {
+			t.Errorf("status %q, want %s with %q", got, state, message)
+		}
+	}
+	b.hook("install")
+	check("blocked", "Missing relation to certificate authority.")
+	b.juju.relations["certificates"] = []string{"certificates:1"}
+	b.juju.members["certificates:1"] = []string{"easyrsa/0"}
+	b.hook("certificates-relation-joined")
+	check("waiting", "no CA, no server certificate, no client certificate yet")
+	b.relate(newAuthority(t, "ca"))
+	b.hook("certificates-relation-changed")
+	check("waiting", "Waiting for the jujuetcd controller (jujuetcd run --model prod)")
+	b.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
+	check("blocked", "Missing relation to certificate authority.")
+	b.hook("a-hook-of-a-later-juju")
+}
+
+func TestProviderOfTheNewerProtocolIsRecognisedAndToldOfInWords(t *testing.T) {
+	b := newBench(t)
+	b.juju.relations["certificates"] = []string{"certificates:1"}
+	b.juju.members["certificates:1"] = []string{"self-signed-certificates/0"}
+	b.juju.bags["certificates:1 self-signed-certificates"] = map[string]string{"capabilities": "{}"}
+	b.hook("certificates-relation-changed")
+	if got := b.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "self-signed-certificates") {
+		t.Errorf("status %q", got)
+	}
+	if facts := b.juju.bags["cluster:0 etcd/0"]["facts"]; !strings.Contains(facts, `"provider":"csr"`) {
+		t.Errorf("facts %s", facts)
+	}
+}
+
+func TestUpdateStatusShowsTheWorseAndHeals(t *testing.T) {
+	blocked := v1alpha1.StatusText{State: "blocked", Message: "Cannot carry out option port"}
+	active := v1alpha1.StatusText{State: "active", Message: "Healthy with 1 known peer"}
+	ill := v1alpha1.StatusText{State: "blocked", Message: "UnHealthy with 3 known peers: down (connection refused)"}
+	tests := []struct {
+		name    string
+		word    v1alpha1.StatusText
+		service v1alpha1.ServiceState
+		serves  bool
+		want    string
+	}{
+		{"all is well", active, v1alpha1.ServiceRunning, true, "Healthy with 1 known peer"},
+		{"etcd fell ill while the controller was away", active, v1alpha1.ServiceRunning, false, "Errored with 0 known peers"},
+		{"etcd healed while the controller was away", ill, v1alpha1.ServiceRunning, true, "Healthy with 1 known peer"},
+		{"the controller knows something else", blocked, v1alpha1.ServiceRunning, true, "Cannot carry out option port"},
+		{"etcd should not run yet", v1alpha1.StatusText{State: "maintenance", Message: "preparing: snap, certificates and files"},
+			v1alpha1.ServiceStopped, false, "preparing: snap"},
+		{"etcd is being started", v1alpha1.StatusText{State: "maintenance", Message: "starting: waiting for a quorum"},
+			v1alpha1.ServiceRunning, false, "starting: waiting for a quorum"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			s := spec()
+			s.Status.Unit, s.Service.State = test.word, test.service
+			b.machine.last = &s
+			b.machine.view = healthy()
+			b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
+			if !test.serves {
+				b.machine.own, b.machine.view = down()
+			}
+			b.hook("update-status")
+			if got := b.juju.status["unit"][1]; !strings.Contains(got, test.want) {
+				t.Errorf("status %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
+	b := newBench(t)
+	b.machine.view = healthy()
+	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
+	if err := b.dispatch("actions/health"); err != nil {
+		t.Fatal(err)
+	}
+	want := "member 0000000000000001 is healthy: got healthy result from https://10.0.0.4:2379\ncluster is healthy"
+	if got := b.juju.results["output"]; got != want || b.juju.failure != "" {
+		t.Errorf("output %q, failure %q", got, b.juju.failure)
+	}
+	b.machine.own, b.machine.view = down()
+	if err := b.dispatch("actions/health"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasSuffix(b.juju.results["output"], "cluster is unavailable") || !strings.Contains(b.juju.failure, "connection refused") {
+		t.Errorf("output %q, failure %q", b.juju.results["output"], b.juju.failure)
+	}
+	view := three(2)
+	view.Members = append(view.Members, etcdops.Member{ID: 9, PeerURLs: []string{"https://10.0.0.7:2380"}, Learner: true})
+	b.machine.view, b.machine.own = view, view.Health["https://10.0.0.4:2379"]
+	if err := b.dispatch("actions/health"); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"member 0000000000000003 is unhealthy", "member 0000000000000009 has not started", "\ncluster is degraded"} {
+		if !strings.Contains(b.juju.results["output"], line) {
+			t.Errorf("output %q lacks %q", b.juju.results["output"], line)
+		}
+	}
+	if !strings.Contains(b.juju.failure, "2 of 3 voters serve") {
+		t.Errorf("failure %q", b.juju.failure)
+	}
+	view = three()
+	b.machine.view, b.machine.own = view, etcdops.EndpointHealth{Fault: etcdops.FaultRefused}
+	if err := b.dispatch("actions/health"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.juju.failure, "this unit's member does not serve") {
+		t.Errorf("failure %q", b.juju.failure)
+	}
+}

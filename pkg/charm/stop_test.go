@@ -1,0 +1,118 @@
+package charm_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// fakeCluster is etcd's member list as a leaving unit sees it.
+type fakeCluster struct {
+	view      etcdops.View
+	looks     int
+	removedAt int // the look at which the controller has removed the unit's member; 0 means never
+	locked    bool
+	removed   []etcdops.MemberID
+}
+
+func (c *fakeCluster) Look(context.Context, []string) etcdops.View {
+	c.looks++
+	if c.removedAt > 0 && c.looks >= c.removedAt {
+		c.view.Members = c.view.Members[1:]
+		c.removedAt = 0
+	}
+	return c.view
+}
+
+func (c *fakeCluster) Lock(context.Context, []string, string, time.Duration, ...etcdops.LockOption) (*etcdops.Lock, error) {
+	c.locked = true
+	return etcdops.NewLock(make(chan struct{}), func(context.Context) error { c.locked = false; return nil }), nil
+}
+
+func (c *fakeCluster) Remove(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
+	if !c.locked {
+		return errors.New("removed without the lock")
+	}
+	c.removed = append(c.removed, id)
+	return nil
+}
+
+// three are three members; those with a number in dead do not answer.
+func three(dead ...int) etcdops.View {
+	view := etcdops.View{At: now, Listed: true, Health: map[string]etcdops.EndpointHealth{}}
+	for i, ip := range []string{"10.0.0.4", "10.0.0.5", "10.0.0.6"} {
+		url := "https://" + ip + ":2379"
+		id := etcdops.MemberID(i + 1)
+		view.Members = append(view.Members, etcdops.Member{ID: id, Name: "etcd" + string(rune('0'+i)),
+			PeerURLs: []string{"https://" + ip + ":2380"}, ClientURLs: []string{url}})
+		view.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: now, Serves: true, Answered: true, ClusterID: 7, MemberID: id,
+			Leader: 2, Version: "3.6.16", RaftTerm: 2, RaftIndex: 9, AppliedIndex: 9}
+	}
+	for _, i := range dead {
+		url := view.Members[i].ClientURLs[0]
+		view.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: now, Fault: etcdops.FaultRefused}
+	}
+	return view
+}
+
+func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T) {
+	one := three()
+	one.Members = one.Members[:1]
+	blind := three()
+	blind.Listed, blind.Members, blind.Err = false, nil, "no leader"
+	dying := `{"units":{"etcd/0":{"status":"dying"},"etcd/1":{"status":"dying"}}}`
+	tests := []struct {
+		name    string
+		cluster fakeCluster
+		goal    string
+		looks   string // none, once or patient
+		removed bool
+		fails   string
+	}{
+		{"the controller removes it", fakeCluster{view: three(), removedAt: 5}, "", "", false, ""},
+		{"no controller", fakeCluster{view: three()}, "", "patient", true, ""},
+		{"no controller, and a quorum would be lost", fakeCluster{view: three(1, 2)}, "", "patient", false, "cannot remove member"},
+		{"the last member", fakeCluster{view: one}, "", "once", false, ""},
+		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, ""},
+		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader"},
+		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			s := spec()
+			b.machine.last = &s
+			b.machine.cluster = &test.cluster
+			if test.goal != "" {
+				b.juju.goal = test.goal
+			}
+			err := b.dispatch("hooks/stop")
+			if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
+				t.Errorf("error %v, want %q", err, test.fails)
+			}
+			if removed := len(test.cluster.removed) > 0; removed != test.removed {
+				t.Errorf("removed itself: %v, want %v", removed, test.removed)
+			}
+			if test.cluster.locked {
+				t.Error("the lock is still held")
+			}
+			switch looks := test.cluster.looks; {
+			case test.looks == "none" && looks > 0, test.looks == "once" && looks != 1, test.looks == "patient" && looks < 10:
+				t.Errorf("looked %d times, want %s", looks, test.looks)
+			}
+		})
+	}
+}
+
+func TestUnitWithoutAMemberStopsAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.hook("stop")
+	b.hook("remove")
+	if len(b.juju.writes()) > 0 {
+		t.Errorf("wrote %q", b.juju.writes())
+	}
+}
