@@ -38,17 +38,12 @@ type unit struct {
 	present   bool
 	everUp    bool
 	resolved  Resolution
-	hookError hookError
+	failed    FailedHook
 
 	workloadVersion string
 	ports           []PortRange
 	state           map[string]string
 	storage         []*storage
-}
-
-// hookError is what FullStatus tells of a failed hook.
-type hookError struct {
-	relationID int // -1 for a hook that is of no relation.
 }
 
 // Placement of a new unit: a machine's id, or empty for a new machine.
@@ -140,7 +135,7 @@ func (m *Model) addUnits(a *application, n int, to []Placement) []string {
 		number := m.next("unit-" + a.name)
 		u := &unit{
 			name: a.name + "/" + strconv.Itoa(number), number: number, app: a, life: Alive,
-			state: map[string]string{}, hookError: hookError{relationID: -1},
+			state: map[string]string{},
 		}
 		u.agent.set("juju-unit", "allocating", "", m.now())
 		u.workload.set("workload", "waiting", "waiting for machine", m.now())

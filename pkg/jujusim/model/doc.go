@@ -8,7 +8,7 @@
 //
 //	user (API, CLI)   Deploy, AddUnits, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, Enqueue, Resolve
 //	machine layer     MachineStarted, MachineStopped, MachineGone
-//	unit agent        AgentUp, AgentGone, Set...Status, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
+//	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
 //	                  FinishTask, ClearResolved, UnitGone, Log
 //	model itself      leadership, databag addresses, numbers, removal of what is dying and empty
 //
@@ -48,8 +48,7 @@
 // any agent sees them. FinishTask ends it. A task is taken between hooks, before other pending hooks, and also while the unit
 // is in error.
 //
-// A failed hook: SetAgentStatus(unit, "error", `hook failed: "x"`): FullStatus shows the workload as in error until the agent sets
-// idle or executing again. Retry it by backoff or when Snapshot.Resolved asks (then ClearResolved).
+// A failed hook: FailHook; FullStatus shows the workload as in error until the agent sets its status again. Retry it by backoff or when Snapshot.Resolved asks (then ClearResolved).
 //
 // A unit that is dying: after its last hook the agent has left all scopes, and calls UnitGone, which removes the unit, frees its
 // leadership, and marks its machine as dying if it was the last there.

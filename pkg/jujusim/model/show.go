@@ -119,7 +119,7 @@ func (m *Model) showApplication(a *application) ApplicationStatus {
 		shown.Units = append(shown.Units, u.show())
 	}
 	if shown.Status.Current == "unset" && len(shown.Units) > 0 {
-		shown.Status = worst(shown.Units)
+		shown.Status, shown.StatusData = worst(shown.Units)
 	}
 	return shown
 }
@@ -137,9 +137,7 @@ func (u *unit) show() UnitStatus {
 		// A failed hook is the workload's error; the agent itself is idle.
 		shown.Workload = shown.Agent
 		shown.Agent = Status{Current: "idle", Since: shown.Agent.Since}
-		if u.hookError.relationID >= 0 {
-			shown.WorkloadData["relation-id"] = u.hookError.relationID
-		}
+		shown.WorkloadData = u.failed.data()
 	}
 	if u.everUp && !u.present {
 		shown.Agent.Current, shown.Agent.Message = "lost", lostMessage
@@ -148,6 +146,17 @@ func (u *unit) show() UnitStatus {
 		}
 	}
 	return shown
+}
+
+func (h FailedHook) data() map[string]any {
+	data := map[string]any{"hook": h.Name}
+	if h.Relation >= 0 {
+		data["relation-id"] = h.Relation
+	}
+	if h.RemoteUnit != "" {
+		data["remote-unit"] = h.RemoteUnit
+	}
+	return data
 }
 
 func (r *relation) show() RelationStatus {

@@ -124,17 +124,23 @@ func (m *Model) ClearResolved(unitName string) error {
 	return nil
 }
 
-// FailHook shows a failed hook; relationID is -1 for one that is of no relation.
-func (m *Model) FailHook(unitName, hook string, relationID int) error {
-	if err := m.SetAgentStatus(unitName, "error", "hook failed: \""+hook+"\""); err != nil {
-		return err
-	}
+// FailedHook is a hook that failed. Relation is -1 for one that is of no relation.
+type FailedHook struct {
+	Name       string
+	Relation   int
+	RemoteUnit string
+}
+
+// FailHook shows a failed hook as the workload's error, until the agent's status changes.
+func (m *Model) FailHook(unitName string, hook FailedHook) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u, err := m.unit(unitName)
 	if err != nil {
 		return err
 	}
-	u.hookError = hookError{relationID: relationID}
+	u.failed = hook
+	u.agent.set("juju-unit", "error", "hook failed: \""+hook.Name+"\"", m.now())
+	m.bump()
 	return nil
 }

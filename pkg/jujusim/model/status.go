@@ -30,8 +30,8 @@ func (l *statusLog) set(kind, current, message string, at time.Time) {
 	}
 }
 
-// agentStatuses are those that an agent may have; error shows as an error of the workload.
-var agentStatuses = []string{"allocating", "executing", "idle", "rebooting", "failed", "error"}
+// agentStatuses are those that an agent may set; for error there is FailHook.
+var agentStatuses = []string{"allocating", "executing", "idle", "rebooting", "failed"}
 
 // charmStatuses are those that a charm may set.
 var charmStatuses = []string{"maintenance", "blocked", "waiting", "active"}
@@ -129,12 +129,11 @@ func (m *Model) StatusHistory(unitName, kind string, n int) ([]Status, error) {
 // severity orders workload statuses: an application whose leader set none shows its units' worst.
 var severity = []string{"unset", "unknown", "terminated", "active", "waiting", "maintenance", "blocked", "error"}
 
-func worst(units []UnitStatus) Status {
-	best := Status{Current: "unknown"}
+func worst(units []UnitStatus) (best Status, data map[string]any) {
 	for _, u := range units {
-		if slices.Index(severity, u.Workload.Current) > slices.Index(severity, best.Current) || best.Since.IsZero() {
-			best = u.Workload
+		if best.Since.IsZero() || slices.Index(severity, u.Workload.Current) > slices.Index(severity, best.Current) {
+			best, data = u.Workload, u.WorkloadData
 		}
 	}
-	return best
+	return best, data
 }
