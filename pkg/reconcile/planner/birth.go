@@ -36,6 +36,9 @@ func birth(in *input) (Step, bool) {
 		return step, true
 	}
 	candidates := in.candidates()
+	if len(candidates) == 0 {
+		return wait("No unit is ready to be the first member."), true
+	}
 	if raw := filter(candidates, func(u Unit) bool { return !in.prepared(u) }); len(raw) > 0 {
 		return in.deliverTo(StepPrepare, fmt.Sprintf("%s: snap, certificates and files are made ready before the first start.",
 			names(raw)), raw, in.specOf), true
@@ -43,9 +46,6 @@ func birth(in *input) (Step, bool) {
 	seeds := candidates
 	if len(seeds)%2 == 0 {
 		seeds = seeds[:len(seeds)-1]
-	}
-	if len(seeds) == 0 {
-		return wait("No unit is ready to be the first member."), true
 	}
 	return in.latchStep(StepLatchSeeds, fmt.Sprintf("The cluster is to be born from %s.", names(seeds)), in.epoch(),
 		v1alpha1.LatchRequest{Seeds: in.seedsOf(seeds)}), true

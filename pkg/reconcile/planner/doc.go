@@ -10,8 +10,8 @@
 //
 // # Order
 //
-// Next asks a chain of small checks, most urgent first (see checks in next.go): pause, blindness, another daemon, relation
-// and leader; identity; lost data; lost quorum; a membership change under way; a wiped member; units that leave; members
+// Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
+// daemon; identity; lost data; lost quorum; a membership change under way; a wiped member; units that leave; members
 // without a unit; birth; preparation; updates that disturb nobody; growth; restarts. The first check that answers with an act
 // wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
 // so that a cluster in trouble still says so. Gates hold back everything.
@@ -31,7 +31,7 @@
 // A Wait whose Person is set ends only when a person acts: paused; a foreign daemon holds the epoch; two cluster IDs, or one
 // that is not the latched one; data or an answering etcd where nothing is latched; the data of all members, or of a majority
 // of the latched seeds, is lost; no certificate authority; an option that is out of range before the cluster is born; a
-// provisioned unit that does not publish facts for five minutes.
+// provisioned unit that does not publish facts for five minutes; a restart of one of only two members, which is an outage.
 //
 // # Who writes what
 //

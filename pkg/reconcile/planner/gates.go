@@ -16,14 +16,13 @@ func paused(in *input) (Step, bool) {
 
 // blind: without the latch nothing is known for certain. Other blind spots are judged by permit.
 func blind(in *input) (Step, bool) {
-	if in.LatchRead || in.PeerRelationID < 0 && len(in.Blind) == 0 {
+	if in.LatchRead {
 		return Step{}, false
 	}
-	why := strings.Join(in.Blind, " ")
-	if why == "" {
-		why = "It has not been read."
+	if len(in.Blind) == 0 {
+		return wait("No unit of %s has entered the peer relation yet, which holds the cluster's latch.", in.Application), true
 	}
-	return wait("The cluster's latch cannot be read: %s", why), true
+	return wait("The cluster's latch was not read: %s.", strings.Join(in.Blind, "; ")), true
 }
 
 // standby: another daemon, or a newer process of this one, holds the epoch. TakeOver is honoured once: a process that has
@@ -42,8 +41,9 @@ func standby(in *input) (Step, bool) {
 	return Step{}, false
 }
 
-// relation: no units, no peer relation.
-func relation(in *input) (Step, bool) {
+// nobody: there is no unit to do anything on, or none that stays. The last unit, and an application that is being removed,
+// leave without a guard: there is nothing left to guard.
+func nobody(in *input) (Step, bool) {
 	switch {
 	case in.ApplicationDying:
 		return wait("Juju is removing the application."), true
@@ -51,8 +51,6 @@ func relation(in *input) (Step, bool) {
 		return wait("The application has no units.").person(), true
 	case len(in.alive()) == 0:
 		return wait("Juju is removing the last units: there is nothing left to guard."), true
-	case in.PeerRelationID < 0:
-		return wait("The application has no peer relation yet."), true
 	}
 	return Step{}, false
 }

@@ -122,7 +122,11 @@ func restart(in *input) (Step, bool) {
 		}
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
-		return wait("%s But it goes on for now: %v", reason, err), true
+		step := wait("%s But it goes on for now: %v", reason, err)
+		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
+			step = wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
+		}
+		return step, true
 	}
 	if cost := etcdops.StopCost(in.Etcd, m.ID); cost != "" {
 		reason += " " + cost

@@ -12,6 +12,9 @@ import (
 // StaleGrace is how long a member without a unit must have been out of reach before it is removed.
 const StaleGrace = 5 * time.Minute
 
+// maxMoves is how often a leader that leaves tries to hand over before it is removed as the leader: a write gap of two seconds.
+const maxMoves = 3
+
 // wipedGrace is how long a member whose data is reported lost must have been silent: facts are written when a member is
 // started, an instant before its data is there.
 const wipedGrace = 20 * time.Second
@@ -107,35 +110,60 @@ func (in *input) wipedOut(u Unit, m etcdops.Member) bool {
 	return u.Facts != nil && !hasData(u) && (begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
 }
 
-// leaving: members of units that Juju is removing, the leader's place given up first. Their clients are told before.
+// leaving: members of units that Juju is removing, those that do not serve first, the leader's place given up before it goes.
+// Clients are told before.
 func leaving(in *input) (Step, bool) {
 	if !in.Etcd.Listed || len(in.alive()) == 0 {
 		return Step{}, false
 	}
-	for _, u := range in.Units {
-		m, ok := in.member[u.Name]
-		if !ok || !u.Dying {
-			continue
-		}
-		if step, ok := update(in); ok && step.Kind == StepUpdate {
-			return wait("Clients are told that %s leaves.", u.Name), true
-		}
-		reason := fmt.Sprintf("Juju is removing %s.", u.Name)
-		step := in.remove(m, u.Name, reason)
-		if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
+	units := filter(in.Units, func(u Unit) bool { _, ok := in.member[u.Name]; return ok && u.Dying })
+	slices.SortStableFunc(units, func(a, b Unit) int {
+		return in.rank(in.member[a.Name]) - in.rank(in.member[b.Name])
+	})
+	var first *Step
+	for _, u := range units {
+		step := in.leave(u, in.member[u.Name])
+		if step.Kind != StepWait {
 			return step, true
 		}
-		to := etcdops.BestLeader(in.Etcd, in.leavingMembers()...)
-		if to == 0 {
-			to = etcdops.BestLeader(in.Etcd, m.ID)
+		if first == nil {
+			first = &step
 		}
-		if to == 0 || in.History.Attempts[Step{Kind: StepMoveLeader, Member: m.ID}.Key()] >= 3 {
-			return step, true
-		}
-		return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: u.Name,
-			Reason: reason + " Its member leads, and hands over first."}, true
 	}
-	return Step{}, false
+	if first == nil {
+		return Step{}, false
+	}
+	return *first, true
+}
+
+func (in *input) rank(m etcdops.Member) int {
+	switch {
+	case !in.serving(m):
+		return 0
+	case in.Etcd.Leader() != m.ID:
+		return 1
+	}
+	return 2
+}
+
+func (in *input) leave(u Unit, m etcdops.Member) Step {
+	if step, ok := update(in); ok && step.Kind == StepUpdate {
+		return wait("Clients are told that %s leaves.", u.Name)
+	}
+	reason := fmt.Sprintf("Juju is removing %s.", u.Name)
+	step := in.remove(m, u.Name, reason)
+	if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
+		return step
+	}
+	to := etcdops.BestLeader(in.Etcd, in.leavingMembers()...)
+	if to == 0 {
+		to = etcdops.BestLeader(in.Etcd, m.ID)
+	}
+	if to == 0 || in.History.Attempts[Step{Kind: StepMoveLeader, Member: m.ID}.Key()] >= maxMoves {
+		return step
+	}
+	return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: u.Name,
+		Reason: reason + " Its member leads, and hands over first."}
 }
 
 func (in *input) leavingMembers() []etcdops.MemberID {
@@ -166,8 +194,12 @@ func stale(in *input) (Step, bool) {
 	return Step{}, false
 }
 
-// unhealthySince is since when none of the member's client URLs serves; zero if one does, or none was watched.
+// unhealthySince is since when none of the member's client URLs serves; zero if one does, or none was watched. A member that
+// has never published one is judged by when the list last changed.
 func (in *input) unhealthySince(m etcdops.Member) time.Time {
+	if len(m.ClientURLs) == 0 {
+		return in.History.LastChange
+	}
 	var since time.Time
 	for _, url := range m.ClientURLs {
 		at := in.History.UnhealthySince[url]

@@ -17,20 +17,22 @@ type check struct {
 	gate bool
 	// calm: what this check does disturbs nobody, so that it may go on while an earlier check waits.
 	calm bool
+	// yields: a Wait of this check is told, but holds back nothing: what comes after may be what it waits for.
+	yields bool
 }
 
 // checks are asked in this order.
 var checks = []check{
 	{name: "paused", next: paused, gate: true},
+	{name: "nobody", next: nobody, gate: true},
 	{name: "blind", next: blind, gate: true},
 	{name: "standby", next: standby, gate: true},
-	{name: "relation", next: relation, gate: true},
 	{name: "identity", next: identity, gate: true},
 	{name: "lost data", next: lostData},
 	{name: "no quorum", next: noQuorum},
 	{name: "change under way", next: finishChange},
 	{name: "wiped member", next: wiped},
-	{name: "leaving units", next: leaving},
+	{name: "leaving units", next: leaving, yields: true},
 	{name: "stale members", next: stale},
 	{name: "birth", next: birth, gate: true},
 	{name: "preparation", next: prepareJoiners, calm: true},
@@ -44,9 +46,10 @@ var checks = []check{
 // at the latest (zero: when the world changes), and Person that only a person can end it.
 func Next(o Observation) (Step, bool) {
 	in := newInput(o)
-	var held *Step
+	var told *Step
+	held := false
 	for _, c := range checks {
-		if held != nil && !c.calm {
+		if held && !c.calm {
 			continue
 		}
 		step, ok := c.next(in)
@@ -62,14 +65,15 @@ func Next(o Observation) (Step, bool) {
 		if c.gate {
 			return step, true
 		}
-		if held == nil {
-			held = &step
+		if told == nil {
+			told = &step
 		}
+		held = held || !c.yields && !c.calm
 	}
-	if held == nil {
+	if told == nil {
 		return Step{}, false
 	}
-	return *held, true
+	return *told, true
 }
 
 // permit is what every act passes last: nothing blind, nothing while another disruption may run, nothing before its time,

@@ -29,7 +29,7 @@ type Observation struct {
 	Policy  v1alpha1.EtcdClusterSpec
 	Options Options
 
-	// PeerRelationID is the id of the peer relation, -1 if there is none yet; Latch is its application databag, valid only if LatchRead.
+	// PeerRelationID is the id of the peer relation; Latch is its application databag, valid only if LatchRead.
 	PeerRelationID int
 	Latch          v1alpha1.Latch
 	LatchRead      bool

@@ -1,0 +1,4 @@
+package planner
+
+// Clone is a deep copy.
+func Clone(o Observation) Observation { return clone(o) }
