@@ -1,0 +1,73 @@
+package charm_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/charm"
+)
+
+func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
+	tests := []struct {
+		path, unit, action string
+		want               charm.Env
+		fails              bool
+	}{
+		{path: "hooks/install", unit: "etcd/0", want: charm.Env{Kind: "hooks", Name: "install", Unit: "etcd/0"}},
+		{path: "hooks/db-relation-changed", unit: "my-etcd/12", want: charm.Env{Kind: "hooks", Name: "db-relation-changed", Unit: "my-etcd/12"}},
+		{path: "actions/reconcile", unit: "etcd/0", action: "42", want: charm.Env{Kind: "actions", Name: "reconcile", Unit: "etcd/0", Action: 42}},
+		{path: "actions/reconcile", unit: "etcd/0", action: "", fails: true},
+		{path: "actions/reconcile", unit: "etcd/0", action: "5f6c0e3e", fails: true},
+		{path: "", unit: "etcd/0", fails: true},
+		{path: "hooks/", unit: "etcd/0", fails: true},
+		{path: "scripts/x", unit: "etcd/0", fails: true},
+		{path: "hooks/install", unit: "", fails: true},
+	}
+	for _, test := range tests {
+		values := map[string]string{"JUJU_DISPATCH_PATH": test.path, "JUJU_UNIT_NAME": test.unit, "JUJU_ACTION_UUID": test.action}
+		got, err := charm.ReadEnv(func(name string) string { return values[name] })
+		if (err != nil) != test.fails {
+			t.Errorf("%s of %s, task %q: error %v", test.path, test.unit, test.action, err)
+		} else if err == nil && got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.path, got, test.want)
+		}
+	}
+}
+
+func TestDispatchesOfAUnitNeverRunAtOnce(t *testing.T) {
+	root := t.TempDir()
+	ctx := context.Background()
+	release, err := charm.Lock(ctx, root, "etcd/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if _, err := charm.Lock(impatient, root, "etcd/0"); err == nil {
+		t.Error("a second dispatch got its turn")
+	}
+	other, err := charm.Lock(ctx, root, "etcd/1")
+	if err != nil {
+		t.Fatalf("another unit of the machine must wait: %v", err)
+	}
+	other()
+	next := make(chan error, 1)
+	go func() {
+		release, err := charm.Lock(ctx, root, "etcd/0")
+		if err == nil {
+			release()
+		}
+		next <- err
+	}()
+	release()
+	if err := <-next; err != nil {
+		t.Errorf("the next dispatch did not get its turn: %v", err)
+	}
+	info, err := os.Stat(filepath.Join(root, "var/lib/jujuetcd/etcd-0"))
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the unit's folder has mode %v, %v", info.Mode(), err)
+	}
+}
