@@ -28,17 +28,17 @@ type application struct {
 }
 
 type unit struct {
-	name      string
-	number    int
-	app       *application
-	machine   *machine
-	life      Life
-	agent     statusLog
-	workload  statusLog
-	present   bool
-	everUp    bool
-	resolved  Resolution
-	failed    FailedHook
+	name     string
+	number   int
+	app      *application
+	machine  *machine
+	life     Life
+	agent    statusLog
+	workload statusLog
+	present  bool
+	everUp   bool
+	resolved Resolution
+	failed   FailedHook
 
 	workloadVersion string
 	ports           []PortRange
