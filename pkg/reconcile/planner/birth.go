@@ -134,7 +134,7 @@ func (in *input) resumeBirth() Step {
 	serving := map[etcdops.ClusterID]int{}
 	for _, s := range in.Latch.Seeds.Members {
 		i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == s.Unit })
-		if i < 0 || in.Units[i].Dying {
+		if i < 0 || in.Units[i].Dying && !hasData(in.Units[i]) {
 			gone = append(gone, s.Unit)
 			continue
 		}
