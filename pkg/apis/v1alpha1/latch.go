@@ -50,7 +50,8 @@ type Journal struct {
 	Phase string `json:"phase,omitempty"`
 }
 
-// LatchRequest asks for changes of the latch. A refused part refuses the whole delivery.
+// LatchRequest asks for changes of the latch. A refused part refuses the whole delivery, and a delivery that is refused for
+// another reason writes no part; with every other outcome, Failed among them, the latch is written.
 type LatchRequest struct {
 	// Claim sets the epoch to the delivery's, if it still is From.
 	Claim *EpochClaim `json:"claim,omitempty"`
