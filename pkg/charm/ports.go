@@ -10,9 +10,10 @@ import (
 
 // ports opens and closes what the spec says, last and alone: a port that another application of the machine has open fails
 // the whole commit of a task that Juju then shows as completed. While other writes wait for that commit the delivery is in
-// progress, and the next one of the same spec, which has nothing else to write, sets the ports.
+// progress, and the next one of the same spec, which has nothing else to write, sets the ports. A delivery that writes the
+// latch leaves ports alone: it must not be asked for again.
 func (a *Agent) ports(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, status v1alpha1.EtcdUnitStatus) (v1alpha1.EtcdUnitStatus, error) {
-	if status.Outcome != v1alpha1.OutcomeApplied {
+	if status.Outcome != v1alpha1.OutcomeApplied || spec.Latch != nil {
 		return status, nil
 	}
 	open, err := a.tools.OpenedPorts(ctx)

@@ -259,3 +259,23 @@ func TestNoPrivateKeyLeavesTheUnitExceptInClassicRelations(t *testing.T) {
 
 // bodyOf is the second line of a PEM text: a part that no other text has.
 func bodyOf(pem string) string { return strings.Split(pem, "\n")[1] }
+
+func TestLatchIsWrittenEvenWhereTheMachineFails(t *testing.T) {
+	for _, outcome := range []v1alpha1.Outcome{v1alpha1.OutcomeApplied, v1alpha1.OutcomeInProgress, v1alpha1.OutcomeFailed} {
+		b := newBench(t)
+		b.juju.leader = true
+		b.machine.outcome = outcome
+		s := spec()
+		s.OpenPorts = []int32{2379}
+		s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
+		if status := b.reconcile(s); status.Outcome != outcome {
+			t.Errorf("outcome %s, want %s", status.Outcome, outcome)
+		}
+		if b.juju.bags["cluster:0 etcd"]["epoch"] == "" {
+			t.Errorf("outcome %s, and the epoch is not latched", outcome)
+		}
+		if len(b.juju.ports) > 0 {
+			t.Errorf("ports %v were set beside the latch", b.juju.ports)
+		}
+	}
+}
