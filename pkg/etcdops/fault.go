@@ -21,7 +21,7 @@ const maxDetail = 120
 
 // classifyDial classes an error of connecting or of a TLS handshake.
 func classifyDial(err error) (Fault, string) {
-	var alert tls.AlertError
+	var op *net.OpError
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var netErr net.Error
@@ -30,8 +30,8 @@ func classifyDial(err error) (Fault, string) {
 		return FaultNone, ""
 	case errors.As(err, &verify):
 		return FaultTLS, certificateReason(verify.Err)
-	case errors.As(err, &alert):
-		return FaultTLS, "the member refuses our certificate (" + strings.TrimPrefix(alert.Error(), "tls: ") + ")"
+	case errors.As(err, &op) && op.Op == "remote error": // so crypto/tls marks an alert from the other side
+		return FaultTLS, "the member refuses our certificate (" + strings.TrimPrefix(op.Err.Error(), "tls: ") + ")"
 	case errors.As(err, &record):
 		return FaultTLS, "the endpoint does not speak TLS"
 	case errors.Is(err, syscall.ECONNREFUSED):

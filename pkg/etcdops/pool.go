@@ -167,6 +167,8 @@ func (p *Pool) dial(endpoint string) (*clientv3.Client, error) {
 		MaxUnaryRetries: 1,
 		DialOptions: []grpc.DialOption{
 			grpc.WithNoProxy(),
+			grpc.WithChainUnaryInterceptor(failFast),
+			grpc.WithChainStreamInterceptor(failFastStream),
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff: backoff.Config{
 					BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: reconnectDelay,
@@ -182,6 +184,19 @@ func (p *Pool) dial(endpoint string) (*clientv3.Client, error) {
 	client.Maintenance = clientv3.NewMaintenanceFromMaintenanceClient(
 		etcdserverpb.NewMaintenanceClient(client.ActiveConnection()), client)
 	return client, nil
+}
+
+// failFast undoes clientv3's waiting for a connection that is refused: who asks wants to know.
+func failFast(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker,
+	options ...grpc.CallOption,
+) error {
+	return invoke(ctx, method, request, reply, cc, append(options, grpc.WaitForReady(false))...)
+}
+
+func failFastStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, stream grpc.Streamer,
+	options ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return stream(ctx, desc, cc, method, append(options, grpc.WaitForReady(false))...)
 }
 
 // on runs f with the endpoint's client and a deadline of its own.
