@@ -1,0 +1,116 @@
+// Package record keeps what a unit must remember of its own deeds across crashes: what it applied last, and which member was
+// started on it. Juju's unit state and databags commit only when an action ends, which is too late for that.
+//
+// # Use
+//
+//	store := record.Store{Path: "/var/lib/jujuetcd/etcd-0/applied.json", Disk: disk}
+//	r, err := store.Load()
+//	r.StartedNew = true
+//	wrote, err := store.Save(r) // and only then start
+//
+// # Guarantees
+//
+//   - Save returns after the record is on disk, and writes nothing if it has not changed.
+//   - A record that cannot be read is an error, never an empty one: to forget that a member was started here loses data.
+//   - The folder is 0700 and the file 0600. It holds no key.
+//
+// Only package machine writes it.
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/durable"
+)
+
+// Record is what a unit remembers.
+type Record struct {
+	// Epoch and Action are the newest delivery that was admitted, Hash identifies its desired state, Spec is all of it.
+	Epoch  v1alpha1.Epoch         `json:"epoch"`
+	Action int64                  `json:"action"`
+	Hash   string                 `json:"hash,omitempty"`
+	Spec   *v1alpha1.EtcdUnitSpec `json:"spec,omitempty"`
+
+	Member Member `json:"member"`
+	// Config is the configuration on disk, Process the one that etcd runs with.
+	Config  Config  `json:"config"`
+	Process Process `json:"process"`
+	// Reload says that systemd has not been told of changed drop-ins yet.
+	Reload bool `json:"reload,omitempty"`
+}
+
+// Member is the member of this unit.
+type Member struct {
+	// StartedNew is set before etcd is started with state new for the first time.
+	StartedNew bool `json:"startedNew,omitempty"`
+	// Started is set as soon as a member's data has been seen: from then on an empty directory is lost data.
+	Started   bool   `json:"started,omitempty"`
+	MemberID  string `json:"memberID,omitempty"`
+	ClusterID string `json:"clusterID,omitempty"`
+	// DataDir is where the data was seen.
+	DataDir string `json:"dataDir,omitempty"`
+}
+
+// Config identifies a configuration by a hash over all that etcd reads only when it starts.
+type Config struct {
+	Hash string `json:"hash,omitempty"`
+	// Since is when it was on disk for certain, in microseconds since boot, and Boot that boot; zero while that is not known.
+	Since int64  `json:"since,omitempty"`
+	Boot  string `json:"boot,omitempty"`
+}
+
+// Process is etcd as it was last seen to run.
+type Process struct {
+	PID int `json:"pid,omitempty"`
+	// Started is in microseconds since boot.
+	Started int64  `json:"started,omitempty"`
+	Boot    string `json:"boot,omitempty"`
+	// Hash is the configuration that it was started with.
+	Hash string `json:"hash,omitempty"`
+	// Answered says that it has answered since.
+	Answered bool `json:"answered,omitempty"`
+}
+
+// Store is where a record is kept.
+type Store struct {
+	Path string
+	Disk *durable.Disk
+}
+
+// Load returns the record; an empty one if there is none.
+func (s Store) Load() (Record, error) {
+	var r Record
+	text, err := os.ReadFile(s.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("cannot read the unit's record: %w", err)
+	}
+	return r, nil
+}
+
+// Save puts the record on disk and says whether it had to write.
+func (s Store) Save(r Record) (bool, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r); err != nil {
+		return false, fmt.Errorf("cannot encode the unit's record: %w", err)
+	}
+	if err := s.Disk.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+		return false, err
+	}
+	wrote, err := s.Disk.Write(durable.File{Path: s.Path, Data: text.Bytes(), Mode: 0o600})
+	return len(wrote) > 0, err
+}

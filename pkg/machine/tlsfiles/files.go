@@ -1,0 +1,265 @@
+package tlsfiles
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/durable"
+)
+
+// Name is one of the two leaves.
+type Name string
+
+// The leaves of a unit.
+const (
+	Server Name = "server"
+	Client Name = "client"
+)
+
+// BundleFile is the CA bundle's file name.
+const BundleFile = "ca.crt"
+
+const (
+	certMode fs.FileMode = 0o644
+	keyMode  fs.FileMode = 0o600
+)
+
+// Files are the files of one unit.
+type Files struct {
+	dir  string
+	disk *durable.Disk
+}
+
+// In returns the files in a directory, which is made when the first is written.
+func In(dir string, disk *durable.Disk) *Files { return &Files{dir: dir, disk: disk} }
+
+// Path is the path of a file, such as server.crt.
+func (f *Files) Path(file string) string { return filepath.Join(f.dir, file) }
+
+func (f *Files) text(file string) (string, error) {
+	text, err := os.ReadFile(f.Path(file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot read TLS file: %w", err)
+	}
+	return string(text), nil
+}
+
+// Bundle are the certificates of the bundle on disk; none if there is no file.
+func (f *Files) Bundle() ([]*x509.Certificate, error) {
+	text, err := f.text(BundleFile)
+	if err != nil {
+		return nil, err
+	}
+	certs, err := Certificates(text)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", f.Path(BundleFile), err)
+	}
+	return certs, nil
+}
+
+// Leaf is a leaf on disk; nil if it is not there, or not whole.
+func (f *Files) Leaf(name Name) (*Leaf, error) {
+	cert, err := f.text(string(name) + ".crt")
+	if err != nil {
+		return nil, err
+	}
+	key, err := f.text(string(name) + ".key")
+	if err != nil || cert == "" || key == "" {
+		return nil, err
+	}
+	return &Leaf{Certificate: cert, Key: key}, nil
+}
+
+// usages are what a leaf must be good for. etcd uses the server's at both ends: towards its peers, and towards itself.
+func usages(name Name) []x509.ExtKeyUsage {
+	if name == Client {
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}
+	return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+}
+
+// WriteLeaf puts a leaf in its place and returns the paths that it wrote. It may be called by any hook, and again: see the
+// package's guarantees.
+func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
+	fail := func(err error) ([]string, error) {
+		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
+	}
+	p, err := read(leaf)
+	if err != nil {
+		return fail(err)
+	}
+	if err := checkDates(p.chain[0], check.Now); err != nil {
+		return fail(err)
+	}
+	if missing := MissingNames(p.chain[0], check.Names); len(missing) > 0 && name == Server {
+		return fail(fmt.Errorf("it is not good for %s", strings.Join(missing, ", ")))
+	}
+	bundle, err := f.Bundle()
+	if err != nil {
+		return fail(err)
+	}
+	if len(bundle) > 0 {
+		if err := verify(p.chain, bundle, check.Now, usages(name)); err != nil {
+			return fail(err)
+		}
+	}
+	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
+		return fail(err)
+	}
+	// The key goes first: etcd reads both at each handshake, and one that meets the instant between fails and is tried again.
+	wrote, err := f.disk.Write(
+		durable.File{Path: f.Path(string(name) + ".key"), Data: p.key, Mode: keyMode},
+		durable.File{Path: f.Path(string(name) + ".crt"), Data: p.cert, Mode: certMode},
+	)
+	if err != nil {
+		return wrote, fmt.Errorf("cannot write the %s certificate: %w", name, err)
+	}
+	return wrote, nil
+}
+
+// UntrustedError says that a leaf on disk does not verify against a new bundle.
+type UntrustedError struct {
+	Name Name
+	Err  error
+}
+
+func (e *UntrustedError) Error() string {
+	return fmt.Sprintf("cannot write the CA bundle: the %s certificate of this unit is not trusted by it: %v", e.Name, e.Err)
+}
+
+func (e *UntrustedError) Unwrap() error { return e.Err }
+
+// WriteBundle puts the CA bundle in its place. The leaves on disk must verify against it: an *UntrustedError if one does not,
+// unless it is about to be replaced by one of those in next.
+func (f *Files) WriteBundle(text string, now time.Time, next map[Name]*Leaf) ([]string, error) {
+	bundle, err := Certificates(text)
+	if err == nil && len(bundle) == 0 {
+		err = errors.New("there is no certificate in it")
+	}
+	if err == nil && !slices.ContainsFunc(bundle, func(c *x509.Certificate) bool { return checkDates(c, now) == nil }) {
+		err = errors.New("none of its certificates is valid now")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the CA bundle: %w", err)
+	}
+	for _, name := range []Name{Server, Client} {
+		if err := f.fits(name, bundle, now, next[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
+		return nil, err
+	}
+	wrote, err := f.disk.Write(durable.File{Path: f.Path(BundleFile), Data: encode(bundle), Mode: certMode})
+	if err != nil {
+		return wrote, fmt.Errorf("cannot write the CA bundle: %w", err)
+	}
+	return wrote, nil
+}
+
+// fits checks the leaf that will be in use under the bundle. An expired leaf is no reason against a bundle.
+func (f *Files) fits(name Name, bundle []*x509.Certificate, now time.Time, next *Leaf) error {
+	leaf, err := f.Leaf(name)
+	if err != nil {
+		return err
+	}
+	if next != nil {
+		leaf = next
+	}
+	if leaf == nil {
+		return nil
+	}
+	p, err := read(*leaf)
+	if err != nil || checkDates(p.chain[0], now) != nil {
+		return nil
+	}
+	if err := verify(p.chain, bundle, now, usages(name)); err != nil {
+		return &UntrustedError{Name: name, Err: err}
+	}
+	return nil
+}
+
+// Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the bundle does not verify, is
+// left out.
+func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
+	var facts v1alpha1.CertificateFacts
+	bundle, err := f.Bundle()
+	if err != nil {
+		return facts, err
+	}
+	for _, c := range bundle {
+		facts.CA = append(facts.CA, Fingerprint(c))
+	}
+	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
+		leaf, err := f.Leaf(name)
+		if err != nil {
+			return facts, err
+		}
+		if leaf == nil {
+			continue
+		}
+		p, err := read(*leaf)
+		if err != nil {
+			continue
+		}
+		// Facts hold nothing volatile: whether it has expired is told by its date.
+		at := p.chain[0].NotBefore
+		if len(bundle) > 0 && verify(p.chain, bundle, at, usages(name)) != nil &&
+			verify(p.chain, bundle, p.chain[0].NotAfter, usages(name)) != nil {
+			continue
+		}
+		*into = leafFacts(p.chain[0])
+	}
+	return facts, nil
+}
+
+func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {
+	sans := slices.Clone(cert.DNSNames)
+	for _, ip := range cert.IPAddresses {
+		sans = append(sans, ip.String())
+	}
+	slices.Sort(sans)
+	return &v1alpha1.LeafFacts{Fingerprint: Fingerprint(cert), NotAfter: metav1.NewTime(cert.NotAfter.UTC()), SANs: sans}
+}
+
+// ClientConfig is how this unit reaches etcd: with its client certificate, trusting the bundle on disk.
+func (f *Files) ClientConfig() (*tls.Config, error) {
+	bundle, err := f.Bundle()
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := f.Leaf(Client)
+	if err != nil {
+		return nil, err
+	}
+	if len(bundle) == 0 || leaf == nil {
+		return nil, errors.New("cannot reach etcd: the unit has no client certificate yet")
+	}
+	p, err := read(*leaf)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach etcd: the client certificate is of no use: %w", err)
+	}
+	own, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		return nil, errors.New("cannot reach etcd: the client certificate is of no use")
+	}
+	roots := x509.NewCertPool()
+	for _, c := range bundle {
+		roots.AddCert(c)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{own}}, nil
+}
