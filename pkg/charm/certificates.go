@@ -118,12 +118,11 @@ func (a *Agent) offers(ctx context.Context, n network, extra []string) (Offer, e
 		return offer, err
 	}
 	public, err := a.tools.PublicAddress(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
 		return offer, err
 	}
-	if public == "" {
-		public = n.addresses.Client
-	}
+	// Where a cloud has no public addresses, the tool fails.
+	public = cmp.Or(public, n.addresses.Client)
 	need := namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, extra)...)
 	offer.needs = need.sans
 	offer.requests = map[string]map[string]string{}
