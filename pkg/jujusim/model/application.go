@@ -42,6 +42,7 @@ type unit struct {
 
 	workloadVersion string
 	ports           []PortRange
+	charmURL        string
 	state           map[string]string
 	storage         []*storage
 }
@@ -88,7 +89,6 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 		charmURL: fmt.Sprintf("local:%s-%d", args.Charm.Metadata.Name, revision), units: map[int]*unit{},
 	}
 	a.status.set("application", "unset", "", m.now())
-	m.charms[a.charmURL] = args.Charm
 	m.applications[a.name] = a
 	for _, endpoint := range slices.Sorted(maps.Keys(args.Charm.Metadata.Peers)) {
 		m.addPeer(a, endpoint)
@@ -135,7 +135,7 @@ func (m *Model) addUnits(a *application, n int, to []Placement) []string {
 		number := m.next("unit-" + a.name)
 		u := &unit{
 			name: a.name + "/" + strconv.Itoa(number), number: number, app: a, life: Alive,
-			state: map[string]string{},
+			charmURL: a.charmURL, state: map[string]string{},
 		}
 		u.agent.set("juju-unit", "allocating", "", m.now())
 		u.workload.set("workload", "waiting", "waiting for machine", m.now())
@@ -149,6 +149,54 @@ func (m *Model) addUnits(a *application, n int, to []Placement) []string {
 		names = append(names, u.name)
 	}
 	return names
+}
+
+// Refresh gives an application another revision of its charm, and returns the new URL. Settings that the new one does not have are
+// dropped; peer relations that are new are made. Endpoints and types that are in use may not change.
+func (m *Model) Refresh(name string, c *charm.Charm) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.applications[name]
+	if !ok {
+		return "", errorf(NotFound, "application %q not found", name)
+	}
+	if c.Metadata.Name != a.charm.Metadata.Name {
+		return "", errorf(NotValid, "cannot refresh %q from charm %q to %q", name, a.charm.Metadata.Name, c.Metadata.Name)
+	}
+	for _, r := range m.relationsOf(a) {
+		own, _, _ := r.side(a)
+		if e, role, ok := c.Endpoint(own.name); !ok || role != own.role || e.Interface != r.iface {
+			return "", errorf(NotValid, "cannot refresh %q: would break relation %q", name, r.key())
+		}
+	}
+	for key := range a.config {
+		if c.Options[key].Type != a.charm.Options[key].Type {
+			delete(a.config, key)
+		}
+	}
+	for _, endpoint := range slices.Sorted(maps.Keys(c.Metadata.Peers)) {
+		if _, had := a.charm.Metadata.Peers[endpoint]; !had {
+			m.newRelation(c.Metadata.Peers[endpoint].Interface, endpointOf(a, endpoint))
+		}
+	}
+	a.charm, a.revision = c, m.next("charm-"+c.Metadata.Name)
+	a.charmURL = fmt.Sprintf("local:%s-%d", c.Metadata.Name, a.revision)
+	a.configVersion++
+	m.bump()
+	return a.charmURL, nil
+}
+
+// SetUnitCharm says that a unit's agent has the charm of that URL.
+func (m *Model) SetUnitCharm(unitName, url string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return err
+	}
+	u.charmURL = url
+	m.bump()
+	return nil
 }
 
 // SetConfig sets options, given as text.

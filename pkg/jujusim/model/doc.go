@@ -6,9 +6,9 @@
 //
 // # Who writes what
 //
-//	user (API, CLI)   Deploy, AddUnits, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, Enqueue, Resolve
+//	user (API, CLI)   Deploy, AddUnits, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, Refresh, Enqueue, Resolve
 //	machine layer     MachineStarted, MachineStopped, MachineGone
-//	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
+//	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetUnitCharm, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
 //	                  FinishTask, ClearResolved, UnitGone, Log
 //	model itself      leadership, databag addresses, numbers, removal of what is dying and empty
 //
@@ -35,7 +35,7 @@
 // A Snapshot holds what Juju's agents watch: life, leadership, a version of the charm and of the configuration, the relations
 // with the version of each remote unit's and application's databag, storage, the next tasks, and Resolved. New version
 // numbers mean the hooks config-changed and relation-changed; a unit that appears in Members means joined, one that
-// disappears departed; a relation that is Dying, or the unit's own dying, means departed, broken and LeaveScope.
+// disappears departed; a new CharmURL means to unpack it, SetUnitCharm and upgrade-charm; a relation that is Dying, or the unit's own dying, means departed, broken and LeaveScope.
 //
 // A hook or action reads through View(unit), which mirrors the hook tools. What Juju buffers (relation settings, ports, unit state)
 // is collected in Changes and given to Commit after exit code 0 (for an action also after action-fail): all or nothing.

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"jujuetcd.io/pkg/jujusim/charm"
 	"jujuetcd.io/pkg/jujusim/profile"
 )
 
@@ -36,7 +35,6 @@ type Model struct {
 	closed    bool
 
 	sequences    map[string]int
-	charms       map[string]*charm.Charm // by URL
 	applications map[string]*application
 	machines     map[string]*machine
 	relations    map[int]*relation
@@ -51,7 +49,7 @@ func newModel(o Options, owner, name, id string) *Model {
 		Name: name, Owner: owner, UUID: id,
 		profile: o.Profile, now: func() time.Time { return o.Now().UTC() }, lease: o.Lease, pace: o.Pace,
 		changed: make(chan struct{}), delivered: make(chan struct{}),
-		sequences: map[string]int{}, charms: map[string]*charm.Charm{},
+		sequences:    map[string]int{},
 		applications: map[string]*application{}, machines: map[string]*machine{}, relations: map[int]*relation{},
 		operations: map[int]*operation{}, tasks: map[int]*task{},
 		log: newLogBook(), created: o.Now().UTC(),

@@ -76,9 +76,10 @@ func (r *relation) side(a *application) (own, other endpoint, ok bool) {
 }
 
 func (m *Model) addPeer(a *application, name string) {
-	e := a.charm.Metadata.Peers[name]
-	m.newRelation(e.Interface, endpoint{a, name, charm.Peer})
+	m.newRelation(a.charm.Metadata.Peers[name].Interface, endpointOf(a, name))
 }
+
+func endpointOf(a *application, peer string) endpoint { return endpoint{a, peer, charm.Peer} }
 
 func (m *Model) newRelation(iface string, endpoints ...endpoint) *relation {
 	r := &relation{

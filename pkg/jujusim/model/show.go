@@ -128,7 +128,7 @@ func (u *unit) show() UnitStatus {
 	shown := UnitStatus{
 		Name: u.name, Number: u.number, Application: u.app.name, Life: u.life, Machine: u.machine.id, Leader: u.app.leader == u.name,
 		Address: u.address(), Agent: u.agent.now, Workload: u.workload.now, WorkloadVersion: u.workloadVersion,
-		CharmURL: u.app.charmURL, Storage: u.showStorage(), WorkloadData: map[string]any{},
+		CharmURL: u.charmURL, Storage: u.showStorage(), WorkloadData: map[string]any{},
 	}
 	for _, p := range u.ports {
 		shown.Ports = append(shown.Ports, p.String())

@@ -1,0 +1,308 @@
+package server
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi/wire"
+	"jujuetcd.io/pkg/jujusim/charm"
+	"jujuetcd.io/pkg/jujusim/model"
+)
+
+// cloud is where the models are.
+const (
+	cloudTag = "cloud-jujusim"
+	region   = "default"
+	space    = "alpha"
+)
+
+var clientMethods = map[string]method{
+	"FullStatus":    {need: model.Read, superuser: true, run: typed(fullStatus)},
+	"StatusHistory": {need: model.Read, superuser: true, run: typed(statusHistory)},
+	"WatchAll": {need: model.Read, superuser: true, run: func(*call, json.RawMessage) (any, error) {
+		return nil, failure(wire.CodeNotImplemented, "WatchAll not implemented")
+	}},
+}
+
+func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
+	seen := c.model.FullStatus()
+	if len(params.Patterns) > 0 {
+		seen = filtered(seen, params.Patterns)
+	}
+	now := seen.At
+	status := wire.FullStatus{
+		Model: wire.ModelStatusInfo{
+			Name: c.model.Name, Type: "iaas", CloudTag: cloudTag, Region: region, Version: c.model.Profile().Version,
+			ModelStatus: wire.DetailedStatus{Status: "available", Since: &now},
+		},
+		Machines: map[string]wire.MachineStatus{}, Applications: map[string]wire.ApplicationStatus{},
+		RemoteApplications: map[string]wire.RemoteApplicationStatus{}, Offers: map[string]json.RawMessage{},
+		ControllerTimestamp: &now,
+	}
+	for _, m := range seen.Machines {
+		status.Machines[m.ID] = c.machine(m)
+	}
+	for _, a := range seen.Applications {
+		status.Applications[a.Name] = c.application(a, seen.Relations)
+	}
+	for _, r := range seen.Relations {
+		status.Relations = append(status.Relations, relation(r))
+	}
+	if params.IncludeStorage {
+		if err := addStorage(&status, seen); err != nil {
+			return wire.FullStatus{}, err
+		}
+	}
+	return status, nil
+}
+
+// filtered keeps what exact names of machines, units and applications select, as Juju 4.0 does: units with their machines, and
+// relations whose every side is left.
+func filtered(s model.FullStatus, patterns []string) model.FullStatus {
+	kept := model.FullStatus{At: s.At}
+	machines, applications := map[string]bool{}, map[string]bool{}
+	for _, a := range s.Applications {
+		whole := slices.Contains(patterns, a.Name)
+		a.Units = slices.DeleteFunc(slices.Clone(a.Units), func(u model.UnitStatus) bool {
+			named := slices.Contains(patterns, u.Name) || u.Leader && slices.Contains(patterns, a.Name+"/leader")
+			return !whole && !named && !slices.Contains(patterns, u.Machine)
+		})
+		if !whole && len(a.Units) == 0 {
+			continue
+		}
+		for _, u := range a.Units {
+			machines[u.Machine] = true
+		}
+		applications[a.Name] = true
+		kept.Applications = append(kept.Applications, a)
+	}
+	for _, m := range s.Machines {
+		if machines[m.ID] || slices.Contains(patterns, m.ID) {
+			kept.Machines = append(kept.Machines, m)
+		}
+	}
+	for _, r := range s.Relations {
+		if !slices.ContainsFunc(r.Endpoints, func(e model.RelationEndpoint) bool { return !applications[e.Application] }) {
+			kept.Relations = append(kept.Relations, r)
+		}
+	}
+	return kept
+}
+
+// life is how FullStatus spells it.
+func (c *call) life(l model.Life) string {
+	if l == model.Alive && !c.model.Profile().ShowsAlive {
+		return ""
+	}
+	return string(l)
+}
+
+func detailed(s model.Status, data map[string]any) wire.DetailedStatus {
+	return wire.DetailedStatus{Status: s.Current, Info: s.Message, Data: data, Since: since(s.Since)}
+}
+
+func since(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (c *call) machine(m model.Machine) wire.MachineStatus {
+	shown := wire.MachineStatus{
+		AgentStatus: detailed(m.Agent, map[string]any{}), InstanceStatus: detailed(m.Instance, map[string]any{}),
+		Hostname: m.Hostname, IPAddresses: m.Addresses, InstanceID: m.InstanceID, Base: wire.Base{Name: "ubuntu", Channel: "24.04"},
+		ID: m.ID, Containers: map[string]wire.MachineStatus{}, Constraints: "arch=amd64", Jobs: []string{"JobHostUnits"},
+	}
+	shown.AgentStatus.Life, shown.InstanceStatus.Life = c.life(m.Life), c.life(m.Life)
+	if m.Started {
+		shown.Base.Channel = "24.04/stable"
+		shown.Hardware = "arch=amd64 cores=1 mem=2048M"
+	}
+	if len(m.Addresses) > 0 {
+		shown.DNSName = m.Addresses[0]
+		var networks []string
+		for _, a := range m.Addresses {
+			networks = append(networks, a+"/8")
+		}
+		shown.NetworkInterfaces = map[string]wire.NetworkInterface{
+			"lo": {IPAddresses: networks, MACAddress: "00:00:00:00:00:00", Space: space, IsUp: true},
+		}
+	}
+	return shown
+}
+
+func (c *call) application(a model.ApplicationStatus, relations []model.RelationStatus) wire.ApplicationStatus {
+	shown := wire.ApplicationStatus{
+		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: "24.04/stable"}, Exposed: a.Exposed,
+		Life: c.life(a.Life), Relations: related(a.Name, relations), SubordinateTo: []string{}, Units: map[string]wire.UnitStatus{},
+		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: bindings(a.Charm),
+	}
+	if len(shown.Status.Data) == 0 {
+		shown.Status.Data = nil
+	}
+	if a.Exposed {
+		shown.ExposedEndpoints = exposedToAll()
+	}
+	for _, u := range a.Units {
+		unit := c.unit(u)
+		if u.CharmURL != a.CharmURL {
+			unit.Charm = u.CharmURL // Told only while the unit has yet to follow.
+		}
+		shown.Units[u.Name] = unit
+	}
+	return shown
+}
+
+func exposedToAll() map[string]wire.ExposedEndpoint {
+	return map[string]wire.ExposedEndpoint{"": {ExposeToCIDRs: []string{"0.0.0.0/0", "::/0"}}}
+}
+
+func related(application string, relations []model.RelationStatus) map[string][]string {
+	found := map[string][]string{}
+	for _, r := range relations {
+		for i, e := range r.Endpoints {
+			if e.Application == application {
+				other := r.Endpoints[(i+1)%len(r.Endpoints)].Application
+				if !slices.Contains(found[e.Name], other) {
+					found[e.Name] = append(found[e.Name], other)
+					slices.Sort(found[e.Name])
+				}
+			}
+		}
+	}
+	return found
+}
+
+func bindings(c *charm.Charm) map[string]string {
+	bound := map[string]string{"": space}
+	for _, name := range c.Bindings() {
+		bound[name] = space
+	}
+	return bound
+}
+
+func (c *call) unit(u model.UnitStatus) wire.UnitStatus {
+	data := map[string]any{} // Of a status' data this one key alone is shown.
+	if id, ok := u.WorkloadData["relation-id"]; ok {
+		data["relation-id"] = id
+	}
+	shown := wire.UnitStatus{
+		AgentStatus: detailed(u.Agent, map[string]any{}), WorkloadStatus: detailed(u.Workload, data), WorkloadVersion: u.WorkloadVersion,
+		Machine: u.Machine, OpenedPorts: u.Ports, PublicAddress: u.Address, Leader: u.Leader,
+	}
+	shown.AgentStatus.Life = c.life(u.Life)
+	if u.Agent.Current != "allocating" {
+		shown.AgentStatus.Version = c.model.Profile().Version
+	}
+	return shown
+}
+
+func relation(r model.RelationStatus) wire.RelationStatus {
+	shown := wire.RelationStatus{
+		ID: r.ID, Key: r.Key, Interface: r.Interface, Scope: r.Scope, Status: detailed(r.Status, map[string]any{}),
+	}
+	for _, e := range r.Endpoints {
+		shown.Endpoints = append(shown.Endpoints, wire.EndpointStatus{Application: e.Application, Name: e.Name, Role: e.Role})
+	}
+	return shown
+}
+
+// historyRequests is the parameters of StatusHistory.
+type historyRequests struct {
+	Requests []struct {
+		Kind   string `json:"historyKind"`
+		Size   int    `json:"size"`
+		Filter struct {
+			Size int `json:"size"`
+		} `json:"filter"`
+		Tag string `json:"tag"`
+	} `json:"requests"`
+}
+
+type historyResults struct {
+	Results []historyResult `json:"results"`
+}
+
+type historyResult struct {
+	History struct {
+		Statuses []wire.DetailedStatus `json:"statuses"`
+	} `json:"history"`
+	Error *wire.Error `json:"error,omitempty"`
+}
+
+func statusHistory(c *call, params historyRequests) (historyResults, error) {
+	if len(params.Requests) != 1 {
+		return historyResults{}, failure(wire.CodeBadRequest, "expected one history request")
+	}
+	r := params.Requests[0]
+	unit, ok := wire.UnitName(r.Tag)
+	if !ok {
+		return historyResults{}, failure("", quote(r.Tag)+" is not a valid unit tag")
+	}
+	entries, err := c.model.StatusHistory(unit, r.Kind, max(r.Size, r.Filter.Size))
+	var result historyResult
+	result.Error = inner(err)
+	for _, e := range entries {
+		status := detailed(e, nil)
+		status.Kind = e.Kind
+		result.History.Statuses = append(result.History.Statuses, status)
+	}
+	return historyResults{Results: []historyResult{result}}, nil
+}
+
+// addStorage adds the filesystems that units have.
+func addStorage(status *wire.FullStatus, seen model.FullStatus) error {
+	for _, a := range seen.Applications {
+		for _, u := range a.Units {
+			for _, s := range u.Storage {
+				instance, filesystem := storageEntries(s)
+				for _, add := range []struct {
+					to    *[]json.RawMessage
+					entry any
+				}{{&status.Storage, instance}, {&status.Filesystems, filesystem}} {
+					data, err := json.Marshal(add.entry)
+					if err != nil {
+						return err
+					}
+					*add.to = append(*add.to, data)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// filesystemSize is what an unsized filesystem on the machine's own disk shows, in MiB.
+const filesystemSize = 8192
+
+func storageEntries(s model.Storage) (instance, filesystem map[string]any) {
+	storageTag := "storage-" + strings.ReplaceAll(s.ID, "/", "-")
+	number := s.ID[strings.LastIndexByte(s.ID, '/')+1:]
+	unit, machine := wire.UnitTag(s.Unit), "machine-"+s.Machine
+	state := map[string]any{"status": "attached", "info": "", "since": s.Since}
+	attachment := map[string]any{
+		"storage-tag": storageTag, "unit-tag": unit, "machine-tag": machine, "location": s.Location, "life": "alive",
+	}
+	instance = map[string]any{
+		"storage-tag": storageTag, "owner-tag": unit, "kind": kind(s.Kind), "status": state, "life": "alive", "persistent": false,
+		"attachments": map[string]any{unit: attachment},
+	}
+	filesystem = map[string]any{
+		"filesystem-tag": "filesystem-" + number,
+		"info":           map[string]any{"filesystem-id": number, "pool": "rootfs", "size": filesystemSize},
+		"life":           "alive", "status": state, "storage": maps.Clone(instance),
+		"machine-attachments": map[string]any{machine: map[string]any{"mount-point": s.Location, "life": "alive"}},
+	}
+	return instance, filesystem
+}
+
+func kind(name string) int {
+	if name == "block" {
+		return 1
+	}
+	return 2
+}
