@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -30,6 +31,8 @@ type Options struct {
 	APIAddress string
 	// Program is the running jujusim, which is also the hook tools and systemctl, by the name that it is called by.
 	Program string
+	// UpdateStatus is the interval of update-status: Juju's five minutes where zero.
+	UpdateStatus time.Duration
 	Log     *zap.Logger
 }
 

@@ -1,0 +1,211 @@
+package agent
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/jujusim/model"
+)
+
+// kind is what an operation is.
+type kind string
+
+// Kinds of operations; those of hooks are the hook's name, or its last part.
+const (
+	runTask          kind = "task"
+	gone             kind = "gone" // nothing is left to do: the unit goes
+	install          kind = "install"
+	upgradeCharm     kind = "upgrade-charm"
+	leaderElected    kind = "leader-elected"
+	configChanged    kind = "config-changed"
+	start            kind = "start"
+	stop             kind = "stop"
+	remove           kind = "remove"
+	updateStatus     kind = "update-status"
+	storageAttached  kind = "storage-attached"
+	storageDetaching kind = "storage-detaching"
+	relationCreated  kind = "relation-created"
+	relationJoined   kind = "relation-joined"
+	relationChanged  kind = "relation-changed"
+	relationDeparted kind = "relation-departed"
+	relationBroken   kind = "relation-broken"
+)
+
+// operation is one thing for the agent to do. It can be written down, because a failed hook outlives the agent.
+type operation struct {
+	Kind       kind   `json:"kind"`
+	CharmURL   string `json:"charm,omitempty"`
+	Config     string `json:"config,omitempty"`
+	Relation   int    `json:"relation"`
+	Endpoint   string `json:"endpoint,omitempty"`
+	RemoteUnit string `json:"remote-unit,omitempty"`
+	RemoteApp  string `json:"remote-app,omitempty"`
+	Departing  string `json:"departing,omitempty"`
+	Version    int    `json:"version,omitempty"`
+	Storage    string `json:"storage,omitempty"`
+	StoreName  string `json:"store-name,omitempty"`
+}
+
+// hook is the operation's name as JUJU_HOOK_NAME.
+func (o operation) hook() string {
+	switch o.Kind {
+	case relationCreated, relationJoined, relationChanged, relationDeparted, relationBroken:
+		return o.Endpoint + "-" + string(o.Kind)
+	case storageAttached, storageDetaching:
+		return o.StoreName + "-" + string(o.Kind)
+	}
+	return string(o.Kind)
+}
+
+// relationID is the operation's relation, -1 if it is of none.
+func (o operation) relationID() int {
+	if o.Endpoint == "" {
+		return -1
+	}
+	return o.Relation
+}
+
+// next is what the agent of a unit does next, if anything. It changes nothing.
+func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation, bool) {
+	switch {
+	case s.Removed:
+		return operation{Kind: gone}, true
+	case !snap.MachineStarted:
+		return operation{}, false
+	case s.Installed && s.Failed == nil && snap.CharmURL != s.CharmURL && snap.Life == model.Alive:
+		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL}, true
+	case s.Installed && len(snap.Pending) > 0:
+		return operation{Kind: runTask}, true
+	case s.Failed != nil:
+		if snap.Resolved == model.ResolveRetry || !now.Before(s.RetryAt) {
+			return *s.Failed, true
+		}
+		return operation{}, false
+	case snap.Life != model.Alive:
+		return nextOfDying(unit, snap, s), true
+	}
+	for _, look := range []func(model.Snapshot, *state) (operation, bool){nextAtBirth, nextOfRelations} {
+		if op, found := look(snap, s); found {
+			return op, true
+		}
+	}
+	if s.Started && !now.Before(s.NextStatus) {
+		return operation{Kind: updateStatus}, true
+	}
+	return operation{}, false
+}
+
+// nextOfDying ends relations first, then storage, then the unit.
+func nextOfDying(unit string, snap model.Snapshot, s *state) operation {
+	if !s.Installed {
+		return operation{Kind: gone}
+	}
+	for _, id := range s.relationIDs() {
+		return leave(id, s.Relations[id], unit)
+	}
+	for _, st := range snap.Storage {
+		if s.Storage[st.ID] {
+			return operation{Kind: storageDetaching, Storage: st.ID, StoreName: st.Name}
+		}
+	}
+	if !s.Stopped {
+		return operation{Kind: stop}
+	}
+	return operation{Kind: remove}
+}
+
+// leave is the next step out of a relation: departed for each member, then broken. An empty departing means the member itself.
+func leave(id int, r *relation, departing string) operation {
+	op := operation{Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApp, Kind: relationBroken}
+	for _, member := range slices.Sorted(maps.Keys(r.Members)) {
+		op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, departing
+		if departing == "" {
+			op.Departing = member
+		}
+		return op
+	}
+	return op
+}
+
+func nextAtBirth(snap model.Snapshot, s *state) (operation, bool) {
+	for _, st := range snap.Storage {
+		if !s.Storage[st.ID] {
+			return operation{Kind: storageAttached, Storage: st.ID, StoreName: st.Name}, true
+		}
+	}
+	if !s.Installed {
+		return operation{Kind: install, CharmURL: snap.CharmURL}, true
+	}
+	for _, id := range slices.Sorted(maps.Keys(snap.Relations)) {
+		r := snap.Relations[id]
+		if s.Relations[id] == nil && r.Life == model.Alive {
+			return operation{Kind: relationCreated, Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApplication}, true
+		}
+	}
+	switch {
+	case snap.Leader && !s.Leader:
+		return operation{Kind: leaderElected}, true
+	case s.Config != configKey(snap):
+		return operation{Kind: configChanged, Config: configKey(snap)}, true
+	case !s.Started:
+		return operation{Kind: start}, true
+	}
+	return operation{}, false
+}
+
+func nextOfRelations(snap model.Snapshot, s *state) (operation, bool) {
+	for _, id := range s.relationIDs() {
+		seen, known := snap.Relations[id]
+		mine := s.Relations[id]
+		if !known || seen.Life != model.Alive {
+			return leave(id, mine, ""), true
+		}
+		if op, found := nextOfRelation(seen, mine, snap.Leader); found {
+			return op, true
+		}
+	}
+	return operation{}, false
+}
+
+func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool) (operation, bool) {
+	op := operation{Relation: seen.ID, Endpoint: seen.Endpoint, RemoteApp: seen.RemoteApplication}
+	for _, member := range slices.Sorted(maps.Keys(mine.Members)) {
+		if _, there := seen.Members[member]; !there {
+			op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, member
+			return op, true
+		}
+	}
+	for _, member := range slices.Sorted(maps.Keys(seen.Members)) {
+		version, joined := mine.Members[member]
+		op.RemoteUnit, op.Version = member, seen.Members[member]
+		if !joined {
+			op.Kind = relationJoined
+			return op, true
+		}
+		if version != op.Version {
+			op.Kind = relationChanged
+			return op, true
+		}
+	}
+	// A leader is not told of what it wrote itself into the databag that it shares with its peers.
+	if seen.ApplicationVersion != mine.AppVersion && !(seen.Peer && leader) {
+		op.Kind, op.RemoteUnit, op.Version = relationChanged, "", seen.ApplicationVersion
+		return op, true
+	}
+	return operation{}, false
+}
+
+// Backoff of a failed hook.
+const (
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+func retryAfter(attempts int) time.Duration {
+	d := firstRetry
+	for i := 1; i < attempts && d < lastRetry; i++ {
+		d *= 2
+	}
+	return min(d, lastRetry)
+}

@@ -1,0 +1,46 @@
+package hooktool
+
+import (
+	"regexp"
+)
+
+var resultKey = regexp.MustCompile(`^[a-z0-9](([a-z0-9-.]+)?[a-z0-9])?$`)
+
+// tools are all hook tools by name.
+var tools = map[string]tool{
+	"config-get":              {bools: []string{"all"}, run: configGet},
+	"relation-ids":            {run: relationIDs},
+	"relation-list":           {values: []string{"relation"}, bools: []string{"app"}, run: relationList},
+	"relation-get":            {values: []string{"relation"}, bools: []string{"app"}, run: relationGet},
+	"relation-set":            {values: []string{"relation", "file"}, bools: []string{"app"}, run: relationSet},
+	"relation-model-get":      {values: []string{"relation"}, run: relationModelGet},
+	"status-set":              {bools: []string{"application"}, run: statusSet},
+	"status-get":              {bools: []string{"application", "include-data"}, run: statusGet},
+	"is-leader":               {run: isLeader},
+	"network-get":             {values: []string{"relation"}, bools: []string{"bind-address", "ingress-address", "egress-subnets", "primary-address"}, run: networkGet},
+	"unit-get":                {run: unitGet},
+	"open-port":               {values: []string{"endpoints"}, run: openPort},
+	"close-port":              {values: []string{"endpoints"}, run: closePort},
+	"opened-ports":            {bools: []string{"endpoints"}, run: openedPorts},
+	"application-version-set": {run: applicationVersionSet},
+	"juju-log":                {values: []string{"log-level"}, bools: []string{"debug"}, run: jujuLog},
+	"action-get":              {run: actionGet},
+	"action-set":              {run: actionSet},
+	"action-log":              {run: actionLog},
+	"action-fail":             {run: actionFail},
+	"state-get":               {bools: []string{"strict"}, run: stateGet},
+	"state-set":               {values: []string{"file"}, run: stateSet},
+	"state-delete":            {run: stateDelete},
+	"goal-state":              {run: goalState},
+	"storage-list":            {run: storageList},
+	"storage-get":             {values: []string{"storage"}, run: storageGet},
+	"resource-get":            {run: resourceGet},
+	"secret-add":              {values: secretFlags, run: noSecrets},
+	"secret-get":              {values: secretFlags, bools: []string{"peek", "refresh"}, run: noSecrets},
+	"secret-info-get":         {values: secretFlags, run: noSecrets},
+	"secret-ids":              {run: func(_ *Context, f flags) ([]byte, error) { return f.print([]string{}) }},
+	"secret-set":              {values: secretFlags, run: noSecrets},
+	"secret-grant":            {values: append([]string{"relation", "unit"}, secretFlags...), run: noSecrets},
+	"secret-revoke":           {values: append([]string{"relation", "app", "unit"}, secretFlags...), run: noSecrets},
+	"secret-remove":           {values: append([]string{"revision"}, secretFlags...), run: noSecrets},
+}

@@ -1,0 +1,161 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"jujuetcd.io/pkg/jujusim/service"
+	"jujuetcd.io/pkg/jujusim/snapd"
+)
+
+// Options are what a Machine is made from.
+type Options struct {
+	// Root is the machine's folder. Keep it short: unix sockets lie below it.
+	Root string
+	// Address is the machine's loopback address.
+	Address string
+	// Store is the folder that plays the snap store; empty means offline.
+	Store string
+	// SnapdVersion is the snapd to play; empty means snapd.DefaultVersion.
+	SnapdVersion string
+	// TaskDelay is how long each task of a snapd change takes at least.
+	TaskDelay time.Duration
+	Log       logr.Logger
+}
+
+// Machine is one machine.
+type Machine struct {
+	options Options
+	// Lock is the machine lock that the agents of its units share.
+	Lock chan struct{}
+
+	mu       sync.Mutex
+	snapd    *snapd.Daemon
+	services *service.Supervisor
+}
+
+// New makes a machine, which is not running.
+func New(o Options) (*Machine, error) {
+	for _, dir := range []string{"etc/systemd/system", "run", "var/lib", "var/log", "home/ubuntu", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(o.Root, dir), 0o755); err != nil {
+			return nil, fmt.Errorf("cannot make machine: %w", err)
+		}
+	}
+	return &Machine{options: o, Lock: make(chan struct{}, 1)}, nil
+}
+
+// Root is the machine's folder, Address its address.
+func (m *Machine) Root() string    { return m.options.Root }
+func (m *Machine) Address() string { return m.options.Address }
+
+// Start boots the machine: snapd and the enabled services come up. It does nothing to one that runs.
+func (m *Machine) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.services != nil {
+		return nil
+	}
+	daemon, err := snapd.New(snapd.Options{Root: m.options.Root, Address: m.options.Address, Store: m.options.Store,
+		Version: m.options.SnapdVersion, TaskDelay: m.options.TaskDelay, Log: m.options.Log})
+	if err != nil {
+		return err
+	}
+	services, err := service.New(service.Options{Root: m.options.Root, Command: daemon.Command, Log: m.options.Log})
+	if err != nil {
+		daemon.Close()
+		return err
+	}
+	daemon.Attach(services)
+	m.snapd, m.services = daemon, services
+	for _, step := range []func() error{services.Boot, services.Serve, daemon.Serve} {
+		if err := step(); err != nil {
+			m.close()
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop takes the machine down as a power cut does: all its processes are killed.
+func (m *Machine) Stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.services != nil {
+		m.services.Halt()
+	}
+	m.close()
+}
+
+// Close ends the machine in order: its services get SIGTERM.
+func (m *Machine) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.close()
+}
+
+func (m *Machine) close() {
+	if m.snapd != nil {
+		m.snapd.Close()
+		m.services.Close()
+		m.snapd, m.services = nil, nil
+	}
+}
+
+// Running says that the machine is up.
+func (m *Machine) Running() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.services != nil
+}
+
+// Service is one property of a service, as systemctl show tells it; empty while the machine is down.
+func (m *Machine) Service(name, property string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.services == nil {
+		return ""
+	}
+	return m.services.Get(name, property)
+}
+
+// Kill sends a signal to a service's process; systemd's rules say what follows.
+func (m *Machine) Kill(name string, sig syscall.Signal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.services == nil {
+		return fmt.Errorf("cannot kill %s: the machine is down", name)
+	}
+	return m.services.Kill(name, sig)
+}
+
+// Wipe removes what is below a folder of the machine, as a lost disk does; the folder itself stays. The path is that of
+// production, such as /var/snap/etcd/common/data.
+func (m *Machine) Wipe(path string) error {
+	dir := filepath.Join(m.options.Root, filepath.Clean("/"+path))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("cannot wipe %s: %w", path, err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("cannot wipe %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// SetStore makes another folder the machine's snap store, or takes it offline (empty).
+func (m *Machine) SetStore(folder string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.options.Store = folder
+	if m.snapd != nil {
+		m.snapd.SetStore(folder)
+	}
+}
