@@ -1,0 +1,17 @@
+//go:build integration
+
+package integration
+
+// otherCA is the certificate of an authority that has signed nothing here; its key is gone.
+const otherCA = `-----BEGIN CERTIFICATE-----
+MIIBjjCCATOgAwIBAgIUNjER1eVPI1WzZ3THSe3Y5bFfYKowCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRYW5vdGhlci1hdXRob3JpdHkwHhcNMjYxMTIyMTU0OTU3WhcN
+MzYxMTE5MTU0OTU3WjAcMRowGAYDVQQDDBFhbm90aGVyLWF1dGhvcml0eTBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABNdYYAS+0vRVX5l5/7qrp5iIoZLYD7JGH0Qq
+yeT++5QPIrjjj60h2O+E+tIsRlWKn9GhCIL36krYjfxn/BUJ/8ajUzBRMB0GA1Ud
+DgQWBBT9sJ+c8lXqnhLBpy6J0IQrdP2+/DAfBgNVHSMEGDAWgBT9sJ+c8lXqnhLB
+py6J0IQrdP2+/DAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDX
+MjDCfsbfhgaFKQd837jBuKMiPEj3Wuf/5swjITCIoAIhAIMEJhkoRL+S9GeSurbC
+vFUIil8u3hHLuotrkPDCKMth
+-----END CERTIFICATE-----
+`

@@ -1,0 +1,118 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"crypto/tls"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/rig"
+)
+
+// world is a rig with a certificate authority in the model and a user for the daemon.
+type world struct {
+	*rig.Rig
+	t        *testing.T
+	ctx      context.Context
+	api      *rig.API
+	password string
+}
+
+// begin starts jujusim with easyrsa deployed and active, and no daemon yet.
+func begin(t *testing.T, simArgs ...string) *world {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	t.Cleanup(cancel)
+	root, err := filepath.Abs("../..")
+	must(t, err)
+	r, err := rig.New(root)
+	must(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, name := range []string{"jujuetcd", "jujusim"} {
+				t.Logf("the end of %s's log:\n%s", name, end(r.Log(name), 40))
+			}
+		}
+		if err := r.Close(); err != nil && !t.Failed() {
+			t.Errorf("cannot clean up: %v", err)
+		}
+	})
+	programs, err := etcdbin.Dir(ctx, etcdbin.Default)
+	must(t, err)
+	must(t, r.Store("3.6/stable", programs, filepath.Base(programs)))
+	must(t, r.StartSim(ctx, simArgs...))
+	w := &world{Rig: r, t: t, ctx: ctx}
+	w.password = strings.TrimSpace(w.juju("add-user", "jujuetcd"))
+	w.juju("grant", "jujuetcd", "write", "demo")
+	w.juju("deploy", filepath.Join(root, "dist/easyrsa.charm"))
+	w.await(rig.UnitShows("easyrsa/0", "active", ""))
+	w.api, err = r.API(ctx, "admin/demo")
+	must(t, err)
+	t.Cleanup(func() { _ = w.api.Close() })
+	return w
+}
+
+func (w *world) juju(args ...string) string {
+	w.t.Helper()
+	out, err := w.Juju(w.ctx, args...)
+	must(w.t, err)
+	return out
+}
+
+func (w *world) await(c rig.Condition) time.Duration {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, 90*time.Second)
+	defer cancel()
+	took, err := w.Await(ctx, c)
+	must(w.t, err)
+	return took
+}
+
+func (w *world) daemon(args ...string) {
+	w.t.Helper()
+	must(w.t, w.StartDaemon("jujuetcd", w.password, "admin/demo", args...))
+}
+
+// deploy deploys n units of etcd and relates them to the certificate authority.
+func (w *world) deploy(n string) {
+	w.t.Helper()
+	w.juju("deploy", filepath.Join(w.Root, "dist/etcd.charm"), "-n", n)
+	w.juju("integrate", "etcd", "easyrsa")
+}
+
+// client returns the endpoints of all units and what it takes to be let in.
+func (w *world) client() (*tls.Config, []string) {
+	w.t.Helper()
+	credentials, err := w.Credentials(w.ctx, "etcd")
+	must(w.t, err)
+	config, err := credentials.TLS()
+	must(w.t, err)
+	s, err := w.Status(w.ctx)
+	must(w.t, err)
+	return config, s.Endpoints("etcd")
+}
+
+// tasks counts the reconciles that Juju has had.
+func (w *world) tasks() int {
+	w.t.Helper()
+	n, err := w.api.Tasks(w.ctx)
+	must(w.t, err)
+	return n
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func end(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
