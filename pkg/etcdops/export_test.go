@@ -1,0 +1,22 @@
+package etcdops
+
+import (
+	"context"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Typed and UnknownOutcome are tested against real answers.
+var (
+	Typed          = typed
+	UnknownOutcome = unknownOutcome
+)
+
+// ChangeThrough adds a learner through one endpoint, and calls before when the connection is there.
+func (p *Pool) ChangeThrough(ctx context.Context, endpoint string, before func(), peerURL string) error {
+	return p.on(ctx, endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		before()
+		_, err := c.MemberAddAsLearner(ctx, []string{peerURL})
+		return err
+	})
+}

@@ -1,0 +1,158 @@
+package etcdops_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/test/etcdtest"
+)
+
+func TestLockIsHeldByOneAndToldToOthers(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool, other := newPool(t, cluster.TLS()), newPool(t, cluster.TLS())
+	client := cluster.Client()
+	lock, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 10*time.Second, etcdops.Purpose("add etcd/2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Get(t.Context(), "jujuetcd.io/lock")
+	if err != nil || len(answer.Kvs) != 1 || answer.Kvs[0].Lease == 0 {
+		t.Fatalf("key: %v, %v", answer, err)
+	}
+	var holder etcdops.LockHolder
+	if err := json.Unmarshal(answer.Kvs[0].Value, &holder); err != nil || holder.Holder != "daemon-a" ||
+		holder.Purpose != "add etcd/2" || time.Since(holder.Since) > time.Minute {
+		t.Errorf("value %s, %v", answer.Kvs[0].Value, err)
+	}
+
+	_, err = other.Lock(t.Context(), cluster.Endpoints(), "agent-b", 10*time.Second, etcdops.WaitUpTo(0))
+	var locked *etcdops.LockedError
+	if !errors.Is(err, etcdops.ErrLocked) || !errors.As(err, &locked) || locked.Holder != "daemon-a" {
+		t.Errorf("a second holder: %v", err)
+	}
+	// The same identity is no excuse: an older run of it may still be at work.
+	if _, err := other.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 10*time.Second, etcdops.WaitUpTo(0)); !errors.Is(err, etcdops.ErrLocked) {
+		t.Errorf("the same holder twice: %v", err)
+	}
+	if leases, err := client.Leases(t.Context()); err != nil || len(leases.Leases) != 1 {
+		t.Errorf("those who were refused have left leases behind: %v, %v", leases, err)
+	}
+
+	waiting := make(chan error, 1)
+	go func() {
+		second, err := other.Lock(t.Context(), cluster.Endpoints(), "agent-b", 10*time.Second, etcdops.WaitUpTo(20*time.Second))
+		if err == nil {
+			err = second.Unlock(t.Context())
+		}
+		waiting <- err
+	}()
+	if err := lock.Unlock(t.Context()); err != nil {
+		t.Errorf("unlock: %v", err)
+	}
+	if err := <-waiting; err != nil {
+		t.Errorf("who waited does not get it: %v", err)
+	}
+	if err := lock.Unlock(t.Context()); err != nil {
+		t.Errorf("unlock again: %v", err)
+	}
+	<-lock.Lost()
+	answer, err = client.Get(t.Context(), "jujuetcd.io/lock")
+	if err != nil || len(answer.Kvs) != 0 {
+		t.Errorf("the key is left behind: %v, %v", answer, err)
+	}
+}
+
+func TestADeadHoldersLockVanishes(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	dead := etcdops.NewPool(cluster.TLS())
+	lock, err := dead.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.Close() // nothing keeps the lease alive from here on
+	start := time.Now()
+	pool := newPool(t, cluster.TLS())
+	second, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-b", 2*time.Second, etcdops.WaitUpTo(20*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("taken over after %s", time.Since(start))
+	select {
+	case <-lock.Lost():
+	case <-time.After(10 * time.Second):
+		t.Error("the dead holder is not told")
+	}
+	if err := lock.Unlock(t.Context()); err == nil {
+		t.Error("unlock of a lost lock says nothing")
+	}
+	if err := second.Unlock(t.Context()); err != nil {
+		t.Errorf("the second holder lost it, too: %v", err)
+	}
+}
+
+func TestLockOutlivesItsMembersRestartAndItsTTL(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
+	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(2*time.Second))
+	const ttl = 4 * time.Second
+	lock, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-a", ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.Members[0].Restart() // the one that the lock was taken through
+	deadline := time.After(2 * ttl)
+	select {
+	case <-lock.Lost():
+		t.Fatal("the lock is lost though two members were there all the time")
+	case <-deadline:
+	}
+	if err := lock.Unlock(t.Context()); err != nil {
+		t.Errorf("unlock: %v", err)
+	}
+}
+
+func TestALockThatIsTakenAwayIsLost(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS())
+	lock, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := cluster.Client()
+	answer, err := client.Get(t.Context(), "jujuetcd.io/lock")
+	if err != nil || len(answer.Kvs) != 1 {
+		t.Fatalf("no key: %v", err)
+	}
+	if _, err := client.Revoke(t.Context(), clientv3.LeaseID(answer.Kvs[0].Lease)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-lock.Lost():
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody is told")
+	}
+	if err := lock.Unlock(t.Context()); !errors.Is(err, etcdops.ErrLockLost) {
+		t.Errorf("unlock: %v", err)
+	}
+}
+
+func TestLockFailsInTimeWithoutQuorum(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(time.Second))
+	cluster.Members[0].Kill()
+	start := time.Now()
+	_, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 3*time.Second)
+	if err == nil || time.Since(start) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(start), err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := pool.Lock(ctx, cluster.Endpoints(), "daemon-a", 3*time.Second); err == nil {
+		t.Error("a cancelled call takes a lock")
+	}
+}
