@@ -33,7 +33,7 @@ type Options struct {
 	Program string
 	// UpdateStatus is the interval of update-status: Juju's five minutes where zero.
 	UpdateStatus time.Duration
-	Log     *zap.Logger
+	Log          *zap.Logger
 }
 
 // Fleet makes a model's machines and runs its units' agents.
