@@ -186,10 +186,12 @@ func fields(b []byte, each func(n protowire.Number, number uint64, text []byte))
 	return nil
 }
 
-// SetAside renames a data directory, so that its member can never start from it again, and returns the new name. One that
-// does not exist is no error, and the name is empty.
+// SetAside renames what a member has left in a data directory, so that it can never start from it again, and returns the new
+// name, beside the directory. The directory itself stays: it may be a mount point, or belong to somebody else. Where nothing is
+// left, that is no error, and the name is empty.
 func SetAside(disk *durable.Disk, dir string, now time.Time) (string, error) {
-	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+	from := filepath.Join(dir, "member")
+	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	base := dir + ".aside-" + now.UTC().Format("20060102T150405Z")
@@ -200,7 +202,7 @@ func SetAside(disk *durable.Disk, dir string, now time.Time) (string, error) {
 		}
 		to = fmt.Sprintf("%s-%d", base, i)
 	}
-	if err := disk.Rename(dir, to); err != nil {
+	if err := disk.Rename(from, to); err != nil {
 		return "", err
 	}
 	return to, nil

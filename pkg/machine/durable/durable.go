@@ -118,13 +118,15 @@ func (d *Disk) Remove(path string) (bool, error) {
 	return true, nil
 }
 
-// Rename gives a file or directory a new name in the same directory.
+// Rename gives a file or directory a new name on the same file system.
 func (d *Disk) Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("cannot rename %s: %w", from, err)
 	}
-	if err := syncDir(filepath.Dir(to)); err != nil {
-		return fmt.Errorf("cannot rename %s: %w", from, err)
+	for _, dir := range []string{filepath.Dir(to), filepath.Dir(from)} {
+		if err := syncDir(dir); err != nil {
+			return fmt.Errorf("cannot rename %s: %w", from, err)
+		}
 	}
 	d.did(to)
 	return nil

@@ -71,6 +71,18 @@ func (f *Files) Bundle() ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
+// BundleText is the bundle on disk as PEM, empty if there is no file.
+func (f *Files) BundleText() (string, error) { return f.text(BundleFile) }
+
+// Normalize is a bundle as WriteBundle writes it: certificates only, without text around them.
+func Normalize(bundle string) ([]byte, error) {
+	certs, err := Certificates(bundle)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the CA bundle: %w", err)
+	}
+	return encode(certs), nil
+}
+
 // Leaf is a leaf on disk; nil if it is not there, or not whole.
 func (f *Files) Leaf(name Name) (*Leaf, error) {
 	cert, err := f.text(string(name) + ".crt")

@@ -1,0 +1,37 @@
+// Package machine makes one unit's machine be as an EtcdUnitSpec says, and tells what is true on it.
+//
+// # Use
+//
+//	m := machine.New(machine.Options{Root: "/", Unit: "etcd/0", ModelUUID: uuid, Log: log})
+//	status := m.Apply(ctx, &spec, machine.Situation{Latch: latch, Leader: leader, Action: task, Server: leaf})
+//	facts, err := m.Facts(ctx)
+//
+// Apply judges a delivery (Admit, a pure function), records it, and then goes through the machine in one order: what is left
+// of a removed member, snap, certificates, configuration, drop-ins, service. It may be killed after any of its acts; the next
+// Apply ends where an undisturbed one would have.
+//
+// # Guarantees
+//
+//   - A refused delivery touches nothing.
+//   - A second Apply of the same delivery writes nothing, and starts nothing.
+//   - etcd is started with state new only where there is no data, as one of the latched seeds, and after the intent is on disk;
+//     never again once data has been seen there, or the latch names the cluster.
+//   - A member that runs is stopped only for a restart that the delivery allows, only while this unit holds the cluster's lock,
+//     and only if the guard that the planner uses (etcdops.CanStop) agrees on a fresh look; or because the cluster has removed
+//     it. Service state Stopped never stops it.
+//   - Data is set aside, never deleted.
+//   - Every call is bounded: long work (an installation, a start) is begun, watched for some seconds, and answered as InProgress.
+//   - No key is in a status, a fact, an error or a log.
+//
+// One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once.
+//
+// # Who writes what
+//
+//	/var/lib/jujuetcd/<unit>/applied.json         record (Apply; Facts when it sees data for the first time)
+//	/var/snap/etcd/common/ca.crt                  Apply
+//	/var/snap/etcd/common/{server,client}.{crt,key}  WriteLeaves, called by every hook and by Apply
+//	/var/snap/etcd/common/etcd.conf.yml           Apply
+//	/etc/systemd/system/snap.etcd.etcd.service.d  Apply
+//	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed
+//	snaps, services, refresh.timer                snapd, asked by Apply
+package machine

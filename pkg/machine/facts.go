@@ -1,0 +1,147 @@
+package machine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/tlsfiles"
+)
+
+// Facts are what is true on the machine, without what only the charm knows (addresses, the relation to a certificate
+// authority). Nothing in them changes by itself. If a member's data is seen for the first time, that is recorded.
+func (m *Machine) Facts(ctx context.Context) (v1alpha1.UnitFacts, error) { return m.facts(ctx, true) }
+
+func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts, error) {
+	facts := v1alpha1.UnitFacts{Protocol: v1alpha1.Protocol, Agent: m.o.Agent}
+	r, err := m.store.Load()
+	if err != nil {
+		return facts, err
+	}
+	found, err := m.inspect(r)
+	if err != nil {
+		return facts, err
+	}
+	if seen := remembered(r.Member, found); remember && seen != r.Member && r.Hash != "" {
+		r.Member = seen
+		if err := m.remember(&r); err != nil {
+			return facts, err
+		}
+	}
+	facts.Member = memberFacts(remembered(r.Member, found).Started, r.Member.StartedNew, found)
+	if !found.Present && r.Member.Started {
+		facts.Member.ClusterID, facts.Member.MemberID = r.Member.ClusterID, r.Member.MemberID
+	}
+	if facts.Certificates, err = m.tls.Facts(); err != nil {
+		return facts, err
+	}
+	snap, err := m.snapd.Snap(ctx, SnapName)
+	if err != nil {
+		return facts, err
+	}
+	if snap != nil {
+		facts.Snap = &v1alpha1.SnapFacts{
+			Revision: snap.Revision, Version: snap.Version, Channel: cmp.Or(snap.TrackingChannel, snap.Channel),
+		}
+		state, err := m.unit.State(ctx)
+		if err != nil {
+			return facts, err
+		}
+		r.Process = runsWith(r, state, m.bootID())
+		facts.RestartPending = found.Present && outdated(r)
+	}
+	if r.Hash != "" {
+		facts.Applied = &v1alpha1.AppliedFacts{Hash: r.Hash, Epoch: r.Epoch.Number, Action: r.Action}
+	}
+	return facts, nil
+}
+
+// memberFacts leaves out that a start with state new was intended, as long as no data has been seen to come of it: such a start
+// can be repeated, and to the controller the unit is one that has not begun. Once data has been seen, both are told.
+func memberFacts(started, startedNew bool, d data) v1alpha1.MemberFacts {
+	return v1alpha1.MemberFacts{
+		Present: d.Present, ClusterID: d.Cluster.String(), MemberID: d.Member.String(),
+		Started: started, StartedNew: startedNew && started,
+	}
+}
+
+// WriteLeaves puts leaves that have arrived in their place, and returns the files that it wrote. nil stands for a leaf that has
+// not arrived. The server's must be good for the addresses. A leaf that fails a check leaves the other one alone.
+func (m *Machine) WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error) {
+	return m.writeLeaves(server, client, serverNames(addresses))
+}
+
+func (m *Machine) writeLeaves(server, client *tlsfiles.Leaf, names []string) ([]string, error) {
+	var wrote []string
+	var faults []error
+	for _, leaf := range []struct {
+		name tlsfiles.Name
+		leaf *tlsfiles.Leaf
+	}{{tlsfiles.Server, server}, {tlsfiles.Client, client}} {
+		if leaf.leaf == nil {
+			continue
+		}
+		files, err := m.tls.WriteLeaf(leaf.name, *leaf.leaf, tlsfiles.Check{Now: m.o.Now(), Names: names})
+		wrote = append(wrote, files...)
+		faults = append(faults, err)
+	}
+	return wrote, errors.Join(faults...)
+}
+
+// Credentials are what a client of etcd needs, all as PEM.
+type Credentials struct{ CA, Certificate, Key string }
+
+// String keeps the key out of every log and error.
+func (c Credentials) String() string { return "client credentials" }
+
+// GoString does the same for %#v.
+func (c Credentials) GoString() string { return "machine.Credentials{}" }
+
+// ClientCredentials are the client certificate on disk, with its key and the CA bundle; empty where there is none.
+func (m *Machine) ClientCredentials() (Credentials, error) {
+	leaf, err := m.tls.Leaf(tlsfiles.Client)
+	if err != nil || leaf == nil {
+		return Credentials{}, err
+	}
+	bundle, err := m.tls.BundleText()
+	if err != nil {
+		return Credentials{}, err
+	}
+	return Credentials{CA: bundle, Certificate: leaf.Certificate, Key: leaf.Key}, nil
+}
+
+// Health asks the unit's own member, and through it all others, with the unit's client certificate.
+func (m *Machine) Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
+	r, err := m.store.Load()
+	if err != nil {
+		return etcdops.EndpointHealth{}, etcdops.View{}, err
+	}
+	if r.Spec == nil || len(r.Spec.Etcd.AdvertiseClientURLs) == 0 {
+		return etcdops.EndpointHealth{}, etcdops.View{}, errors.New("cannot ask etcd: nothing has been applied to this unit yet")
+	}
+	cluster, err := m.connect()
+	if err != nil {
+		return etcdops.EndpointHealth{}, etcdops.View{}, err
+	}
+	defer cluster.Close()
+	own := r.Spec.Etcd.AdvertiseClientURLs[0]
+	endpoints := append([]string{own}, slices.DeleteFunc(slices.Clone(r.Spec.Clients.Endpoints), func(e string) bool { return e == own })...)
+	view := cluster.Look(ctx, endpoints)
+	health, ok := view.Health[own]
+	if !ok {
+		health = cluster.Check(ctx, own)
+	}
+	return health, view, nil
+}
+
+// connect dials with the unit's own client certificate.
+func (m *Machine) connect() (Cluster, error) {
+	config, err := m.tls.ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	return m.o.Connect(config), nil
+}

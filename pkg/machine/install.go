@@ -1,0 +1,132 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/snapd"
+)
+
+// serviceWait bounds how long a service command of snapd's is watched: snapd itself gives a service 30 s to stop.
+const serviceWait = 35 * time.Second
+
+// install installs the snap if it is absent, and sets snapd's refresh timer. A snap that is there stays as it is: another
+// channel in the spec is a matter for an upgrade.
+func (a *application) install(ctx context.Context) error {
+	if a.snap == nil {
+		if err := a.installSnap(ctx); err != nil {
+			return err
+		}
+	}
+	return a.refreshTimer(ctx)
+}
+
+func (a *application) installSnap(ctx context.Context) error {
+	id, err := a.startInstall(ctx)
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		if err := a.watch(ctx, id, a.m.o.SnapWait); err != nil {
+			return err
+		}
+	}
+	a.snap, err = a.m.snapd.Snap(ctx, SnapName)
+	if err == nil && a.snap == nil {
+		err = errors.New("cannot find the etcd snap after its installation")
+	}
+	return err
+}
+
+// startInstall returns the change that installs the snap: one that is under way already, or a new one; none if the snap has
+// come in the meantime.
+func (a *application) startInstall(ctx context.Context) (string, error) {
+	doing, err := a.m.snapd.InProgress(ctx, SnapName)
+	if err != nil {
+		return "", err
+	}
+	if len(doing) > 0 {
+		return doing[0].ID, nil
+	}
+	channel := a.spec.Snap.Channel
+	if channel == "" {
+		return "", failed(v1alpha1.ReasonBadSpec, errors.New("cannot install the etcd snap: snap.channel is empty, and nothing is installed"))
+	}
+	id, err := a.m.snapd.Install(ctx, SnapName, channel)
+	if snapd.Is(err, snapd.KindAlreadyInstalled) {
+		return "", nil
+	}
+	if err == nil {
+		a.did("snap install etcd --channel=" + channel)
+	}
+	return id, err
+}
+
+// watch waits for a change of snapd's for as long as one Apply may.
+func (a *application) watch(ctx context.Context, id string, limit time.Duration) error {
+	change, err := a.m.snapd.Wait(ctx, id, limit)
+	if err != nil {
+		return err
+	}
+	if !change.Ready {
+		return inProgress(v1alpha1.ReasonSnapInProgress, fmt.Errorf("snapd is at work: %s", change.Progress()))
+	}
+	return change.Failed()
+}
+
+// refreshTimer sets snapd's refresh.timer, if the spec has an opinion. The option belongs to the whole machine.
+func (a *application) refreshTimer(ctx context.Context) error {
+	const key = "refresh.timer"
+	want := a.spec.Snap.RefreshTimer
+	if want == nil {
+		return nil
+	}
+	have, err := a.m.snapd.Option(ctx, key)
+	if err != nil {
+		return err
+	}
+	if text, _ := have.(string); text == *want {
+		return nil
+	}
+	var value any = *want
+	if *want == "" {
+		value = nil // back to snapd's own
+	}
+	id, err := a.m.snapd.SetOption(ctx, key, value)
+	if err != nil {
+		return err
+	}
+	a.did("snap set system refresh.timer")
+	return a.watch(ctx, id, serviceWait)
+}
+
+// stop stops the service, now and at the next boot, where no member lives.
+func (a *application) stop(ctx context.Context) error {
+	if a.snap == nil {
+		return nil
+	}
+	apps, err := a.m.snapd.Services(ctx, SnapName)
+	if err != nil {
+		return err
+	}
+	state, err := a.m.unit.State(ctx)
+	if err != nil {
+		return err
+	}
+	enabled := false
+	for _, app := range apps {
+		enabled = enabled || app.Enabled
+	}
+	if !enabled && state.Down() {
+		return nil
+	}
+	id, err := a.m.snapd.Stop(ctx, SnapName)
+	if err != nil {
+		return err
+	}
+	a.did("snap stop --disable etcd")
+	return a.watch(ctx, id, serviceWait)
+}

@@ -1,0 +1,168 @@
+package machine
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/datadir"
+	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/machine/etcdconf"
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/machine/service"
+	"jujuetcd.io/pkg/machine/snapd"
+	"jujuetcd.io/pkg/machine/tlsfiles"
+)
+
+// Names and paths of production. Paths that this program opens get the root before them; paths inside files do not.
+const (
+	SnapName    = "etcd"
+	ServiceName = "snap.etcd.etcd"
+	CommonDir   = "/var/snap/etcd/common"
+	ConfigFile  = CommonDir + "/etcd.conf.yml"
+	DataDir     = CommonDir + "/data"
+	Socket      = "/run/snapd.socket"
+	StateDir    = "/var/lib/jujuetcd"
+)
+
+// dataDirs are where a member may have been put by us, or by the charm that we follow.
+var dataDirs = []string{DataDir, "/var/snap/etcd/current", "/media/etcd/data"}
+
+// How long Apply watches what it has begun before it answers InProgress.
+const (
+	defaultSnapWait  = 8 * time.Second
+	defaultStartWait = 8 * time.Second
+)
+
+// Cluster is what this package asks of etcd; an *etcdops.Pool.
+type Cluster interface {
+	Check(ctx context.Context, endpoint string) etcdops.EndpointHealth
+	Look(ctx context.Context, endpoints []string) etcdops.View
+	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
+	Close()
+}
+
+// Options are what a Machine is made of.
+type Options struct {
+	// Root is put before every path; empty means /.
+	Root string
+	// Unit is the Juju unit's name, and ModelUUID its model; deliveries for others are refused. An empty ModelUUID is not
+	// compared.
+	Unit      string
+	ModelUUID string
+	// Agent is the agent's version, for the facts.
+	Agent string
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	Log logr.Logger
+	// Connect dials etcd; default an etcdops.Pool.
+	Connect func(*tls.Config) Cluster
+	// SnapWait and StartWait bound how long Apply watches an installation and a start; default 8 s each.
+	SnapWait, StartWait time.Duration
+}
+
+// Machine is one unit's machine.
+type Machine struct {
+	o     Options
+	log   logr.Logger
+	disk  *durable.Disk
+	snapd *snapd.Client
+	unit  service.Unit
+	tls   *tlsfiles.Files
+	store record.Store
+	// effect is told of everything that has been done to the world, one after the other.
+	effect func(what string)
+}
+
+// New returns the machine of a unit. It touches nothing.
+func New(o Options) *Machine {
+	if o.Root == "" {
+		o.Root = "/"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Connect == nil {
+		o.Connect = func(config *tls.Config) Cluster { return etcdops.NewPool(config) }
+	}
+	if o.SnapWait == 0 {
+		o.SnapWait = defaultSnapWait
+	}
+	if o.StartWait == 0 {
+		o.StartWait = defaultStartWait
+	}
+	m := &Machine{o: o, log: o.Log, disk: &durable.Disk{}, effect: func(string) {}}
+	m.snapd = snapd.New(m.path(Socket))
+	m.unit = service.Unit{Root: o.Root, Name: ServiceName, Disk: m.disk}
+	m.tls = tlsfiles.In(m.path(CommonDir), m.disk)
+	m.store = record.Store{
+		Path: m.path(filepath.Join(StateDir, strings.ReplaceAll(o.Unit, "/", "-"), "applied.json")), Disk: m.disk,
+	}
+	return m
+}
+
+// path puts the root before a path of production.
+func (m *Machine) path(p string) string { return filepath.Join(m.o.Root, p) }
+
+// Last is the spec that was applied last; nil if none was.
+func (m *Machine) Last() (*v1alpha1.EtcdUnitSpec, error) {
+	r, err := m.store.Load()
+	return r.Spec, err
+}
+
+// data is what the unit's data directory says, and where it is, as a path of production.
+type data struct {
+	datadir.State
+	Dir string
+}
+
+// inspect looks where the member was last seen, where the spec puts it, and where the charm before us did. Without a member
+// anywhere, Dir is where one was, or belongs.
+func (m *Machine) inspect(r record.Record) (data, error) {
+	dirs := dataDirs
+	if r.Spec != nil && r.Spec.Etcd.DataDir != "" {
+		dirs = append([]string{r.Spec.Etcd.DataDir}, dirs...)
+	}
+	if r.Member.DataDir != "" {
+		dirs = append([]string{r.Member.DataDir}, dirs...)
+	}
+	for _, dir := range dirs {
+		state, err := datadir.Inspect(m.path(dir))
+		if err != nil || state.Present {
+			return data{State: state, Dir: dir}, err
+		}
+	}
+	return data{Dir: dirs[0]}, nil
+}
+
+// paths are the TLS files as etcd sees them.
+func paths() etcdconf.Paths {
+	return etcdconf.Paths{
+		CA: CommonDir + "/" + tlsfiles.BundleFile, Certificate: CommonDir + "/server.crt", Key: CommonDir + "/server.key",
+	}
+}
+
+// bootID tells two boots apart; empty where it cannot be told.
+func (m *Machine) bootID() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // the kernel's, also below another root
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// remember puts a record on disk if it changed.
+func (m *Machine) remember(r *record.Record) error {
+	if _, err := m.store.Save(*r); err != nil {
+		return fmt.Errorf("cannot go on without a record: %w", err)
+	}
+	return nil
+}

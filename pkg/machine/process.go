@@ -1,0 +1,46 @@
+package machine
+
+import (
+	"golang.org/x/sys/unix"
+
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/machine/service"
+)
+
+// monotonic is the time since boot in microseconds, by the clock that systemd uses; zero where there is none.
+func monotonic() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return t.Nano() / 1000
+}
+
+// process brings the record up to date with the process that runs now, in memory only: which it is, and which configuration
+// it has read.
+func (a *application) process(state service.State) {
+	a.record.Process = runsWith(a.record, state, a.boot)
+}
+
+// runsWith tells which configuration a process has read. One that we know, by its number and start, is remembered; one that
+// was started since the configuration on disk was there for certain has read that. Of any other we only know what the one
+// before it had.
+func runsWith(r record.Record, state service.State, boot string) record.Process {
+	if !state.Running() {
+		return record.Process{Hash: r.Process.Hash}
+	}
+	now := record.Process{PID: state.PID, Started: state.Started, Boot: boot, Hash: r.Process.Hash}
+	known := r.Process
+	if known.PID == now.PID && known.Started == now.Started && known.Boot == now.Boot {
+		return known
+	}
+	if r.Config.Since != 0 && (r.Config.Boot != boot || state.Started > r.Config.Since) {
+		now.Hash = r.Config.Hash
+	}
+	return now
+}
+
+// outdated says that the process runs with another configuration than the one on disk.
+func outdated(r record.Record) bool {
+	return r.Process.PID != 0 && r.Config.Hash != "" && r.Process.Hash != r.Config.Hash
+}

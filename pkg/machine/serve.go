@@ -1,0 +1,248 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/service"
+)
+
+const (
+	// lockTTL is how long a restart's lock outlives an agent that dies.
+	lockTTL = 30 * time.Second
+	// lockWait is how long a restart waits for somebody else's change.
+	lockWait = 3 * time.Second
+	// startPoll is how often a start is looked at.
+	startPoll = 100 * time.Millisecond
+)
+
+// serve makes the service run, if the spec wants it to and it may. Nothing is stopped here for ServiceStopped: what may not run
+// was stopped before its configuration was written.
+func (a *application) serve(ctx context.Context) error {
+	if a.spec.Service.State != v1alpha1.ServiceRunning {
+		return nil
+	}
+	if !a.data.Present && a.spec.Etcd.Initial == nil {
+		return nil // a unit without data, that is not told how to begin
+	}
+	if err := a.trusted(); err != nil {
+		return err
+	}
+	state, err := a.m.unit.State(ctx)
+	if err != nil {
+		return err
+	}
+	a.process(state)
+	switch {
+	case !state.Running():
+		if err := a.start(ctx, state); err != nil {
+			return err
+		}
+	case outdated(a.record) && !a.data.Present:
+		// It fails before it has made a member: nobody relies on it.
+		if err := a.restart(ctx); err != nil {
+			return err
+		}
+	case outdated(a.record) && a.spec.Delivery.AllowRestart:
+		return a.guardedRestart(ctx)
+	case outdated(a.record):
+		a.pending = true
+	}
+	return a.up(ctx)
+}
+
+// trusted says whether the unit has all certificates that a start needs.
+func (a *application) trusted() error {
+	have, err := a.m.tls.Facts()
+	if err != nil {
+		return err
+	}
+	missing := ""
+	switch {
+	case len(have.CA) == 0:
+		missing = "CA bundle"
+	case have.Server == nil:
+		missing = "server certificate"
+	case have.Client == nil:
+		missing = "client certificate"
+	default:
+		return nil
+	}
+	return failed(v1alpha1.ReasonNoCertificate, fmt.Errorf("cannot start etcd: there is no usable %s yet", missing))
+}
+
+func (a *application) start(ctx context.Context, state service.State) error {
+	if state.Active == "failed" || state.Sub == "auto-restart" {
+		if err := a.m.unit.ResetFailed(ctx); err != nil {
+			return err
+		}
+	}
+	id, err := a.m.snapd.Start(ctx, SnapName)
+	if err != nil {
+		return err
+	}
+	a.did("snap start --enable etcd")
+	return a.watch(ctx, id, a.m.o.SnapWait)
+}
+
+func (a *application) restart(ctx context.Context) error {
+	id, err := a.m.snapd.Restart(ctx, SnapName)
+	if err != nil {
+		return err
+	}
+	a.did("snap restart etcd")
+	return a.watch(ctx, id, serviceWait)
+}
+
+// guardedRestart restarts a running member: under the cluster's lock, and only if a fresh look says that the others do without
+// it. The lock is held until the member is back.
+func (a *application) guardedRestart(ctx context.Context) (err error) {
+	cluster, err := a.m.connect()
+	if err != nil {
+		return failed(v1alpha1.ReasonQuorumGuard, err)
+	}
+	defer cluster.Close()
+	own := a.spec.Etcd.AdvertiseClientURLs
+	endpoints := slices.Concat(a.spec.Clients.Endpoints, own)
+	slices.Sort(endpoints)
+	endpoints = slices.Compact(endpoints)
+	lock, err := cluster.Lock(ctx, endpoints, a.spec.Unit, lockTTL, etcdops.Purpose("restart "+a.spec.Unit), etcdops.WaitUpTo(lockWait))
+	if err != nil {
+		return failed(v1alpha1.ReasonQuorumGuard, fmt.Errorf("cannot restart etcd: %w", err))
+	}
+	defer func() {
+		// Given back also when the caller is gone; an error means that it ends with its lease.
+		if uerr := lock.Unlock(context.WithoutCancel(ctx)); uerr != nil {
+			a.m.log.Error(uerr, "Left the cluster's lock to its lease")
+		}
+	}()
+	if err := etcdops.CanStop(cluster.Look(ctx, endpoints), a.data.Member); err != nil {
+		a.pending = true
+		return failed(v1alpha1.ReasonQuorumGuard, err)
+	}
+	select {
+	case <-lock.Lost():
+		a.pending = true
+		return failed(v1alpha1.ReasonQuorumGuard, errors.New("cannot restart etcd: the cluster's lock was lost"))
+	default:
+	}
+	if err := a.restart(ctx); err != nil {
+		return err
+	}
+	return a.up(ctx)
+}
+
+// up watches until etcd answers: its process is there, its data too, and it answers a status call. What is seen on the way is
+// recorded.
+func (a *application) up(ctx context.Context) error {
+	var cluster Cluster
+	defer func() {
+		if cluster != nil {
+			cluster.Close()
+		}
+	}()
+	deadline := time.Now().Add(a.m.o.StartWait)
+	first := -1
+	for {
+		state, err := a.m.unit.State(ctx)
+		if err != nil {
+			return err
+		}
+		if first < 0 {
+			first = state.Restarts
+		}
+		a.process(state)
+		if err := a.sawData(ctx); err != nil {
+			return err
+		}
+		if a.record.Process.Answered {
+			return a.m.remember(&a.record)
+		}
+		if state.Down() || state.Sub == "auto-restart" || state.Restarts > first {
+			return a.startFailed(ctx, state)
+		}
+		if state.Running() && a.data.Present {
+			if cluster == nil {
+				if cluster, err = a.m.connect(); err != nil {
+					return failed(v1alpha1.ReasonNoCertificate, err)
+				}
+			}
+			if cluster.Check(ctx, a.spec.Etcd.AdvertiseClientURLs[0]).Answered {
+				a.record.Process.Answered = true
+				return a.m.remember(&a.record)
+			}
+		}
+		if time.Now().After(deadline) {
+			if err := a.m.remember(&a.record); err != nil {
+				return err
+			}
+			return inProgress(v1alpha1.ReasonStartFailed, fmt.Errorf("etcd has started and does not answer yet%s", a.lastError(ctx)))
+		}
+		if err := pause(ctx, startPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// sawData looks for the member's data until it is there: from then on it must never be missing again.
+func (a *application) sawData(ctx context.Context) error {
+	if a.data.Present && a.record.Member.Started {
+		return nil
+	}
+	found, err := a.m.inspect(a.record)
+	if err != nil || !found.Present {
+		return err
+	}
+	a.data = found
+	a.record.Member = remembered(a.record.Member, found)
+	if err := a.m.remember(&a.record); err != nil {
+		return err
+	}
+	if err := a.dropIns(ctx); err != nil {
+		return err
+	}
+	expected := a.spec.Delivery.ExpectClusterID
+	if expected != "" && expected != found.Cluster.String() {
+		return failed(v1alpha1.ReasonOtherCluster, fmt.Errorf("cannot go on: etcd has started a member of cluster %s, and %s was expected",
+			found.Cluster, expected))
+	}
+	return nil
+}
+
+func (a *application) startFailed(ctx context.Context, state service.State) error {
+	if err := a.m.remember(&a.record); err != nil {
+		return err
+	}
+	return failed(v1alpha1.ReasonStartFailed, fmt.Errorf("cannot keep etcd running: it is %s (%s), last result %s%s",
+		state.Active, state.Sub, state.Result, a.lastError(ctx)))
+}
+
+// lastError is the last line of etcd's log that tells of an error, as the end of a sentence.
+func (a *application) lastError(ctx context.Context) string {
+	lines, err := a.m.snapd.Logs(ctx, SnapName, 50)
+	if err != nil {
+		return "" // the sentence is good without it
+	}
+	for _, line := range slices.Backward(lines) {
+		if text := errorIn(line.Message); text != "" {
+			return ": " + text
+		}
+	}
+	return ""
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
