@@ -69,8 +69,19 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	if err := etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil {
 		return wait("%s joins: %v", u.Name, err), true
 	}
+	if behind, ok := in.behind(m); !ok {
+		return wait("%s joins: it is %d entries behind.", u.Name, behind), true
+	}
 	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name,
 		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
+}
+
+// behind is a learner's lag, and whether etcd itself would promote it: it asks for nine tenths of the leader's log, which in a
+// small log is less than the absolute limit.
+func (in *input) behind(m etcdops.Member) (int64, bool) {
+	lag, known := etcdops.Lag(in.Etcd, m.ID)
+	applied := int64(in.Etcd.HealthOf(m).AppliedIndex)
+	return lag, known && applied*10 >= (applied+lag)*9
 }
 
 // stalled says that a joining member has made no progress for too long, as far as this process has seen.

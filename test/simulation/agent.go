@@ -1,0 +1,265 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// Agent is what runs on a unit's machine: the charm, one operation at a time, and the machine itself.
+type Agent struct {
+	sim  *Sim
+	unit *Unit
+
+	freeAt    time.Time
+	certified bool
+
+	// record is the durable file, written before anything is done.
+	record record.Record
+	// installed is when the snap is there; zero before it was asked for.
+	installed time.Time
+	files     string
+	word      *v1alpha1.StatusText
+	process   process
+}
+
+// run lets the agent do something that takes a while, after what it does already. What it writes in Juju is committed in the end.
+func (a *Agent) run(takes time.Duration, do func()) {
+	start := a.sim.now
+	if a.freeAt.After(start) {
+		start = a.freeAt
+	}
+	a.freeAt = start.Add(takes)
+	a.sim.At(a.freeAt.Sub(a.sim.now), do)
+}
+
+// work runs the oldest task that waits for this unit, if it can run one now.
+func (a *Agent) work() {
+	s, u := a.sim, a.unit
+	if !s.known(u) || !u.provisioned || u.lost || u.failed {
+		return
+	}
+	open := func(t *task) bool { return t.unit == u && !t.status.Final() && !t.hold }
+	i := slices.IndexFunc(s.juju.tasks, open)
+	if i < 0 || s.juju.tasks[i].status == jujuapi.TaskRunning {
+		return
+	}
+	t := s.juju.tasks[i]
+	t.status = jujuapi.TaskRunning
+	a.run(s.between(200*time.Millisecond, 500*time.Millisecond), func() {
+		a.finish(t)
+		a.work()
+	})
+}
+
+func (a *Agent) finish(t *task) {
+	s := a.sim
+	status := a.deliver(t.spec, int64(t.id))
+	text, _ := json.Marshal(status)
+	t.status, t.output = jujuapi.TaskCompleted, map[string]any{"status": string(text)}
+	a.unit.agentSince = s.now
+	if status.Outcome == v1alpha1.OutcomeRefused {
+		s.counts.Refused[status.Reason]++
+	}
+	s.say("    %s: task %d %s %s %s", a.unit.Name, t.id, status.Outcome, status.Reason, status.Message)
+}
+
+// deliver is the charm's action reconcile.
+func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
+	s := a.sim
+	latch := s.juju.latch
+	next, judged := latch, latch
+	if spec.Latch != nil {
+		if !a.unit.leader {
+			return refused(v1alpha1.ReasonNotLeader, "this unit is not the Juju leader")
+		}
+		var err error
+		if next, err = latch.Apply(*spec.Latch, spec.Delivery.Epoch); err != nil {
+			return refused(v1alpha1.ReasonLatchDiffers, err.Error())
+		}
+		judged.Epoch = next.Epoch
+	}
+	situation := machine.Situation{Latch: judged, Leader: a.unit.leader, Action: action}
+	if r := machine.Admit(&spec, situation, a.seen()); r != nil {
+		return refused(r.Reason, r.Message)
+	}
+	if !a.certified {
+		return refused(v1alpha1.ReasonNoCertificate, "no certificate")
+	}
+	status := a.apply(&spec, action)
+	if status.Outcome == v1alpha1.OutcomeRefused {
+		return status
+	}
+	if spec.Latch != nil {
+		s.commitLatch(next)
+	}
+	a.publish()
+	a.show(&spec)
+	return status
+}
+
+func refused(reason, message string) v1alpha1.EtcdUnitStatus {
+	return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: reason, Message: message}
+}
+
+// seen is what the agent's own judge needs to know: the judge is the real one.
+func (a *Agent) seen() machine.Seen {
+	seen := machine.Seen{Now: a.sim.now, Unit: a.unit.Name, ModelUUID: ModelUUID, Record: a.record, DataDir: planner.DataDir}
+	if d := a.process.data; d != nil {
+		seen.Present, seen.Member, seen.Cluster = true, d.member.String(), d.cluster
+	}
+	return seen
+}
+
+// apply makes the machine as the spec says.
+func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
+	s, r := a.sim, &a.record
+	hash := spec.Hash()
+	if r.Epoch != spec.Delivery.Epoch || r.Hash != hash {
+		s.counts.FileWrites++
+	}
+	r.Epoch, r.Action, r.Hash = spec.Delivery.Epoch, action, hash
+	if spec.Delivery.AllowReset {
+		a.reset(spec.Delivery.Members)
+	}
+	if a.installed.IsZero() {
+		a.installed = s.now.Add(s.cfg.Install)
+	}
+	if s.now.Before(a.installed) {
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonSnapInProgress, Message: "the snap is being installed"}
+	}
+	config := fmt.Sprintf("%+v", spec.Etcd)
+	if i := spec.Etcd.Initial; i != nil {
+		config += fmt.Sprintf("%+v", *i)
+	}
+	if a.files != config {
+		a.files = config
+		s.counts.FileWrites++
+	}
+	running := restartKey(spec)
+	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
+	switch {
+	case spec.Service.State != v1alpha1.ServiceRunning:
+	case !a.process.up:
+		if reason := a.start(spec); reason != "" {
+			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonStartFailed, Message: reason}
+		}
+		a.process.config = running
+	case a.process.config != running && spec.Delivery.AllowRestart:
+		if !s.mayStop(a) {
+			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonQuorumGuard}
+		}
+		s.judgeStop(a)
+		a.restart()
+		a.process.config = running
+	}
+	a.process.wanted = running
+	status.RestartPending = a.process.up && a.process.config != running
+	return status
+}
+
+// restartKey is the part of the configuration that etcd reads only when it starts.
+func restartKey(spec *v1alpha1.EtcdUnitSpec) string {
+	e := spec.Etcd
+	e.Initial = nil
+	return fmt.Sprintf("%+v", e)
+}
+
+// reset sets aside what is left of a member that was removed.
+func (a *Agent) reset(members []string) {
+	id := a.record.Member.MemberID
+	if a.process.data != nil {
+		id = a.process.data.member.String()
+	}
+	if id == "" || slices.Contains(members, id) {
+		return
+	}
+	a.stop()
+	a.process.data = nil
+	a.record.Member = record.Member{}
+	a.sim.counts.FileWrites++
+}
+
+// facts is what the machine knows now.
+func (a *Agent) facts() v1alpha1.UnitFacts {
+	address := a.address()
+	f := v1alpha1.UnitFacts{
+		Protocol:  v1alpha1.Protocol,
+		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
+		Member: v1alpha1.MemberFacts{Present: a.process.data != nil, Started: a.record.Member.Started,
+			StartedNew: a.record.Member.StartedNew && a.record.Member.Started,
+			MemberID:   a.record.Member.MemberID, ClusterID: a.record.Member.ClusterID},
+	}
+	if a.certified {
+		f.Certificates.Provider = v1alpha1.ProviderClassic
+		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "leaf of " + a.unit.Name}
+	}
+	if !a.installed.IsZero() && !a.sim.now.Before(a.installed) {
+		f.Snap = &v1alpha1.SnapFacts{Revision: "1", Version: "3.6.16", Channel: "3.6/stable"}
+	}
+	if a.record.Hash != "" {
+		f.Applied = &v1alpha1.AppliedFacts{Hash: a.record.Hash, Epoch: a.record.Epoch.Number, Action: a.record.Action}
+	}
+	f.RestartPending = a.process.up && a.process.config != a.process.wanted
+	return f
+}
+
+// publish writes the facts into the databag if they have changed: each write runs a hook on every peer.
+func (a *Agent) publish() {
+	text, _ := json.Marshal(a.facts())
+	if a.unit.databag == string(text) {
+		return
+	}
+	a.unit.databag = string(text)
+	a.sim.counts.DatabagWrites++
+	for _, u := range a.sim.juju.units {
+		if u != a.unit && u.provisioned {
+			u.agentSince = a.sim.now
+			a.sim.counts.Hooks++
+		}
+	}
+}
+
+// show is status and ports, which Juju has only if they differ.
+func (a *Agent) show(spec *v1alpha1.EtcdUnitSpec) {
+	s := a.sim
+	set := func(status *jujuapi.Status, word v1alpha1.StatusText) {
+		if status.Current != word.State || status.Message != word.Message {
+			*status = jujuapi.Status{Current: word.State, Message: word.Message, Since: s.now}
+			s.counts.StatusWrites++
+			s.say("    status: %s %s", word.State, word.Message)
+		}
+	}
+	set(&a.unit.status, spec.Status.Unit)
+	if spec.Status.Application != nil && a.unit.leader {
+		set(&s.juju.status, *spec.Status.Application)
+	}
+	var ports []string
+	for _, p := range spec.OpenPorts {
+		ports = append(ports, fmt.Sprintf("%d/tcp", p))
+	}
+	a.unit.ports = ports
+}
+
+// commitLatch is the side effect that everything hangs on.
+func (s *Sim) commitLatch(next v1alpha1.Latch) {
+	old, _ := s.juju.latch.Databag()
+	bag, _ := next.Databag()
+	if fmt.Sprint(old) == fmt.Sprint(bag) {
+		return
+	}
+	s.point("the latch is committed", func() {
+		s.judgeLatch(s.juju.latch, next)
+		s.juju.latch = next
+		s.counts.DatabagWrites++
+	})
+}
+
+func (a *Agent) address() string { return fmt.Sprintf("10.0.0.%d", a.unit.number+1) }

@@ -1,0 +1,441 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/act"
+	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observe"
+	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// The daemon's poll rate: fast while a step waits, slow when there is nothing to do.
+const (
+	FirstPoll   = 250 * time.Millisecond
+	WaitingPoll = 2 * time.Second
+	SettledPoll = 10 * time.Second
+)
+
+var errDead = errors.New("the daemon is dead")
+
+// Daemon is one process of the daemon. All that it does to the world passes through effect.
+type Daemon struct {
+	sim      *Sim
+	self     string
+	dead     bool
+	doomed   bool
+	memory   *memory.Memory
+	observer *observe.Observer
+	actor    *act.Actor
+	cancel   context.CancelFunc
+	ctx      context.Context //nolint:containedctx // the life of a process is what this type is
+
+	due     map[string]time.Time
+	lookAt  time.Time
+	waits   int
+	last    planner.Step
+	settled bool
+	lock    *lease
+}
+
+// StartDaemon starts a process with this identity.
+func (s *Sim) StartDaemon(self string) *Daemon { return s.startDaemon(self, false) }
+
+// TakeOver starts a process that replaces whoever leads.
+func (s *Sim) TakeOver(self string) *Daemon { return s.startDaemon(self, true) }
+
+func (s *Sim) startDaemon(self string, takeOver bool) *Daemon {
+	d := &Daemon{sim: s, self: self, memory: memory.New(), due: map[string]time.Time{}, lookAt: s.now}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	now := func() time.Time { return s.now }
+	d.observer = observe.New(observe.Config{
+		Application: Application, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
+		Dial: func(world.Credentials) (world.Etcd, error) { return d, nil },
+	})
+	d.actor = act.New(act.Config{
+		Application: Application, Self: self, Juju: d, Memory: d.memory, Now: now,
+		Etcd: d.observer.Etcd, Jitter: func() float64 { return 0.5 },
+	})
+	s.daemon = d
+	s.say("daemon %s starts", self)
+	s.At(0, d.turn)
+	return d
+}
+
+// Stop kills the process as SIGKILL does.
+func (d *Daemon) Stop() { d.die("it is stopped") }
+
+func (d *Daemon) die(why string) {
+	if d.dead {
+		return
+	}
+	d.dead = true
+	d.cancel()
+	d.sim.say("daemon %s dies: %s", d.self, why)
+	if d.lock != nil {
+		d.lock.expires = d.sim.now.Add(act.LockTTL) // nobody keeps the lease alive any more
+	}
+}
+
+// turn is one pass of the process's loops: deliveries that are due, then a look, a plan and an act.
+func (d *Daemon) turn() {
+	if d.dead {
+		return
+	}
+	d.deliver()
+	if !d.dead && !d.lookAt.After(d.sim.now) {
+		d.reconcile()
+	}
+	if d.doomed {
+		d.die("it was to die after the reply")
+	}
+	if d.dead {
+		return
+	}
+	next := d.lookAt
+	for _, at := range d.due {
+		if at.Before(next) {
+			next = at
+		}
+	}
+	d.sim.At(max(next.Sub(d.sim.now), time.Millisecond), d.turn)
+}
+
+func (d *Daemon) deliver() {
+	var units []string
+	for u, at := range d.due {
+		if !at.After(d.sim.now) {
+			units = append(units, u)
+		}
+	}
+	slices.Sort(units)
+	for _, u := range units {
+		p, err := d.actor.Deliver(d.ctx, u)
+		if d.dead {
+			return
+		}
+		if err != nil {
+			d.sim.say("  %s: %v", u, err)
+		}
+		if p.Done {
+			delete(d.due, u)
+			d.lookAt = d.sim.now
+			continue
+		}
+		d.due[u] = d.sim.now.Add(p.After)
+	}
+}
+
+func (d *Daemon) reconcile() {
+	s := d.sim
+	obs, err := d.observer.Observe(d.ctx, !d.settled)
+	if d.dead {
+		return
+	}
+	if err != nil {
+		s.say("  cannot observe: %v", err)
+		d.lookAt = s.now.Add(WaitingPoll)
+		return
+	}
+	step, ok := planner.Next(obs)
+	s.judgePlan(obs, step, ok)
+	d.last, d.settled = step, !ok
+	switch {
+	case !ok:
+		d.waits = 0
+		d.lookAt = s.now.Add(SettledPoll)
+		return
+	case step.Kind == planner.StepWait:
+		d.waits++
+		after := min(FirstPoll*time.Duration(1<<min(d.waits-1, 6)), WaitingPoll)
+		if step.Person {
+			after = SettledPoll
+		}
+		d.lookAt = s.now.Add(after)
+		return
+	}
+	d.waits = 0
+	s.acts = append(s.acts, Act{At: s.now, Step: fmt.Sprintf("%s %s", step.Kind, step.Target(Application))})
+	s.say("  %s %s: %s", step.Kind, step.Target(Application), step.Reason)
+	if err := d.actor.Act(d.ctx, obs, step); err != nil && !d.dead {
+		s.say("  %v", err)
+	}
+	for _, u := range step.Units {
+		d.due[u.Unit] = s.now
+	}
+	d.lookAt = s.now.Add(FirstPoll)
+	if len(step.Units) > 0 {
+		d.deliver()
+	}
+}
+
+// effect does one thing to the world, or dies at it.
+func (d *Daemon) effect(name string, do func() error) error {
+	s := d.sim
+	if d.doomed {
+		d.die("it was to die after the reply")
+	}
+	if d.dead {
+		return errDead
+	}
+	s.counts.Effects++
+	hit := s.isKilled(name)
+	if hit && s.kill.Mode == BeforeEffect {
+		s.execute(d)
+		return errDead
+	}
+	err := do()
+	if hit {
+		if s.kill.Mode == BeforeReply {
+			s.execute(d)
+			return errDead
+		}
+		s.revive(d)
+		d.doomed = true
+	}
+	return err
+}
+
+// point is a side effect of an agent that the daemon may die at.
+func (s *Sim) point(name string, do func()) {
+	d := s.daemon
+	hit := d != nil && !d.dead && s.isKilled(name)
+	if hit && s.kill.Mode == BeforeEffect {
+		s.execute(d)
+	}
+	do()
+	if hit {
+		s.execute(d)
+	}
+}
+
+// isKilled counts a side effect and says whether the daemon is to die at it.
+func (s *Sim) isKilled(name string) bool {
+	s.effects++
+	s.say("  effect %d: %s", s.effects, name)
+	if s.kill == nil || s.kill.Hit != nil || s.kill.At != s.effects {
+		return false
+	}
+	s.kill.Hit = &Effect{Number: s.effects, Name: name}
+	return true
+}
+
+func (s *Sim) execute(d *Daemon) {
+	if !d.dead {
+		d.die("it is killed at this side effect")
+		s.revive(d)
+	}
+}
+
+// revive starts another process with the same identity after a while.
+func (s *Sim) revive(d *Daemon) {
+	s.At(s.kill.After, func() { s.StartDaemon(d.self) })
+}
+
+// Kill lets the daemon die at a side effect, and another one start.
+func (s *Sim) Kill(k *Kill) { s.kill = k }
+
+// Effects is how many side effects there have been.
+func (s *Sim) Effects() int { return s.effects }
+
+// Settled says that the daemon has nothing to do and nothing to wait for.
+func (s *Sim) Settled() bool { return s.daemon != nil && !s.daemon.dead && s.daemon.settled }
+
+// Last is the daemon's last step; its Reason tells what is waited for.
+func (s *Sim) Last() planner.Step {
+	if s.daemon == nil {
+		return planner.Step{}
+	}
+	return s.daemon.last
+}
+
+// Snapshot implements world.Juju.
+func (d *Daemon) Snapshot(context.Context) (*jujuapi.Model, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	d.sim.counts.Snapshots++
+	return d.sim.juju.snapshot(), nil
+}
+
+// The reads of Juju may come at once from several goroutines: they change nothing but a count, under the observer's wait.
+
+// UnitsInfo implements world.Juju.
+func (d *Daemon) UnitsInfo(context.Context, string) ([]jujuapi.UnitInfo, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	d.sim.counts.Reads++
+	return d.sim.juju.unitsInfo()
+}
+
+// Options implements world.Juju.
+func (d *Daemon) Options(context.Context, string) (map[string]jujuapi.Option, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	return d.sim.juju.options, nil
+}
+
+// Tasks implements world.Juju.
+func (d *Daemon) Tasks(context.Context, string) ([]jujuapi.Task, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	return d.sim.juju.pending(), nil
+}
+
+// Task implements world.Juju.
+func (d *Daemon) Task(_ context.Context, id string) (jujuapi.Task, error) {
+	if d.dead {
+		return jujuapi.Task{}, errDead
+	}
+	d.sim.counts.Reads++
+	t, err := d.sim.juju.task(id)
+	if err != nil {
+		return jujuapi.Task{}, err
+	}
+	return t.shown(true), nil
+}
+
+// Enqueue implements world.Juju.
+func (d *Daemon) Enqueue(_ context.Context, unit, action string, params map[string]any) (jujuapi.Task, error) {
+	var queued jujuapi.Task
+	err := d.effect("enqueue on "+unit, func() error {
+		t, err := d.sim.juju.enqueue(unit, action, params)
+		if err != nil {
+			return err
+		}
+		d.sim.counts.Actions++
+		queued = t.shown(false)
+		return nil
+	})
+	return queued, err
+}
+
+// Look implements world.Etcd.
+func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
+	if d.dead {
+		return etcdops.View{Err: errDead.Error()}
+	}
+	d.sim.counts.Looks++
+	return d.sim.view(endpoints)
+}
+
+func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) error {
+	return d.effect(name, func() error {
+		s := d.sim
+		c := s.clusters[v.ClusterID.String()]
+		if c == nil {
+			return errors.New("no such cluster")
+		}
+		if s.lease == nil || s.lease != d.lock || s.now.After(s.lease.expires) {
+			s.violate("%s without the lock key", name)
+		}
+		s.counts.Changes++
+		err := do(c)
+		s.judgeMembers(c)
+		return err
+	})
+}
+
+// AddLearner implements world.Etcd.
+func (d *Daemon) AddLearner(_ context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
+	var added etcdops.Member
+	var list []etcdops.Member
+	err := d.change("add learner "+peerURL, v, func(c *cluster) error {
+		d.sim.judgeAdd(c)
+		m, err := c.add(peerURL)
+		if err != nil {
+			return err
+		}
+		list = c.list()
+		added = etcdops.Member{ID: m.id, PeerURLs: []string{m.peer}, Learner: true}
+		return nil
+	})
+	return added, list, err
+}
+
+// Promote implements world.Etcd.
+func (d *Daemon) Promote(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
+	return d.change("promote "+id.String(), v, func(c *cluster) error {
+		d.sim.judgePromote(c, id)
+		return c.promote(id)
+	})
+}
+
+// Remove implements world.Etcd.
+func (d *Daemon) Remove(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
+	return d.change("remove "+id.String(), v, func(c *cluster) error {
+		d.sim.judgeRemove(c, id)
+		return c.remove(id)
+	})
+}
+
+// MoveLeader implements world.Etcd.
+func (d *Daemon) MoveLeader(_ context.Context, v etcdops.View, to etcdops.MemberID) error {
+	return d.change("move leadership to "+to.String(), v, func(c *cluster) error {
+		m := c.member(to)
+		if m == nil || m.learner || !c.reachable(m) {
+			return errors.New("etcdserver: bad leader transferee")
+		}
+		c.leader = to
+		return nil
+	})
+}
+
+// Close implements world.Etcd.
+func (d *Daemon) Close() {}
+
+// lease is the lock key while it is there.
+type lease struct {
+	daemon  *Daemon
+	expires time.Time
+	lost    chan struct{}
+}
+
+// Lock implements world.Etcd.
+func (d *Daemon) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
+	var got *lease
+	err := d.effect("lock", func() error {
+		s := d.sim
+		if s.lease != nil && s.now.Before(s.lease.expires) {
+			return etcdops.ErrLocked
+		}
+		got = &lease{daemon: d, expires: s.now.Add(time.Hour), lost: make(chan struct{})}
+		s.lease, d.lock = got, got
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return got, nil
+}
+
+// Unlock implements world.Lock.
+func (l *lease) Unlock(context.Context) error {
+	d := l.daemon
+	return d.effect("unlock", func() error {
+		d.lock = nil
+		if d.sim.lease == l {
+			d.sim.lease = nil
+		}
+		return nil
+	})
+}
+
+// Lost implements world.Lock.
+func (l *lease) Lost() <-chan struct{} { return l.lost }
+
+var (
+	_ world.Juju = (*Daemon)(nil)
+	_ world.Etcd = (*Daemon)(nil)
+	_ world.Lock = (*lease)(nil)
+)

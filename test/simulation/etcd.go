@@ -1,0 +1,415 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// settleTime is how long etcd wants a peer to be connected before it counts it for an add.
+const settleTime = 5 * time.Second
+
+// election is how long a cluster is without a leader after its leader has died.
+const election = 1500 * time.Millisecond
+
+// process is etcd on one machine, with its data directory.
+type process struct {
+	up     bool
+	since  time.Time
+	data   *data
+	config string
+	wanted string
+}
+
+// data is what a data directory remembers.
+type data struct {
+	cluster string
+	member  etcdops.MemberID
+}
+
+// cluster is what a raft group agrees on.
+type cluster struct {
+	sim     *Sim
+	id      string
+	members []*Member
+	leader  etcdops.MemberID
+	// voting is since when a leader has been elected; electing says that an election is under way.
+	electing bool
+	index    uint64
+	// removed are the IDs that have been members.
+	removed []etcdops.MemberID
+}
+
+// Member is one entry of a member list.
+type Member struct {
+	id      etcdops.MemberID
+	name    string
+	peer    string
+	client  string
+	learner bool
+	// ran: the member has had data, so that an empty directory is not a beginning.
+	ran bool
+}
+
+func hash64(text ...string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, strings.Join(text, "\x00"))
+	return h.Sum64() | 1
+}
+
+func (a *Agent) clientURL() string { return "https://" + a.address() + ":2379" }
+func (a *Agent) peerURL() string   { return "https://" + a.address() + ":2380" }
+
+// membership is the unit's cluster and member, by its data directory.
+func (a *Agent) membership() (*cluster, *Member) {
+	if a.process.data == nil {
+		return nil, nil
+	}
+	c := a.sim.clusters[a.process.data.cluster]
+	return c, c.member(a.process.data.member)
+}
+
+// start starts etcd as its configuration says; a reason is what it would log before it exits.
+func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
+	s, r := a.sim, &a.record
+	i := spec.Etcd.Initial
+	switch {
+	case a.process.data != nil:
+		a.comeUp()
+		return ""
+	case i == nil:
+		return "there is no data, and nothing to begin with"
+	case r.Member.Started:
+		s.violate("I6: %s starts without data under the record of a member", a.unit.Name)
+		return "data lost"
+	}
+	if i.State == v1alpha1.InitialNew {
+		r.Member.StartedNew = true
+		s.counts.FileWrites++
+		return a.bootstrap(i)
+	}
+	return a.join(i)
+}
+
+func (a *Agent) bootstrap(i *v1alpha1.InitialCluster) string {
+	s := a.sim
+	text := []string{i.Token}
+	for _, m := range i.Members {
+		text = append(text, m.Name+"="+m.PeerURL)
+	}
+	id := etcdops.ClusterID(hash64(text...)).String()
+	c := s.clusters[id]
+	if c == nil {
+		s.judgeBirth(id)
+		c = &cluster{sim: s, id: id, index: 4}
+		for _, m := range i.Members {
+			c.members = append(c.members, &Member{id: etcdops.MemberID(hash64(i.Token, m.PeerURL)), name: m.Name, peer: m.PeerURL})
+		}
+		s.clusters[id] = c
+	}
+	m := c.at(a.peerURL())
+	if m == nil {
+		return "initial-cluster does not name this member"
+	}
+	a.begin(c, m)
+	return ""
+}
+
+func (a *Agent) join(i *v1alpha1.InitialCluster) string {
+	for _, c := range a.sim.clusters {
+		m := c.at(a.peerURL())
+		if m == nil || !c.quorum() {
+			continue
+		}
+		if len(i.Members) != len(c.members) {
+			return "member count is unequal"
+		}
+		for _, n := range i.Members {
+			if c.at(n.PeerURL) == nil {
+				return "unmatched member " + n.PeerURL
+			}
+		}
+		a.begin(c, m)
+		return ""
+	}
+	return "cannot fetch cluster info from peers"
+}
+
+// begin gives a member its data directory.
+func (a *Agent) begin(c *cluster, m *Member) {
+	if m.ran {
+		a.sim.violate("I6: %s begins empty under the identity %s, which has run before", a.unit.Name, m.id)
+	}
+	m.ran = true
+	a.process.data = &data{cluster: c.id, member: m.id}
+	a.record.Member.Started, a.record.Member.MemberID, a.record.Member.ClusterID = true, m.id.String(), c.id
+	a.sim.counts.FileWrites++
+	a.comeUp()
+}
+
+// comeUp runs the process: it publishes itself when there is a quorum, and stops when it was removed.
+func (a *Agent) comeUp() {
+	s := a.sim
+	a.process.up, a.process.since = true, s.now
+	c, m := a.membership()
+	if m == nil {
+		s.At(time.Second, a.stop)
+		return
+	}
+	s.At(300*time.Millisecond, func() {
+		if a.process.up && c.quorum() {
+			m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
+		}
+	})
+	c.elect()
+}
+
+func (a *Agent) stop() {
+	if !a.process.up {
+		return
+	}
+	a.process.up = false
+	if c, _ := a.membership(); c != nil {
+		c.elect()
+	}
+}
+
+func (a *Agent) restart() {
+	a.stop()
+	a.comeUp()
+}
+
+// Crash kills the unit's etcd; systemd starts it again after ten seconds, where its data is.
+func (s *Sim) Crash(u *Unit) {
+	u.agent.stop()
+	s.At(10*time.Second, func() {
+		if s.known(u) && !u.agent.process.up && u.agent.process.data != nil {
+			u.agent.comeUp()
+		}
+	})
+}
+
+// Wipe kills the unit's etcd and takes its data; systemd does not start it without.
+func (s *Sim) Wipe(u *Unit) {
+	u.agent.stop()
+	u.agent.process.data = nil
+	s.hook(u, 0)
+}
+
+func (c *cluster) member(id etcdops.MemberID) *Member {
+	return c.find(func(m *Member) bool { return m.id == id })
+}
+
+func (c *cluster) at(peer string) *Member {
+	return c.find(func(m *Member) bool { return m.peer == peer })
+}
+
+func (c *cluster) find(match func(*Member) bool) *Member {
+	if c == nil {
+		return nil
+	}
+	i := slices.IndexFunc(c.members, match)
+	if i < 0 {
+		return nil
+	}
+	return c.members[i]
+}
+
+// host is the agent whose process is this member.
+func (c *cluster) host(m *Member) *Agent {
+	for _, u := range c.sim.juju.units {
+		if d := u.agent.process.data; d != nil && d.cluster == c.id && d.member == m.id {
+			return u.agent
+		}
+	}
+	return nil
+}
+
+func (c *cluster) reachable(m *Member) bool {
+	a := c.host(m)
+	return a != nil && a.process.up
+}
+
+func (c *cluster) voters() (all, up int) {
+	for _, m := range c.members {
+		if m.learner {
+			continue
+		}
+		all++
+		if c.reachable(m) {
+			up++
+		}
+	}
+	return all, up
+}
+
+func (c *cluster) quorum() bool {
+	all, up := c.voters()
+	return up >= etcdops.Quorum(all) && c.leader != 0
+}
+
+// elect finds a leader where one is missing.
+func (c *cluster) elect() {
+	if m := c.member(c.leader); m != nil && c.reachable(m) && !m.learner {
+		if all, up := c.voters(); up >= etcdops.Quorum(all) {
+			return
+		}
+	}
+	c.leader = 0
+	if c.electing {
+		return
+	}
+	c.electing = true
+	c.sim.At(election, func() {
+		c.electing = false
+		all, up := c.voters()
+		if up < etcdops.Quorum(all) {
+			return
+		}
+		i := slices.IndexFunc(c.members, func(m *Member) bool { return !m.learner && c.reachable(m) })
+		c.leader = c.members[i].id
+		for _, m := range c.members {
+			if a := c.host(m); a != nil && a.process.up {
+				m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
+			}
+		}
+	})
+}
+
+// connected counts the voters that have been up for long enough.
+func (c *cluster) connected() int {
+	n := 0
+	for _, m := range c.members {
+		if a := c.host(m); !m.learner && a != nil && a.process.up && (len(c.members) == 1 || c.sim.now.Sub(a.process.since) >= settleTime) {
+			n++
+		}
+	}
+	return n
+}
+
+var errUnhealthy = errors.New("etcdserver: unhealthy cluster")
+
+func (c *cluster) add(peer string) (*Member, error) {
+	all, _ := c.voters()
+	switch {
+	case !c.quorum():
+		return nil, errors.New("etcdserver: request timed out")
+	case c.at(peer) != nil:
+		return nil, errors.New("etcdserver: Peer URLs already exists")
+	case slices.ContainsFunc(c.members, func(m *Member) bool { return m.learner }):
+		return nil, errors.New("etcdserver: too many learner members in cluster")
+	case all > 1 && c.connected() < etcdops.Quorum(all+1):
+		return nil, errUnhealthy
+	}
+	m := &Member{id: etcdops.MemberID(hash64(peer, fmt.Sprint(c.sim.now.Unix()))), peer: peer, learner: true}
+	c.members = append(c.members, m)
+	c.index++
+	return m, nil
+}
+
+func (c *cluster) promote(id etcdops.MemberID) error {
+	m := c.member(id)
+	switch {
+	case !c.quorum():
+		return errors.New("etcdserver: request timed out")
+	case m == nil:
+		return errors.New("etcdserver: member not found")
+	case !m.learner:
+		return errors.New("etcdserver: can only promote a learner member")
+	case !c.reachable(m) || c.applied(m)*10 < c.index*9:
+		return errors.New("etcdserver: can only promote a learner member which is in sync with leader")
+	}
+	m.learner = false
+	c.index++
+	return nil
+}
+
+func (c *cluster) remove(id etcdops.MemberID) error {
+	m := c.member(id)
+	all, up := c.voters()
+	switch {
+	case !c.quorum():
+		return errors.New("etcdserver: request timed out")
+	case m == nil:
+		return errors.New("etcdserver: member not found")
+	case !m.learner && all == 1:
+		return errors.New("etcdserver: re-configuration failed due to not enough started members")
+	case !m.learner && c.reachable(m) && up-1 < etcdops.Quorum(all-1):
+		return errUnhealthy
+	}
+	host := c.host(m)
+	c.members = slices.DeleteFunc(c.members, func(o *Member) bool { return o == m })
+	c.removed = append(c.removed, id)
+	c.index++
+	if host != nil {
+		c.sim.At(500*time.Millisecond, host.stop)
+	}
+	c.elect()
+	return nil
+}
+
+// applied is how far a member is: a learner catches up over time.
+func (c *cluster) applied(m *Member) uint64 {
+	a := c.host(m)
+	if !m.learner || a == nil {
+		return c.index
+	}
+	done := float64(c.sim.now.Sub(a.process.since)) / float64(c.sim.cfg.CatchUp)
+	return uint64(min(1, done) * float64(c.index))
+}
+
+// view is what a client sees that asks all endpoints.
+func (s *Sim) view(endpoints []string) etcdops.View {
+	v := etcdops.View{At: s.now, Health: map[string]etcdops.EndpointHealth{}}
+	for _, url := range endpoints {
+		v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: s.now, Fault: etcdops.FaultRefused}
+	}
+	for _, u := range s.juju.units {
+		a := u.agent
+		if _, asked := v.Health[a.clientURL()]; !asked || !a.process.up {
+			continue
+		}
+		c, m := a.membership()
+		id, _ := etcdops.ParseClusterID(c.id)
+		h := etcdops.EndpointHealth{Endpoint: a.clientURL(), At: s.now, Answered: true, ClusterID: id, MemberID: a.process.data.member,
+			Version: "3.6.16", RaftIndex: c.index, Fault: etcdops.FaultNoLeader}
+		if m != nil && c.quorum() {
+			h.Serves, h.Fault, h.Leader, h.Learner, h.AppliedIndex = true, etcdops.FaultNone, c.leader, m.learner, c.applied(m)
+			if !m.learner && !v.Listed {
+				v.Listed, v.ClusterID = true, id
+				v.Members = c.list()
+			}
+		}
+		v.Health[a.clientURL()] = h
+	}
+	for _, m := range v.Members {
+		for _, url := range m.ClientURLs {
+			if _, asked := v.Health[url]; !asked {
+				more := s.view(append(slices.Clone(endpoints), url))
+				return more
+			}
+		}
+	}
+	if !v.Listed {
+		v.Err = "no endpoint gave a member list"
+	}
+	return v
+}
+
+func (c *cluster) list() []etcdops.Member {
+	var list []etcdops.Member
+	for _, m := range c.members {
+		e := etcdops.Member{ID: m.id, Name: m.name, PeerURLs: []string{m.peer}, Learner: m.learner}
+		if m.client != "" {
+			e.ClientURLs = []string{m.client}
+		}
+		list = append(list, e)
+	}
+	return list
+}

@@ -1,0 +1,156 @@
+package simulation
+
+import (
+	"reflect"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// The invariants have the numbers of reference/etcd.md §5.2:
+//
+//	I3   quorum is never lost by us: judged at each change, a new member counting as down
+//	I4   one change in flight: unstarted members, learners, disruptive deliveries
+//	I6   one cluster ID for ever; new is written once per member; no old identity on an empty disk
+//	I14  a settled cluster is not touched (judged by the tests, from Counts)
+//	I19  the plan is what is done (judged by the tests, from Acts)
+
+// judgeDelivery is asked when a delivery is queued.
+func (s *Sim) judgeDelivery(t *task) {
+	open := 0
+	for _, o := range s.juju.tasks {
+		if o.status.Final() || o.hold {
+			continue
+		}
+		if o.unit == t.unit {
+			open++
+		}
+		if o != t && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart {
+			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
+		}
+	}
+	if open > 1 {
+		s.violate("%d deliveries wait for %s at once", open, t.unit.Name)
+	}
+	if i := t.spec.Etcd.Initial; i != nil && i.State == v1alpha1.InitialNew {
+		if s.juju.latch.Seeds == nil || s.juju.latch.ClusterID != "" {
+			s.violate("I6: new is handed to %s while the latch has seeds: %t, cluster ID: %q", t.unit.Name,
+				s.juju.latch.Seeds != nil, s.juju.latch.ClusterID)
+		}
+	}
+	e := s.juju.latch.Epoch
+	if l := t.spec.Latch; (l == nil || l.Claim == nil) && (e == nil || *e != t.spec.Delivery.Epoch) {
+		s.violate("%s is handed a delivery of epoch %v, and the latch has %v", t.unit.Name, t.spec.Delivery.Epoch, e)
+	}
+}
+
+// judgeLatch is asked when the latch is committed.
+func (s *Sim) judgeLatch(old, next v1alpha1.Latch) {
+	if old.Seeds != nil && !old.Seeds.Equal(next.Seeds) {
+		s.violate("I6: the latched seeds change")
+	}
+	if old.ClusterID != "" && old.ClusterID != next.ClusterID {
+		s.violate("I6: the latched cluster ID changes")
+	}
+	if old.Epoch != nil && next.Epoch.Number < old.Epoch.Number {
+		s.violate("the epoch goes back")
+	}
+}
+
+// judgeBirth is asked when a cluster comes to be.
+func (s *Sim) judgeBirth(id string) {
+	if len(s.clusters) > 0 {
+		s.violate("I6: a second cluster %s is born", id)
+	}
+}
+
+// judgeMembers is asked after each change of a member list.
+func (s *Sim) judgeMembers(c *cluster) {
+	learners, unstarted := 0, 0
+	for _, m := range c.members {
+		if m.learner {
+			learners++
+		}
+		if m.name == "" {
+			unstarted++
+		}
+	}
+	if learners > 1 || unstarted > 1 {
+		s.violate("I4: %d learners and %d unstarted members", learners, unstarted)
+	}
+}
+
+func (s *Sim) judgeAdd(c *cluster) {
+	if all, up := c.voters(); up < all {
+		s.violate("I4: a member is added while %d of %d voters are up", up, all)
+	}
+	for _, m := range c.members {
+		if m.learner || m.name == "" {
+			s.violate("I4: a member is added while %s is not finished", m.peer)
+		}
+	}
+}
+
+func (s *Sim) judgePromote(c *cluster, id etcdops.MemberID) {
+	all, up := c.voters()
+	if all > 1 && up < etcdops.Quorum(all+1) {
+		s.violate("I3: after the promotion of %s %d of %d voters would be up without it", id, up, all+1)
+	}
+}
+
+func (s *Sim) judgeRemove(c *cluster, id etcdops.MemberID) {
+	m := c.member(id)
+	if m == nil || m.learner {
+		return
+	}
+	all, up := c.voters()
+	if c.reachable(m) {
+		up--
+	}
+	if all == 1 || up < etcdops.Quorum(all-1) {
+		s.violate("I3: the removal of %s leaves %d of %d voters", m.name, up, all-1)
+	}
+	if c.reachable(m) && c.leader == id {
+		s.violate("I10: the leader %s is removed before it has handed over", m.name)
+	}
+}
+
+// mayStop is the agent's own guard.
+func (s *Sim) mayStop(a *Agent) bool {
+	c, m := a.membership()
+	if m == nil || m.learner {
+		return true
+	}
+	all, up := c.voters()
+	return all == 1 || up-1 >= etcdops.Quorum(all)
+}
+
+// judgeStop is asked when an agent stops a member.
+func (s *Sim) judgeStop(a *Agent) {
+	c, m := a.membership()
+	if m == nil {
+		return
+	}
+	for _, o := range c.members {
+		if h := c.host(o); !o.learner && o != m && (h == nil || !h.process.up) {
+			s.violate("I3: %s is stopped while %s is down", m.name, o.name)
+		}
+	}
+}
+
+// judgePlan is asked at each decision.
+func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
+	plan := planner.Plan(obs)
+	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {
+		s.violate("I19: the plan does not begin with what is done")
+	}
+	if step.Disruptive() {
+		for _, t := range s.juju.tasks {
+			if !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
+				s.now.Before(t.enqueued.Add(planner.DeliveryTTL+planner.LongestRun)) {
+				s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// End is what a run has led to, as text that two runs can be compared by: members, data, statuses, ports. What depends on the
+// moment (IDs of members that joined, epochs, times) is left out.
+func (s *Sim) End() string {
+	var lines []string
+	for _, c := range s.clusters {
+		for _, m := range c.members {
+			lines = append(lines, fmt.Sprintf("member %s at %s and %s, learner: %t, up: %t", m.name, m.peer, m.client, m.learner, c.reachable(m)))
+		}
+	}
+	for _, u := range s.juju.units {
+		lines = append(lines, fmt.Sprintf("%s: %s %q, open %v, data: %t", u.Name, u.status.Current, u.status.Message, u.ports, u.agent.process.data != nil))
+	}
+	l := s.juju.latch
+	if l.Seeds != nil {
+		for _, m := range l.Seeds.Members {
+			lines = append(lines, "seed "+m.Unit)
+		}
+	}
+	lines = append(lines, fmt.Sprintf("clusters: %d, latched: %t", len(s.clusters), l.ClusterID != ""),
+		fmt.Sprintf("application: %s %q", s.juju.status.Current, s.juju.status.Message))
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// Voters is how many voters are up in the one cluster.
+func (s *Sim) Voters() int {
+	for _, c := range s.clusters {
+		_, up := c.voters()
+		return up
+	}
+	return 0
+}
+
+// Status is the unit's status line.
+func (u *Unit) Status() string { return u.status.Current + " " + u.status.Message }
+
+// ApplicationStatus is the application's status line.
+func (s *Sim) ApplicationStatus() string { return s.juju.status.Current + " " + s.juju.status.Message }
