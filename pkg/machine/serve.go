@@ -203,7 +203,11 @@ func (a *application) sawData(ctx context.Context) error {
 	if err := a.m.remember(&a.record); err != nil {
 		return err
 	}
+	// Now at once what must never happen again is made impossible: a start without the data, and one with state new.
 	if err := a.dropIns(ctx); err != nil {
+		return err
+	}
+	if err := a.configure(ctx); err != nil {
 		return err
 	}
 	expected := a.spec.Delivery.ExpectClusterID

@@ -1,0 +1,500 @@
+package machine_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/test/etcdtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// apply applies as a new process would, and wants an outcome.
+func (w *world) apply(spec *v1alpha1.EtcdUnitSpec, action int64, want v1alpha1.Outcome, reason string) v1alpha1.EtcdUnitStatus {
+	w.t.Helper()
+	status := w.machine().Apply(w.t.Context(), spec, w.situation(action))
+	if status.Outcome != want || status.Reason != reason {
+		w.t.Fatalf("outcome %s %s, want %s %s: %s", status.Outcome, status.Reason, want, reason, status.Message)
+	}
+	return status
+}
+
+// files are all files of the machine with what a write would change. The stand-ins' own are left out.
+func (w *world) files() map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(w.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(path, w.path("run")) {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		all[strings.TrimPrefix(path, w.root)] = strings.Join([]string{info.ModTime().String(), info.Mode().String(),
+			string(rune(stat.Ino))}, " ")
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func TestUnitIsMadeReadyThenBornThenSettled(t *testing.T) {
+	w := newWorld(t)
+	status := w.apply(w.prepare(), 1, v1alpha1.OutcomeApplied, "")
+	if diff := cmp.Diff([]string{"install 3.6/stable", "stop"}, w.calls); diff != "" {
+		t.Errorf("to prepare: %s", diff)
+	}
+	for path, mode := range map[string]fs.FileMode{
+		"var/snap/etcd/common/ca.crt": 0o644, "var/snap/etcd/common/server.crt": 0o644, "var/snap/etcd/common/server.key": 0o600,
+		"var/snap/etcd/common/client.crt": 0o644, "var/snap/etcd/common/client.key": 0o600,
+		"var/snap/etcd/common/etcd.conf.yml": 0o644, "var/lib/jujuetcd/etcd-0/applied.json": 0o600,
+		"etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf": 0o644,
+	} {
+		if info, err := os.Lstat(w.path(path)); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	if w.exists("etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf") {
+		t.Error("data is required before the first start")
+	}
+	if ca := w.read("var/snap/etcd/common/ca.crt"); ca != string(w.ca.PEM) {
+		t.Errorf("the bundle holds more than certificates: %q", ca)
+	}
+	if conf := w.read("var/snap/etcd/common/etcd.conf.yml"); !strings.Contains(conf, "initial-cluster: etcd0=https://10.0.0.1:2380\n") ||
+		!strings.Contains(conf, "initial-cluster-state: existing\n") {
+		t.Errorf("a unit that is only prepared could begin a cluster:\n%s", conf)
+	}
+	want := &v1alpha1.AppliedFacts{Hash: w.prepare().Hash(), Epoch: 1, Action: 1}
+	if f := status.Facts; f == nil || f.Snap == nil || f.Snap.Version != "3.6.16" || f.Certificates.Server == nil || f.Member.Started ||
+		!cmp.Equal(f.Applied, want) {
+		t.Errorf("facts: %+v", status.Facts)
+	}
+
+	w.calls = nil
+	status = w.apply(w.start(v1alpha1.InitialNew), 2, v1alpha1.OutcomeApplied, "")
+	if diff := cmp.Diff([]string{"start", "born new"}, w.calls); diff != "" {
+		t.Errorf("to start: %s", diff)
+	}
+	member := v1alpha1.MemberFacts{Present: true, ClusterID: ownCluster.String(), MemberID: ownMember.String(), StartedNew: true, Started: true}
+	if diff := cmp.Diff(member, status.Facts.Member); diff != "" {
+		t.Error(diff)
+	}
+	const require = "[Unit]\nConditionPathExists=/var/snap/etcd/common/data/member/wal\n"
+	if got := w.read("etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf"); got != require {
+		t.Errorf("require-data.conf: %q", got)
+	}
+
+	w.calls = nil
+	status = w.apply(w.member(), 3, v1alpha1.OutcomeApplied, "")
+	if len(w.calls) != 0 || status.RestartPending || status.Facts.RestartPending {
+		t.Errorf("a member that runs as it should: %v, %+v", w.calls, status)
+	}
+	if conf := w.read("var/snap/etcd/common/etcd.conf.yml"); strings.Contains(conf, "state: new") {
+		t.Error("the configuration still says new")
+	}
+}
+
+func TestSecondApplyWritesAndDoesNothing(t *testing.T) {
+	w := newWorld(t)
+	deliveries := []*v1alpha1.EtcdUnitSpec{w.prepare(), w.start(v1alpha1.InitialNew), w.member()}
+	for i, spec := range deliveries {
+		w.apply(spec, int64(i+1), v1alpha1.OutcomeApplied, "")
+		before := w.files()
+		w.calls = nil
+		reloads := w.systemctl()
+		m := w.machine()
+		var effects []string
+		m.OnEffect(func(what string) { effects = append(effects, what) })
+		status := m.Apply(t.Context(), spec, w.situation(int64(i+1)))
+		if status.Outcome != v1alpha1.OutcomeApplied || len(status.Changed) != 0 {
+			t.Errorf("delivery %d again: %+v", i+1, status)
+		}
+		if diff := cmp.Diff(before, w.files()); diff != "" || len(effects) != 0 {
+			t.Errorf("delivery %d again wrote %v: %s", i+1, effects, diff)
+		}
+		if len(w.calls) != 0 || w.systemctl() != reloads {
+			t.Errorf("delivery %d again did %v", i+1, w.calls)
+		}
+	}
+}
+
+func (w *world) systemctl() string {
+	text, _ := os.ReadFile(w.path("run/systemctl"))
+	return string(text)
+}
+
+func TestServiceStoppedNeverStopsAMember(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.calls = nil
+	w.apply(w.prepare(), 2, v1alpha1.OutcomeApplied, "")
+	if len(w.calls) != 0 || !w.running {
+		t.Errorf("did %v", w.calls)
+	}
+}
+
+// crash ends an Apply where a kill would.
+type crash struct{}
+
+func (w *world) applyUntil(spec *v1alpha1.EtcdUnitSpec, action int64, effect int) (ended bool) {
+	w.t.Helper()
+	m := w.machine()
+	n := 0
+	m.OnEffect(func(string) {
+		if n++; n == effect {
+			panic(crash{})
+		}
+	})
+	defer func() {
+		if e := recover(); e != nil {
+			if _, ok := e.(crash); !ok {
+				panic(e)
+			}
+		}
+	}()
+	status := m.Apply(w.t.Context(), spec, w.situation(action))
+	if status.Outcome != v1alpha1.OutcomeApplied {
+		w.t.Fatalf("%+v", status)
+	}
+	return true
+}
+
+// end is what a machine has come to, without what differs between two runs by nature.
+func (w *world) end() map[string]string {
+	w.t.Helper()
+	all := map[string]string{"calls": strings.Join(slices.DeleteFunc(slices.Clone(w.calls), func(c string) bool {
+		return !strings.HasPrefix(c, "born")
+	}), ", ")}
+	for _, p := range []string{"var/snap/etcd/common/etcd.conf.yml", "etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf",
+		"etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf"} {
+		all[p] = w.read(p)
+	}
+	return all
+}
+
+func TestApplyEndsAlikeWhereverItIsKilled(t *testing.T) {
+	undisturbed := newWorld(t)
+	script := func(w *world) []*v1alpha1.EtcdUnitSpec {
+		return []*v1alpha1.EtcdUnitSpec{w.prepare(), w.start(v1alpha1.InitialNew), w.member()}
+	}
+	for i, spec := range script(undisturbed) {
+		undisturbed.apply(spec, int64(i+1), v1alpha1.OutcomeApplied, "")
+	}
+	want := undisturbed.end()
+	points := 0
+	for victim := range script(undisturbed) {
+		for effect := 1; ; effect++ {
+			w := newWorld(t)
+			ended := false
+			for i, spec := range script(w) {
+				if i == victim {
+					ended = w.applyUntil(spec, int64(i+1), effect)
+				}
+				// The task is run again, or the daemon sends another one.
+				status := w.apply(spec, int64(i+1+effect%2), v1alpha1.OutcomeApplied, "")
+				if w.running && (status.RestartPending || status.Facts.RestartPending) {
+					t.Errorf("killed in delivery %d after effect %d: a restart is pending", victim+1, effect)
+				}
+			}
+			if diff := cmp.Diff(want, w.end()); diff != "" {
+				t.Errorf("killed in delivery %d after effect %d: %s", victim+1, effect, diff)
+			}
+			before := w.files()
+			w.apply(script(w)[2], 4, v1alpha1.OutcomeApplied, "")
+			after := w.files()
+			delete(before, "/var/lib/jujuetcd/etcd-0/applied.json")
+			delete(after, "/var/lib/jujuetcd/etcd-0/applied.json")
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("killed in delivery %d after effect %d: not settled: %s", victim+1, effect, diff)
+			}
+			if ended {
+				break
+			}
+			points++
+		}
+	}
+	if points < 15 {
+		t.Errorf("only %d kill points: effects go unnoticed", points)
+	}
+	t.Logf("%d kill points", points)
+}
+
+func TestLostDataIsNeverStartedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.running = false
+	if err := os.RemoveAll(w.path("var/snap/etcd/common/data")); err != nil {
+		t.Fatal(err)
+	}
+	w.show()
+	w.calls = nil
+	for i, spec := range []*v1alpha1.EtcdUnitSpec{w.start(v1alpha1.InitialNew), w.start(v1alpha1.InitialExisting)} {
+		status := w.apply(spec, int64(i+2), v1alpha1.OutcomeRefused, v1alpha1.ReasonDataLost)
+		if !status.Facts.Member.DataLost() {
+			t.Errorf("facts: %+v", status.Facts.Member)
+		}
+	}
+	// What needs no start goes on: the status must tell of it.
+	w.apply(w.member(), 5, v1alpha1.OutcomeApplied, "")
+	if w.running || slices.Contains(w.calls, "start") {
+		t.Errorf("did %v", w.calls)
+	}
+	// A reboot does not start it either.
+	w.startEtcd()
+	if w.running {
+		t.Error("systemd may start a wiped member")
+	}
+}
+
+func TestRemovedMemberIsSetAsideAndTheUnitJoinsAnew(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	reset := w.prepare()
+	reset.Delivery.AllowReset, reset.Delivery.Members = true, []string{otherMember, ownMember.String()}
+	w.apply(reset, 2, v1alpha1.OutcomeApplied, "")
+	if !w.running || !w.exists("var/snap/etcd/common/data/member/wal") {
+		t.Fatal("a member that is still in the list was reset")
+	}
+	reset.Delivery.Members = []string{otherMember}
+	status := w.apply(reset, 3, v1alpha1.OutcomeApplied, "")
+	if w.running || status.Facts.Member != (v1alpha1.MemberFacts{}) {
+		t.Errorf("running %v, facts %+v", w.running, status.Facts.Member)
+	}
+	aside, err := filepath.Glob(w.path("var/snap/etcd/common/data.aside-*/wal/*.wal"))
+	if err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v, %v", aside, err)
+	}
+	if w.exists("etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf") {
+		t.Error("the next member could not be started")
+	}
+	w.calls = nil
+	status = w.apply(w.start(v1alpha1.InitialExisting), 4, v1alpha1.OutcomeApplied, "")
+	if diff := cmp.Diff([]string{"start", "born existing"}, w.calls); diff != "" || !status.Facts.Member.Started {
+		t.Errorf("%s, facts %+v", diff, status.Facts.Member)
+	}
+}
+
+func TestResetEndsAlikeWhereverItIsKilled(t *testing.T) {
+	for effect := 1; ; effect++ {
+		w := newWorld(t)
+		w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+		spec := w.start(v1alpha1.InitialExisting)
+		spec.Delivery.AllowReset, spec.Delivery.Members = true, []string{otherMember}
+		ended := w.applyUntil(spec, 2, effect)
+		if !ended {
+			// etcd has added this unit anew, and the sender has seen it: the new member is in its list.
+			again := w.start(v1alpha1.InitialExisting)
+			again.Delivery = spec.Delivery
+			w.apply(again, 2, v1alpha1.OutcomeApplied, "")
+		}
+		if aside, _ := filepath.Glob(w.path("var/snap/etcd/common/data.aside-*")); len(aside) == 0 || !w.running {
+			t.Errorf("killed after effect %d: %v, running %v", effect, aside, w.running)
+		}
+		if ended {
+			return
+		}
+	}
+}
+
+func healthy(up ...etcdops.MemberID) etcdops.View {
+	v := etcdops.View{Listed: true, Health: map[string]etcdops.EndpointHealth{}}
+	for _, id := range []etcdops.MemberID{ownMember, 0xb2, 0xb3} {
+		url := "https://" + id.String()
+		v.Members = append(v.Members, etcdops.Member{ID: id, Name: "n" + id.String(), ClientURLs: []string{url}, PeerURLs: []string{url}})
+		serves := slices.Contains(up, id)
+		h := etcdops.EndpointHealth{Endpoint: url, MemberID: id, ClusterID: ownCluster, Leader: ownMember, Answered: serves, Serves: serves}
+		if !serves {
+			h.Fault = etcdops.FaultRefused
+		}
+		v.Health[url] = h
+	}
+	return v
+}
+
+func TestRestartIsAllowedGuardedAndLocked(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.calls = nil
+	slow := w.member()
+	slow.Etcd.ElectionTimeoutMs = 5000
+	status := w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+	if !status.RestartPending || !status.Facts.RestartPending || len(w.calls) != 0 {
+		t.Fatalf("without permission: %+v, did %v", status, w.calls)
+	}
+	slow.Delivery.AllowRestart = true
+	w.view = healthy(ownMember, 0xb2)
+	w.apply(slow, 3, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	w.view = etcdops.View{}
+	w.apply(slow, 4, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	w.locked = true
+	w.view = healthy(ownMember, 0xb2, 0xb3)
+	status = w.apply(slow, 5, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	if !strings.Contains(status.Message, "etcd/9 holds the lock") {
+		t.Errorf("message: %s", status.Message)
+	}
+	w.locked = false
+	if slices.Contains(w.calls, "restart") {
+		t.Fatalf("restarted against the guard: %v", w.calls)
+	}
+	w.calls = nil
+	pid := w.pid
+	status = w.apply(slow, 6, v1alpha1.OutcomeApplied, "")
+	if diff := cmp.Diff([]string{"look locked=true", "restart"}, w.calls); diff != "" || w.pid == pid || w.locked {
+		t.Errorf("%s, locked %v", diff, w.locked)
+	}
+	if status.RestartPending || status.Facts.RestartPending {
+		t.Errorf("still pending: %+v", status)
+	}
+	w.calls = nil
+	w.apply(slow, 7, v1alpha1.OutcomeApplied, "")
+	if len(w.calls) != 0 {
+		t.Errorf("restarted twice: %v", w.calls)
+	}
+}
+
+func TestRestartBySystemdTakesUpTheNewConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	slow := w.member()
+	slow.Etcd.ElectionTimeoutMs = 5000
+	w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+	w.mu.Lock()
+	w.startEtcd() // it crashed, and is back
+	w.show()
+	w.mu.Unlock()
+	if status := w.apply(slow, 3, v1alpha1.OutcomeApplied, ""); status.RestartPending || status.Facts.RestartPending {
+		t.Errorf("a restart is pending that has happened: %+v", status)
+	}
+}
+
+func TestNewAuthorityIsARestartAndNewLeafIsNone(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.leaf = w.ca.Issue(t, "etcd-0", "10.0.0.1")
+	status := w.apply(w.member(), 2, v1alpha1.OutcomeApplied, "")
+	if status.RestartPending || !slices.Contains(status.Changed, "/var/snap/etcd/common/server.crt") {
+		t.Errorf("new leaf: %+v", status)
+	}
+	spec := w.member()
+	spec.TLS.CABundle += string(etcdtest.NewCA(t).PEM)
+	if status = w.apply(spec, 3, v1alpha1.OutcomeApplied, ""); !status.RestartPending {
+		t.Errorf("new authority: %+v", status)
+	}
+	spec.TLS.CABundle = string(etcdtest.NewCA(t).PEM)
+	before := w.read("var/snap/etcd/common/ca.crt")
+	w.apply(spec, 4, v1alpha1.OutcomeFailed, v1alpha1.ReasonNoCertificate)
+	if w.read("var/snap/etcd/common/ca.crt") != before {
+		t.Error("the authority of the leaf in use was forgotten")
+	}
+}
+
+func TestLongWorkIsAnsweredAsInProgress(t *testing.T) {
+	w := newWorld(t)
+	w.doing = true
+	for action := int64(1); action < 3; action++ {
+		w.apply(w.prepare(), action, v1alpha1.OutcomeInProgress, v1alpha1.ReasonSnapInProgress)
+	}
+	if diff := cmp.Diff([]string(nil), w.calls); diff != "" {
+		t.Errorf("a second installation was started: %s", diff)
+	}
+	w.doing, w.mute = false, true
+	w.apply(w.prepare(), 3, v1alpha1.OutcomeApplied, "")
+	status := w.apply(w.start(v1alpha1.InitialNew), 4, v1alpha1.OutcomeInProgress, v1alpha1.ReasonStartFailed)
+	if !status.Facts.Member.Present {
+		t.Errorf("facts: %+v", status.Facts.Member)
+	}
+	w.mute = false
+	w.apply(w.start(v1alpha1.InitialNew), 5, v1alpha1.OutcomeApplied, "")
+}
+
+func TestFailedStartTellsTheLogAndIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.crashes = true
+	status := w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonStartFailed)
+	if !strings.Contains(status.Message, "discovery failed: listen tcp: in use") {
+		t.Errorf("message: %s", status.Message)
+	}
+	if status.Facts.Member.StartedNew || status.Facts.Member.DataLost() {
+		t.Errorf("a start that came to nothing counts as lost data: %+v", status.Facts.Member)
+	}
+	w.crashes = false
+	w.apply(w.start(v1alpha1.InitialNew), 2, v1alpha1.OutcomeApplied, "")
+	if !strings.Contains(w.systemctl(), "reset-failed snap.etcd.etcd") {
+		t.Errorf("systemctl: %q", w.systemctl())
+	}
+}
+
+func TestStartWaitsForCertificates(t *testing.T) {
+	w := newWorld(t)
+	s := w.situation(1)
+	s.Server = nil
+	status := w.machine().Apply(t.Context(), w.start(v1alpha1.InitialNew), s)
+	if status.Outcome != v1alpha1.OutcomeFailed || status.Reason != v1alpha1.ReasonNoCertificate || w.running {
+		t.Errorf("%+v", status)
+	}
+	s = w.situation(2)
+	s.Addresses.Peer = "10.9.9.9"
+	status = w.machine().Apply(t.Context(), w.start(v1alpha1.InitialNew), s)
+	if status.Reason != v1alpha1.ReasonNoCertificate || !strings.Contains(status.Message, "10.9.9.9") {
+		t.Errorf("a certificate that is not good for an own address: %+v", status)
+	}
+}
+
+func TestFactsHoldNothingThatChangesByItself(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	first, err := w.machine().Facts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.startEtcd()
+	w.show()
+	w.mu.Unlock()
+	second, err := w.machine().Facts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAdoptedDataIsTold(t *testing.T) {
+	w := newWorld(t)
+	dir := w.path("var/snap/etcd/current/member/wal")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "0000000000000000-0000000000000000.wal"), segment(7, 9), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := w.files()
+	facts, err := w.machine().Facts(t.Context())
+	want := v1alpha1.MemberFacts{Present: true, MemberID: "0000000000000007", ClusterID: "0000000000000009", Started: true}
+	if err != nil || facts.Member != want {
+		t.Errorf("%+v, %v", facts.Member, err)
+	}
+	status := w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeRefused, v1alpha1.ReasonBadSpec)
+	if !strings.Contains(status.Message, "/var/snap/etcd/current") {
+		t.Errorf("message: %s", status.Message)
+	}
+	if diff := cmp.Diff(before, w.files()); diff != "" {
+		t.Error(diff)
+	}
+}
+

@@ -1,0 +1,7 @@
+package machine
+
+// OnEffect has f told of everything that is done to the world; a test ends an Apply there as a crash would.
+func (m *Machine) OnEffect(f func(what string)) { m.effect = f }
+
+// ErrorIn is errorIn.
+var ErrorIn = errorIn
