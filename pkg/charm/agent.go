@@ -10,6 +10,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/pkg/machine"
 )
 
 // Options are what an Agent is made of.
@@ -22,6 +23,8 @@ type Options struct {
 	// Now is the unit's clock and Wait lets time pass; nil means the real ones.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
+	// Connect dials etcd; nil means an etcdops.Pool.
+	Connect func(machine.Credentials) (Cluster, error)
 }
 
 // Agent runs one dispatch of one unit.
@@ -33,16 +36,23 @@ type Agent struct {
 	hostname string
 	now      func() time.Time
 	wait     func(ctx context.Context, d time.Duration) error
+	connect  func(machine.Credentials) (Cluster, error)
 }
 
 // New returns an agent for one dispatch.
 func New(o Options) *Agent {
-	a := &Agent{env: o.Env, tools: o.Tools, machine: o.Machine, log: o.Log, hostname: o.Hostname, now: o.Now, wait: o.Wait}
+	a := &Agent{
+		env: o.Env, tools: o.Tools, machine: o.Machine, log: o.Log, hostname: o.Hostname,
+		now: o.Now, wait: o.Wait, connect: o.Connect,
+	}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	if a.wait == nil {
 		a.wait = sleep
+	}
+	if a.connect == nil {
+		a.connect = connect
 	}
 	return a
 }

@@ -14,6 +14,8 @@ import (
 	"jujuetcd.io/pkg/charm"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
 // fakeMachine answers what a test sets, and records what it was told to do.
@@ -24,37 +26,36 @@ type fakeMachine struct {
 	last    *v1alpha1.EtcdUnitSpec
 	own     etcdops.EndpointHealth
 	view    etcdops.View
-	keys    charm.Credentials
+	keys    machine.Credentials
 	cluster *fakeCluster
 
-	applied []charm.Situation
+	applied []machine.Situation
 	leaves  int
 }
 
-func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s charm.Situation) v1alpha1.EtcdUnitStatus {
+func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus {
 	m.applied = append(m.applied, s)
+	facts := m.facts
 	if m.refuse != "" {
-		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse}
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse, Facts: &facts}
 	}
 	m.last = spec
-	if hash := spec.Hash(); m.facts.Applied == nil || m.facts.Applied.Hash != hash {
-		m.facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: s.Action}
-	}
-	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome}
+	m.facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Epoch: spec.Delivery.Epoch.Number, Action: s.Action}
+	facts.Applied = m.facts.Applied
+	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Facts: &facts}
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
 
-func (m *fakeMachine) WriteLeaves(_ context.Context, server, client *charm.Leaf) ([]string, error) {
+func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.UnitAddresses) ([]string, error) {
 	if server != nil || client != nil {
 		m.leaves++
 	}
 	return nil, nil
 }
 
-func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)         { return m.last, nil }
-func (m *fakeMachine) ClientCredentials() (charm.Credentials, error) { return m.keys, nil }
-func (m *fakeMachine) Cluster() (charm.Cluster, func(), error)       { return m.cluster, func() {}, nil }
+func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, nil }
+func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil
 }
@@ -120,8 +121,9 @@ func (b *bench) dispatch(path string, extra ...string) error {
 	tools := hooktool.New(b.juju)
 	agent := charm.New(charm.Options{
 		Env: env, Tools: tools, Machine: b.machine, Log: charm.JujuLog(ctx, tools), Hostname: "node",
-		Now:  func() time.Time { return b.clock },
-		Wait: func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
+		Now:     func() time.Time { return b.clock },
+		Connect: func(machine.Credentials) (charm.Cluster, error) { return b.machine.cluster, nil },
+		Wait:    func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
 	})
 	b.action++
 	return agent.Dispatch(ctx)

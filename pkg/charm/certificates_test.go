@@ -2,7 +2,6 @@ package charm_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 	"time"
 
@@ -150,14 +149,5 @@ func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
 			t.Error("the CA is there more than once")
 		}
 		bags[0], bags[1] = bags[1], bags[0]
-	}
-}
-
-func TestLeafNeverPrintsItsKey(t *testing.T) {
-	leaf := charm.Leaf{Certificate: "PUBLIC", Key: "SECRET"}
-	for _, text := range []string{leaf.String(), leaf.GoString()} {
-		if strings.Contains(text, "SECRET") {
-			t.Errorf("printed %q", text)
-		}
 	}
 }

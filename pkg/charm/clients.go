@@ -32,7 +32,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec) 
 		if err != nil {
 			return err
 		}
-		if shared.complete() {
+		if complete(shared) {
 			answer[keyClientCA] = shared.CA
 			answer[keyClientCertOfDB] = shared.Certificate
 			answer[keyClientKeyOfDB] = shared.Key

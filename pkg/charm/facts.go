@@ -3,48 +3,75 @@ package charm
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// complete adds to the machine's facts what only the charm knows.
-func complete(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer Offer) v1alpha1.UnitFacts {
+// published are the facts as Juju has them.
+type published struct {
+	relation string // empty before Juju has made the peer relation, and after it is gone
+	text     string
+	facts    v1alpha1.UnitFacts
+}
+
+func (a *Agent) published(ctx context.Context) (published, error) {
+	var p published
+	id, err := a.peers(ctx)
+	if err != nil || id == "" {
+		return p, err
+	}
+	bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+	if err != nil {
+		return p, err
+	}
+	p.relation, p.text = id, bag[v1alpha1.FactsKey]
+	// What cannot be read, for example from another version of the agent, counts as nothing published.
+	_ = json.Unmarshal([]byte(p.text), &p.facts)
+	return p, nil
+}
+
+// tell adds to the machine's facts what only the charm knows. What was applied last stays what is published: only a
+// reconcile that has come to its end says anew what is applied, see mark.
+func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer Offer) v1alpha1.UnitFacts {
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider
 	facts.Certificates.OfferedCA = offer.CA
+	facts.Applied = p.facts.Applied
 	return facts
+}
+
+// mark says in the facts that a spec is applied. One that was applied before keeps its mark: to write it again would run a
+// hook on every peer.
+func (p published) mark(facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.UnitFacts {
+	hash := spec.Hash()
+	if p.facts.Applied == nil || p.facts.Applied.Hash != hash {
+		facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action}
+	}
+	return facts
+}
+
+// differ says that the facts are not those that are published.
+func (p published) differ(facts v1alpha1.UnitFacts) bool { return p.text != encode(facts) }
+
+func encode(facts v1alpha1.UnitFacts) string {
+	// The types hold only strings, numbers, booleans, times and slices of them: they always encode.
+	text, _ := json.Marshal(facts)
+	return string(text)
 }
 
 // publish writes the facts into the peer databag if they are not there already, because each write runs a hook on every
 // peer. With another etcd version in them it sets the workload version too.
-func (a *Agent) publish(ctx context.Context, facts v1alpha1.UnitFacts) error {
-	id, err := a.peers(ctx)
-	if err != nil || id == "" {
-		return err
-	}
-	text, err := json.Marshal(facts)
-	if err != nil {
-		return fmt.Errorf("cannot encode the unit's facts: %w", err)
-	}
-	bag, err := a.tools.Relation(ctx, id, a.env.Unit)
-	if err != nil {
-		return err
-	}
-	before := bag[v1alpha1.FactsKey]
-	if before == string(text) {
+func (a *Agent) publish(ctx context.Context, p published, facts v1alpha1.UnitFacts) error {
+	if p.relation == "" || !p.differ(facts) {
 		return nil
 	}
-	var published v1alpha1.UnitFacts
-	// What cannot be read, for example from another version of the agent, counts as nothing published.
-	_ = json.Unmarshal([]byte(before), &published)
-	if v := version(facts); v != "" && v != version(published) {
+	if v := version(facts); v != "" && v != version(p.facts) {
 		if err := a.tools.SetVersion(ctx, v); err != nil {
 			return err
 		}
 	}
-	return a.tools.SetRelation(ctx, id, map[string]string{v1alpha1.FactsKey: string(text)})
+	return a.tools.SetRelation(ctx, p.relation, map[string]string{v1alpha1.FactsKey: encode(facts)})
 }
 
 // version is etcd's version as the snap has it.

@@ -35,7 +35,7 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err := a.ask(ctx, offer); err != nil {
 		return err
 	}
-	if written, err := a.machine.WriteLeaves(ctx, offer.Server, offer.Client); err != nil {
+	if written, err := a.machine.WriteLeaves(offer.Server, offer.Client, n.addresses); err != nil {
 		a.log.Error(err, "Left the certificates on disk as they were")
 	} else if len(written) > 0 {
 		a.log.Info("Wrote certificates", "files", written)
@@ -44,8 +44,11 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err != nil {
 		a.log.Error(err, "Published no facts")
 	} else {
-		facts = complete(facts, n.addresses, offer)
-		if err := a.publish(ctx, facts); err != nil {
+		p, err := a.published(ctx)
+		if err != nil {
+			return err
+		}
+		if err := a.publish(ctx, p, p.tell(facts, n.addresses, offer)); err != nil {
 			return err
 		}
 	}

@@ -2,40 +2,40 @@ package charm
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Machine is what the charm needs of the unit's machine.
+// Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods tell more.
 type Machine interface {
-	// Apply makes the machine as the spec says, or refuses and touches nothing.
-	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus
-	// Facts are what is true on the machine, without what only the charm knows.
+	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
-	// WriteLeaves puts leaves of a trusted authority in their place and says what it wrote.
-	WriteLeaves(ctx context.Context, server, client *Leaf) ([]string, error)
-	// Last is the spec that was applied last; nil if none was.
+	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
 	Last() (*v1alpha1.EtcdUnitSpec, error)
-	// ClientCredentials are the shared client certificate on disk, with its key and the CA bundle.
-	ClientCredentials() (Credentials, error)
-	// Cluster is the unit's way to its cluster, and what ends it.
-	Cluster() (Cluster, func(), error)
-	// Health asks the unit's own member, and through it all others.
+	ClientCredentials() (machine.Credentials, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
 }
 
-// Situation is what only the charm knows when a spec is applied.
-type Situation struct {
-	Latch     v1alpha1.Latch
-	Leader    bool
-	Action    int64
-	Addresses v1alpha1.UnitAddresses
-	Server    *Leaf
-	Client    *Leaf
+// connect is the unit's way to its cluster, with its client certificate.
+func connect(c machine.Credentials) (Cluster, error) {
+	if !complete(c) {
+		return nil, errors.New("cannot reach etcd: the unit has no client certificate")
+	}
+	pair, err := tls.X509KeyPair([]byte(c.Certificate), []byte(c.Key))
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach etcd: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(c.CA))
+	return etcdops.NewPool(&tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, MinVersion: tls.VersionTLS12}), nil
 }
 
-// Credentials are what a client of etcd needs, all as PEM.
-type Credentials struct{ CA, Certificate, Key string }
-
-func (c Credentials) complete() bool { return c.CA != "" && c.Certificate != "" && c.Key != "" }
+// complete says that nothing is missing of what a client needs.
+func complete(c machine.Credentials) bool { return c.CA != "" && c.Certificate != "" && c.Key != "" }

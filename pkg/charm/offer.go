@@ -13,19 +13,8 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/tlsfiles"
 )
-
-// Leaf is a certificate and its private key, both as PEM. It is never logged or printed.
-type Leaf struct {
-	Certificate string
-	Key         string
-}
-
-// String keeps the key out of every log and error.
-func (l Leaf) String() string { return "a leaf" }
-
-// GoString does the same for %#v.
-func (l Leaf) GoString() string { return "charm.Leaf{}" }
 
 // Offer is what certificate authorities offer to the unit now.
 type Offer struct {
@@ -35,7 +24,7 @@ type Offer struct {
 	// CA is every certificate that the provider names as an authority, as PEM without text around it.
 	CA string
 	// Server and Client are nil until they are offered, valid now, and have a key that fits.
-	Server, Client *Leaf
+	Server, Client *tlsfiles.Leaf
 
 	classic, csr    bool
 	needs           []string                     // names that a server certificate must have
@@ -45,7 +34,7 @@ type Offer struct {
 
 // candidate is one pair that was offered.
 type candidate struct {
-	leaf *Leaf
+	leaf *tlsfiles.Leaf
 	cert *x509.Certificate
 }
 
@@ -107,7 +96,7 @@ func appendPair(list []candidate, cert, key string) []candidate {
 	if err != nil {
 		return list
 	}
-	return append(list, candidate{leaf: &Leaf{Certificate: clean.String(), Key: keyText}, cert: pair.Leaf})
+	return append(list, candidate{leaf: &tlsfiles.Leaf{Certificate: clean.String(), Key: keyText}, cert: pair.Leaf})
 }
 
 // privateKeyIn is the private key of a PEM text without what stands around it.
@@ -138,7 +127,7 @@ func (o *Offer) choose(now time.Time) {
 
 // best prefers a pair that has every name, then the newest. Several units of a provider may each answer: all units of ours
 // then choose the same, and the same again next time.
-func best(list []candidate, needs []string, now time.Time) *Leaf {
+func best(list []candidate, needs []string, now time.Time) *tlsfiles.Leaf {
 	valid := slices.DeleteFunc(slices.Clone(list), func(c candidate) bool { return now.After(c.cert.NotAfter) })
 	if len(valid) == 0 {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine"
 )
 
 // reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the result; the task itself fails
@@ -32,9 +33,9 @@ func (a *Agent) reconcile(ctx context.Context) error {
 //  1. whether it is for this unit, and its change of the latch can be granted
 //  2. the machine, which judges the rest before it acts
 //  3. the latch
-//  4. certificates, facts and clients
+//  4. certificates and clients
 //  5. status of unit and application
-//  6. ports, if nothing else waits for Juju's commit
+//  6. facts and ports
 //
 // Steps 3 to 6 are left out of a refused delivery.
 func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
@@ -73,7 +74,11 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	status := a.machine.Apply(ctx, &spec, Situation{
+	p, err := a.published(ctx)
+	if err != nil {
+		return v1alpha1.EtcdUnitStatus{}, err
+	}
+	status := a.machine.Apply(ctx, &spec, machine.Situation{
 		Latch:     grant.judged,
 		Leader:    leader,
 		Action:    a.env.Action,
@@ -81,6 +86,10 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		Server:    offer.Server,
 		Client:    offer.Client,
 	})
+	if status.Facts != nil {
+		facts := p.tell(*status.Facts, n.addresses, offer)
+		status.Facts = &facts
+	}
 	if status.Outcome == v1alpha1.OutcomeRefused {
 		return status, nil
 	}
@@ -92,22 +101,48 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err := a.ask(ctx, offer); err != nil {
 		return status, err
 	}
-	facts, err := a.machine.Facts(ctx)
-	if err != nil {
-		return status, fmt.Errorf("cannot tell what is true on the machine: %w", err)
-	}
-	facts = complete(facts, n.addresses, offer)
-	status.Facts = &facts
-	if err := a.publish(ctx, facts); err != nil {
-		return status, err
-	}
 	if err := a.answerClients(ctx, &spec); err != nil {
 		return status, err
 	}
 	if err := a.showWord(ctx, spec.Status, leader); err != nil {
 		return status, err
 	}
-	return a.ports(ctx, &spec, status)
+	return a.conclude(ctx, &spec, p, status)
+}
+
+// conclude publishes the facts and sets the ports. Ports come last and alone: one that another application of the machine has
+// open fails the whole commit of a task that Juju then shows as completed. While anything else waits for that commit, the
+// delivery is in progress, and the next one of the same spec sets the ports. Only the mark that the spec is applied shares
+// their fate: without the ports it is not.
+//
+// A delivery that writes the latch leaves ports alone, and does not ask to be repeated.
+func (a *Agent) conclude(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, p published, status v1alpha1.EtcdUnitStatus) (v1alpha1.EtcdUnitStatus, error) {
+	if status.Facts == nil {
+		return status, nil
+	}
+	due := portChange{}
+	if status.Outcome == v1alpha1.OutcomeApplied {
+		var err error
+		if due, err = a.portsDue(ctx, spec); err != nil {
+			return status, err
+		}
+	}
+	switch {
+	case status.Outcome != v1alpha1.OutcomeApplied, !due.none() && spec.Latch != nil:
+		return status, a.publish(ctx, p, *status.Facts)
+	case !due.none() && (a.tools.Pending() > 0 || p.differ(*status.Facts)):
+		status.Outcome = v1alpha1.OutcomeInProgress
+		status.Message = "The machine is as it should be; ports are set by the next delivery, alone."
+		return status, a.publish(ctx, p, *status.Facts)
+	}
+	facts := p.mark(*status.Facts, spec, a.env.Action)
+	status.Facts = &facts
+	if err := a.publish(ctx, p, facts); err != nil {
+		return status, err
+	}
+	done, err := a.setPorts(ctx, due)
+	status.Changed = append(status.Changed, done...)
+	return status, err
 }
 
 func refused(reason string, err error) v1alpha1.EtcdUnitStatus {

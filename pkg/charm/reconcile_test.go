@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/machine"
 )
 
 func TestRefusedDeliveryTouchesNothing(t *testing.T) {
@@ -131,7 +131,7 @@ func TestSecondIdenticalReconcileWritesNothing(t *testing.T) {
 	b.relate(newAuthority(t, "ca"))
 	b.juju.relations["db"] = []string{"db:2"}
 	b.juju.members["db:2"] = []string{"calico/0"}
-	b.machine.keys = charm.Credentials{CA: "ca", Certificate: "cert", Key: "key"}
+	b.machine.keys = machine.Credentials{CA: "ca", Certificate: "cert", Key: "key"}
 	b.machine.facts.Snap = &v1alpha1.SnapFacts{Version: "3.6.16"}
 	s := spec()
 	s.Clients = v1alpha1.ClientsSpec{Endpoints: []string{"https://10.0.0.5:2379", "https://10.0.0.4:2379"}, Version: "3.6.16"}
@@ -175,26 +175,70 @@ func TestSecondIdenticalReconcileWritesNothing(t *testing.T) {
 	}
 }
 
-func TestPortsAreSetAlone(t *testing.T) {
+func TestPortsAreSetAloneButForTheMarkOfWhatIsApplied(t *testing.T) {
 	b := newBench(t)
 	b.juju.ports = []string{"2380/tcp"}
 	s := spec()
 	s.OpenPorts = []int32{2379}
-	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeInProgress {
-		t.Errorf("outcome %s beside other writes", status.Outcome)
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeInProgress || status.Facts.Applied != nil {
+		t.Errorf("outcome %s, applied %v beside other writes", status.Outcome, status.Facts.Applied)
 	}
 	if diff := cmp.Diff([]string{"2380/tcp"}, b.juju.ports); diff != "" {
 		t.Errorf("ports changed beside other writes: %s", diff)
 	}
-	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
-		t.Errorf("outcome %s alone", status.Outcome)
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied || status.Facts.Applied == nil || status.Facts.Applied.Hash != s.Hash() {
+		t.Errorf("outcome %+v alone", status)
 	}
-	if diff := cmp.Diff([]string{"close-port 2380/tcp", "open-port 2379/tcp"}, b.juju.writes()); diff != "" {
+	want := []string{"relation-set -r cluster:0 --file -", "close-port 2380/tcp", "open-port 2379/tcp"}
+	if diff := cmp.Diff(want, b.juju.writes()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	b.reconcile(s)
 	if writes := b.juju.writes(); len(writes) > 0 {
 		t.Errorf("wrote %q", writes)
+	}
+	// A port that could not be committed took the mark with it: it is tried again, with nothing else at stake.
+	b.juju.ports = nil
+	s.Status.Unit.Message = "Healthy with 2 known peers"
+	b.reconcile(s)
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied || !cmp.Equal(b.juju.ports, []string{"2379/tcp"}) {
+		t.Errorf("outcome %s, ports %v", status.Outcome, b.juju.ports)
+	}
+}
+
+func TestOnlyAReconcileThatEndedSaysWhatIsApplied(t *testing.T) {
+	b := newBench(t)
+	applied := func() *v1alpha1.AppliedFacts {
+		var facts v1alpha1.UnitFacts
+		if err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
+			t.Fatal(err)
+		}
+		return facts.Applied
+	}
+	for _, outcome := range []v1alpha1.Outcome{v1alpha1.OutcomeInProgress, v1alpha1.OutcomeFailed} {
+		b.machine.outcome = outcome
+		b.reconcile(spec())
+		b.hook("config-changed")
+		if applied() != nil {
+			t.Errorf("after %s the facts say that it is applied", outcome)
+		}
+	}
+	b.machine.outcome = v1alpha1.OutcomeApplied
+	b.reconcile(spec())
+	first := applied()
+	if first == nil || first.Hash == "" {
+		t.Fatal("the facts do not say what is applied")
+	}
+	b.reconcile(spec())
+	if diff := cmp.Diff(first, applied()); diff != "" {
+		t.Errorf("the same spec has another mark:\n%s", diff)
+	}
+	s := spec()
+	s.Clients.Version = "3.6.16"
+	b.machine.outcome = v1alpha1.OutcomeFailed
+	b.reconcile(s)
+	if diff := cmp.Diff(first, applied()); diff != "" {
+		t.Errorf("a failed reconcile changed the mark:\n%s", diff)
 	}
 }
 
@@ -221,7 +265,7 @@ func TestNoPrivateKeyLeavesTheUnitExceptInClassicRelations(t *testing.T) {
 	b.juju.leader = true
 	serverKey, clientKey := b.relate(newAuthority(t, "ca"))
 	b.juju.relations["db"] = []string{"db:2"}
-	b.machine.keys = charm.Credentials{CA: "ca", Certificate: "cert", Key: clientKey}
+	b.machine.keys = machine.Credentials{CA: "ca", Certificate: "cert", Key: clientKey}
 	s := spec()
 	s.Clients.Endpoints = []string{"https://10.0.0.4:2379"}
 	s.OpenPorts = []int32{2379}

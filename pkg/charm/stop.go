@@ -23,6 +23,7 @@ type Cluster interface {
 	Look(ctx context.Context, endpoints []string) etcdops.View
 	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
 	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
+	Close()
 }
 
 // stop leaves the cluster. Nothing is to be done for a unit that has no member, for the last member, and where all units of
@@ -40,12 +41,16 @@ func (a *Agent) stop(ctx context.Context) error {
 	if a.everyoneLeaves(ctx) {
 		return nil
 	}
-	cluster, release, err := a.machine.Cluster()
-	if err != nil {
-		return err
+	err = a.leave(ctx, last)
+	if err == nil {
+		return nil
 	}
-	defer release()
-	return a.leave(ctx, cluster, last)
+	// What never started has no vote to take along; the controller clears what may be left of it from the list.
+	if facts, unknown := a.machine.Facts(ctx); unknown == nil && !facts.Member.Started && !facts.Member.Present {
+		a.log.Error(err, "Went without a look at the cluster, because no member was ever started here")
+		return nil
+	}
+	return err
 }
 
 // everyoneLeaves says that Juju wants no unit of the application to stay.
@@ -63,7 +68,16 @@ func (a *Agent) everyoneLeaves(ctx context.Context) bool {
 	return true
 }
 
-func (a *Agent) leave(ctx context.Context, cluster Cluster, last *v1alpha1.EtcdUnitSpec) error {
+func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
+	credentials, err := a.machine.ClientCredentials()
+	if err != nil {
+		return err
+	}
+	cluster, err := a.connect(credentials)
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
 	endpoints := slices.Concat(last.Clients.Endpoints, last.Etcd.AdvertiseClientURLs)
 	slices.Sort(endpoints)
 	endpoints = slices.Compact(endpoints)

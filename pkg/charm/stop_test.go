@@ -41,6 +41,8 @@ func (c *fakeCluster) Remove(_ context.Context, _ etcdops.View, id etcdops.Membe
 	return nil
 }
 
+func (c *fakeCluster) Close() {}
+
 // three are three members; those with a number in dead do not answer.
 func three(dead ...int) etcdops.View {
 	view := etcdops.View{At: now, Listed: true, Health: map[string]etcdops.EndpointHealth{}}
@@ -72,20 +74,23 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 		looks   string // none, once or patient
 		removed bool
 		fails   string
+		unborn  bool
 	}{
-		{"the controller removes it", fakeCluster{view: three(), removedAt: 5}, "", "", false, ""},
-		{"no controller", fakeCluster{view: three()}, "", "patient", true, ""},
-		{"no controller, and a quorum would be lost", fakeCluster{view: three(1, 2)}, "", "patient", false, "cannot remove member"},
-		{"the last member", fakeCluster{view: one}, "", "once", false, ""},
-		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, ""},
-		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader"},
-		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, ""},
+		{"the controller removes it", fakeCluster{view: three(), removedAt: 5}, "", "", false, "", false},
+		{"no controller", fakeCluster{view: three()}, "", "patient", true, "", false},
+		{"no controller, and a quorum would be lost", fakeCluster{view: three(1, 2)}, "", "patient", false, "cannot remove member", false},
+		{"the last member", fakeCluster{view: one}, "", "once", false, "", false},
+		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, "", false},
+		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader", false},
+		{"etcd does not answer, and nothing was started here", fakeCluster{view: blind}, "", "patient", false, "", true},
+		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, "", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
 			s := spec()
 			b.machine.last = &s
+			b.machine.facts.Member.Started = !test.unborn
 			b.machine.cluster = &test.cluster
 			if test.goal != "" {
 				b.juju.goal = test.goal
