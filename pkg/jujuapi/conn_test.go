@@ -130,8 +130,8 @@ func TestAnAnswerOfTwentyMegabytesIsRead(t *testing.T) {
 func TestErrorsAreToldByCodeAndNeverByLuck(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		code, message       string
-		is                  error
+		code, message      string
+		is                 error
 		retriable, aPerson bool
 	}{
 		{wire.CodeUnauthorized, wire.MessageBadCredentials, jujuapi.ErrBadCredentials, false, true},

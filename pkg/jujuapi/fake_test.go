@@ -43,8 +43,9 @@ type controller struct {
 	// paths are those that connections were made to; logins counts attempts.
 	paths  []string
 	logins int
-	// refuse is answered to logins; write is used in place of the websocket's Write.
-	refuse *wire.Error
+	// refuse is answered to logins; servers is told in them.
+	refuse  *wire.Error
+	servers [][]wire.HostPort
 }
 
 // start serves on listener; on a loopback port, if it is nil.
@@ -162,7 +163,7 @@ func (c *controller) login(q wire.Request) (any, *wire.Error) {
 		return nil, &wire.Error{Message: wire.MessageBadCredentials, Code: wire.CodeUnauthorized}
 	}
 	return wire.LoginResult{
-		ModelTag: wire.ModelTag(modelUUID), ServerVersion: "4.0.15",
+		ModelTag: wire.ModelTag(modelUUID), ServerVersion: "4.0.15", Servers: c.servers,
 		UserInfo: &wire.AuthUserInfo{Identity: "user-admin", ControllerAccess: "superuser", ModelAccess: "admin"},
 		Facades: []wire.FacadeVersions{
 			{Name: "Client", Versions: []int{8, 9}}, {Name: "Application", Versions: []int{19, 20}}, {Name: "Action", Versions: []int{7}},
