@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/test/etcdtest"
 )
@@ -345,7 +347,7 @@ func TestAnotherClustersMemberIsNotCounted(t *testing.T) {
 	}
 }
 
-func TestAlarmsAreTheLivingMembersOnly(t *testing.T) {
+func TestAFullMemberIsNotHealthyAndVotes(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1, Args: []string{"--quota-backend-bytes=65536"}})
 	pool := newPool(t, cluster.TLS())
 	client := cluster.Client()
@@ -367,5 +369,22 @@ func TestAlarmsAreTheLivingMembersOnly(t *testing.T) {
 	}
 	if err := etcdops.CanAdd(v); err == nil {
 		t.Errorf("a member may be added while etcd is full")
+	}
+}
+
+func TestAlarmsOfStrangersAreDropped(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS())
+	// An alarm outlives its member; this one never had one.
+	_, err := etcdserverpb.NewMaintenanceClient(cluster.Client().ActiveConnection()).Alarm(t.Context(), &etcdserverpb.AlarmRequest{
+		Action: etcdserverpb.AlarmRequest_ACTIVATE, MemberID: 4711, Alarm: etcdserverpb.AlarmType_NOSPACE,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := pool.Look(t.Context(), cluster.Endpoints())
+	h := v.HealthOf(v.Members[0])
+	if !h.Alarmed || !h.Healthy() || len(v.Alarms) != 0 {
+		t.Errorf("alarmed %v, %d alarms, reason %q", h.Alarmed, len(v.Alarms), h.Reason())
 	}
 }

@@ -220,6 +220,11 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 		{"promote one that lags", etcdops.CanPromote(lagging, 4, 50), etcdops.ErrNotReady,
 			"cannot promote member etcd4: it is 90 entries behind, and the limit is 50"},
 		{"promote one that lags within the limit", etcdops.CanPromote(lagging, 4, 90), nil, ""},
+		{"promote one that answers and does not serve",
+			etcdops.CanPromote(change(learner, 4, func(h *etcdops.EndpointHealth) {
+				h.Serves, h.Fault = false, etcdops.FaultNoLeader
+			}), 4, 90), etcdops.ErrNotReady,
+			"cannot promote member etcd4: it does not serve: no leader"},
 		{"promote a voter", etcdops.CanPromote(lagging, 1, 90), etcdops.ErrGuard,
 			"cannot promote member etcd1: it is a voter already"},
 		{"promote into an even number with one down",

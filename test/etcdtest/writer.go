@@ -71,11 +71,19 @@ func StartWriter(t testing.TB, config *tls.Config, endpoints []string) *Writer {
 	}
 	t.Cleanup(w.close)
 	Eventually(t, startTimeout, "a first write is acknowledged", func(context.Context) bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return len(w.times) > 0
+		return w.Acknowledged() > 0
 	})
 	return w
+}
+
+// Prefix is where the writer's keys are.
+func (w *Writer) Prefix() string { return w.prefix }
+
+// Acknowledged counts the writes that were acknowledged so far.
+func (w *Writer) Acknowledged() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.times)
 }
 
 // SetEndpoints tells the writer of other members.
