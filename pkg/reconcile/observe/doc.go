@@ -9,5 +9,5 @@
 // value is kept, LatchRead is false where the latch was not read, View.Listed is false where the member list was not.
 // No observation, error or log holds a key: credentials go from the relation straight into the connection.
 //
-// An Observer is not safe for concurrent use, but for Etcd.
+// An Observer is not safe for concurrent use, but for Etcd, Endpoints, Credentials and Close.
 package observe

@@ -54,7 +54,8 @@ type Observer struct {
 	tasks   tasksRead
 	taken   time.Time
 
-	mu          sync.Mutex // guards etcd and credentials, which Etcd and Close read
+	mu          sync.Mutex // guards what others may read: the connection, and where to
+	endpoints   []string
 	etcd        world.Etcd
 	credentials world.Credentials
 	closed      bool
@@ -131,6 +132,9 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	o.authority(application, seen, now, &obs)
 
 	endpoints := clientEndpoints(obs.Units, obs.Options.Port)
+	o.mu.Lock()
+	o.endpoints = endpoints
+	o.mu.Unlock()
 	if etcd := o.Etcd(); etcd != nil && len(endpoints) > 0 {
 		obs.Etcd = etcd.Look(ctx, endpoints)
 	} else {
@@ -154,6 +158,14 @@ func (o *Observer) Etcd() world.Etcd {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.etcd
+}
+
+// Endpoints are the addresses that the last observation asked, beside those that members name themselves. It is safe for
+// concurrent use.
+func (o *Observer) Endpoints() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.endpoints
 }
 
 // Credentials are those of the connection. Whoever asks for them must not let them out of the process's memory, but for a

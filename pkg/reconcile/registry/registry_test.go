@@ -105,8 +105,10 @@ func serve(t *testing.T, r *registry.Registry) (*registry.Client, string) {
 		t.Fatal(err)
 	}
 	server := &registry.Server{Registry: r,
-		About:  func() registry.About { return registry.About{Version: "v1"} },
-		Access: func(registry.Ref) (registry.Access, error) { return registry.Access{}, errors.New("cannot give access: none yet") }}
+		About: func() registry.About { return registry.About{Version: "v1"} },
+		Access: func(registry.Ref) (registry.Access, error) {
+			return registry.Access{}, errors.New("cannot give access: none yet")
+		}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ctx, listener) }()

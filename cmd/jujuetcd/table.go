@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// tableWidth is what a plain terminal shows; a table that is not wide is cut to it in its last column.
+const tableWidth = 80
+
+// table is columns for people.
+type table struct {
+	head []string
+	rows [][]string
+	// wide does not cut; bare leaves out the head; note follows each row.
+	wide, bare bool
+	note       string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) print(out io.Writer) error {
+	widths := make([]int, len(t.head))
+	for i, h := range t.head {
+		widths[i] = len(h)
+	}
+	for _, row := range t.rows {
+		for i, cell := range row {
+			if cell == "" {
+				row[i] = "-"
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	var b strings.Builder
+	if !t.bare {
+		b.WriteString(t.line(t.head, widths) + "\n")
+	}
+	for _, row := range t.rows {
+		b.WriteString(t.line(row, widths) + t.note + "\n")
+	}
+	_, err := fmt.Fprint(out, b.String())
+	return err
+}
+
+func (t *table) line(cells []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range cells {
+		b.WriteString(cell)
+		if i < len(cells)-1 {
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+		}
+	}
+	line := strings.TrimRight(b.String(), " ")
+	if !t.wide && utf8.RuneCountInString(line) > tableWidth {
+		line = string([]rune(line)[:tableWidth-1]) + "…"
+	}
+	return line
+}
+
+// wrapped breaks text into lines of at most width, each begun with indent.
+func wrapped(text, indent string, width int) string {
+	var b strings.Builder
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(indent)+len(line)+1+len(word) > width {
+			b.WriteString(indent + line + "\n")
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + indent + line + "\n"
+}

@@ -1,0 +1,26 @@
+// Package reconcile is the daemon: it watches models, and keeps every etcd cluster in them where it should be.
+//
+// # Use
+//
+//	daemon, err := reconcile.New(reconcile.Config{Self: identity, ...}, models)
+//	err = daemon.Start(ctx) // until ctx ends
+//
+// # How it works
+//
+// Each model has a jujuapi.Source that asks for snapshots. When one shows something new, the cluster controller is woken for
+// each of the model's etcd applications. A pass observes everything (package observe), asks the planner for the next step,
+// has it performed (package act), and files what is known in the registry. Membership steps are done in the pass; deliveries
+// to units are handed to the unit controller, which queues the charm's action, follows the task, and wakes the cluster
+// again. A prober per cluster reads through every voter once a second and wakes the cluster when health, leader or members
+// changed. A pass that finds nothing to do costs one look at etcd: no action, no write, no further request to Juju.
+//
+// controller-runtime gives queues, workers, limiters, recovery, metrics and signals; there is no Kubernetes API server, and
+// none is imitated.
+//
+// # Who writes what
+//
+//	juju tasks (action reconcile)   unit controller, through act.Actor
+//	etcd member list, lock key      cluster controller, through act.Actor
+//	registry                        cluster controller
+//	latch, databags, unit status    the units' agents: never this package
+package reconcile

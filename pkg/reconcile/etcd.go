@@ -1,0 +1,75 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// DialEtcd is the world.Dial of the daemon: connections with mutual TLS, or, without credentials, ones that only tell
+// whether something answers.
+func DialEtcd(c world.Credentials) (world.Etcd, error) {
+	if c.Empty() {
+		// Nothing that such a connection hears is believed, and nothing is said on it: it has no certificate to show.
+		config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+		return stranger{etcdops.NewPool(config, etcdops.WithHealthTimeout(2*time.Second))}, nil
+	}
+	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key))
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the client certificate: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(c.CA)) {
+		return nil, errors.New("cannot use the CA bundle: it holds no certificate")
+	}
+	return connected{etcdops.NewPool(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: roots})}, nil
+}
+
+// connected is etcdops' pool with its lock as an interface.
+type connected struct{ *etcdops.Pool }
+
+func (c connected) Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (world.Lock, error) {
+	lock, err := c.Pool.Lock(ctx, endpoints, holder, ttl)
+	if err != nil {
+		return nil, err
+	}
+	return lock, nil
+}
+
+// errStranger is why nothing is changed without a certificate.
+var errStranger = errors.New("cannot speak to etcd: there is no client certificate yet")
+
+// stranger has no certificate. It tells whether an endpoint answers as etcd would: with TLS that wants one.
+type stranger struct{ pool *etcdops.Pool }
+
+func (s stranger) Look(ctx context.Context, endpoints []string) etcdops.View {
+	v := etcdops.View{At: time.Now(), Health: map[string]etcdops.EndpointHealth{}, Err: errStranger.Error()}
+	type answer struct{ etcdops.EndpointHealth }
+	answers := make(chan answer)
+	for _, e := range endpoints {
+		go func() { answers <- answer{s.pool.Check(ctx, e)} }()
+	}
+	for range endpoints {
+		h := (<-answers).EndpointHealth
+		v.Health[h.Endpoint] = etcdops.EndpointHealth{Endpoint: h.Endpoint, At: h.At, Fault: h.Fault, Detail: h.Detail,
+			Answered: h.Answered || h.Fault == etcdops.FaultTLS}
+	}
+	return v
+}
+
+func (stranger) AddLearner(context.Context, etcdops.View, string) (etcdops.Member, []etcdops.Member, error) {
+	return etcdops.Member{}, nil, errStranger
+}
+func (stranger) Promote(context.Context, etcdops.View, etcdops.MemberID) error    { return errStranger }
+func (stranger) Remove(context.Context, etcdops.View, etcdops.MemberID) error     { return errStranger }
+func (stranger) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) error { return errStranger }
+func (stranger) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
+	return nil, errStranger
+}
+func (s stranger) Close() { s.pool.Close() }

@@ -1,0 +1,76 @@
+package reconcile
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+// The daemon's own metrics; controller-runtime adds those of queues and workers. Label values are models, applications and
+// constants, never units' messages.
+var (
+	stepsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jujuetcd_steps_total",
+		Help: "Steps that were taken, by kind and outcome (done, handed, failed).",
+	}, []string{"model", "application", "kind", "outcome"})
+	deliveriesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jujuetcd_deliveries_total",
+		Help: "Desired states that were delivered to units, by outcome.",
+	}, []string{"model", "application", "outcome"})
+	deliverySeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "jujuetcd_delivery_seconds",
+		Help:    "Time from queueing a delivery to its observed end, Juju's share included.",
+		Buckets: []float64{.25, .5, 1, 2, 5, 10, 20, 40, 80, 160},
+	}, []string{"model", "application"})
+	membersGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_members",
+		Help: "Members of a cluster, by state (healthy, unhealthy, learner, unstarted).",
+	}, []string{"model", "application", "state"})
+	toleranceGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_fault_tolerance",
+		Help: "How many more voters a cluster can lose and keep quorum; negative without quorum.",
+	}, []string{"model", "application"})
+	planGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_planned_steps",
+		Help: "Steps ahead in the plan of a cluster; zero when it is as wanted.",
+	}, []string{"model", "application"})
+	blindGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_blind_spots",
+		Help: "What could not be seen at the last look at a cluster.",
+	}, []string{"model", "application"})
+	jujuRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jujuetcd_juju_requests_total",
+		Help: "Calls to the Juju controller, by model, call and outcome (ok, error).",
+	}, []string{"model", "call", "outcome"})
+	pollInterval = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_juju_poll_interval_seconds",
+		Help: "Time to the next read of a model; it adapts to what happens there.",
+	}, []string{"model"})
+	modelConnected = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_model_connected",
+		Help: "1 while there is a connection to the model.",
+	}, []string{"model"})
+	probesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jujuetcd_probes_total",
+		Help: "Looks of the health prober, by whether they showed a change.",
+	}, []string{"model", "application", "changed"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(stepsTotal, deliveriesTotal, deliverySeconds, membersGauge, toleranceGauge, planGauge, blindGauge,
+		jujuRequests, pollInterval, modelConnected, probesTotal)
+}
+
+// Outcomes of a step, as label values.
+const (
+	outcomeDone   = "done"
+	outcomeHanded = "handed"
+	outcomeFailed = "failed"
+)
+
+// forgetMetrics drops the gauges of a cluster that is gone.
+func forgetMetrics(k ClusterKey) {
+	labels := prometheus.Labels{"model": k.Model, "application": k.Application}
+	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge} {
+		g.DeletePartialMatch(labels)
+	}
+}

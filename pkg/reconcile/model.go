@@ -1,0 +1,126 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// Model is one model that the daemon looks after.
+type Model struct {
+	Ref  jujuapi.ModelRef
+	Juju world.Juju
+	// Link tells how the connection is; nil if there is nothing to tell.
+	Link func() jujuapi.State
+}
+
+// Name is owner/name.
+func (m Model) Name() string { return m.Ref.Owner + "/" + m.Ref.Name }
+
+// snapshotFresh is how old a snapshot may be that several clusters of a model share.
+const snapshotFresh = time.Second
+
+// model is a Model at work. It is a world.Juju itself: calls are counted, and snapshots shared between the source and the
+// model's clusters, as long as we have not changed anything since they were asked for.
+type model struct {
+	Model
+	source *jujuapi.Source
+	now    func() time.Time
+
+	mu      sync.Mutex
+	touched time.Time
+}
+
+func newModel(m Model, now func() time.Time) *model {
+	w := &model{Model: m, now: now}
+	w.source = jujuapi.NewSource(asker{w})
+	return w
+}
+
+// asker is what the source asks: always a new snapshot.
+type asker struct{ *model }
+
+func (a asker) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
+	m, err := a.Juju.Snapshot(ctx)
+	a.count("Snapshot", err)
+	return m, err
+}
+
+// Snapshot implements world.Juju.
+func (m *model) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
+	state, now := m.source.State(), m.now()
+	m.mu.Lock()
+	touched := m.touched
+	m.mu.Unlock()
+	if state.Model != nil && state.Err == nil && now.Sub(state.At) < snapshotFresh && state.At.Add(-state.Took).After(touched) {
+		return state.Model, nil
+	}
+	return asker{m}.Snapshot(ctx)
+}
+
+// UnitsInfo implements world.Juju.
+func (m *model) UnitsInfo(ctx context.Context, application string) ([]jujuapi.UnitInfo, error) {
+	units, err := m.Juju.UnitsInfo(ctx, application)
+	m.count("UnitsInfo", err)
+	return units, err
+}
+
+// Options implements world.Juju.
+func (m *model) Options(ctx context.Context, application string) (map[string]jujuapi.Option, error) {
+	options, err := m.Juju.Options(ctx, application)
+	m.count("Options", err)
+	return options, err
+}
+
+// Tasks implements world.Juju.
+func (m *model) Tasks(ctx context.Context, application string) ([]jujuapi.Task, error) {
+	tasks, err := m.Juju.Tasks(ctx, application)
+	m.count("Tasks", err)
+	return tasks, err
+}
+
+// Task implements world.Juju.
+func (m *model) Task(ctx context.Context, id string) (jujuapi.Task, error) {
+	task, err := m.Juju.Task(ctx, id)
+	m.count("Task", err)
+	if err == nil && task.Status.Final() {
+		m.touch()
+	}
+	return task, err
+}
+
+// Enqueue implements world.Juju.
+func (m *model) Enqueue(ctx context.Context, unit, action string, params map[string]any) (jujuapi.Task, error) {
+	m.touch()
+	task, err := m.Juju.Enqueue(ctx, unit, action, params)
+	m.count("Enqueue", err)
+	return task, err
+}
+
+// touch makes snapshots that were asked for before now too old.
+func (m *model) touch() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.touched = m.now()
+}
+
+func (m *model) count(call string, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	jujuRequests.WithLabelValues(m.Name(), call, outcome).Inc()
+}
+
+// measure shows how the model is doing.
+func (m *model) measure() {
+	pollInterval.WithLabelValues(m.Name()).Set(m.source.State().Interval.Seconds())
+	connected := 1.0
+	if m.Link != nil && !m.Link().Connected {
+		connected = 0
+	}
+	modelConnected.WithLabelValues(m.Name()).Set(connected)
+}

@@ -1,0 +1,48 @@
+package reconcile
+
+import (
+	"regexp"
+	"strings"
+
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// charmName is the charm that we serve.
+const charmName = "etcd"
+
+var revision = regexp.MustCompile(`-[0-9]+$`)
+
+// candidate says that the application may be one of ours, from what the model shows: its charm is named etcd, exactly, and it
+// has the peer relation. The charm that we replace has the same name and the same relation; what tells ours apart is that
+// its units publish facts.
+func candidate(a jujuapi.Application) bool {
+	if nameOf(a.Charm) != charmName {
+		return false
+	}
+	for _, r := range a.Relations {
+		if r.Peer && r.Endpoint == "cluster" {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf takes the name out of a charm's URL: local:etcd-0, ch:amd64/jammy/etcd-12, cs:~containers/etcd-655, etcd.
+func nameOf(charm string) string {
+	if _, after, ok := strings.Cut(charm, ":"); ok {
+		charm = after
+	}
+	charm = charm[strings.LastIndex(charm, "/")+1:]
+	return revision.ReplaceAllString(charm, "")
+}
+
+// ours says that the candidate is one of ours: a unit has published facts, or the latch has been written.
+func ours(obs planner.Observation) bool {
+	for _, u := range obs.Units {
+		if u.Facts != nil {
+			return true
+		}
+	}
+	return obs.Latch.Epoch != nil || obs.Latch.Seeds != nil || obs.Latch.ClusterID != ""
+}
