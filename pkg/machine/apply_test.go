@@ -497,4 +497,3 @@ func TestAdoptedDataIsTold(t *testing.T) {
 		t.Error(diff)
 	}
 }
-

@@ -63,7 +63,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	ca := etcdtest.NewCA(t)
+	ca := theCA(t)
 	w := &world{t: t, root: root, ca: ca, leaf: ca.Issue(t, "etcd-0", "10.0.0.1", "127.0.0.1")}
 	for _, dir := range []string{"run", "bin"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
@@ -85,6 +85,18 @@ func newWorld(t *testing.T) *world {
 	t.Setenv("PATH", filepath.Join(root, "bin")+":"+os.Getenv("PATH"))
 	w.show()
 	return w
+}
+
+var (
+	caOnce sync.Once
+	ca0    *etcdtest.CA
+)
+
+// theCA is the authority of all worlds.
+func theCA(t *testing.T) *etcdtest.CA {
+	t.Helper()
+	caOnce.Do(func() { ca0 = etcdtest.NewCA(t) })
+	return ca0
 }
 
 // machine is a new agent's view of the world.
