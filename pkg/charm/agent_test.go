@@ -65,6 +65,7 @@ type bench struct {
 	t       *testing.T
 	juju    *fakeJuju
 	machine *fakeMachine
+	real    charm.Machine // stands in the fake's place if it is set
 	action  int64
 	clock   time.Time
 }
@@ -119,8 +120,12 @@ func (b *bench) dispatch(path string, extra ...string) error {
 	}
 	ctx := context.Background()
 	tools := hooktool.New(b.juju)
+	on := charm.Machine(b.machine)
+	if b.real != nil {
+		on = b.real
+	}
 	agent := charm.New(charm.Options{
-		Env: env, Tools: tools, Machine: b.machine, Log: charm.JujuLog(ctx, tools), Hostname: "node",
+		Env: env, Tools: tools, Machine: on, Log: charm.JujuLog(ctx, tools), Hostname: "node",
 		Now:     func() time.Time { return b.clock },
 		Connect: func(machine.Credentials) (charm.Cluster, error) { return b.machine.cluster, nil },
 		Wait:    func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
