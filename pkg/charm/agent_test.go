@@ -24,6 +24,7 @@ type fakeMachine struct {
 	outcome v1alpha1.Outcome
 	facts   v1alpha1.UnitFacts
 	last    *v1alpha1.EtcdUnitSpec
+	damaged error
 	own     etcdops.EndpointHealth
 	view    etcdops.View
 	keys    machine.Credentials
@@ -54,7 +55,7 @@ func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.Unit
 	return nil, nil
 }
 
-func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, nil }
+func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil

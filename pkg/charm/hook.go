@@ -2,6 +2,9 @@ package charm
 
 import (
 	"context"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
 )
 
 // hook runs any hook but stop: all look at the same things, so that none has to come first and none may be missed.
@@ -11,14 +14,14 @@ import (
 //  3. answer the db relation from what was applied last
 //  4. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
-	switch a.env.Name {
-	case "remove":
+	if a.env.Name == "remove" {
 		return nil
 	}
 	last, err := a.machine.Last()
 	if err != nil {
-		// Without its record the unit knows less; the next reconcile tells the controller why.
-		a.log.Error(err, "Went on without what was applied last")
+		// What was applied is not forgotten because it cannot be read: neither facts nor clients may hear of a fresh unit.
+		a.log.Error(err, "Left everything as it was")
+		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: "The unit's record is damaged: " + err.Error()})
 	}
 	n, err := a.network(ctx)
 	if err != nil {

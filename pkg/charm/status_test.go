@@ -1,6 +1,7 @@
 package charm_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -59,6 +60,24 @@ func TestProviderOfTheNewerProtocolIsRecognisedAndToldOfInWords(t *testing.T) {
 	}
 	if facts := b.juju.bags["cluster:0 etcd/0"]["facts"]; !strings.Contains(facts, `"provider":"csr"`) {
 		t.Errorf("facts %s", facts)
+	}
+}
+
+func TestDamagedRecordIsNoFreshUnit(t *testing.T) {
+	b := newBench(t)
+	b.relate(newAuthority(t, "ca"))
+	b.juju.relations["db"] = []string{"db:2"}
+	b.juju.bags["db:2 etcd/0"] = map[string]string{"connection_string": "https://10.0.0.4:2379"}
+	b.machine.damaged = errors.New("cannot read the unit's record: unexpected end")
+	b.hook("config-changed")
+	if b.juju.bags["db:2 etcd/0"]["connection_string"] == "" {
+		t.Error("clients were told that there is no cluster")
+	}
+	if b.juju.bags["cluster:0 etcd/0"]["facts"] != "" {
+		t.Error("facts were published")
+	}
+	if got := b.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "record") {
+		t.Errorf("status %q", got)
 	}
 }
 
