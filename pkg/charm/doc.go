@@ -11,17 +11,19 @@
 //	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it
 //	certificates databag of the unit                  every hook and reconcile, only when an address is missing
 //	db databag of the unit                            every hook and reconcile, from the spec applied last
-//	TLS leaves on disk                                every hook and reconcile, through machine.WriteLeaf
+//	TLS leaves on disk                                every hook and reconcile, through machine.WriteLeaves
 //	CA bundle and everything else on disk             reconcile, through machine.Apply
 //	unit status                                       hooks until the first reconcile; then reconcile, and update-status and start
 //	                                                  where local health is worse than the daemon's word
 //	application status                                reconcile on the Juju leader
-//	opened ports                                      reconcile, in a dispatch that hands Juju nothing else to commit
+//	opened ports                                      reconcile, in a dispatch that hands Juju nothing else to commit, save the
+//	                                                  mark in facts that the spec is applied
 //	application version                               whoever publishes facts with another etcd version
 //
 // # Guarantees
 //
-// A delivery that is refused touches nothing. One that asks for what is already so writes nothing. No private key is in a log,
+// A delivery that is refused touches nothing. Every other one is granted its change of the latch, whatever becomes of the
+// machine. One that asks for what is already so writes nothing. No private key is in a log,
 // an error, an action's result or the peer databag; the db databag carries one because its protocol does.
 //
 // Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the unit's state directory holds
