@@ -24,7 +24,7 @@ type Options struct {
 	// Store is the folder that plays the snap store; empty for none.
 	Store string
 	// Network is the instance's /24 of loopback addresses; the controller has the first address, machines take the ones from 10 on.
-	// Fleets of several models share it: First is the offset of this one's machine 0.
+	// Fleets of several models share it: First is the offset of this one's machine 0, 0 for the first model.
 	Network netip.Prefix
 	First   int
 	// APIAddress is the controller's host:port, for JUJU_API_ADDRESSES.

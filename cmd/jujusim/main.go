@@ -1,0 +1,17 @@
+// Jujusim is an embedded Juju: see pkg/jujusim/cli for its verbs. Called by the name of a hook tool or of systemctl, it is that.
+package main
+
+import (
+	"context"
+	"os"
+
+	"jujuetcd.io/pkg/jujusim/cli"
+	"jujuetcd.io/pkg/jujusim/machine"
+)
+
+func main() {
+	if code, handled := machine.MultiCall(os.Args); handled {
+		os.Exit(code)
+	}
+	os.Exit(cli.Main(context.Background(), os.Args[1:], machine.NewFleet))
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"jujuetcd.io/pkg/jujusim/control"
+)
+
+const faultHelp = `Fault breaks something that can break. Between clients and the controller: cut closes all API
+connections (and refuses new ones, with --refuse), delay holds every reply back, lose drops replies of
+calls that were made; heal ends all three. On units and machines: kill sends SIGKILL to a unit's
+service, stop-agent and start-agent end and begin a unit's agent, stop-machine and start-machine do so
+with a machine and all that runs there.`
+
+func (a *App) fault() *cobra.Command {
+	c := &cobra.Command{
+		Use: "fault KIND", Short: "Break something, to see what happens", Long: faultHelp,
+		Example: "  jujusim fault kill etcd/1\n  jujusim fault cut --refuse\n  jujusim fault heal",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("fault: unknown kind %q", args[0])
+			}
+			return usage("fault: no kind is given")
+		},
+		RunE: func(*cobra.Command, []string) error { return nil },
+	}
+	c.AddCommand(
+		a.faultCut(), a.faultDelay(), a.faultLose(), a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
+		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
+		a.simpleFault(control.StopMachine, "MACHINE", "Stop a machine"), a.simpleFault(control.StartMachine, "MACHINE", "Boot it again"),
+	)
+	return c
+}
+
+// faultVerb makes the command of a kind; what it does not take from the arguments, flags put into f.
+func (a *App) faultVerb(f *control.Fault, use, short string, args cobra.PositionalArgs) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: args, ValidArgsFunction: a.completeUnits,
+		RunE: func(c *cobra.Command, args []string) error {
+			f.Model = a.model
+			if len(args) > 0 {
+				f.Target = args[0]
+			}
+			if len(args) > 1 {
+				f.Service = args[1]
+			}
+			return a.client().Fault(c.Context(), *f)
+		},
+	}
+	return a.modelFlag(c)
+}
+
+func (a *App) simpleFault(kind, target, short string) *cobra.Command {
+	if target == "" {
+		return a.faultVerb(&control.Fault{Kind: kind}, kind, short, exactly())
+	}
+	return a.faultVerb(&control.Fault{Kind: kind}, kind+" "+target, short, exactly(target))
+}
+
+func (a *App) faultCut() *cobra.Command {
+	f := &control.Fault{Kind: control.Cut}
+	c := a.faultVerb(f, "cut", "Close all API connections", exactly())
+	c.Flags().BoolVar(&f.Refuse, "refuse", false, "and refuse new ones until healed")
+	return c
+}
+
+func (a *App) faultDelay() *cobra.Command {
+	f := &control.Fault{Kind: control.Delay}
+	c := a.faultVerb(f, "delay DURATION", "Hold every API reply back", exactly("duration"))
+	c.PreRunE = func(_ *cobra.Command, args []string) (err error) {
+		if f.Delay, err = time.ParseDuration(args[0]); err != nil || f.Delay < 0 {
+			return usage("delay: cannot read duration %q, as in 500ms or 2s", args[0])
+		}
+		return nil
+	}
+	return c
+}
+
+func (a *App) faultLose() *cobra.Command {
+	f := &control.Fault{Kind: control.Lose}
+	c := a.faultVerb(f, "lose", "Lose replies of calls that were made", exactly())
+	c.Flags().IntVarP(&f.Count, "count", "n", 1, "how many; -1 for all until healed")
+	c.Flags().StringVar(&f.Only, "call", "", "only of this call, as in Action.EnqueueOperation")
+	return c
+}
+
+func (a *App) faultKill() *cobra.Command {
+	return a.faultVerb(&control.Fault{Kind: control.Kill}, "kill UNIT [SERVICE]", "Send SIGKILL to a unit's service", between(1, 2, "unit"))
+}

@@ -1,0 +1,95 @@
+// Package control is how jujusim's verbs talk to the running instance: HTTP with JSON on a unix socket that only its owner may use.
+//
+// What Juju's API can do goes through POST /call, as the administrator, by the same dispatch as a frame; the other paths are for
+// what is no call in Juju's API (local charms, faults, the instance itself). Client and the handler that Serve takes are the
+// two ends; the types here are what passes between them.
+package control
+
+import (
+	"encoding/json"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi/wire"
+	"jujuetcd.io/pkg/jujusim/model"
+)
+
+// Info is what an instance tells of itself.
+type Info struct {
+	PID            int       `json:"pid"`
+	Profile        string    `json:"profile"`
+	Version        string    `json:"version"`
+	ControllerUUID string    `json:"controller-uuid"`
+	Address        string    `json:"address"`
+	CA             string    `json:"ca"`
+	Dir            string    `json:"dir"`
+	JujuData       string    `json:"juju-data"`
+	ChangeStream   string    `json:"change-stream"`
+	Started        time.Time `json:"started"`
+	Models         []Model   `json:"models"`
+}
+
+// Model is a model of the instance.
+type Model struct {
+	Name  string `json:"name"`
+	Owner string `json:"owner"`
+	UUID  string `json:"uuid"`
+}
+
+// Call is a call of Juju's API. Model is a model's name or UUID, empty for the default one; Controller calls no model.
+type Call struct {
+	Model      string          `json:"model,omitempty"`
+	Controller bool            `json:"controller,omitempty"`
+	Facade     string          `json:"facade"`
+	Version    int             `json:"version"`
+	Method     string          `json:"method"`
+	Params     json.RawMessage `json:"params,omitempty"`
+}
+
+// Answer is a reply, or an error.
+type Answer struct {
+	Response json.RawMessage `json:"response,omitempty"`
+	Error    *wire.Error     `json:"error,omitempty"`
+}
+
+// Deploy is a charm to deploy from a path, or with Refresh to upgrade an application to.
+type Deploy struct {
+	Model       string            `json:"model,omitempty"`
+	Path        string            `json:"path"`
+	Application string            `json:"application,omitempty"`
+	Units       int               `json:"units"`
+	Config      map[string]string `json:"config,omitempty"`
+	To          []model.Placement `json:"to,omitempty"`
+	Refresh     bool              `json:"refresh,omitempty"`
+}
+
+// Deployed names what was made.
+type Deployed struct {
+	Application string `json:"application"`
+	CharmURL    string `json:"charm-url"`
+}
+
+// Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), heal; and of a model stop-agent,
+// start-agent (Target: a unit), kill (Target, Service), stop-machine, start-machine (Target: a machine).
+type Fault struct {
+	Model   string        `json:"model,omitempty"`
+	Kind    string        `json:"kind"`
+	Target  string        `json:"target,omitempty"`
+	Service string        `json:"service,omitempty"`
+	Refuse  bool          `json:"refuse,omitempty"`
+	Delay   time.Duration `json:"delay,omitempty"`
+	Count   int           `json:"count,omitempty"`
+	Only    string        `json:"only,omitempty"`
+}
+
+// Kinds of faults.
+const (
+	Cut          = "cut"
+	Delay        = "delay"
+	Lose         = "lose"
+	Heal         = "heal"
+	StopAgent    = "stop-agent"
+	StartAgent   = "start-agent"
+	Kill         = "kill"
+	StopMachine  = "stop-machine"
+	StartMachine = "start-machine"
+)

@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"jujuetcd.io/pkg/jujuapi/wire"
+	"jujuetcd.io/pkg/jujusim/charm"
+	"jujuetcd.io/pkg/jujusim/control"
+	"jujuetcd.io/pkg/jujusim/fleet"
+	"jujuetcd.io/pkg/jujusim/model"
+)
+
+var _ control.Backend = (*instance)(nil)
+
+// Info tells what runs.
+func (i *instance) Info() control.Info {
+	info := control.Info{
+		PID: os.Getpid(), Profile: i.controller.Profile().Name, Version: i.controller.Profile().Version,
+		ControllerUUID: i.controller.UUID(), Address: i.server.Address(), CA: i.server.CA(), Dir: i.options.Dir, JujuData: i.jujuData(),
+		ChangeStream: i.options.Pace.String(), Started: i.started,
+	}
+	for _, m := range i.controller.Models() {
+		info.Models = append(info.Models, control.Model{Name: m.Name, Owner: m.Owner, UUID: m.UUID})
+	}
+	return info
+}
+
+// model finds a model by name, the default one where it is empty.
+func (i *instance) model(name string) (*model.Model, error) {
+	if name == "" {
+		name = Admin + "/" + DefaultModel
+	}
+	return i.controller.FindModel(name)
+}
+
+// Call makes a call of Juju's API as the administrator.
+func (i *instance) Call(ctx context.Context, c control.Call) control.Answer {
+	id := ""
+	if !c.Controller {
+		m, err := i.model(c.Model)
+		if err != nil {
+			return control.Answer{Error: &wire.Error{Message: err.Error(), Code: string(model.CodeOf(err))}}
+		}
+		id = m.UUID
+	}
+	response, failed := i.server.Call(ctx, Admin, id, wire.Request{Type: c.Facade, Version: c.Version, Request: c.Method, Params: c.Params})
+	return control.Answer{Response: response, Error: failed}
+}
+
+// Deploy deploys or refreshes from a local charm.
+func (i *instance) Deploy(d control.Deploy) (control.Deployed, error) {
+	m, err := i.model(d.Model)
+	if err != nil {
+		return control.Deployed{}, err
+	}
+	c, err := charm.Load(d.Path)
+	if err != nil {
+		return control.Deployed{}, err
+	}
+	if d.Refresh {
+		url, err := m.Refresh(d.Application, c)
+		return control.Deployed{Application: d.Application, CharmURL: url}, err
+	}
+	if d.Application == "" {
+		d.Application = c.Metadata.Name
+	}
+	url, err := m.Deploy(model.DeployArgs{Charm: c, Name: d.Application, NumUnits: d.Units, Config: d.Config, To: d.To})
+	return control.Deployed{Application: d.Application, CharmURL: url}, err
+}
+
+// Fault makes a fault, between client and server or in a fleet.
+func (i *instance) Fault(f control.Fault) error {
+	faults := i.server.Faults()
+	switch f.Kind {
+	case control.Cut:
+		faults.Cut(f.Refuse)
+		return nil
+	case control.Delay:
+		faults.Delay(f.Delay)
+		return nil
+	case control.Lose:
+		faults.Lose(f.Count, f.Only)
+		return nil
+	case control.Heal:
+		faults.Heal()
+		return nil
+	}
+	machines, err := i.fleet(f.Model)
+	if err != nil {
+		return err
+	}
+	switch f.Kind {
+	case control.StopAgent:
+		return machines.StopAgent(f.Target)
+	case control.StartAgent:
+		return machines.StartAgent(f.Target)
+	case control.Kill:
+		return machines.Kill(f.Target, f.Service)
+	case control.StopMachine:
+		return machines.StopMachine(f.Target)
+	case control.StartMachine:
+		return machines.StartMachine(f.Target)
+	}
+	return fmt.Errorf("cannot make fault %q: no such kind", f.Kind)
+}
+
+func (i *instance) fleet(modelName string) (fleet.Fleet, error) {
+	m, err := i.model(modelName)
+	if err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fleets[m.UUID], nil
+}
+
+// Logs returns lines of a model's log.
+func (i *instance) Logs(ctx context.Context, modelName string, after int, follow bool) ([]model.LogLine, error) {
+	m, err := i.model(modelName)
+	if err != nil {
+		return nil, err
+	}
+	if !follow {
+		return m.Logs(after), nil
+	}
+	return m.WaitLogs(ctx, after)
+}
+
+// Stop asks the instance to end.
+func (i *instance) Stop() { i.stop() }
