@@ -19,6 +19,7 @@ type Agent struct {
 	unit *Unit
 
 	freeAt    time.Time
+	held      bool
 	certified bool
 
 	// record is the durable file, written before anything is done.
@@ -44,6 +45,9 @@ func (a *Agent) run(takes time.Duration, do func()) {
 func (a *Agent) work() {
 	s, u := a.sim, a.unit
 	if !s.known(u) || !u.provisioned || u.lost || u.failed {
+		return
+	}
+	if a.held {
 		return
 	}
 	open := func(t *task) bool { return t.unit == u && !t.status.Final() && !t.hold }

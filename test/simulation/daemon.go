@@ -3,7 +3,6 @@ package simulation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -162,7 +161,7 @@ func (d *Daemon) reconcile() {
 		return
 	}
 	d.waits = 0
-	s.acts = append(s.acts, Act{At: s.now, Step: fmt.Sprintf("%s %s", step.Kind, step.Target(Application))})
+	s.acts = append(s.acts, Act{At: s.now, Step: actText(step)})
 	s.say("  %s %s: %s", step.Kind, step.Target(Application), step.Reason)
 	if err := d.actor.Act(d.ctx, obs, step); err != nil && !d.dead {
 		s.say("  %v", err)
@@ -439,3 +438,23 @@ var (
 	_ world.Etcd = (*Daemon)(nil)
 	_ world.Lock = (*lease)(nil)
 )
+
+// Restart kills the daemon and starts another process with its identity.
+func (s *Sim) Restart() *Daemon {
+	self := s.daemon.self
+	s.daemon.Stop()
+	return s.StartDaemon(self)
+}
+
+// Daemon is the process that was started last.
+func (s *Sim) Daemon() *Daemon { return s.daemon }
+
+// Last is this process's last step, and Settled says that it has nothing to do.
+func (d *Daemon) Last() planner.Step { return d.last }
+
+// Settled says that this process has nothing to do and nothing to wait for.
+func (d *Daemon) Settled() bool { return d.settled && !d.dead }
+
+// OnPlan lets hear of the plan at each decision that is an act: its steps as Act.Step tells them, and how many acts there
+// have been.
+func (s *Sim) OnPlan(hear func(steps []string, done int)) { s.onPlan = hear }

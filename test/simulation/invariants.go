@@ -145,6 +145,15 @@ func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
 	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {
 		s.violate("I19: the plan does not begin with what is done")
 	}
+	if ok && step.Kind != planner.StepWait && s.onPlan != nil {
+		var steps []string
+		for _, p := range plan {
+			if p.Kind != planner.StepWait {
+				steps = append(steps, actText(p))
+			}
+		}
+		s.onPlan(steps, len(s.acts))
+	}
 	if step.Disruptive() {
 		for _, t := range s.juju.tasks {
 			if !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
@@ -154,3 +163,6 @@ func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
 		}
 	}
 }
+
+// actText is a step as Act tells it.
+func actText(s planner.Step) string { return string(s.Kind) + " " + s.Target(Application) }

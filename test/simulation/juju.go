@@ -312,7 +312,8 @@ func (j *juju) enqueue(unit, action string, params map[string]any) (*task, error
 		return nil, errors.New("cannot queue it: the action is reconcile, with the one parameter desired")
 	}
 	j.counter++
-	t := &task{id: j.counter, unit: j.units[i], status: jujuapi.TaskPending, enqueued: j.sim.now}
+	t := &task{id: j.counter, unit: j.units[i], status: jujuapi.TaskPending, enqueued: j.sim.now,
+		hold: j.units[i].agent.held}
 	if err := json.Unmarshal([]byte(text), &t.spec); err != nil {
 		return nil, fmt.Errorf("cannot read the delivery: %w", err)
 	}

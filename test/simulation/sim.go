@@ -37,6 +37,7 @@ type Sim struct {
 	counts     Counts
 	acts       []Act
 	violations []string
+	onPlan     func([]string, int)
 	log        []string
 }
 

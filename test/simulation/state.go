@@ -44,3 +44,18 @@ func (u *Unit) Status() string { return u.status.Current + " " + u.status.Messag
 
 // ApplicationStatus is the application's status line.
 func (s *Sim) ApplicationStatus() string { return s.juju.status.Current + " " + s.juju.status.Message }
+
+// Leads says that the unit is Juju's leader.
+func (u *Unit) Leads() bool { return u.leader }
+
+// LeaderUnit is the unit whose member leads.
+func (s *Sim) LeaderUnit() string {
+	for _, c := range s.clusters {
+		if m := c.member(c.leader); m != nil {
+			if a := c.host(m); a != nil {
+				return a.unit.Name
+			}
+		}
+	}
+	return ""
+}

@@ -14,6 +14,9 @@ import (
 // silentLimit is how long a provisioned unit may publish no facts before a person is asked to look.
 const silentLimit = 5 * time.Minute
 
+// startTogether is how long the start of the seeds waits for one of them whose agent is still busy with an earlier task.
+const startTogether = 15 * time.Second
+
 // maxPrepareFailures is how often a unit may fail to be prepared before the cluster is born without it.
 const maxPrepareFailures = 3
 
@@ -171,10 +174,28 @@ func (in *input) resumeBirth() Step {
 		}
 	}
 	if len(unborn) > 0 {
-		step := in.deliverTo(StepStart, fmt.Sprintf("%s: the cluster is born from %d members.", names(unborn), total), unborn, in.specOf)
-		return step
+		reason := fmt.Sprintf("%s: the cluster is born from %d members.", names(unborn), total)
+		for _, u := range unborn {
+			if at := in.soonFree(u); !at.IsZero() {
+				return wait("%s All start at once, as soon as task %d on %s has ended.", reason, u.Task.ID, u.Name).until(at)
+			}
+		}
+		return in.deliverTo(StepStart, reason, unborn, in.specOf)
 	}
 	return wait("The seeds %s have been started; %d have to answer.", names(begunSeeds), need)
+}
+
+// soonFree is until when it is worth waiting for the unit's task, so that all seeds start at once; zero if it has none, or
+// if its agent is away.
+func (in *input) soonFree(u Unit) time.Time {
+	if u.Task == nil || u.Lost || u.Failed {
+		return time.Time{}
+	}
+	at := u.Task.Enqueued.Add(startTogether)
+	if !in.Now.Before(at) {
+		return time.Time{}
+	}
+	return at
 }
 
 // silent says that the unit's endpoint has been out of reach for long enough to believe that its data is lost.

@@ -1,0 +1,196 @@
+package simulation_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/test/simulation"
+)
+
+func count(s *simulation.Sim, prefix string) int {
+	n := 0
+	for _, a := range steps(s) {
+		if strings.HasPrefix(a, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestACrashedMemberCostsTwoActionsEachWay: its own unit's status and the application's, down and up again.
+func TestACrashedMemberCostsTwoActionsEachWay(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 9})
+	threeAtOnce(t, s)
+	var victim *simulation.Unit
+	for _, u := range s.Units() {
+		if !u.Leads() {
+			victim = u
+		}
+	}
+	before := s.Counts().Actions
+	s.Crash(victim)
+	must(t, s, "it is never told", s.Until(func() bool {
+		return victim.Status() == "blocked UnHealthy with 3 known peers: down (connection refused)"
+	}, 30*time.Second))
+	settles(t, s, 3)
+	s.Pass(time.Minute)
+	if got := victim.Status(); got != "active Healthy with 3 known peers" {
+		t.Errorf("healed: %s", got)
+	}
+	if got := s.Counts().Actions - before; got > 4 {
+		t.Errorf("%d actions, want at most 4\n%s", got, tail(s))
+	}
+}
+
+func TestAWipedMemberIsRemovedAndJoinsAnew(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 10})
+	threeAtOnce(t, s)
+	for _, u := range s.Units() {
+		s.Wipe(u)
+		must(t, s, "not removed", s.Until(func() bool { return s.Voters() == 2 }, patience))
+		settles(t, s, 3)
+		s.Pass(10 * time.Second)
+	}
+	if got := count(s, "RemoveMember"); got != 3 {
+		t.Errorf("%d removals, want 3", got)
+	}
+}
+
+func TestUnitsThatLeaveAreRemovedUnderTheGuard(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 11})
+	s.Relate()
+	s.AddUnits(5)
+	s.StartDaemon("daemon-a")
+	settles(t, s, 5)
+	for _, u := range s.Units()[:4] {
+		s.RemoveUnit(u)
+	}
+	must(t, s, "not gone", s.Until(func() bool { return len(s.Units()) == 1 && s.Voters() == 1 && s.Settled() }, patience))
+	if got := count(s, "MoveLeader"); got < 1 {
+		t.Errorf("the leader left %d times with a hand-over, want at least once", got)
+	}
+	s.RemoveUnit(s.Units()[0])
+	must(t, s, "the last unit", s.Until(func() bool { return len(s.Units()) == 0 }, patience))
+}
+
+func TestAMemberWhoseUnitVanishedIsRemovedAfterItsGrace(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 12})
+	threeAtOnce(t, s)
+	s.Vanish(s.Units()[2])
+	s.Pass(planner.StaleGrace - time.Minute)
+	if got := count(s, "RemoveMember"); got != 0 {
+		t.Errorf("removed before the grace was over")
+	}
+	must(t, s, "not removed", s.Until(func() bool { return count(s, "RemoveMember") == 1 && s.Settled() }, patience))
+}
+
+func TestAChangedOptionRestartsOneMemberAtATimeAndTheLeaderLast(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 13})
+	threeAtOnce(t, s)
+	leader := s.LeaderUnit()
+	s.SetOption("election_timeout", 2000)
+	must(t, s, "roll", s.Until(func() bool { return count(s, "RestartMember") == 3 && s.Settled() }, patience))
+	restarts := slices.DeleteFunc(steps(s), func(a string) bool { return !strings.HasPrefix(a, "RestartMember") })
+	if restarts[2] != "RestartMember "+leader {
+		t.Errorf("restarts: %v; the leader was %s", restarts, leader)
+	}
+}
+
+func TestAFaultyOptionKeepsTheLastGoodOneAndIsTold(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 14})
+	threeAtOnce(t, s)
+	s.SetOption("port", 99999)
+	must(t, s, "told", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "Option port is 99999") }, patience))
+	s.SetOption("port", 2379)
+	must(t, s, "healed", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, patience))
+	s.SetOption("port", 2479)
+	must(t, s, "told", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "cannot be changed") }, patience))
+	if got := count(s, "RestartMember"); got != 0 {
+		t.Errorf("%d restarts", got)
+	}
+}
+
+func TestNothingIsBornWithoutACertificateAuthority(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 15})
+	s.AddUnits(3)
+	s.StartDaemon("daemon-a")
+	s.Pass(10 * time.Minute)
+	if step := s.Last(); !step.Person || step.Reason != "Missing relation to certificate authority." || s.Counts().Effects != 0 {
+		t.Errorf("%s %q after %d effects", step.Kind, step.Reason, s.Counts().Effects)
+	}
+	s.Relate()
+	settles(t, s, 3)
+}
+
+func TestALostAgentDoesNotHoldUpTheOthers(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 16})
+	threeAtOnce(t, s)
+	s.Lose(s.Units()[0])
+	s.AddUnits(2)
+	must(t, s, "growth", s.Until(func() bool { return s.Voters() == 5 }, patience))
+	s.Find(s.Units()[0])
+	settles(t, s, 5)
+}
+
+// TestThePlanIsWhatIsDone holds the plan of the first act against everything that is done from then on, if nothing else
+// happens (I19). Deliveries of one step may go out in parts, as their units have time.
+func TestThePlanIsWhatIsDone(t *testing.T) {
+	for name, ready := range map[string]func(*simulation.Sim) int{
+		"0 to 3": func(s *simulation.Sim) int { s.AddUnits(3); return 3 },
+		"3 to 5": func(s *simulation.Sim) int {
+			threeAtOnce(t, s)
+			s.Daemon().Stop()
+			s.AddUnits(2)
+			return 5
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := simulation.New(simulation.Config{Seed: 17})
+			s.Relate()
+			n := ready(s)
+			s.Pass(time.Minute)
+			var plan []string
+			from := 0
+			s.OnPlan(func(steps []string, done int) {
+				if plan == nil {
+					plan, from = steps, done
+				}
+			})
+			s.StartDaemon("daemon-a")
+			settles(t, s, n)
+			planned, done := merged(plan), merged(steps(s)[from:])
+			if !slices.Equal(planned, done) {
+				t.Errorf("planned:\n%s\ndone:\n%s", strings.Join(planned, "\n"), strings.Join(done, "\n"))
+			}
+			t.Logf("planned and done: %s", strings.Join(planned, "; "))
+		})
+	}
+}
+
+// merged joins steps of one kind that follow each other, and their targets.
+func merged(list []string) []string {
+	var out []string
+	targets := map[string]bool{}
+	kind := ""
+	flush := func() {
+		if kind != "" {
+			out = append(out, kind+" "+strings.Join(slices.Sorted(maps.Keys(targets)), ", "))
+		}
+	}
+	for _, a := range list {
+		k, rest, _ := strings.Cut(a, " ")
+		if k != kind {
+			flush()
+			kind, targets = k, map[string]bool{}
+		}
+		for u := range strings.SplitSeq(rest, ", ") {
+			targets[u] = true
+		}
+	}
+	flush()
+	return out
+}
