@@ -100,6 +100,10 @@ func classifyRead(err error, h EndpointHealth) (Fault, string) {
 		if behind := int64(h.RaftIndex) - int64(h.AppliedIndex); behind > DefaultLagLimit {
 			return FaultLagging, strconv.FormatInt(behind, 10) + " entries to apply"
 		}
+		if isTimeout(err) && h.Leader != 0 {
+			// It may have lost its quorum or have stopped an instant ago; the next check tells which.
+			return FaultOther, "a linearizable read is not answered"
+		}
 		return FaultNoLeader, ""
 	}
 	return FaultOther, detail(err.Error())

@@ -1,6 +1,7 @@
 package etcdtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -25,7 +26,8 @@ const startTimeout = 60 * time.Second
 type Options struct {
 	// Members is how many; 1 if zero.
 	Members int
-	// Minor is etcd's minor version; etcdbin.Default if empty.
+	// Minor is etcd's minor version. If empty, the environment's ETCDTEST_MINOR rules, so that a whole package can be tested
+	// with another minor; else it is etcdbin.Default.
 	Minor string
 	// Args are further flags for every member.
 	Args []string
@@ -49,9 +51,7 @@ type Cluster struct {
 func Start(t testing.TB, options Options) *Cluster {
 	t.Helper()
 	options.Members = max(1, options.Members)
-	if options.Minor == "" {
-		options.Minor = etcdbin.Default
-	}
+	options.Minor = cmp.Or(options.Minor, os.Getenv("ETCDTEST_MINOR"), etcdbin.Default)
 	bin, err := etcdbin.Dir(t.Context(), options.Minor)
 	must(t, err)
 	c := &Cluster{

@@ -3,6 +3,7 @@ package etcdtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,8 +124,26 @@ func (m *Member) Kill() { m.end(syscall.SIGKILL) }
 // Stop asks the server to stop, and waits until it is gone.
 func (m *Member) Stop() { m.end(syscall.SIGTERM) }
 
-// Freeze stops the process without ending it, so that its connections stay and nothing answers; Thaw lets it go on.
-func (m *Member) Freeze() { m.signal(syscall.SIGSTOP) }
+// Freeze stops the process without ending it, so that its connections stay and nothing answers; Thaw lets it go on. It
+// returns when all of the process has stopped.
+func (m *Member) Freeze() {
+	m.cluster.t.Helper()
+	m.signal(syscall.SIGSTOP)
+	Eventually(m.cluster.t, 10*time.Second, m.Name+" stands still", func(context.Context) bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", m.PID()))
+		if err != nil || len(threads) == 0 {
+			return false
+		}
+		for _, thread := range threads {
+			stat, err := os.ReadFile(thread)
+			// The state follows the program's name, which is in parentheses.
+			if _, state, _ := strings.Cut(string(stat), ") "); err != nil || !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return true
+	})
+}
 
 // Thaw lets a frozen server go on.
 func (m *Member) Thaw() { m.signal(syscall.SIGCONT) }
