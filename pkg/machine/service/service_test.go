@@ -1,0 +1,104 @@
+package service_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/machine/service"
+)
+
+// fake puts a systemctl first in PATH that notes its arguments and prints a text.
+func fake(t *testing.T, text string, code int) (calls func() string) {
+	t.Helper()
+	dir := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\necho \"$*\" >>%[1]s/calls\ncat <<'END'\n%[2]s\nEND\nexit %[3]d\n", dir, text, code)
+	if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return func() string {
+		text, _ := os.ReadFile(filepath.Join(dir, "calls"))
+		return string(text)
+	}
+}
+
+func TestStateReadsSystemd(t *testing.T) {
+	for _, tt := range []struct {
+		name, text    string
+		want          service.State
+		running, down bool
+	}{
+		{"running", "LoadState=loaded\nActiveState=active\nSubState=running\nMainPID=7\nNRestarts=2\nResult=success\nExecMainStartTimestampMonotonic=123456",
+			service.State{Loaded: true, Active: "active", Sub: "running", PID: 7, Restarts: 2, Result: "success", Started: 123456}, true, false},
+		{"to be restarted", "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nMainPID=0\nNRestarts=3\nResult=exit-code",
+			service.State{Loaded: true, Active: "activating", Sub: "auto-restart", Restarts: 3, Result: "exit-code"}, false, false},
+		{"failed", "LoadState=loaded\nActiveState=failed\nSubState=failed\nMainPID=0\nResult=start-limit-hit",
+			service.State{Loaded: true, Active: "failed", Sub: "failed", Result: "start-limit-hit"}, false, true},
+		{"not there", "LoadState=not-found\nActiveState=inactive\nSubState=dead\nMainPID=0\nNRestarts=[not set]",
+			service.State{Active: "inactive", Sub: "dead"}, false, true},
+	} {
+		calls := fake(t, tt.text, 0)
+		got, err := service.Unit{Root: "/", Name: "snap.etcd.etcd"}.State(t.Context())
+		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil || got.Running() != tt.running || got.Down() != tt.down {
+			t.Errorf("%s: %v, %s", tt.name, err, diff)
+		}
+		const want = "show --property=LoadState,ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStartTimestampMonotonic snap.etcd.etcd\n"
+		if calls() != want {
+			t.Errorf("called %q", calls())
+		}
+	}
+	for _, text := range []string{"", "nonsense", "LoadState=loaded\nActiveState=active\nMainPID=x"} {
+		fake(t, text, 0)
+		if got, err := (service.Unit{Name: "x"}).State(t.Context()); err == nil {
+			t.Errorf("%q was read as %+v", text, got)
+		}
+	}
+	fake(t, "", 1)
+	if err := (service.Unit{Name: "x"}).Reload(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "cannot run systemctl daemon-reload") {
+		t.Errorf("a systemctl that fails: %v", err)
+	}
+}
+
+func TestDropInsAreWrittenAndTakenBack(t *testing.T) {
+	root := t.TempDir()
+	u := service.Unit{Root: root, Name: "snap.etcd.etcd", Disk: &durable.Disk{}}
+	for _, step := range []struct {
+		started bool
+		wrote   int
+		files   map[string]string
+	}{
+		{false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
+		{true, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n",
+			"require-data.conf": "[Unit]\nConditionPathExists=/data/50%%/member/wal\n"}},
+		{true, 0, nil},
+		{false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
+	} {
+		want := service.DropIns("/data/50%/member/wal", step.started)
+		differ, err := u.Differ(want)
+		if err != nil || differ != (step.wrote > 0) {
+			t.Errorf("started %v: differ %v, %v", step.started, differ, err)
+		}
+		wrote, err := u.WriteDropIns(want)
+		if err != nil || len(wrote) != step.wrote {
+			t.Errorf("started %v: wrote %v, %v", step.started, wrote, err)
+		}
+		if step.files == nil {
+			continue
+		}
+		got := map[string]string{}
+		entries, _ := os.ReadDir(filepath.Dir(u.Path("x")))
+		for _, e := range entries {
+			text, _ := os.ReadFile(u.Path(e.Name()))
+			got[e.Name()] = string(text)
+		}
+		if diff := cmp.Diff(step.files, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
