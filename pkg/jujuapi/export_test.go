@@ -2,6 +2,7 @@ package jujuapi
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"time"
 
@@ -36,3 +37,38 @@ func NewModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model { return ne
 
 // SentFacades is what this package speaks.
 var SentFacades = spoken
+
+// Replay calls do with a connection on which the first call gets that answer, and the next ones get later.
+func Replay(answer, later json.RawMessage, do func(*Conn) (any, error)) (any, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Conn{writes: make(chan []byte), waiting: map[uint64]chan wire.Response{}, done: make(chan struct{}), cancel: cancel}
+	c.login.Facades = map[string][]int{}
+	for name, versions := range spoken {
+		if name != "Pinger" {
+			c.login.Facades[name] = versions
+		}
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		for {
+			select {
+			case frame := <-c.writes:
+				var r wire.Request
+				_ = json.Unmarshal(frame, &r)
+				c.mu.Lock()
+				c.waiting[r.RequestID] <- wire.Response{Response: answer}
+				c.mu.Unlock()
+				answer = later
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer func() {
+		c.end(ErrClosed)
+		c.work.Wait()
+		<-answered
+	}()
+	return do(c)
+}

@@ -126,21 +126,29 @@ type ApplicationInfo struct {
 	Principal bool
 }
 
-// ApplicationInfo asks whether an application exists, cheaply. The error is ErrNotFound if it does not.
-func (c *Conn) ApplicationInfo(ctx context.Context, application string) (ApplicationInfo, error) {
+// ApplicationsInfo asks whether applications exist, cheaply. The error is ErrNotFound if one does not.
+func (c *Conn) ApplicationsInfo(ctx context.Context, applications ...string) ([]ApplicationInfo, error) {
+	tags := make([]string, len(applications))
+	for i, name := range applications {
+		tags[i] = wire.ApplicationTag(name)
+	}
 	var r wire.ApplicationInfoResults
-	if err := c.do(ctx, "Application", "ApplicationsInfo", entities([]string{wire.ApplicationTag(application)}), &r); err != nil {
-		return ApplicationInfo{}, err
+	if err := c.do(ctx, "Application", "ApplicationsInfo", entities(tags), &r); err != nil {
+		return nil, err
 	}
-	if len(r.Results) != 1 || (r.Results[0].Result == nil && r.Results[0].Error == nil) {
-		return ApplicationInfo{}, unanswered("Application.ApplicationsInfo")
+	infos := make([]ApplicationInfo, 0, len(r.Results))
+	for _, result := range r.Results {
+		if err := inner("Application.ApplicationsInfo", result.Error); err != nil {
+			return nil, err
+		}
+		if result.Result == nil {
+			return nil, unanswered("Application.ApplicationsInfo")
+		}
+		a := result.Result
+		name, _ := wire.ID(a.Tag, "application")
+		infos = append(infos, ApplicationInfo{Name: name, Life: life(a.Life), Exposed: a.Exposed, Principal: a.Principal})
 	}
-	if err := inner("Application.ApplicationsInfo", r.Results[0].Error); err != nil {
-		return ApplicationInfo{}, err
-	}
-	a := r.Results[0].Result
-	name, _ := wire.ID(a.Tag, "application")
-	return ApplicationInfo{Name: name, Life: life(a.Life), Exposed: a.Exposed, Principal: a.Principal}, nil
+	return infos, nil
 }
 
 // Leader returns the unit that leads an application now.
