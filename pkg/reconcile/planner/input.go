@@ -114,10 +114,10 @@ func ready(u Unit) bool { return u.Facts != nil && len(missing(u)) == 0 }
 func missing(u Unit) []string {
 	var names []string
 	if u.Facts.Addresses.Peer == "" || u.Facts.Addresses.Client == "" {
-		names = append(names, "an address")
+		names = append(names, "address")
 	}
 	if u.Facts.Certificates.Server == nil {
-		names = append(names, "a server certificate")
+		names = append(names, "server certificate")
 	}
 	return names
 }

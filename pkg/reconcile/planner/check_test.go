@@ -1,0 +1,390 @@
+package planner_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+var epochA = v1alpha1.Epoch{Number: 3, Holder: "daemon-a"}
+
+// virgin is an application with n units of which all is there that a birth needs; the epoch is claimed.
+func virgin(n int) planner.Observation {
+	o := planner.Observation{
+		Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), ModelName: "demo", ModelUUID: "uuid", Application: "etcd",
+		Self: "daemon-a", Claimed: 3, Options: planner.DefaultOptions(), PeerRelationID: 4, LatchRead: true,
+		Latch: v1alpha1.Latch{Epoch: &epochA},
+		CA:    planner.CertificateAuthority{Related: true, Application: "easyrsa", Bundle: "bundle", ClientCertificate: true},
+		Etcd:  etcdops.View{Health: map[string]etcdops.EndpointHealth{}, Err: "nobody answers"},
+		History: planner.History{
+			Progress: map[etcdops.MemberID]time.Time{}, UnhealthySince: map[string]time.Time{},
+			Attempts: map[string]int{}, NotBefore: map[string]time.Time{},
+		},
+	}
+	o.Policy.SetDefaults()
+	for i := range n {
+		o.Units = append(o.Units, planner.Unit{
+			Name: fmt.Sprintf("etcd/%d", i), Number: i, Leader: i == 0, Provisioned: true, FirstSeen: o.Now.Add(-time.Hour),
+			Facts: facts(i),
+		})
+		o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultRefused}
+	}
+	return o
+}
+
+func url(i int) string  { return fmt.Sprintf("https://10.0.0.%d:2379", i+1) }
+func peer(i int) string { return fmt.Sprintf("https://10.0.0.%d:2380", i+1) }
+
+func id(i int) etcdops.MemberID { return etcdops.MemberID(0x10 + i) }
+
+func facts(i int) *v1alpha1.UnitFacts {
+	a := fmt.Sprintf("10.0.0.%d", i+1)
+	return &v1alpha1.UnitFacts{
+		Addresses:    v1alpha1.UnitAddresses{Peer: a, PeerBind: a, Client: a, ClientBind: a},
+		Certificates: v1alpha1.CertificateFacts{Server: &v1alpha1.LeafFacts{Fingerprint: "leaf"}},
+	}
+}
+
+// apply lets the units have applied what they should be.
+func apply(o *planner.Observation) {
+	for i := range o.Units {
+		u := &o.Units[i]
+		if u.Facts == nil {
+			continue
+		}
+		if u.Facts.Snap == nil {
+			u.Facts.Snap = &v1alpha1.SnapFacts{Version: "3.6.16", Channel: "3.6/stable"}
+		}
+	}
+	for i := range o.Units {
+		if u := &o.Units[i]; u.Facts != nil {
+			spec := planner.Desired(*o, u.Name)
+			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash()}
+		}
+	}
+}
+
+// settled is a cluster of n healthy members, all applied; etcd/0 leads in Juju, and its member in etcd.
+func settled(n int) planner.Observation {
+	o := virgin(n)
+	o.Latch.ClusterID = clusterID.String()
+	o.Latch.Seeds = &v1alpha1.Seeds{Token: "t"}
+	o.Etcd = etcdops.View{At: o.Now, Listed: true, ClusterID: clusterID, Health: map[string]etcdops.EndpointHealth{}}
+	for i := range n {
+		name := fmt.Sprintf("etcd%d", i)
+		o.Latch.Seeds.Members = append(o.Latch.Seeds.Members, v1alpha1.Seed{Unit: o.Units[i].Name, Name: name, PeerURL: peer(i)})
+		o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(i), Name: name, PeerURLs: []string{peer(i)}, ClientURLs: []string{url(i)}})
+		o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Serves: true, Answered: true, ClusterID: clusterID,
+			MemberID: id(i), Leader: id(0), RaftIndex: 1000000, AppliedIndex: 1000000}
+		o.Units[i].Facts.Member = v1alpha1.MemberFacts{Present: true, Started: true, MemberID: id(i).String(), ClusterID: clusterID.String()}
+	}
+	o.History.StableSince, o.History.LastChange = o.Now.Add(-time.Hour), o.Now.Add(-time.Hour)
+	apply(&o)
+	return o
+}
+
+// down lets a member be out of reach for so long.
+func down(o *planner.Observation, i int, since time.Duration) {
+	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultRefused}
+	o.History.UnhealthySince[url(i)] = o.Now.Add(-since)
+	o.History.StableSince = time.Time{}
+}
+
+// join adds a unit that is ready to join.
+func join(o *planner.Observation) {
+	i := len(o.Units)
+	o.Units = append(o.Units, planner.Unit{Name: fmt.Sprintf("etcd/%d", i), Number: i, Provisioned: true, FirstSeen: o.Now, Facts: facts(i)})
+	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultRefused}
+	apply(o)
+}
+
+// learn makes the last unit's member a learner that runs, so many entries behind.
+func learn(o *planner.Observation, behind uint64) {
+	i := len(o.Units) - 1
+	o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(i), Name: fmt.Sprintf("etcd%d", i), PeerURLs: []string{peer(i)},
+		ClientURLs: []string{url(i)}, Learner: true})
+	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Serves: true, Answered: true, Learner: true, ClusterID: clusterID,
+		MemberID: id(i), Leader: id(0), RaftIndex: 1000000, AppliedIndex: 1000000 - behind}
+	o.Units[i].Facts.Member = v1alpha1.MemberFacts{Present: true, Started: true, MemberID: id(i).String(), ClusterID: clusterID.String()}
+	o.History.LastChange = o.Now.Add(-time.Second)
+}
+
+type want struct {
+	kind   planner.StepKind // empty: nothing to do
+	target string
+	person bool
+	reason string
+}
+
+func TestNext(t *testing.T) {
+	const wait = planner.StepWait
+	for _, c := range []struct {
+		name  string
+		start planner.Observation
+		do    func(o *planner.Observation)
+		want  want
+	}{
+		{"a settled cluster needs nothing", settled(3), func(*planner.Observation) {}, want{}},
+		{"a settled cluster is not claimed", settled(3), func(o *planner.Observation) { o.Claimed = 0 }, want{}},
+		{"the claim comes before the first act", settled(3), func(o *planner.Observation) { o.Claimed = 0; o.Units[1].Facts.Applied = nil },
+			want{planner.StepClaim, "etcd/0", false, "before the first act, which is to update units"}},
+		{"paused", settled(3), func(o *planner.Observation) { o.Policy.Paused = true; o.Units[1].Facts.Applied = nil },
+			want{wait, "", true, "paused"}},
+		{"a foreign daemon leads", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
+			o.Units[1].Facts.Applied = nil
+		}, want{wait, "", true, "Another daemon (daemon-b)"}},
+		{"a foreign daemon is replaced when told", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
+			o.Claimed, o.TakeOver, o.Units[1].Facts.Applied = 0, true, nil
+		}, want{planner.StepClaim, "etcd/0", false, ""}},
+		{"whoever was replaced does not take over again", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
+			o.TakeOver, o.Units[1].Facts.Applied = true, nil
+		}, want{wait, "", true, "Another daemon"}},
+		{"a newer process of ours leads", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 4, Holder: "daemon-a"}
+			o.Units[1].Facts.Applied = nil
+		}, want{wait, "", true, "newer process"}},
+		{"the latch was not read", settled(3), func(o *planner.Observation) {
+			o.LatchRead, o.Latch, o.Blind = false, v1alpha1.Latch{}, []string{"the databags cannot be read"}
+		}, want{wait, "", false, "the databags cannot be read"}},
+		{"nobody is there", virgin(0), func(*planner.Observation) {}, want{wait, "", true, "no units"}},
+		{"the application goes", settled(3), func(o *planner.Observation) { o.ApplicationDying = true }, want{wait, "", false, "removing"}},
+		{"two clusters answer", settled(3), func(o *planner.Observation) {
+			h := o.Etcd.Health[url(1)]
+			h.ClusterID = 0xbb
+			o.Etcd.Health[url(1)] = h
+			join(o)
+		}, want{wait, "", true, "Two different clusters"}},
+		{"the data is another cluster's", settled(3), func(o *planner.Observation) { o.Units[2].Facts.Member.ClusterID = "00000000000000bb" },
+			want{wait, "", true, "the data of etcd/2"}},
+		{"all data is lost", settled(3), func(o *planner.Observation) {
+			o.Etcd = etcdops.View{Health: o.Etcd.Health}
+			for i := range o.Units {
+				o.Units[i].Facts.Member.Present = false
+				down(o, i, time.Minute)
+			}
+			apply(o)
+		}, want{wait, "", true, "is lost"}},
+		{"no quorum", settled(3), func(o *planner.Observation) {
+			o.Etcd = etcdops.View{Health: o.Etcd.Health, Err: "no leader"}
+			down(o, 1, time.Minute)
+			down(o, 2, time.Minute)
+			apply(o)
+		}, want{wait, "", false, "There is no quorum: no leader"}},
+		{"no quorum is told", settled(3), func(o *planner.Observation) {
+			o.Etcd = etcdops.View{Health: o.Etcd.Health, Err: "no leader"}
+			down(o, 1, time.Minute)
+			down(o, 2, time.Minute)
+		}, want{planner.StepUpdate, "etcd/0, etcd/1, etcd/2", false, ""}},
+		{"etcd is closed to us", settled(3), func(o *planner.Observation) {
+			o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, []string{"closed"}
+			apply(o)
+		}, want{wait, "", false, "cannot be reached"}},
+
+		{"a unit that is ready is added", settled(3), join, want{planner.StepAddLearner, "etcd/3", false, "ready to join"}},
+		{"nothing is added while an alarm is active", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Etcd.Alarms = []etcdops.Alarm{{Member: id(0), Kind: "NOSPACE"}}
+		}, want{wait, "", false, "NOSPACE"}},
+		{"nothing is added to a cluster that has just changed", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.History.LastChange = o.Now.Add(-time.Second)
+		}, want{wait, "", false, "stable for 5s"}},
+		{"nothing is added while a member is down", settled(3), func(o *planner.Observation) { join(o); down(o, 1, time.Minute); apply(o) },
+			want{wait, "", false, "2 of 3 voters are healthy"}},
+		{"nothing is added while something is unseen", settled(3), func(o *planner.Observation) { join(o); o.Blind = []string{"the tasks cannot be read"} },
+			want{wait, "", false, "the tasks cannot be read"}},
+		{"nothing is added while a restart may still run", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-planner.DeliveryTTL)}
+		}, want{wait, "", false, "task 7 may still run"}},
+		{"a task that is over does not hold anything up", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-planner.DeliveryTTL - planner.LongestRun)}
+		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
+		{"a harmless task does not hold anything up", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now, Ours: true, Deadline: o.Now.Add(time.Minute), Harmless: true}
+		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
+		{"who failed to be added waits its time", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.History.Attempts["AddLearner etcd/3"], o.History.NotBefore["AddLearner etcd/3"] = 2, o.Now.Add(time.Minute)
+		}, want{wait, "", false, "adding etcd/3 has failed 2 times"}},
+		{"the next is added while another waits its time", settled(3), func(o *planner.Observation) {
+			join(o)
+			join(o)
+			o.History.NotBefore["AddLearner etcd/3"] = o.Now.Add(time.Minute)
+		}, want{planner.StepAddLearner, "etcd/4", false, ""}},
+		{"a joiner is prepared first", settled(3), func(o *planner.Observation) { join(o); o.Units[3].Facts.Snap = nil },
+			want{planner.StepPrepare, "etcd/3", false, ""}},
+		{"all joiners are prepared at once", settled(3), func(o *planner.Observation) {
+			join(o)
+			join(o)
+			o.Units[3].Facts.Snap, o.Units[4].Facts.Snap = nil, nil
+		}, want{planner.StepPrepare, "etcd/3, etcd/4", false, ""}},
+
+		{"an added member is started", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}, Learner: true})
+			o.History.LastChange = o.Now
+		}, want{planner.StepStart, "etcd/3", false, ""}},
+		{"an added member whose unit is gone is taken back", settled(3), func(o *planner.Observation) {
+			o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}, Learner: true})
+		}, want{planner.StepRemove, "member 0000000000000013", false, "its unit is gone"}},
+		{"a learner that has caught up is promoted", settled(3), func(o *planner.Observation) { join(o); learn(o, 10) },
+			want{planner.StepPromote, "etcd/3", false, ""}},
+		{"a learner that is behind is not", settled(3), func(o *planner.Observation) { join(o); learn(o, 2000) },
+			want{wait, "", false, "2000 entries behind"}},
+		{"a learner is not promoted below etcd's own nine tenths", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 10)
+			for url, h := range o.Etcd.Health {
+				h.RaftIndex, h.AppliedIndex = 20, 20
+				if h.Learner {
+					h.AppliedIndex = 17
+				}
+				o.Etcd.Health[url] = h
+			}
+		}, want{wait, "", false, "3 entries behind"}},
+		{"a learner that stalls is taken back", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 2000)
+			o.History.LastChange = o.Now.Add(-5 * time.Minute)
+		}, want{planner.StepRemove, "etcd/3", false, "no progress"}},
+		{"a learner that goes on is waited for", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 2000)
+			o.History.LastChange, o.History.Progress[id(3)] = o.Now.Add(-5*time.Minute), o.Now.Add(-time.Minute)
+		}, want{wait, "", false, "2000 entries behind"}},
+
+		{"a wiped member is removed", settled(3), func(o *planner.Observation) {
+			o.Units[2].Facts.Member.Present = false
+			down(o, 2, time.Minute)
+			apply(o)
+		}, want{planner.StepRemove, "etcd/2", false, "data of etcd/2 is lost"}},
+		{"a wiped member is not removed at once", settled(3), func(o *planner.Observation) {
+			o.Units[2].Facts.Member.Present = false
+			down(o, 2, 5*time.Second)
+			apply(o)
+		}, want{wait, "", false, "is lost"}},
+		{"a member that serves is believed more than its facts", settled(3), func(o *planner.Observation) {
+			o.Units[2].Facts.Member.Present = false
+			o.History.UnhealthySince[url(2)] = o.Now.Add(-time.Hour)
+			apply(o)
+		}, want{}},
+		{"a wiped member stays while another is down", settled(5), func(o *planner.Observation) {
+			o.Units[2].Facts.Member.Present = false
+			down(o, 2, time.Minute)
+			down(o, 3, time.Minute)
+			down(o, 4, time.Minute)
+			apply(o)
+		}, want{wait, "", false, "But it stays for now"}},
+
+		{"clients are told before a unit leaves", settled(3), func(o *planner.Observation) { o.Units[2].Dying = true },
+			want{planner.StepUpdate, "etcd/0, etcd/1", false, ""}},
+		{"a unit that leaves is removed", settled(3), func(o *planner.Observation) { o.Units[2].Dying = true; apply(o) },
+			want{planner.StepRemove, "etcd/2", false, "Juju is removing etcd/2"}},
+		{"a leader hands over before it leaves", settled(3), func(o *planner.Observation) { o.Units[0].Dying = true; apply(o) },
+			want{planner.StepMoveLeader, "etcd/0", false, "hands over first"}},
+		{"a leader that cannot hand over leaves all the same", settled(3), func(o *planner.Observation) {
+			o.Units[0].Dying = true
+			apply(o)
+			o.History.Attempts["MoveLeader "+id(0).String()] = 3
+		}, want{planner.StepRemove, "etcd/0", false, ""}},
+		{"a unit that leaves stays a member while another is down", settled(3), func(o *planner.Observation) {
+			o.Units[2].Dying = true
+			down(o, 1, time.Minute)
+			apply(o)
+		}, want{wait, "", false, "But it stays for now"}},
+		{"the last units leave without a guard", settled(1), func(o *planner.Observation) { o.Units[0].Dying = true },
+			want{wait, "", false, "nothing left to guard"}},
+		{"a member without a unit goes after its grace", settled(3), func(o *planner.Observation) {
+			o.Units = o.Units[:2]
+			down(o, 2, planner.StaleGrace)
+			apply(o)
+		}, want{planner.StepRemove, "member 0000000000000012", false, "has no unit"}},
+		{"a member without a unit stays for its grace", settled(3), func(o *planner.Observation) {
+			o.Units = o.Units[:2]
+			down(o, 2, planner.StaleGrace-time.Second)
+			apply(o)
+		}, want{wait, "", false, "has no unit"}},
+		{"a member without a unit that serves is left alone", settled(3), func(o *planner.Observation) {
+			o.Units = o.Units[:2]
+			o.History.UnhealthySince[url(2)] = o.Now.Add(-time.Hour)
+			apply(o)
+		}, want{}},
+
+		{"a follower is restarted first", settled(3), func(o *planner.Observation) {
+			for i := range o.Units {
+				o.Units[i].Facts.RestartPending = true
+			}
+		}, want{planner.StepRestart, "etcd/1", false, ""}},
+		{"an unhealthy member is restarted before the others", settled(3), func(o *planner.Observation) {
+			down(o, 2, time.Minute)
+			apply(o)
+			for i := range o.Units {
+				o.Units[i].Facts.RestartPending = true
+			}
+		}, want{planner.StepRestart, "etcd/2", false, ""}},
+		{"nobody is restarted while another is down", settled(3), func(o *planner.Observation) {
+			down(o, 2, time.Minute)
+			apply(o)
+			o.Units[1].Facts.RestartPending = true
+		}, want{wait, "", false, "Not every voter is healthy"}},
+		{"one of two is a person's business", settled(2), func(o *planner.Observation) { o.Units[1].Facts.RestartPending = true },
+			want{wait, "", true, "add a unit"}},
+		{"the only member is restarted, and the cost told", settled(1), func(o *planner.Observation) { o.Units[0].Facts.RestartPending = true },
+			want{planner.StepRestart, "etcd/0", false, "nothing is served"}},
+
+		{"updates go to all that need them", settled(3), func(o *planner.Observation) { o.Units[1].Facts.Applied = nil; o.Units[2].Facts.Applied = nil },
+			want{planner.StepUpdate, "etcd/1, etcd/2", false, ""}},
+		{"a lost agent is not written to", settled(3), func(o *planner.Observation) {
+			o.Units[1].Facts.Applied, o.Units[2].Facts.Applied, o.Units[1].Lost = nil, nil, true
+		}, want{planner.StepUpdate, "etcd/2", false, ""}},
+		{"a unit with a task is not written to", settled(3), func(o *planner.Observation) {
+			o.Units[1].Facts.Applied, o.Units[1].Task = nil, &planner.Task{ID: 5, Enqueued: o.Now, Harmless: true}
+		}, want{wait, "", false, "task 5 is pending"}},
+		{"a unit that refused waits its time", settled(3), func(o *planner.Observation) {
+			o.Units[1].Facts.Applied = nil
+			o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeRefused, Reason: "OlderAction", NotBefore: o.Now.Add(time.Second)}
+		}, want{wait, "", false, "refused: OlderAction"}},
+		{"facts that are late are waited for", settled(3), func(o *planner.Observation) {
+			spec := planner.Desired(*o, "etcd/1")
+			o.Units[1].Facts.Applied.Hash = "old"
+			o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-time.Second)}
+		}, want{}},
+		{"a changed port of a living cluster is told and not carried out", settled(3), func(o *planner.Observation) { o.Options.Port = 4001 },
+			want{planner.StepUpdate, "etcd/0", false, ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := planner.Clone(c.start)
+			c.do(&o)
+			expect(t, o, c.want)
+		})
+	}
+}
+
+func expect(t *testing.T, o planner.Observation, w want) {
+	t.Helper()
+	step, ok := planner.Next(o)
+	if ok != (w.kind != "") || step.Kind != w.kind {
+		t.Fatalf("got %q %s %q, want %q", step.Kind, step.Target(o.Application), step.Reason, w.kind)
+	}
+	if w.target != "" && step.Target(o.Application) != w.target {
+		t.Errorf("got %s for %s, want it for %s", step.Kind, step.Target(o.Application), w.target)
+	}
+	if step.Person != w.person {
+		t.Errorf("person: %t, want %t (%s)", step.Person, w.person, step.Reason)
+	}
+	if !strings.Contains(step.Reason, w.reason) {
+		t.Errorf("reason %q, want %q in it", step.Reason, w.reason)
+	}
+	planner.Status(o)
+}
