@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if code, handled := machine.MultiCall(os.Args); handled {
-		os.Exit(code)
+		syscall.Exit(code) // os.Exit waits a second under the race detector
 	}
 	goleak.VerifyTestMain(m)
 }
