@@ -71,6 +71,7 @@ func (s statusData) applicationTable() string {
 
 func (s statusData) unitTable() string {
 	t := newTable("Unit", "Workload", "Agent", "Machine", "Public address", "Ports", "Message")
+	t.short["Public address"] = "Address"
 	for _, name := range slices.Sorted(maps.Keys(s.Applications)) {
 		units := s.Applications[name].Units
 		for _, unit := range sortedUnits(units) {

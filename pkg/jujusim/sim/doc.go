@@ -11,6 +11,8 @@
 //	                         a juju client's store: JUJU_DATA=DIR/juju makes clients log in as the administrator
 //	m/                       machines of the first model; m-NAME/ those of others
 //
+// The state is in memory and ends with the instance; the machines' folders stay, to be looked at, until the next one starts there.
+//
 // An instance owns a /24 of loopback addresses: it holds the first address's port 17070, which is the API; machines follow from the
 // tenth address on.
 package sim

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -103,21 +105,40 @@ func record(path string) (*server.Recorder, error) {
 	return server.NewRecorder(path)
 }
 
-// claim makes the folder and takes its lock.
+// lockName is the file that makes a folder jujusim's.
+const lockName = "lock"
+
+// claim makes the folder, takes its lock, and removes what a former instance has left: its state is gone, so its machines mean
+// nothing any more. A folder with things in it that is not jujusim's is refused.
 func claim(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make %s: %w", dir, err)
 	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", dir, err)
+	}
+	if len(entries) > 0 && !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == lockName }) {
+		return nil, fmt.Errorf("cannot use %s: it holds files and was not made by jujusim; choose another --dir", dir)
+	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot close %s to others: %w", dir, err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		return nil, fmt.Errorf("cannot use %s: another jujusim runs there (jujusim stop --dir %s)", dir, dir)
+	}
+	for _, e := range entries {
+		if name := e.Name(); name == "m" || strings.HasPrefix(name, "m-") || name == "juju" {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				_ = lock.Close()
+				return nil, fmt.Errorf("cannot remove what a former jujusim left: %w", err)
+			}
+		}
 	}
 	return func() { _ = lock.Close() }, nil
 }
