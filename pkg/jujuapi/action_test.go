@@ -1,0 +1,148 @@
+package jujuapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/jujuapi/wire"
+)
+
+func TestOneCallEnqueuesOneActionOnOneUnit(t *testing.T) {
+	t.Parallel()
+	var sent wire.Actions
+	c := start(t, nil, func(_ context.Context, r wire.Request) (any, *wire.Error) {
+		sent = wire.Actions{}
+		_ = json.Unmarshal(r.Params, &sent)
+		return wire.EnqueuedActions{OperationTag: "operation-41", Actions: []wire.ActionResult{
+			{Action: &wire.Action{Tag: "action-42", Receiver: "unit-etcd-0"}, Status: "pending"},
+		}}, nil
+	})
+	conn := connect(t, c)
+	for unit, receiver := range map[string]string{"etcd/0": "unit-etcd-0", "my-etcd/12": "unit-my-etcd-12", "etcd/leader": "etcd/leader"} {
+		got, err := conn.Enqueue(t.Context(), unit, "reconcile", map[string]any{"desired": "{}"})
+		if err != nil || got.ID != "42" || got.Name != "reconcile" || got.Unit != "etcd/0" || got.Status != jujuapi.TaskPending {
+			t.Errorf("%s: got %+v, %v", unit, got, err)
+		}
+		want := []wire.Action{{Receiver: receiver, Name: "reconcile", Parameters: map[string]any{"desired": "{}"}, Parallel: new(true)}}
+		if diff := cmp.Diff(want, sent.Actions); diff != "" {
+			t.Errorf("%s: sent (-want +got):\n%s", unit, diff)
+		}
+	}
+}
+
+func TestAnErrorInsideAResultIsAnError(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil, func(_ context.Context, r wire.Request) (any, *wire.Error) {
+		fault := &wire.Error{Code: wire.CodeNotFound, Message: "nothing there"}
+		switch r.Request {
+		case "EnqueueOperation":
+			return wire.EnqueuedActions{Actions: []wire.ActionResult{{Error: fault}}}, nil
+		case "Actions":
+			return wire.ActionResults{Results: []wire.ActionResult{{Error: fault}}}, nil
+		case "UnitsInfo":
+			return wire.UnitInfoResults{Results: []wire.UnitInfoResult{{Error: fault}}}, nil
+		case "CharmConfig":
+			return wire.ApplicationGetConfigResults{Results: []wire.ConfigResult{{Error: fault}}}, nil
+		case "ApplicationsInfo":
+			return wire.ApplicationInfoResults{Results: []wire.ApplicationInfoResult{{Error: fault}}}, nil
+		case "ListOperations":
+			return wire.OperationResults{Results: []wire.OperationResult{{Error: fault}}}, nil
+		}
+		return wire.StringResult{Error: fault}, nil
+	})
+	conn := connect(t, c)
+	ctx := t.Context()
+	for name, call := range map[string]func() error{
+		"Enqueue":          func() error { _, err := conn.Enqueue(ctx, "etcd/0", "a", nil); return err },
+		"Tasks":            func() error { _, err := conn.Tasks(ctx, "1"); return err },
+		"ListTasks":        func() error { _, err := conn.ListTasks(ctx, jujuapi.TaskFilter{}); return err },
+		"UnitsInfo":        func() error { _, err := conn.UnitsInfo(ctx, "unit-etcd-0"); return err },
+		"CharmConfig":      func() error { _, err := conn.CharmConfig(ctx, "etcd"); return err },
+		"ApplicationsInfo": func() error { _, err := conn.ApplicationsInfo(ctx, "etcd"); return err },
+		"Leader":           func() error { _, err := conn.Leader(ctx, "etcd"); return err },
+	} {
+		if err := call(); !errors.Is(err, jujuapi.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
+func TestAnAnswerThatLacksResultsIsAnErrorAndNoPanic(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil, empty)
+	conn := connect(t, c)
+	ctx := t.Context()
+	for name, call := range map[string]func() error{
+		"Enqueue":     func() error { _, err := conn.Enqueue(ctx, "etcd/0", "a", nil); return err },
+		"Tasks":       func() error { _, err := conn.Tasks(ctx, "1"); return err },
+		"CharmConfig": func() error { _, err := conn.CharmConfig(ctx, "etcd"); return err },
+	} {
+		if err := call(); err == nil {
+			t.Errorf("%s: got no error", name)
+		}
+	}
+}
+
+// pages serves n operations of one task each, as many at a time as asked for.
+func pages(n int) handler {
+	return func(_ context.Context, r wire.Request) (any, *wire.Error) {
+		var q wire.OperationQueryArgs
+		if json.Unmarshal(r.Params, &q) != nil || q.Limit == nil || *q.Limit > 50 {
+			return nil, &wire.Error{Message: "asked wrongly"}
+		}
+		var page wire.OperationResults
+		for i := *q.Offset; i < n && len(page.Results) < *q.Limit; i++ {
+			page.Results = append(page.Results, wire.OperationResult{Actions: []wire.ActionResult{
+				{Action: &wire.Action{Tag: "action-" + strconv.Itoa(i), Receiver: "unit-etcd-0", Name: "reconcile"}, Status: "pending"},
+				{Error: &wire.Error{Message: "unit not found"}},
+			}})
+		}
+		page.Truncated = *q.Offset+len(page.Results) < n
+		return page, nil
+	}
+}
+
+func TestAListIsReadToItsLastPage(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 50, 51, 130} {
+		conn := connect(t, start(t, nil, pages(n)))
+		tasks, err := conn.ListTasks(t.Context(), jujuapi.TaskFilter{})
+		if err != nil || len(tasks) != n {
+			t.Errorf("%d operations: got %d tasks, %v", n, len(tasks), err)
+		}
+	}
+	conn := connect(t, start(t, nil, pages(1<<30)))
+	if _, err := conn.ListTasks(t.Context(), jujuapi.TaskFilter{}); err == nil {
+		t.Error("a list without end: got no error")
+	}
+}
+
+func TestOnlyUnfinishedReconcilesAreTheTasksOfAnApplication(t *testing.T) {
+	t.Parallel()
+	var asked wire.OperationQueryArgs
+	c := start(t, nil, func(_ context.Context, r wire.Request) (any, *wire.Error) {
+		_ = json.Unmarshal(r.Params, &asked)
+		task := func(id, status string) wire.ActionResult {
+			return wire.ActionResult{Action: &wire.Action{Tag: "action-" + id, Receiver: "unit-etcd-0", Name: "reconcile"}, Status: status}
+		}
+		// The last one ended between the choice of its operation and the answer.
+		return wire.OperationResults{Results: []wire.OperationResult{{Actions: []wire.ActionResult{task("1", "pending"), task("2", "running"), task("3", "completed")}}}}, nil
+	})
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	defer func() { _ = s.Close() }()
+	tasks, err := s.Tasks(t.Context(), "etcd")
+	if err != nil || len(tasks) != 2 {
+		t.Errorf("got %v, %v", tasks, err)
+	}
+	want := wire.OperationQueryArgs{Applications: []string{"etcd"}, ActionNames: []string{"reconcile"},
+		Status: []string{"pending", "running", "aborting"}, Offset: new(0), Limit: new(50)}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
