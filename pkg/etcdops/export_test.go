@@ -2,6 +2,7 @@ package etcdops
 
 import (
 	"context"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -11,6 +12,16 @@ var (
 	Typed          = typed
 	UnknownOutcome = unknownOutcome
 )
+
+// ForgetIdle closes a connection once it has been unused for the duration and another one is used.
+func ForgetIdle(after time.Duration) Option { return func(p *Pool) { p.idleTimeout = after } }
+
+// Connections counts the kept connections.
+func (p *Pool) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}
 
 // ChangeThrough adds a learner through one endpoint, and calls before when the connection is there.
 func (p *Pool) ChangeThrough(ctx context.Context, endpoint string, before func(), peerURL string) error {

@@ -14,6 +14,7 @@ import (
 )
 
 func TestLockIsHeldByOneAndToldToOthers(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool, other := newPool(t, cluster.TLS()), newPool(t, cluster.TLS())
 	client := cluster.Client()
@@ -69,6 +70,7 @@ func TestLockIsHeldByOneAndToldToOthers(t *testing.T) {
 }
 
 func TestADeadHoldersLockVanishes(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	dead := etcdops.NewPool(cluster.TLS())
 	lock, err := dead.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 2*time.Second)
@@ -97,6 +99,7 @@ func TestADeadHoldersLockVanishes(t *testing.T) {
 }
 
 func TestLockOutlivesItsMembersRestartAndItsTTL(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(2*time.Second))
 	const ttl = 4 * time.Second
@@ -117,6 +120,7 @@ func TestLockOutlivesItsMembersRestartAndItsTTL(t *testing.T) {
 }
 
 func TestALockThatIsTakenAwayIsLost(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())
 	lock, err := pool.Lock(t.Context(), cluster.Endpoints(), "daemon-a", 2*time.Second)
@@ -141,7 +145,22 @@ func TestALockThatIsTakenAwayIsLost(t *testing.T) {
 	}
 }
 
+func TestLockIsTakenThroughWhoeverServes(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS())
+	endpoints := []string{"https://" + cluster.Members[0].Address + ":1", cluster.Endpoints()[0]}
+	lock, err := pool.Lock(t.Context(), endpoints, "daemon-a", 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Unlock(t.Context()); err != nil {
+		t.Errorf("unlock: %v", err)
+	}
+}
+
 func TestLockFailsInTimeWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(time.Second))
 	cluster.Members[0].Kill()

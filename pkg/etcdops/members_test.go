@@ -59,6 +59,7 @@ func promote(t *testing.T, pool *etcdops.Pool, cluster *etcdtest.Cluster, id etc
 }
 
 func TestGrowthFromOneToThreeLosesNoWrite(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())
 	writer := etcdtest.StartWriter(t, cluster.TLS(), cluster.Endpoints())
@@ -93,6 +94,7 @@ func TestGrowthFromOneToThreeLosesNoWrite(t *testing.T) {
 }
 
 func TestLearnersAreGuarded(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())
 	view := func() etcdops.View { return pool.Look(t.Context(), cluster.Endpoints()) }
@@ -147,6 +149,7 @@ func TestLearnersAreGuarded(t *testing.T) {
 }
 
 func TestEtcdsRefusalsAreTyped(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	client := cluster.Client()
 	first, err := client.MemberAddAsLearner(t.Context(), []string{"https://127.1.1.1:2380"})
@@ -214,6 +217,7 @@ func newLossyProxy(t *testing.T, address, target string) *lossyProxy {
 }
 
 func TestAnAddWhoseAnswerIsLostIsAdopted(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	direct := newPool(t, cluster.TLS())
 	proxy := newLossyProxy(t, cluster.Members[0].Address, cluster.Endpoints()[0])
@@ -236,6 +240,7 @@ func TestAnAddWhoseAnswerIsLostIsAdopted(t *testing.T) {
 }
 
 func TestLeadershipMovesAndTheLeaderCanGo(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS())
 	v := pool.Look(t.Context(), cluster.Endpoints())
@@ -276,6 +281,7 @@ func TestLeadershipMovesAndTheLeaderCanGo(t *testing.T) {
 }
 
 func TestADeadMemberIsRemovedByIDAndALiveOneIsNot(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS())
 	v := pool.Look(t.Context(), cluster.Endpoints())
@@ -311,6 +317,7 @@ func TestADeadMemberIsRemovedByIDAndALiveOneIsNot(t *testing.T) {
 }
 
 func TestAnotherClustersMemberIsNotCounted(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())
 	v := pool.Look(t.Context(), cluster.Endpoints())
@@ -348,6 +355,7 @@ func TestAnotherClustersMemberIsNotCounted(t *testing.T) {
 }
 
 func TestAFullMemberIsNotHealthyAndVotes(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1, Args: []string{"--quota-backend-bytes=65536"}})
 	pool := newPool(t, cluster.TLS())
 	client := cluster.Client()
@@ -373,6 +381,7 @@ func TestAFullMemberIsNotHealthyAndVotes(t *testing.T) {
 }
 
 func TestAlarmsOfStrangersAreDropped(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())
 	// An alarm outlives its member; this one never had one.
@@ -387,4 +396,33 @@ func TestAlarmsOfStrangersAreDropped(t *testing.T) {
 	if !h.Alarmed || !h.Healthy() || len(v.Alarms) != 0 {
 		t.Errorf("alarmed %v, %d alarms, reason %q", h.Alarmed, len(v.Alarms), h.Reason())
 	}
+}
+
+func TestDeathOfTheLeaderLosesNoWriteAndIsSeenToHeal(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
+	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(2*time.Second))
+	v := pool.Look(t.Context(), cluster.Endpoints())
+	leader, ok := v.Member(v.Leader())
+	if !ok {
+		t.Fatalf("no leader at first: %+v", v)
+	}
+	writer := etcdtest.StartWriter(t, cluster.TLS(), cluster.Endpoints())
+	for _, m := range cluster.Members {
+		if m.Name == leader.Name {
+			m.Kill()
+		}
+	}
+	took := etcdtest.Eventually(t, 20*time.Second, "two members serve under a new leader", func(ctx context.Context) bool {
+		v = pool.Look(ctx, cluster.Endpoints())
+		return v.Leader() != 0 && v.Leader() != leader.ID && len(v.HealthyVoters()) == 2
+	})
+	if got := etcdops.Tolerance(v); got != 0 {
+		t.Errorf("tolerance is %d, want 0", got)
+	}
+	before := writer.Acknowledged()
+	etcdtest.Eventually(t, 10*time.Second, "writes are acknowledged again", func(context.Context) bool {
+		return writer.Acknowledged() > before
+	})
+	t.Logf("healed after %s; %s", took.Round(time.Millisecond), writer.VerifyNoneLost())
 }

@@ -35,6 +35,7 @@ type Pool struct {
 	membershipTimeout time.Duration
 	freshHandshakes   time.Duration
 	lagLimit          int64
+	idleTimeout       time.Duration
 
 	mu     sync.Mutex
 	closed bool
@@ -82,6 +83,7 @@ func NewPool(config *tls.Config, options ...Option) *Pool {
 		membershipTimeout: DefaultMembershipTimeout,
 		freshHandshakes:   DefaultFreshHandshakes,
 		lagLimit:          DefaultLagLimit,
+		idleTimeout:       idleTimeout,
 		conns:             map[string]*conn{},
 	}
 	if config != nil {
@@ -118,7 +120,7 @@ func (p *Pool) acquire(endpoint string) (*conn, error) {
 		return nil, errors.New("cannot use a closed pool of etcd connections")
 	}
 	for e, c := range p.conns {
-		if c.users == 0 && now.Sub(c.used) > idleTimeout {
+		if c.users == 0 && now.Sub(c.used) > p.idleTimeout {
 			delete(p.conns, e)
 			_ = c.client.Close()
 		}

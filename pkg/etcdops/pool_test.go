@@ -20,6 +20,7 @@ func newPool(t testing.TB, config *tls.Config, options ...etcdops.Option) *etcdo
 }
 
 func TestLookSeesAHealthyClusterWhole(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS())
 	// One endpoint is enough: the others are found in the list.
@@ -67,6 +68,7 @@ func TestLookSeesAHealthyClusterWhole(t *testing.T) {
 }
 
 func TestFaultsAreToldApart(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	endpoint := cluster.Endpoints()[0]
 	address := cluster.Members[0].Address
@@ -123,6 +125,7 @@ func TestFaultsAreToldApart(t *testing.T) {
 }
 
 func TestWrongServerNameIsATLSFault(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	m := cluster.Members[0]
 	// etcd reads its certificate at each handshake.
@@ -134,6 +137,7 @@ func TestWrongServerNameIsATLSFault(t *testing.T) {
 }
 
 func TestFreshHandshakeSeesWhatKeptConnectionsHide(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	m := cluster.Members[0]
 	pool := newPool(t, cluster.TLS(), etcdops.WithFreshHandshakes(time.Hour))
@@ -167,6 +171,7 @@ func TestFreshHandshakeSeesWhatKeptConnectionsHide(t *testing.T) {
 }
 
 func TestKillIsSeenAtOnceAndSoIsTheRestart(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS())
 	units := []string{"etcd/0", "etcd/1", "etcd/2"}
@@ -204,6 +209,7 @@ func TestKillIsSeenAtOnceAndSoIsTheRestart(t *testing.T) {
 }
 
 func TestWithoutQuorumThereIsNoLeaderAndNoList(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(3*time.Second))
 	if v := pool.Look(t.Context(), cluster.Endpoints()); !v.Listed {
@@ -244,6 +250,7 @@ func TestWithoutQuorumThereIsNoLeaderAndNoList(t *testing.T) {
 }
 
 func TestASilentMemberDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
 	pool := newPool(t, cluster.TLS(), etcdops.WithHealthTimeout(time.Second))
 	if v := pool.Look(t.Context(), cluster.Endpoints()); len(v.HealthyVoters()) != 3 {
@@ -273,6 +280,7 @@ func TestASilentMemberDelaysNobodyElse(t *testing.T) {
 }
 
 func TestAClosedPoolRefusesAndLeaksNothing(t *testing.T) {
+	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := etcdops.NewPool(cluster.TLS())
 	if h := pool.Check(t.Context(), cluster.Endpoints()[0]); !h.Healthy() {
@@ -282,5 +290,21 @@ func TestAClosedPoolRefusesAndLeaksNothing(t *testing.T) {
 	pool.Close()
 	if h := pool.Check(t.Context(), cluster.Endpoints()[0]); h.Serves || h.Fault != etcdops.FaultOther {
 		t.Errorf("a closed pool answers: %+v", h)
+	}
+}
+
+func TestConnectionsOfMembersThatAreGoneAreClosed(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	kept, forgetful := newPool(t, cluster.TLS()), newPool(t, cluster.TLS(), etcdops.ForgetIdle(-1))
+	gone := "https://" + cluster.Members[0].Address + ":1"
+	for _, pool := range []*etcdops.Pool{kept, forgetful} {
+		pool.Check(t.Context(), gone)
+		if h := pool.Check(t.Context(), cluster.Endpoints()[0]); !h.Healthy() {
+			t.Errorf("not healthy: %+v", h)
+		}
+	}
+	if kept.Connections() != 2 || forgetful.Connections() != 1 {
+		t.Errorf("%d and %d connections, want 2 and 1", kept.Connections(), forgetful.Connections())
 	}
 }
