@@ -30,7 +30,8 @@ type databag struct {
 	version int
 }
 
-func newDatabag() *databag { return &databag{data: map[string]string{}, version: 1} }
+// newDatabag has version 0 while nothing was ever set: agents are not told of it.
+func newDatabag() *databag { return &databag{data: map[string]string{}} }
 
 // apply sets keys, or deletes those with an empty value, and says whether anything changed.
 func (d *databag) apply(settings map[string]string) bool {
