@@ -258,7 +258,7 @@ func (a *Agent) skip() error {
 
 // finished records an operation that ended well.
 func (a *Agent) finished(op operation) error {
-	if op.Kind == relationBroken {
+	if op.Kind == relationBroken || op.Kind == relationLeft {
 		if err := a.Model.LeaveScope(a.Unit, op.Relation); err != nil && !model.IsNotFound(err) {
 			return fmt.Errorf("cannot leave relation %d: %w", op.Relation, err)
 		}

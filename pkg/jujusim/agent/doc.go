@@ -14,9 +14,9 @@
 //  3. the hook that failed: after 5 s, doubling to 5 min; at once when resolved, or left out (no-hooks)
 //  4. of a dying unit: relation departed and broken, storage-detaching, stop, remove; then the unit is gone
 //  5. at birth: storage-attached, install, relation-created, leader-elected, config-changed, start
-//  6. departed and broken of a relation that ends
-//  7. relation-joined, followed by relation-changed of the same unit; relation-departed
-//  8. update-status, when its interval has passed
+//  6. of a relation: departed; changed of the application; joined, followed by changed of the same unit; changed. One that ends:
+//     departed, broken. (A peer relation never breaks: a dying unit's last hooks there are departed.)
+//  7. update-status, when its interval has passed
 //
 // # Guarantees
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,8 +17,11 @@ import (
 
 // do does one operation.
 func (a *Agent) do(ctx context.Context, op operation) error {
-	if op.Kind == runTask {
+	switch op.Kind {
+	case runTask:
 		return a.task(ctx)
+	case relationLeft:
+		return a.finished(op)
 	}
 	release, err := a.lock(ctx)
 	if err != nil {
@@ -96,7 +100,21 @@ func fits(c *charm.Charm) error {
 }
 
 func (a *Agent) newContext(id string) *hooktool.Context {
-	return &hooktool.Context{ID: fmt.Sprintf("%s-%s-%d", a.Unit, id, time.Now().UnixNano()), Model: a.Model, Unit: a.Unit, RelationID: -1}
+	members := map[int][]string{}
+	for id, r := range a.state.Relations {
+		members[id] = slices.Sorted(maps.Keys(r.Members))
+	}
+	return &hooktool.Context{ID: fmt.Sprintf("%s-%s-%d", a.Unit, id, time.Now().UnixNano()), Model: a.Model, Unit: a.Unit, RelationID: -1, Members: members}
+}
+
+// memberOf adds the unit that joins in this hook, and takes out the one that departs.
+func memberOf(members map[int][]string, op operation) {
+	list := slices.DeleteFunc(members[op.Relation], func(u string) bool { return u == op.RemoteUnit })
+	if op.Kind == relationJoined || op.Kind == relationChanged && op.RemoteUnit != "" {
+		list = append(list, op.RemoteUnit)
+		slices.Sort(list)
+	}
+	members[op.Relation] = list
 }
 
 // hook runs one hook, and draws the consequences.
@@ -111,6 +129,9 @@ func (a *Agent) hook(ctx context.Context, op operation) error {
 	tools.RelationID, tools.Endpoint = op.relationID(), op.Endpoint
 	tools.RemoteUnit, tools.RemoteApplication, tools.StorageID = op.RemoteUnit, op.RemoteApp, op.Storage
 	tools.Departing = a.bags[op.Relation]
+	if op.RemoteUnit != "" {
+		memberOf(tools.Members, op)
+	}
 	end := a.server.Begin(tools)
 	defer end()
 	out, err := a.run(ctx, process{

@@ -30,6 +30,7 @@ const (
 	relationChanged  kind = "relation-changed"
 	relationDeparted kind = "relation-departed"
 	relationBroken   kind = "relation-broken"
+	relationLeft     kind = "relation-left" // no hook: a dying unit leaves its peers' relation
 )
 
 // operation is one thing for the agent to do. It can be written down, because a failed hook outlives the agent.
@@ -43,6 +44,7 @@ type operation struct {
 	RemoteApp  string `json:"remote-app,omitempty"`
 	Departing  string `json:"departing,omitempty"`
 	Version    int    `json:"version,omitempty"`
+	Peer       bool   `json:"peer,omitempty"`
 	Storage    string `json:"storage,omitempty"`
 	StoreName  string `json:"store-name,omitempty"`
 }
@@ -50,6 +52,8 @@ type operation struct {
 // hook is the operation's name as JUJU_HOOK_NAME.
 func (o operation) hook() string {
 	switch o.Kind {
+	case relationLeft:
+		return string(o.Kind)
 	case relationCreated, relationJoined, relationChanged, relationDeparted, relationBroken:
 		return o.Endpoint + "-" + string(o.Kind)
 	case storageAttached, storageDetaching:
@@ -115,15 +119,33 @@ func nextOfDying(unit string, snap model.Snapshot, s *state) operation {
 	return operation{Kind: remove}
 }
 
-// leave is the next step out of a relation: departed for each member, then broken. An empty departing means the member itself.
+// pending is the relation-changed that follows a relation-joined before anything else of that relation.
+func pending(op operation, r *relation, seen map[string]int) (operation, bool) {
+	for _, member := range slices.Sorted(maps.Keys(r.Members)) {
+		if r.Members[member] == unseen {
+			op.Kind, op.RemoteUnit, op.Version = relationChanged, member, seen[member]
+			return op, true
+		}
+	}
+	return op, false
+}
+
+// leave is the next step out of a relation: departed for each member, then broken; a peer relation does not break. An empty
+// departing means the member itself.
 func leave(id int, r *relation, departing string) operation {
 	op := operation{Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApp, Kind: relationBroken}
+	if changed, found := pending(op, r, nil); found {
+		return changed
+	}
 	for _, member := range slices.Sorted(maps.Keys(r.Members)) {
 		op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, departing
 		if departing == "" {
 			op.Departing = member
 		}
 		return op
+	}
+	if r.Peer {
+		op.Kind = relationLeft
 	}
 	return op
 }
@@ -140,7 +162,7 @@ func nextAtBirth(snap model.Snapshot, s *state) (operation, bool) {
 	for _, id := range slices.Sorted(maps.Keys(snap.Relations)) {
 		r := snap.Relations[id]
 		if s.Relations[id] == nil && r.Life == model.Alive {
-			return operation{Kind: relationCreated, Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApplication}, true
+			return operation{Kind: relationCreated, Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApplication, Peer: r.Peer}, true
 		}
 	}
 	switch {
@@ -168,30 +190,35 @@ func nextOfRelations(snap model.Snapshot, s *state) (operation, bool) {
 	return operation{}, false
 }
 
+// nextOfRelation has Juju's order: a pending changed, departed, changed of the application, joined, changed.
 func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool) (operation, bool) {
 	op := operation{Relation: seen.ID, Endpoint: seen.Endpoint, RemoteApp: seen.RemoteApplication}
+	if changed, found := pending(op, mine, seen.Members); found {
+		return changed, true
+	}
 	for _, member := range slices.Sorted(maps.Keys(mine.Members)) {
 		if _, there := seen.Members[member]; !there {
 			op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, member
 			return op, true
 		}
 	}
-	for _, member := range slices.Sorted(maps.Keys(seen.Members)) {
-		version, joined := mine.Members[member]
-		op.RemoteUnit, op.Version = member, seen.Members[member]
-		if !joined {
-			op.Kind = relationJoined
-			return op, true
-		}
-		if version != op.Version {
-			op.Kind = relationChanged
+	// A leader is not told of what it wrote itself into the databag that it shares with its peers.
+	if seen.ApplicationVersion != mine.AppVersion && !(seen.Peer && leader) {
+		op.Kind, op.Version = relationChanged, seen.ApplicationVersion
+		return op, true
+	}
+	members := slices.Sorted(maps.Keys(seen.Members))
+	for _, member := range members {
+		if _, joined := mine.Members[member]; !joined {
+			op.Kind, op.RemoteUnit, op.Version = relationJoined, member, seen.Members[member]
 			return op, true
 		}
 	}
-	// A leader is not told of what it wrote itself into the databag that it shares with its peers.
-	if seen.ApplicationVersion != mine.AppVersion && !(seen.Peer && leader) {
-		op.Kind, op.RemoteUnit, op.Version = relationChanged, "", seen.ApplicationVersion
-		return op, true
+	for _, member := range members {
+		if mine.Members[member] != seen.Members[member] {
+			op.Kind, op.RemoteUnit, op.Version = relationChanged, member, seen.Members[member]
+			return op, true
+		}
 	}
 	return operation{}, false
 }

@@ -50,7 +50,7 @@ func TestNext(t *testing.T) {
 		{"storage before install", func(m *model.Snapshot, s *state) {
 			m.Storage, s.Installed = []model.Storage{{ID: "data/0", Name: "data"}}, false
 		}, operation{Kind: storageAttached, Storage: "data/0", StoreName: "data"}},
-		{"a new relation is created first", func(m *model.Snapshot, s *state) { delete(s.Relations, 0); m.Leader = true }, operation{Kind: relationCreated, Endpoint: "ring", RemoteApp: "a"}},
+		{"a new relation is created first", func(m *model.Snapshot, s *state) { delete(s.Relations, 0); m.Leader = true }, operation{Kind: relationCreated, Endpoint: "ring", RemoteApp: "a", Peer: true}},
 		{"a new member joins", func(m *model.Snapshot, _ *state) { m.Relations[0].Members["a/2"] = 1 }, ring(relationJoined, "a/2", 1)},
 		{"joined is followed by changed", func(m *model.Snapshot, s *state) {
 			m.Relations[0].Members["a/2"], s.Relations[0].Members["a/2"] = 1, unseen
@@ -71,6 +71,16 @@ func TestNext(t *testing.T) {
 			m.Relations[0] = r
 			s.Relations[0].Members = nil
 		}, ring(relationBroken, "", 0)},
+		{"peers do not break", func(m *model.Snapshot, s *state) {
+			m.Life, s.Relations[0].Members, s.Relations[0].Peer = model.Dying, nil, true
+		}, ring(relationLeft, "", 0)},
+		{"joined goes before changed of another", func(m *model.Snapshot, _ *state) { m.Relations[0].Members["a/1"], m.Relations[0].Members["a/2"] = 4, 1 }, ring(relationJoined, "a/2", 1)},
+		{"the application's databag goes first", func(m *model.Snapshot, s *state) {
+			m.Relations[0].Members["a/2"], s.Relations[0].AppVersion = 1, 1
+		}, ring(relationChanged, "", 2)},
+		{"a pending changed goes before all", func(m *model.Snapshot, s *state) {
+			s.Relations[0].Members["a/1"], s.Relations[0].AppVersion = unseen, 1
+		}, ring(relationChanged, "a/1", 3)},
 		{"dying: out of relations, departing oneself", func(m *model.Snapshot, _ *state) { m.Life = model.Dying },
 			operation{Kind: relationDeparted, Endpoint: "ring", RemoteApp: "a", RemoteUnit: "a/1", Departing: "a/0"}},
 		{"dying: then storage", func(m *model.Snapshot, s *state) {
@@ -107,7 +117,9 @@ func TestNext(t *testing.T) {
 // TestNextComesToAnEnd does what next says, at birth, in life and at death, and counts.
 func TestNextComesToAnEnd(t *testing.T) {
 	snap, _ := settled()
-	snap.Leader = true
+	ring := snap.Relations[0]
+	ring.ApplicationVersion = 0
+	snap.Relations[0], snap.Leader = ring, true
 	snap.Storage = []model.Storage{{ID: "data/0", Name: "data"}}
 	s := newState()
 	s.NextStatus = noon.Add(time.Minute)
@@ -127,7 +139,7 @@ func TestNextComesToAnEnd(t *testing.T) {
 	snap.Life = model.Dying
 	drive()
 	want := []string{"data-storage-attached", "install", "ring-relation-created", "leader-elected", "config-changed", "start", "ring-relation-joined",
-		"ring-relation-changed", "ring-relation-departed", "ring-relation-broken", "data-storage-detaching", "stop", "remove"}
+		"ring-relation-changed", "ring-relation-departed", "relation-left", "data-storage-detaching", "stop", "remove"}
 	if diff := cmp.Diff(want, ran); diff != "" {
 		t.Error(diff)
 	}

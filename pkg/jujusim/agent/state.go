@@ -39,6 +39,7 @@ type state struct {
 type relation struct {
 	Endpoint  string `json:"endpoint"`
 	RemoteApp string `json:"remote-app"`
+	Peer      bool   `json:"peer,omitempty"`
 	// Members are the remote units that have joined, with the version of the databag that the charm has seen; unseen after joined.
 	Members map[string]int `json:"members"`
 	// AppVersion is the version of the remote application's databag that the charm has seen.
@@ -82,8 +83,8 @@ func (s *state) done(op operation) {
 	case storageDetaching:
 		delete(s.Storage, op.Storage)
 	case relationCreated:
-		s.Relations[op.Relation] = &relation{Endpoint: op.Endpoint, RemoteApp: op.RemoteApp, Members: map[string]int{}}
-	case relationBroken:
+		s.Relations[op.Relation] = &relation{Endpoint: op.Endpoint, RemoteApp: op.RemoteApp, Peer: op.Peer, Members: map[string]int{}}
+	case relationBroken, relationLeft:
 		delete(s.Relations, op.Relation)
 	case relationJoined:
 		rel.Members[op.RemoteUnit] = unseen

@@ -33,6 +33,9 @@ type Options struct {
 	Program string
 	// UpdateStatus is the interval of update-status: Juju's five minutes where zero.
 	UpdateStatus time.Duration
+	// SnapdVersion is the snapd that the machines play, SnapDelay how long each task of its changes takes at least.
+	SnapdVersion string
+	SnapDelay    time.Duration
 	Log          *zap.Logger
 }
 

@@ -24,6 +24,9 @@ type Context struct {
 	RemoteApplication string
 	// Departing holds the databags of units that have gone, which relation-get still shows in their departed hook.
 	Departing map[string]map[string]string
+	// Members are, by relation, the units whose joined hook has run and whose departed hook has not: relation-list shows these,
+	// not those that are there and yet to be told of.
+	Members map[int][]string
 	// StorageID is of a storage hook.
 	StorageID string
 	// Task is the action's number, Params its parameters; nil outside an action.

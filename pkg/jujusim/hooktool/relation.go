@@ -30,11 +30,10 @@ func relationList(c *Context, f flags) ([]byte, error) {
 		}
 		return f.print(name)
 	}
-	units, err := c.view().RelationUnits(id)
-	if err != nil {
+	if _, err := c.view().RelationUnits(id); err != nil { // a relation that the unit is not in
 		return nil, err
 	}
-	return f.print(units)
+	return f.print(append([]string{}, c.Members[id]...))
 }
 
 func relationGet(c *Context, f flags) ([]byte, error) {

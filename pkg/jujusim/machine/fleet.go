@@ -138,7 +138,8 @@ func (f *Fleet) followMachine(id string) error {
 	if err != nil {
 		return err
 	}
-	m, err = New(Options{Root: filepath.Join(f.options.Dir, id), Address: address, Store: f.options.Store, Log: f.log.WithValues("machine", id)})
+	m, err = New(Options{Root: filepath.Join(f.options.Dir, id), Address: address, Store: f.options.Store,
+		SnapdVersion: f.options.SnapdVersion, TaskDelay: f.options.SnapDelay, Log: f.log.WithValues("machine", id)})
 	if err != nil {
 		return err
 	}

@@ -87,11 +87,16 @@ type world struct {
 
 func newWorld(t *testing.T, edit ...func(*fleet.Options)) *world {
 	t.Helper()
+	return newWorldAt(t, model.PaceInstant, edit...)
+}
+
+func newWorldAt(t *testing.T, pace model.Pace, edit ...func(*fleet.Options)) *world {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "w") // t.TempDir is too long for a socket's path
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := model.NewController(model.Options{Lease: 100 * time.Millisecond})
+	c := model.NewController(model.Options{Lease: 100 * time.Millisecond, Pace: pace})
 	if _, err := c.AddUser("admin", "", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -113,10 +118,12 @@ func newWorld(t *testing.T, edit ...func(*fleet.Options)) *world {
 	}
 	w := &world{Model: m, t: t, dir: dir, fleet: f.(*machine.Fleet)} //nolint:forcetypeassert // as documented
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	done, streamed := make(chan error, 1), make(chan struct{})
 	go func() { done <- f.Run(ctx) }()
+	go func() { defer close(streamed); m.Stream(ctx) }()
 	t.Cleanup(func() {
 		cancel()
+		<-streamed
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -249,9 +256,59 @@ func TestHooksRunInJujusOrderAtBirthAndDeath(t *testing.T) {
 	}
 	w.until("a/1 is gone", func() bool { _, err := w.Unit("a/1"); return model.IsNotFound(err) })
 	ran := strings.Join(w.ranAt(root, "a/1"), ",")
-	if !strings.HasSuffix(ran, "ring-relation-departed a/0,ring-relation-broken,stop,remove") {
+	if !strings.HasSuffix(ran, "ring-relation-departed a/0,stop,remove") {
 		t.Errorf("the dying unit ran %s", ran)
 	}
 	w.until("a/0 knows", func() bool { return strings.Contains(strings.Join(w.ran("a/0"), ","), "ring-relation-departed a/1") })
 	w.until("its machine is gone", func() bool { return len(w.MachineIDs()) == 1 })
+}
+
+func TestAtJujusPaceTheSameHooksRun(t *testing.T) {
+	w := newWorldAt(t, model.PaceJuju)
+	w.deploy(probe(t), "a", 2)
+	for unit, other := range map[string]string{"a/0": "a/1", "a/1": "a/0"} {
+		w.until(unit+" has met the other", func() bool {
+			_, err := w.Unit(unit)
+			return err == nil && strings.Contains(strings.Join(w.ran(unit), ","), "ring-relation-changed "+other)
+		})
+		ran := strings.ReplaceAll(strings.Join(w.ran(unit), ","), "leader-elected,", "")
+		if want := "install,ring-relation-created,config-changed,start,ring-relation-joined " + other + ",ring-relation-changed " + other; ran != want {
+			t.Errorf("%s ran %s, want %s", unit, ran, want)
+		}
+	}
+	if task := w.exec("a/0", "echo here"); task.Output["stdout"] != "here\n" {
+		t.Errorf("%+v", task)
+	}
+}
+
+func TestRelationListShowsThoseWhoseJoinedHookHasRun(t *testing.T) {
+	w := newWorld(t)
+	w.deploy(probe(t), "a", 1)
+	w.settled("a/0")
+	w.script("a/0", `echo "$JUJU_HOOK_NAME $JUJU_REMOTE_UNIT: $(relation-list -r ring:0 | xargs)" >> "$JUJUETCD_ROOT/lists"; case $JUJU_HOOK_NAME in *departed) relation-get -r ring:0 mark "$JUJU_REMOTE_UNIT" >> "$JUJUETCD_ROOT/lists";; esac`)
+	if _, err := w.AddUnits("a", 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	lists := func() string { text, _ := os.ReadFile(filepath.Join(w.root("a/0"), "lists")); return string(text) }
+	w.until("both have joined", func() bool {
+		return strings.Contains(lists(), "changed a/2:") && strings.Contains(lists(), "changed a/1:")
+	})
+	w.settled("a/1", "a/2")
+	w.exec("a/2", "relation-set -r ring:0 mark=left")
+	w.until("a/0 knows the mark", func() bool {
+		bag, err := w.View("a/0").RelationSettings(0, "a/2")
+		return err == nil && bag["mark"] == "left" && strings.Count(lists(), "changed a/2:") > 1
+	})
+	if err := w.DestroyUnit("a/2"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("a/2 has departed", func() bool { return strings.Contains(lists(), "departed a/2:") })
+	w.until("its databag was read", func() bool { return strings.HasSuffix(lists(), "left\n") })
+	first := strings.SplitN(lists(), "\n", 2)[0]
+	if first != "ring-relation-joined a/1: a/1" && first != "ring-relation-joined a/2: a/2" {
+		t.Errorf("the first list is %q", first)
+	}
+	if !strings.Contains(lists(), "ring-relation-departed a/2: a/1\n") {
+		t.Errorf("the lists:\n%s", lists())
+	}
 }
