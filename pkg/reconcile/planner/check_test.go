@@ -224,6 +224,11 @@ func TestNext(t *testing.T) {
 		}, want{planner.StepAddLearner, "etcd/4", false, ""}},
 		{"a joiner is prepared first", settled(3), func(o *planner.Observation) { join(o); o.Units[3].Facts.Snap = nil },
 			want{planner.StepPrepare, "etcd/3", false, ""}},
+		{"nobody is added who could not be prepared", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Units[3].Facts.Snap = nil
+			o.Units[3].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Message: "the disk is full", NotBefore: o.Now.Add(time.Second)}
+		}, want{wait, "", false, "not carried out: the disk is full"}},
 		{"all joiners are prepared at once", settled(3), func(o *planner.Observation) {
 			join(o)
 			join(o)
@@ -238,6 +243,11 @@ func TestNext(t *testing.T) {
 		{"an added member whose unit is gone is taken back", settled(3), func(o *planner.Observation) {
 			o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}, Learner: true})
 		}, want{planner.StepRemove, "member 0000000000000013", false, "its unit is gone"}},
+		{"a promotion that failed waits its time", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 10)
+			o.History.NotBefore["PromoteLearner "+id(3).String()] = o.Now.Add(time.Second)
+		}, want{wait, "", false, "it has failed once"}},
 		{"a learner that has caught up is promoted", settled(3), func(o *planner.Observation) { join(o); learn(o, 10) },
 			want{planner.StepPromote, "etcd/3", false, ""}},
 		{"a learner that is behind is not", settled(3), func(o *planner.Observation) { join(o); learn(o, 2000) },

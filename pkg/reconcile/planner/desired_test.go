@@ -133,6 +133,8 @@ func TestAMemberThatWasRemovedIsResetAndNamesWhoIsLeft(t *testing.T) {
 		t.Errorf("delivery: %+v", d)
 	}
 	expect(t, o, want{planner.StepPrepare, "etcd/3", false, ""})
+	o.Units[2].Facts.Member.Present = false
+	down(&o, 2, time.Minute)
 	for i := range 3 {
 		if d := planner.Desired(o, o.Units[i].Name).Delivery; d.AllowReset {
 			t.Errorf("%s may be reset", o.Units[i].Name)

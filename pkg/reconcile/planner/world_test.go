@@ -334,6 +334,9 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 		return
 	}
 	w.say("%s %s: %s", s.Kind, s.Target("etcd"), s.Reason)
+	if w.now.Before(w.memory.NotBefore[s.Key()]) {
+		w.violate("%s before its time", s.Key())
+	}
 	if s.Kind != planner.StepClaim && (w.latch.Epoch == nil || w.latch.Epoch.Holder != w.self || w.latch.Epoch.Number != o.Claimed) {
 		w.violate("%s before the claim", s.Kind)
 	}

@@ -1,0 +1,118 @@
+package planner_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutation takes one guard out of the planner's source.
+type mutation struct {
+	guard, file, old, new string
+}
+
+var mutations = []mutation{
+	{"pause", "gates.go", "if !in.Policy.Paused {", "if true {"},
+	{"the latch must have been read", "gates.go", "if in.LatchRead {", "if true {"},
+	{"a foreign holder is not replaced untold", "gates.go", "(!in.TakeOver || in.Claimed != 0)", "false"},
+	{"take over once", "gates.go", "(!in.TakeOver || in.Claimed != 0)", "!in.TakeOver"},
+	{"a newer process of ours", "gates.go", "in.Claimed != 0 && e.Number > in.Claimed", "false"},
+	{"one cluster ID", "gates.go", "if len(order) < 2 {", "if true {"},
+	{"the last unit is exempt", "gates.go", "case len(in.alive()) == 0:\n", "case false:\n"},
+	{"lost data is a person's", "quorum.go", "if in.Latch.ClusterID == \"\" || in.Etcd.Listed {\n\t\treturn Step{}, false\n\t}\n\tknown", "if true {\n\t\treturn Step{}, false\n\t}\n\tknown"},
+	{"stability", "quorum.go", "in.Now.Before(at)", "false"},
+	{"blindness", "next.go", "len(in.Blind) > 0 && s.Kind != StepUpdate", "false"},
+	{"a disruption that may still run", "next.go", "if u.Task.mayDisturb(in.Now) {", "if false {"},
+	{"the backoff of steps", "next.go", "in.Now.Before(at) {\n\t\treturn wait(\"Cannot %s yet", "false {\n\t\treturn wait(\"Cannot %s yet"},
+	{"the claim", "next.go", "if !in.claimed() {", "if false {"},
+	{"never two deliveries", "input.go", "case u.Task != nil:", "case false:"},
+	{"lost agents", "input.go", "case u.Lost:", "case false:"},
+	{"the backoff of deliveries", "input.go", "u.Last != nil && in.Now.Before(u.Last.NotBefore)", "false"},
+	{"the longest run", "input.go", "deadline.Add(LongestRun)", "deadline"},
+	{"a living cluster's port", "input.go", "live != 0 && live != opts.Port", "false"},
+	{"an unstarted member is finished first", "next.go", "{name: \"change under way\", next: finishChange},", ""},
+	{"stalled learners", "members.go", "limit > 0 && !since.IsZero()", "false"},
+	{"etcdops.CanPromote", "members.go", "etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil", "error(nil); err != nil"},
+	{"etcd's nine tenths", "members.go", "applied*10 >= (applied+lag)*9", "applied >= 0"},
+	{"no empty disk under an old identity", "members.go", "!begun(u) && len(m.ClientURLs) == 0", "true"},
+	{"a wiped member's silence", "members.go", "since.IsZero() || in.Now.Before(at) {\n\t\t\treturn wait(\"%s\", reason)", "false {\n\t\t\treturn wait(\"%s\", reason)"},
+	{"a member that serves is not wiped", "members.go", "u.Task == nil && !in.serving(m)", "u.Task == nil"},
+	{"clients first", "members.go", "ok && step.Kind == StepUpdate {", "ok && step.Kind == \"\" {"},
+	{"the leader hands over", "members.go", "step.Kind != StepRemove || in.Etcd.Leader() != m.ID", "true"},
+	{"a stale member's grace", "members.go", "since.IsZero() || in.Now.Before(at) {\n\t\t\treturn wait(\"Member %s has no unit", "false {\n\t\t\treturn wait(\"Member %s has no unit"},
+	{"a stale member that serves", "members.go", "ok || in.serving(m) {", "ok {"},
+	{"etcdops.CanRemove", "members.go", "etcdops.CanRemove(in.Etcd, m.ID); err != nil", "error(nil); err != nil"},
+	{"virgin: no data", "birth.go", "case hasData(u):\n\t\t\treturn wait", "case false:\n\t\t\treturn wait"},
+	{"virgin: no record", "birth.go", "case begun(u):\n\t\t\treturn wait", "case false:\n\t\t\treturn wait"},
+	{"virgin: all facts", "birth.go", "case u.Facts == nil && u.Provisioned && !u.Dying:", "case false:"},
+	{"virgin: nobody answers", "birth.go", "if in.Etcd.Health[url].Answered {", "if false {"},
+	{"virgin: everybody was asked", "birth.go", "; !asked {", "; asked && false {"},
+	{"certificates", "birth.go", "u.Facts != nil && !ready(u)", "false"},
+	{"the grace for machines", "birth.go", "len(absent) > 0 && in.Now.Before(at)", "false"},
+	{"odd seeds", "birth.go", "len(seeds)%2 == 0", "false"},
+	{"a majority of seeds", "birth.go", "total-len(gone) < need", "false"},
+	{"a quorum of seeds answers", "birth.go", "n >= need && len(serving) == 1", "n > 0"},
+	{"etcdops.CanAdd", "grow.go", "etcdops.CanAdd(in.Etcd); err != nil", "error(nil); err != nil"},
+	{"joiners are prepared", "grow.go", "case !in.prepared(u):", "case false:"},
+	{"etcdops.CanStop", "grow.go", "etcdops.CanStop(in.Etcd, m.ID); err != nil", "error(nil); err != nil"},
+	{"stability before a restart", "grow.go", "if in.serving(m) {\n", "if false {\n"},
+	{"the leader restarts last", "grow.go", "case in.Etcd.Leader() == m.ID:\n\t\treturn -1", "case false:\n\t\treturn -1"},
+	{"new only before the latch", "desired.go", "in.Latch.ClusterID == \"\" && seed", "seed"},
+	{"an upgrade is no update", "desired.go", "if in.Latch.ClusterID != \"\" {\n\t\tif u.Facts.Snap", "if false {\n\t\tif u.Facts.Snap"},
+	{"a reset only of who is no member", "desired.go", "case !member && in.Latch.ClusterID != \"\" && in.Etcd.Listed &&", "case in.Latch.ClusterID != \"\" && in.Etcd.Listed &&"},
+	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
+}
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, by an overlay of the build, and expects this
+// package's other tests to fail: a guard that no test needs is either no guard or not tested.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	if os.Getenv("PLANNER_MUTANT") != "" {
+		return // this is the mutant's own run
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutations {
+		t.Run(m.guard, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(folder, m.file)
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), m.old); n != 1 {
+				t.Fatalf("%s holds the guard %d times: %s", m.file, n, m.old)
+			}
+			temp := t.TempDir()
+			mutant := filepath.Join(temp, m.file)
+			write(t, mutant, []byte(strings.Replace(string(source), m.old, m.new, 1)))
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutant}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(temp, "overlay.json"), overlay)
+			cmd := exec.Command("go", "test", "-overlay", filepath.Join(temp, "overlay.json"), "-vet=off", "-count=1", "-failfast",
+				"-timeout=60s", ".", "-worlds=40")
+			cmd.Dir = folder
+			cmd.Env = append(os.Environ(), "PLANNER_MUTANT=1")
+			out, err := cmd.CombinedOutput()
+			switch {
+			case err == nil:
+				t.Errorf("nobody misses the guard %q (%s: %s)", m.guard, m.file, m.old)
+			case !strings.Contains(string(out), "--- FAIL"):
+				t.Errorf("the mutant could not be tested: %s", out)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
