@@ -9,9 +9,12 @@ import (
 	"jujuetcd.io/pkg/jujusim/machine"
 )
 
+// version is set when it is built for release.
+var version = "devel"
+
 func main() {
 	if code, handled := machine.MultiCall(os.Args); handled {
 		os.Exit(code)
 	}
-	os.Exit(cli.Main(context.Background(), os.Args[1:], machine.NewFleet))
+	os.Exit(cli.Main(context.Background(), os.Args[1:], version, machine.NewFleet))
 }

@@ -33,6 +33,7 @@ const EnvModel = "JUJUSIM_MODEL"
 
 // App is one call of the program.
 type App struct {
+	Version  string
 	Fleet    fleet.Maker
 	Out, Err io.Writer
 	Getenv   func(string) string
@@ -40,9 +41,9 @@ type App struct {
 	dir, model string
 }
 
-// Main runs the program with its arguments (without its own name).
-func Main(ctx context.Context, args []string, maker fleet.Maker) int {
-	a := &App{Fleet: maker, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+// Main runs the program, of the given version, with its arguments (without its own name).
+func Main(ctx context.Context, args []string, version string, maker fleet.Maker) int {
+	a := &App{Version: version, Fleet: maker, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
 	return a.Run(ctx, args)
 }
 
@@ -104,7 +105,7 @@ $JUJUSIM_DIR says which.`
 func (a *App) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "jujusim", Short: "An embedded Juju for trying and testing charms", Long: longHelp,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: a.Version,
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){
-		"jujusim": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], machine.NewFleet)) },
+		"jujusim": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], "v0-test", machine.NewFleet)) },
 	})
 }
 

@@ -29,7 +29,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // await waits until a file is there.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -38,7 +38,7 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		select {
 		case <-deadline:
-			ts.Fatalf("%s is not there after 30 s", args[0])
+			ts.Fatalf("%s is not there after three minutes", args[0])
 		case <-tick.C:
 		}
 	}
