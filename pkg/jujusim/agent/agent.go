@@ -72,9 +72,7 @@ func New(o Options) (*Agent, error) {
 	if a.state, err = readState(a.statePath()); err != nil {
 		return nil, err
 	}
-	if o.Rebooted {
-		a.state.Started = false
-	}
+	a.state.Rebooted = a.state.Rebooted || o.Rebooted
 	return a, nil
 }
 

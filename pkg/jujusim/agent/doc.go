@@ -9,14 +9,15 @@
 //
 // next decides, as a pure function of the model's Snapshot and the agent's own state; highest first:
 //
-//  1. upgrade-charm, when the application has another charm
-//  2. tasks (actions, juju-exec), also while a hook is in error
-//  3. the hook that failed: after 5 s, doubling to 5 min; at once when resolved, or left out (no-hooks)
-//  4. of a dying unit: relation departed and broken, storage-detaching, stop, remove; then the unit is gone
-//  5. at birth: storage-attached, install, relation-created, leader-elected, config-changed, start
-//  6. of a relation: departed; changed of the application; joined, followed by changed of the same unit; changed. One that ends:
+//  1. start, once more after the machine was started anew
+//  2. relation-created, leader-elected
+//  3. tasks (actions, juju-exec), also while a hook is in error
+//  4. the hook that failed: after 5 s, doubling to 5 min; at once when resolved, or left out (no-hooks)
+//  5. of a dying unit: relation departed and broken, storage-detaching, stop, remove; then the unit is gone
+//  6. storage-attached, install, upgrade-charm (when the application has another charm), config-changed, start
+//  7. of a relation: departed; changed of the application; joined, followed by changed of the same unit; changed. One that ends:
 //     departed, broken. (A peer relation never breaks: a dying unit's last hooks there are departed.)
-//  7. update-status, when its interval has passed
+//  8. update-status, when its interval has passed
 //
 // # Guarantees
 //

@@ -72,13 +72,21 @@ func (o operation) relationID() int {
 
 // next is what the agent of a unit does next, if anything. It changes nothing.
 func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation, bool) {
+	free := s.Installed && s.Failed == nil
 	switch {
 	case s.Removed:
 		return operation{Kind: gone}, true
 	case !snap.MachineStarted:
 		return operation{}, false
-	case s.Installed && s.Failed == nil && snap.CharmURL != s.CharmURL && snap.Life == model.Alive:
-		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL}, true
+	case free && s.Started && s.Rebooted:
+		return operation{Kind: start}, true
+	}
+	if free && snap.Life == model.Alive {
+		if op, found := nextUrgent(snap, s); found {
+			return op, true
+		}
+	}
+	switch {
 	case s.Installed && len(snap.Pending) > 0:
 		return operation{Kind: runTask}, true
 	case s.Failed != nil:
@@ -89,7 +97,7 @@ func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation,
 	case snap.Life != model.Alive:
 		return nextOfDying(unit, snap, s), true
 	}
-	for _, look := range []func(model.Snapshot, *state) (operation, bool){nextAtBirth, nextOfRelations} {
+	for _, look := range []func(model.Snapshot, *state) (operation, bool){nextOfUnit, nextOfRelations} {
 		if op, found := look(snap, s); found {
 			return op, true
 		}
@@ -113,7 +121,7 @@ func nextOfDying(unit string, snap model.Snapshot, s *state) operation {
 			return operation{Kind: storageDetaching, Storage: st.ID, StoreName: st.Name}
 		}
 	}
-	if !s.Stopped {
+	if s.Started && !s.Stopped {
 		return operation{Kind: stop}
 	}
 	return operation{Kind: remove}
@@ -150,24 +158,32 @@ func leave(id int, r *relation, departing string) operation {
 	return op
 }
 
-func nextAtBirth(snap model.Snapshot, s *state) (operation, bool) {
-	for _, st := range snap.Storage {
-		if !s.Storage[st.ID] {
-			return operation{Kind: storageAttached, Storage: st.ID, StoreName: st.Name}, true
-		}
-	}
-	if !s.Installed {
-		return operation{Kind: install, CharmURL: snap.CharmURL}, true
-	}
+// nextUrgent goes before actions.
+func nextUrgent(snap model.Snapshot, s *state) (operation, bool) {
 	for _, id := range slices.Sorted(maps.Keys(snap.Relations)) {
 		r := snap.Relations[id]
 		if s.Relations[id] == nil && r.Life == model.Alive {
 			return operation{Kind: relationCreated, Relation: id, Endpoint: r.Endpoint, RemoteApp: r.RemoteApplication, Peer: r.Peer}, true
 		}
 	}
-	switch {
-	case snap.Leader && !s.Leader:
+	if snap.Leader && !s.Leader {
 		return operation{Kind: leaderElected}, true
+	}
+	return operation{}, false
+}
+
+// nextOfUnit is what concerns the unit itself.
+func nextOfUnit(snap model.Snapshot, s *state) (operation, bool) {
+	for _, st := range snap.Storage {
+		if !s.Storage[st.ID] {
+			return operation{Kind: storageAttached, Storage: st.ID, StoreName: st.Name}, true
+		}
+	}
+	switch {
+	case !s.Installed:
+		return operation{Kind: install, CharmURL: snap.CharmURL}, true
+	case s.CharmURL != snap.CharmURL:
+		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL}, true
 	case s.Config != configKey(snap):
 		return operation{Kind: configChanged, Config: configKey(snap)}, true
 	case !s.Started:

@@ -21,6 +21,7 @@ type state struct {
 	Installed bool              `json:"installed"`
 	Started   bool              `json:"started"`
 	Stopped   bool              `json:"stopped"`
+	Rebooted  bool              `json:"rebooted,omitempty"` // start is to run once more
 	Removed   bool              `json:"removed"`
 	Leader    bool              `json:"leader"`
 	Config    string            `json:"config,omitempty"`
@@ -73,7 +74,7 @@ func (s *state) done(op operation) {
 	case configChanged:
 		s.Config = op.Config
 	case start:
-		s.Started = true
+		s.Started, s.Rebooted = true, false
 	case stop:
 		s.Stopped = true
 	case remove:
