@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,13 +134,13 @@ func TestWhatNeedsAPersonIsTriedOnceAMinuteAtMost(t *testing.T) {
 
 func TestASilentConnectionIsNoticedByPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		silent := false
-		var pings []time.Time
+		var silent atomic.Bool
+		var pings atomic.Int32
 		c, s := open(t, func(ctx context.Context, r wire.Request) (any, *wire.Error) {
 			if r.Type == "Pinger" {
-				pings = append(pings, time.Now())
+				pings.Add(1)
 			}
-			if silent {
+			if silent.Load() {
 				return nil, nil
 			}
 			return status(ctx, r)
@@ -148,12 +149,12 @@ func TestASilentConnectionIsNoticedByPings(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10*jujuapi.PingInterval + time.Second)
-		if len(pings) != 10 || c.count() != 1 {
-			t.Errorf("%d pings, %d logins in ten intervals", len(pings), c.count())
+		if pings.Load() != 10 || c.count() != 1 {
+			t.Errorf("%d pings, %d logins in ten intervals", pings.Load(), c.count())
 		}
-		silent = true
+		silent.Store(true)
 		time.Sleep(jujuapi.PingInterval + jujuapi.PingTimeout + time.Second)
-		silent = false
+		silent.Store(false)
 		synctest.Wait()
 		if c.count() != 2 {
 			t.Errorf("%d logins: the connection that fell silent was not made again", c.count())
@@ -191,10 +192,10 @@ func TestACallWaitsForTheFirstConnectionButNotForAFailedOne(t *testing.T) {
 func TestOneBudgetHoldsForAllSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
-		calls := 0
+		var calls atomic.Int32
 		c := start(t, network, func(ctx context.Context, r wire.Request) (any, *wire.Error) {
 			if r.Request == "FullStatus" {
-				calls++
+				calls.Add(1)
 			}
 			return status(ctx, r)
 		})
@@ -216,8 +217,8 @@ func TestOneBudgetHoldsForAllSessions(t *testing.T) {
 		for range 5 {
 			<-done
 		}
-		if calls < 55 || calls > 63 {
-			t.Errorf("%d calls in 30 s, the budget is 2 a second", calls)
+		if n := calls.Load(); n < 55 || n > 63 {
+			t.Errorf("%d calls in 30 s, the budget is 2 a second", n)
 		}
 	})
 }

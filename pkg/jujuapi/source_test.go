@@ -3,6 +3,8 @@ package jujuapi_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,23 +12,18 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// world is a Snapshotter whose content and speed a test sets.
+// world is a Snapshotter whose content a test sets.
 type world struct {
+	mu    sync.Mutex
 	hash  string
-	took  time.Duration
 	err   error
 	polls []time.Time
 }
 
-func (w *world) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
+func (w *world) Snapshot(context.Context) (*jujuapi.Model, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.polls = append(w.polls, time.Now())
-	if w.took > 0 {
-		select {
-		case <-time.After(w.took):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -50,12 +47,25 @@ func run(t *testing.T, w *world) (*jujuapi.Source, *[]string) {
 	return source, heard
 }
 
+// set changes what the next polls find.
+func (w *world) set(hash string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hash, w.err = hash, err
+}
+
+func (w *world) seen() []time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.polls)
+}
+
 // during counts polls while d passes.
 func (w *world) during(d time.Duration) int {
-	before := len(w.polls)
+	before := len(w.seen())
 	time.Sleep(d)
 	synctest.Wait()
-	return len(w.polls) - before
+	return len(w.seen()) - before
 }
 
 func between(t *testing.T, what string, got, low, high int) {
@@ -82,7 +92,7 @@ func TestPollsFollowTheNeedForThem(t *testing.T) {
 
 		time.Sleep(20 * time.Minute)
 		between(t, "after 20 quiet minutes, in ten", w.during(10*time.Minute), 16, 25)
-		w.hash = "b"
+		w.set("b", nil)
 		time.Sleep(time.Minute)
 		between(t, "after news, in a minute", w.during(time.Minute), 10, 15)
 	})
@@ -94,8 +104,9 @@ func TestTheJitterSpreadsPolls(t *testing.T) {
 		run(t, w)
 		time.Sleep(5 * time.Minute)
 		low, high := time.Hour, time.Duration(0)
-		for i := range len(w.polls) - 1 {
-			gap := w.polls[i+1].Sub(w.polls[i])
+		polls := w.seen()
+		for i := range len(polls) - 1 {
+			gap := polls[i+1].Sub(polls[i])
 			low, high = min(low, gap), max(high, gap)
 		}
 		if low < 4*time.Second || high > 6*time.Second || high-low < time.Second {
@@ -137,11 +148,12 @@ func TestOnlyNewContentIsTold(t *testing.T) {
 		s, heard := run(t, w)
 		time.Sleep(time.Minute)
 		for _, hash := range []string{"b", "b", "a"} {
-			w.hash = hash
+			w.set(hash, nil)
 			s.Poke()
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got := *heard; len(got) != 3 || got[0] != "a" || got[1] != "b" || got[2] != "a" {
 			t.Errorf("heard %v, want [a b a]", got)
 		}
@@ -152,13 +164,14 @@ func TestAFailedPollIsRepeatedAndKeepsTheLastModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{hash: "a"}
 		s, heard := run(t, w)
-		w.err = errors.New("connection refused")
+		w.set("a", errors.New("connection refused"))
 		between(t, "while polls fail, in a minute", w.during(time.Minute), 10, 15)
 		if st := s.State(); st.Err == nil || st.Model == nil || st.Model.Hash != "a" || time.Since(st.At) < 50*time.Second {
 			t.Errorf("state %+v", st)
 		}
-		w.err = nil
+		w.set("a", nil)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if st := s.State(); st.Err != nil || time.Since(st.At) > 10*time.Second {
 			t.Errorf("state %+v", st)
 		}
@@ -173,11 +186,11 @@ func TestANewWaiterIsServedAtOnce(t *testing.T) {
 		w := &world{hash: "a"}
 		s, _ := run(t, w)
 		time.Sleep(time.Hour)
-		before := len(w.polls)
+		before := len(w.seen())
 		s.Hurry("etcd")
 		synctest.Wait()
-		if len(w.polls) != before+1 {
-			t.Errorf("%d polls, want one at once", len(w.polls)-before)
+		if n := len(w.seen()) - before; n != 1 {
+			t.Errorf("%d polls, want one at once", n)
 		}
 	})
 }

@@ -63,7 +63,7 @@ func (s *suite) action(t *testing.T) {
 	}
 }
 
-func (s *suite) enqueue(conn *jujuapi.Conn, t *testing.T, actions ...wire.Action) (wire.EnqueuedActions, error) {
+func (s *suite) enqueue(t *testing.T, conn *jujuapi.Conn, actions ...wire.Action) (wire.EnqueuedActions, error) {
 	t.Helper()
 	var r wire.EnqueuedActions
 	version, err := conn.Facade("Action")
@@ -79,20 +79,20 @@ func (s *suite) actionRefusals(t *testing.T, conn *jujuapi.Conn, info jujuapi.Lo
 	stranger := s.Application + "/9999"
 
 	if old(info) {
-		r, err := s.enqueue(conn, t, wire.Action{Receiver: receiver, Name: "nosuchaction"})
+		r, err := s.enqueue(t, conn, wire.Action{Receiver: receiver, Name: "nosuchaction"})
 		if err != nil || len(r.Actions) != 1 || r.Actions[0].Error == nil {
 			t.Errorf("unknown action: got %+v, %v; want an error in the result", r, err)
 		}
 	} else {
-		_, err := s.enqueue(conn, t, wire.Action{Receiver: receiver, Name: "nosuchaction"})
+		_, err := s.enqueue(t, conn, wire.Action{Receiver: receiver, Name: "nosuchaction"})
 		refused(t, err, wire.CodeNotFound, fmt.Sprintf("action %q not defined for unit %q.", "nosuchaction", unit))
-		_, err = s.enqueue(conn, t,
+		_, err = s.enqueue(t, conn,
 			wire.Action{Receiver: receiver, Name: s.Action, Parameters: s.Params},
 			wire.Action{Receiver: receiver, Name: "nosuchaction", Parameters: s.Params})
 		refused(t, err, "", fmt.Sprintf("action name mismatch: %q != %q", s.Action, "nosuchaction"))
 	}
 
-	r, err := s.enqueue(conn, t, wire.Action{Receiver: wire.UnitTag(stranger), Name: s.Action, Parameters: s.Params})
+	r, err := s.enqueue(t, conn, wire.Action{Receiver: wire.UnitTag(stranger), Name: s.Action, Parameters: s.Params})
 	if err != nil || len(r.Actions) != 1 || r.Actions[0].Error == nil || r.Actions[0].Action != nil {
 		t.Errorf("unknown unit: got %+v, %v; want an error in the result", r, err)
 	}
@@ -100,7 +100,7 @@ func (s *suite) actionRefusals(t *testing.T, conn *jujuapi.Conn, info jujuapi.Lo
 		t.Error("unknown unit: no operation number is used up")
 	}
 
-	r, err = s.enqueue(conn, t, wire.Action{Receiver: wire.ApplicationTag(s.Application), Name: s.Action, Parameters: s.Params})
+	r, err = s.enqueue(t, conn, wire.Action{Receiver: wire.ApplicationTag(s.Application), Name: s.Action, Parameters: s.Params})
 	if err != nil || len(r.Actions) != 1 {
 		t.Fatalf("an application as receiver: got %+v, %v; want an error in the result", r, err)
 	}
@@ -116,7 +116,7 @@ func (s *suite) task(t *testing.T, conn *jujuapi.Conn, receiver, unit string) {
 		tag = wire.UnitTag(unit)
 	}
 	before := time.Now()
-	r, err := s.enqueue(conn, t, wire.Action{Receiver: tag, Name: s.Action, Parameters: s.Params})
+	r, err := s.enqueue(t, conn, wire.Action{Receiver: tag, Name: s.Action, Parameters: s.Params})
 	if err != nil || len(r.Actions) != 1 || r.Actions[0].Action == nil {
 		t.Fatalf("got %+v, %v", r, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func tree(data []byte) any {
 // refused checks that err is a refusal with that code and, unless it is empty, that message.
 func refused(t *testing.T, err error, code, message string) {
 	t.Helper()
-	said, ok := err.(*jujuapi.Error) //nolint:errorlint // a bare call's own error
+	said, ok := errors.AsType[*jujuapi.Error](err)
 	switch {
 	case !ok:
 		t.Errorf("got %v, want a refusal with code %q", err, code)

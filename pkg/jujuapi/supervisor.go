@@ -1,0 +1,239 @@
+package jujuapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/time/rate"
+)
+
+const (
+	redialMin = time.Second
+	redialMax = 60 * time.Second
+	// personDelay is the least time between attempts that only a person can make succeed: a login that is refused again and
+	// again looks like an attack.
+	personDelay = 60 * time.Second
+	// steadyAfter is how long a connection must have held for the delays to begin anew.
+	steadyAfter = 30 * time.Second
+	// loginTimeout bounds connecting and logging in.
+	loginTimeout = 60 * time.Second
+	// callTimeout bounds a call whose caller gave no earlier deadline.
+	callTimeout = 2 * time.Minute
+)
+
+// Options are what a session may be given.
+type Options struct {
+	// Budget limits the calls of all sessions that share it; nil does not limit.
+	Budget *rate.Limiter
+
+	network dialFunc
+}
+
+// NewBudget returns a limit on calls to one controller, to be shared by all sessions with it: ten a second, and bursts
+// of forty, however many models are watched.
+func NewBudget() *rate.Limiter { return rate.NewLimiter(10, 40) }
+
+// State is what a session is doing.
+type State struct {
+	Connected bool
+	// Since is when that began.
+	Since time.Time
+	// Address is the controller's address that is, or was last, connected to.
+	Address string
+	// Login is what the last login told; zero before the first.
+	Login LoginInfo
+	// Err is why the session is not connected, or why the connection before this one was lost; nil if neither happened.
+	Err error
+	// NextAttempt is when it will try again, if it waits for that.
+	NextAttempt time.Time
+	// Attempts counts failed attempts since the last login that succeeded.
+	Attempts int
+}
+
+// supervisor keeps one connection to a controller, of which Session and ControllerSession are the two kinds.
+type supervisor struct {
+	controller Controller
+	modelUUID  string
+	options    Options
+
+	stop context.CancelFunc
+	done chan struct{}
+
+	mu    sync.Mutex
+	conn  *Conn
+	state State
+	// changed is closed, and replaced, when conn or state change.
+	changed chan struct{}
+}
+
+func supervise(ctx context.Context, controller Controller, modelUUID string, options Options) *supervisor {
+	s := &supervisor{
+		controller: controller, modelUUID: modelUUID, options: options,
+		done: make(chan struct{}), changed: make(chan struct{}), state: State{Since: time.Now()},
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	go s.run(ctx)
+	return s
+}
+
+// Close ends the session and waits for it. It may be called more than once.
+func (s *supervisor) Close() error {
+	s.stop()
+	<-s.done
+	return nil
+}
+
+// Done returns a channel that is closed when the session has ended, by Close or with the context that it was opened with.
+// Nothing else ends it: an error that needs a person is in State, and may be mended while the session waits.
+func (s *supervisor) Done() <-chan struct{} { return s.done }
+
+// Err returns nil while the session lasts, then ErrClosed.
+func (s *supervisor) Err() error {
+	select {
+	case <-s.done:
+		return ErrClosed
+	default:
+		return nil
+	}
+}
+
+// State tells what the session is doing.
+func (s *supervisor) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// run dials until the session ends:
+//
+//  1. connect and log in;
+//  2. hand the connection to whoever calls, until it is lost;
+//  3. wait: not at all after a connection that had held, a growing and jittered time after a failure, a minute and more if
+//     a person is needed;
+//  4. begin again, with the addresses that the last login told.
+func (s *supervisor) run(ctx context.Context) {
+	defer close(s.done)
+	delays := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: redialMax}
+	delays.Reset()
+	for ctx.Err() == nil {
+		held, err := s.attempt(ctx)
+		var delay time.Duration
+		switch {
+		case held >= steadyAfter:
+			delays.Reset()
+		case NeedsPerson(err):
+			delay = personDelay + rand.N(personDelay/4)
+		default:
+			delay = min(delays.NextBackOff(), redialMax)
+		}
+		s.update(func(st *State) { st.NextAttempt = time.Now().Add(delay) })
+		pause(ctx, delay)
+	}
+	s.update(func(st *State) { st.Err, st.NextAttempt = ErrClosed, time.Time{} })
+}
+
+// attempt connects, and serves the connection until it is lost. It returns how long it held, and why it did not longer.
+func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
+	conn, info, err := s.connect(ctx)
+	if err != nil {
+		s.update(func(st *State) {
+			st.Err = err
+			st.Attempts++
+		})
+		return 0, err
+	}
+	began := time.Now()
+	s.update(func(st *State) {
+		s.conn = conn
+		*st = State{Connected: true, Since: began, Address: conn.Address(), Login: info, Err: st.Err}
+	})
+	select {
+	case <-conn.Done():
+	case <-ctx.Done():
+	}
+	_ = conn.Close()
+	err = conn.Err()
+	s.update(func(st *State) {
+		s.conn = nil
+		st.Connected, st.Since, st.Err = false, time.Now(), err
+	})
+	return time.Since(began), err
+}
+
+// connect makes a connection that is logged in.
+func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	conn, err := dial(ctx, s.known(), s.modelUUID, s.options.network)
+	if err != nil {
+		return nil, LoginInfo{}, err
+	}
+	info, err := conn.Login(ctx, s.controller)
+	if err != nil {
+		_ = conn.Close()
+		return nil, LoginInfo{}, err
+	}
+	return conn, info, nil
+}
+
+// known is the controller with the addresses that it told of itself added to those that we were given. A controller that is
+// known by a public name is not at home at those.
+func (s *supervisor) known() Controller {
+	c := s.controller
+	if c.CACert != "" {
+		c.Addresses = append(slices.Clone(c.Addresses), s.State().Login.Addresses...)
+	}
+	return c
+}
+
+// update changes what the mutex guards, and wakes those who wait for a change.
+func (s *supervisor) update(change func(*State)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.state)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// use returns the connection. While the first attempt, or the first after a loss, is under way it waits for that; after an
+// attempt that failed it says so at once, and the caller's own patience decides.
+func (s *supervisor) use(ctx context.Context) (*Conn, error) {
+	for {
+		s.mu.Lock()
+		conn, state, changed := s.conn, s.state, s.changed
+		s.mu.Unlock()
+		if conn != nil && conn.Err() == nil {
+			return conn, nil
+		}
+		if state.Attempts > 0 || errors.Is(state.Err, ErrClosed) {
+			return nil, fmt.Errorf("not connected to Juju: %w", state.Err)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("not connected to Juju: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// with runs a call on the connection, within the budget and a deadline.
+func (s *supervisor) with(ctx context.Context, call func(context.Context, *Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	conn, err := s.use(ctx)
+	if err != nil {
+		return err
+	}
+	if s.options.Budget != nil {
+		if err := s.options.Budget.Wait(ctx); err != nil {
+			return fmt.Errorf("cannot call Juju within the budget of calls: %w", err)
+		}
+	}
+	return call(ctx, conn)
+}
