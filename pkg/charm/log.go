@@ -2,6 +2,8 @@ package charm
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
@@ -11,8 +13,12 @@ import (
 
 // JujuLog writes to Juju's log through the hook tool, not to standard output or error: in an action those are results.
 func JujuLog(ctx context.Context, tools *hooktool.Tools) logr.Logger {
-	sink := &jujuSink{Formatter: funcr.NewFormatter(funcr.Options{}), ctx: ctx, tools: tools}
-	return logr.New(sink)
+	options := funcr.Options{
+		Verbosity: 1,
+		// Juju's log has its own level and time; the message stands before the pairs.
+		RenderBuiltinsHook: func([]any) []any { return nil },
+	}
+	return logr.New(&jujuSink{Formatter: funcr.NewFormatter(options), ctx: ctx, tools: tools})
 }
 
 type jujuSink struct {
@@ -29,14 +35,14 @@ func (s *jujuSink) Info(level int, message string, keysAndValues ...any) {
 	if level > 0 {
 		jujuLevel = hooktool.LevelDebug
 	}
-	_, text := s.FormatInfo(level, message, keysAndValues)
-	_ = s.tools.Log(s.ctx, jujuLevel, text)
+	_, pairs := s.FormatInfo(level, message, keysAndValues)
+	_ = s.tools.Log(s.ctx, jujuLevel, join(message, pairs))
 }
 
 // Error writes at WARNING: an error that ends the dispatch is returned, not logged.
 func (s *jujuSink) Error(err error, message string, keysAndValues ...any) {
-	_, text := s.FormatError(err, message, keysAndValues)
-	_ = s.tools.Log(s.ctx, hooktool.LevelWarning, text)
+	_, pairs := s.FormatError(err, message, keysAndValues)
+	_ = s.tools.Log(s.ctx, hooktool.LevelWarning, join(fmt.Sprintf("%s: %v", message, err), pairs))
 }
 
 // WithValues implements logr.LogSink.
@@ -51,4 +57,8 @@ func (s *jujuSink) WithName(name string) logr.LogSink {
 	c := *s
 	c.AddName(name)
 	return &c
+}
+
+func join(message, pairs string) string {
+	return strings.TrimSpace(message + " " + strings.TrimSpace(pairs))
 }
