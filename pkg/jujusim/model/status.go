@@ -101,6 +101,9 @@ func (m *Model) SetWorkloadVersion(unitName, version string) error {
 	if err != nil {
 		return err
 	}
+	if u.workloadVersion == version && u.app.workloadVersion == version {
+		return nil
+	}
 	u.workloadVersion = version
 	u.app.workloadVersion = version
 	m.bump()

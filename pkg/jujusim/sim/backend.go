@@ -113,7 +113,11 @@ func (i *instance) fleet(modelName string) (fleet.Fleet, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.fleets[m.UUID], nil
+	f, ok := i.fleets[m.UUID]
+	if !ok {
+		return nil, fmt.Errorf("model %q has no machines: they could not be made", m.Name)
+	}
+	return f, nil
 }
 
 // Logs returns lines of a model's log.
