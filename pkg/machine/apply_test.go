@@ -135,6 +135,51 @@ func (w *world) systemctl() string {
 	return string(text)
 }
 
+func TestRefreshTimerIsSetOnlyWhenItDiffers(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.prepare(), 1, v1alpha1.OutcomeApplied, "")
+	w.calls = nil
+	spec := w.prepare()
+	action := int64(2)
+	for _, step := range []struct {
+		timer *string
+		calls []string
+	}{
+		{nil, nil},
+		{new("fri5"), []string{`set {"refresh.timer":"fri5"}`}},
+		{new("fri5"), nil},
+		{nil, nil},
+		{new(""), []string{`set {"refresh.timer":null}`}},
+		{new(""), nil},
+	} {
+		w.calls = nil
+		spec.Snap.RefreshTimer = step.timer
+		w.apply(spec, action, v1alpha1.OutcomeApplied, "")
+		action++
+		if diff := cmp.Diff(step.calls, w.calls); diff != "" {
+			t.Errorf("step %d: %s", action, diff)
+		}
+	}
+}
+
+func TestOtherChannelIsNotActedOn(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.prepare(), 1, v1alpha1.OutcomeApplied, "")
+	for i, channel := range []string{"3.7/stable", ""} {
+		w.calls = nil
+		spec := w.prepare()
+		spec.Snap.Channel = channel
+		status := w.apply(spec, int64(i+2), v1alpha1.OutcomeApplied, "")
+		if len(w.calls) != 0 || status.Facts.Snap.Channel != "3.6/stable" {
+			t.Errorf("channel %q: did %v, %+v", channel, w.calls, status.Facts.Snap)
+		}
+	}
+	empty := newWorld(t)
+	spec := empty.prepare()
+	spec.Snap.Channel = ""
+	empty.apply(spec, 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonBadSpec)
+}
+
 func TestServiceStoppedNeverStopsAMember(t *testing.T) {
 	w := newWorld(t)
 	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
@@ -361,6 +406,27 @@ func TestRestartIsAllowedGuardedAndLocked(t *testing.T) {
 	w.apply(slow, 7, v1alpha1.OutcomeApplied, "")
 	if len(w.calls) != 0 {
 		t.Errorf("restarted twice: %v", w.calls)
+	}
+}
+
+func TestRestartHappensOnceWhereverItIsKilled(t *testing.T) {
+	for effect := 1; ; effect++ {
+		w := newWorld(t)
+		w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+		w.view = healthy(ownMember, 0xb2, 0xb3)
+		w.calls = nil
+		slow := w.member()
+		slow.Etcd.ElectionTimeoutMs = 5000
+		slow.Delivery.AllowRestart = true
+		ended := w.applyUntil(slow, 2, effect)
+		status := w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+		restarts := len(slices.DeleteFunc(slices.Clone(w.calls), func(c string) bool { return c != "restart" }))
+		if restarts != 1 || status.RestartPending || status.Facts.RestartPending {
+			t.Errorf("killed after effect %d: %d restarts, %+v", effect, restarts, status)
+		}
+		if ended {
+			return
+		}
 	}
 }
 

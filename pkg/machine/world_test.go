@@ -54,6 +54,7 @@ type world struct {
 	calls     []string
 	view      etcdops.View
 	locked    bool
+	timer     any
 }
 
 func newWorld(t *testing.T) *world {
@@ -215,7 +216,8 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 		Action, Channel string
 		Enable, Disable bool
 	}
-	_ = json.NewDecoder(r.Body).Decode(&body)
+	text, _ := io.ReadAll(r.Body)
+	_ = json.Unmarshal(text, &body)
 	app := map[string]any{"snap": "etcd", "name": "etcd", "daemon": "simple", "enabled": w.enabled, "active": w.running}
 	key := r.Method + " " + r.URL.Path
 	switch {
@@ -253,6 +255,16 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 		case "restart":
 			w.startEtcd()
 		}
+		reply(202, "async", nil, "1")
+	case key == "GET /v2/snaps/system/conf" && w.timer == nil:
+		reply(400, "error", map[string]any{"kind": "option-not-found", "message": "not set"}, "")
+	case key == "GET /v2/snaps/system/conf":
+		reply(200, "sync", map[string]any{"refresh.timer": w.timer}, "")
+	case key == "PUT /v2/snaps/system/conf":
+		var conf map[string]any
+		_ = json.Unmarshal(text, &conf)
+		w.timer = conf["refresh.timer"]
+		w.calls = append(w.calls, "set "+string(text))
 		reply(202, "async", nil, "1")
 	case key == "GET /v2/logs":
 		_, _ = io.WriteString(rw, "\x1e"+`{"message":"{\"level\":\"info\",\"msg\":\"fine\"}"}`+"\n\x1e"+
