@@ -6,6 +6,9 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GO ?= go
+# One set of flags for programs and tests: what one has compiled, the other need not.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
 CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
 ETCD_MINOR ?= 3.6
 
@@ -16,17 +19,22 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build charm etcd ## bring up etcd on an embedded Juju, from nothing to three members (KEEP=1 leaves it running)
+demo: build charm-host etcd ## bring up etcd on an embedded Juju, from nothing to three members (KEEP=1 leaves it running)
 	@$(GO) run ./test/demo $(if $(KEEP),--keep)
 
 .PHONY: build
 build: ## build bin/jujuetcd, bin/jujuetcd-agent and bin/jujusim
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: charm
 charm: ## pack dist/etcd.charm, and one charm for each architecture
 	@$(GO) run ./deploy/charm/pack -out dist
+
+.PHONY: charm-host
+charm-host: ## pack only this machine's charm, and the certificate authority that demo and tests use
+	@$(GO) run ./deploy/charm/pack -out dist -arch host >/dev/null
+	@$(GO) run ./test/charms/pack -out dist easyrsa >/dev/null
 
 .PHONY: etcd
 etcd: ## build the real etcd that demo and tests run, once, into the user's cache
@@ -55,7 +63,7 @@ test-race: etcd ## the same packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./pkg/...
 
 .PHONY: test-integration
-test-integration: build charm etcd ## the whole product against jujusim and real etcd
+test-integration: build charm-host etcd ## the whole product against jujusim and real etcd
 	$(GO) test -tags integration -count=1 -timeout 20m -v ./test/integration/...
 
 .PHONY: bench
