@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/jujusim/charm"
@@ -83,6 +84,10 @@ func (a *Agent) unpack() error {
 	if err := fits(c); err != nil {
 		return err
 	}
+	// No process may be forked meanwhile: it would hold the new program open for writing until its own exec, and running the
+	// program would fail with "text file busy" (https://go.dev/issue/22315).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	return c.Unpack(a.charmDir())
 }
 

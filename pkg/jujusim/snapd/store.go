@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // noStore is what a machine without a network says, as recorded.
@@ -99,16 +100,7 @@ func (d *Daemon) mount(c *change) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	info, err := os.Stat(a.Source)
-	if err != nil {
-		return fmt.Errorf("cannot mount snap: %w", err)
-	}
-	if info.IsDir() {
-		err = linkPrograms(a.Source, bin)
-	} else {
-		err = unpackFile(a.Source, bin)
-	}
-	if err != nil {
+	if err := fill(a.Source, bin); err != nil {
 		return fmt.Errorf("cannot mount snap: %w", err)
 	}
 	apps, size, err := programs(bin)
@@ -122,6 +114,22 @@ func (d *Daemon) mount(c *change) error {
 	defer d.mu.Unlock()
 	a.Revision.Apps, a.Revision.Size = apps, size
 	return nil
+}
+
+// fill puts the programs of a channel's folder or of a local file into bin.
+func fill(source, bin string) error {
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	// A process forked meanwhile would keep the programs from running: "text file busy" (https://go.dev/issue/22315). No other
+	// lock may be taken here.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if info.IsDir() {
+		return linkPrograms(source, bin)
+	}
+	return unpackFile(source, bin)
 }
 
 // programs lists the executables of a folder.
