@@ -70,14 +70,23 @@ type TaskFilter struct {
 	Status                       []TaskStatus
 }
 
-// ListTasks lists tasks, without their output, oldest first as far as Juju sorts them.
+// ListTasks lists tasks, without their output, in the order of Juju, which on 4.0 is by the operation's number as a text.
+//
+// The source of some versions of 4.0 cuts a page first and applies the filter then, so that a page which is not full may be
+// followed by others that are not empty; see also https://github.com/juju/juju/issues/21893. ListTasks takes the reply at its
+// word; Session.Tasks does not.
 func (c *Conn) ListTasks(ctx context.Context, filter TaskFilter) ([]Task, error) {
+	return c.listTasks(ctx, filter, false)
+}
+
+// listTasks is ListTasks; thorough reads on as long as there are operations at all, whatever a page says of itself.
+func (c *Conn) listTasks(ctx context.Context, filter TaskFilter, thorough bool) ([]Task, error) {
 	query := wire.OperationQueryArgs{Applications: filter.Applications, Units: filter.Units, ActionNames: filter.Actions}
 	for _, s := range filter.Status {
 		query.Status = append(query.Status, string(s))
 	}
-	var tasks []Task
-	seen := map[string]bool{}
+	list := taskList{seen: map[string]bool{}}
+	probed := map[string]bool{}
 	for page := range maxPages {
 		offset, limit := page*pageSize, pageSize
 		query.Offset, query.Limit = &offset, &limit
@@ -85,31 +94,63 @@ func (c *Conn) ListTasks(ctx context.Context, filter TaskFilter) ([]Task, error)
 		if err := c.do(ctx, "Action", "ListOperations", query, &r); err != nil {
 			return nil, err
 		}
-		for _, operation := range r.Results {
-			if err := inner("Action.ListOperations", operation.Error); err != nil {
-				return nil, err
-			}
-			for _, a := range operation.Actions {
-				// An operation whose unit was unknown has a task without an action.
-				if a.Action == nil || a.Error != nil {
-					continue
-				}
-				t, err := task("Action.ListOperations", a)
-				if err != nil {
-					return nil, err
-				}
-				// Pages shift when operations come and go between the calls.
-				if !seen[t.ID] {
-					seen[t.ID] = true
-					tasks = append(tasks, t)
-				}
-			}
+		if err := list.add(r); err != nil {
+			return nil, err
 		}
-		if !r.Truncated {
-			return tasks, nil
+		if r.Truncated {
+			continue
+		}
+		if !thorough {
+			return list.tasks, nil
+		}
+		next, err := c.operationAt(ctx, offset+pageSize)
+		if err != nil {
+			return nil, err
+		}
+		if next == "" || probed[next] { // there are no more, or the controller ignores the offset
+			return list.tasks, nil
+		}
+		probed[next] = true
+	}
+	return nil, fmt.Errorf("cannot list operations: there are more than %d", maxPages*pageSize)
+}
+
+// operationAt returns the operation at an offset in the list of all, or an empty text if the list is shorter.
+func (c *Conn) operationAt(ctx context.Context, offset int) (string, error) {
+	var r wire.OperationResults
+	if err := c.do(ctx, "Action", "ListOperations", wire.OperationQueryArgs{Offset: &offset, Limit: new(1)}, &r); err != nil || len(r.Results) == 0 {
+		return "", err
+	}
+	return r.Results[0].OperationTag, nil
+}
+
+// taskList gathers the tasks of pages, each once: pages shift when operations come and go between the calls.
+type taskList struct {
+	tasks []Task
+	seen  map[string]bool
+}
+
+func (l *taskList) add(page wire.OperationResults) error {
+	for _, operation := range page.Results {
+		if err := inner("Action.ListOperations", operation.Error); err != nil {
+			return err
+		}
+		for _, a := range operation.Actions {
+			// An operation whose unit was unknown has a task without an action.
+			if a.Action == nil || a.Error != nil {
+				continue
+			}
+			t, err := task("Action.ListOperations", a)
+			if err != nil {
+				return err
+			}
+			if !l.seen[t.ID] {
+				l.seen[t.ID] = true
+				l.tasks = append(l.tasks, t)
+			}
 		}
 	}
-	return nil, fmt.Errorf("cannot list operations: more than %d match", maxPages*pageSize)
+	return nil
 }
 
 func task(call string, r wire.ActionResult) (Task, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -127,7 +128,11 @@ func TestOnlyUnfinishedReconcilesAreTheTasksOfAnApplication(t *testing.T) {
 	t.Parallel()
 	var asked wire.OperationQueryArgs
 	c := start(t, nil, func(_ context.Context, r wire.Request) (any, *wire.Error) {
-		_ = json.Unmarshal(r.Params, &asked)
+		var q wire.OperationQueryArgs
+		if _ = json.Unmarshal(r.Params, &q); q.ActionNames == nil {
+			return wire.OperationResults{}, nil // are there more operations at all?
+		}
+		asked = q
 		task := func(id, status string) wire.ActionResult {
 			return wire.ActionResult{Action: &wire.Action{Tag: "action-" + id, Receiver: "unit-etcd-0", Name: "reconcile"}, Status: status}
 		}
@@ -144,5 +149,113 @@ func TestOnlyUnfinishedReconcilesAreTheTasksOfAnApplication(t *testing.T) {
 		Status: []string{"pending", "running", "aborting"}, Offset: new(0), Limit: new(50)}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// history is a controller with many operations that cuts pages before it applies filters, as some releases of 4.0 do. Its
+// tasks have the numbers from 0; pending are those that are not final.
+type history struct {
+	mu      sync.Mutex
+	count   int
+	pending map[int]bool
+	calls   int
+	// deaf says that it ignores offsets.
+	deaf bool
+}
+
+func (h *history) handle(_ context.Context, r wire.Request) (any, *wire.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls++
+	task := func(n int) wire.ActionResult {
+		status := "completed"
+		if h.pending[n] {
+			status = "pending"
+		}
+		return wire.ActionResult{Action: &wire.Action{Tag: wire.ActionTag(strconv.Itoa(n)), Receiver: "unit-etcd-0", Name: "reconcile"}, Status: status}
+	}
+	switch r.Request {
+	case "EnqueueOperation":
+		h.pending[h.count] = true
+		h.count++
+		return wire.EnqueuedActions{Actions: []wire.ActionResult{task(h.count - 1)}}, nil
+	case "Actions":
+		var q wire.Entities
+		_ = json.Unmarshal(r.Params, &q)
+		id, _ := wire.ID(q.Entities[0].Tag, "action")
+		n, _ := strconv.Atoi(id)
+		return wire.ActionResults{Results: []wire.ActionResult{task(n)}}, nil
+	}
+	var q wire.OperationQueryArgs
+	_ = json.Unmarshal(r.Params, &q)
+	var page wire.OperationResults
+	from := *q.Offset
+	if h.deaf {
+		from = 0
+	}
+	for n := from; n < min(from+*q.Limit, h.count); n++ {
+		if q.Status == nil || h.pending[n] {
+			page.Results = append(page.Results, wire.OperationResult{OperationTag: wire.OperationTag(strconv.Itoa(n)), Actions: []wire.ActionResult{task(n)}})
+		}
+	}
+	page.Truncated = len(page.Results) >= *q.Limit
+	return page, nil
+}
+
+func TestNoPendingTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T) {
+	t.Parallel()
+	h := &history{count: 230, pending: map[int]bool{30: true, 60: true, 229: true}}
+	c := start(t, nil, h.handle)
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	defer func() { _ = s.Close() }()
+	expect := func(when string, want ...string) {
+		t.Helper()
+		tasks, err := s.Tasks(t.Context(), "etcd")
+		var got []string
+		for _, task := range tasks {
+			got = append(got, task.ID)
+		}
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%s: got %v, %v; want %v", when, got, err, want)
+		}
+	}
+	expect("at first", "30", "60", "229")
+
+	task, err := s.Enqueue(t.Context(), "etcd/0", "reconcile", nil)
+	if err != nil || task.ID != "230" {
+		t.Fatalf("got %+v, %v", task, err)
+	}
+	h.mu.Lock()
+	delete(h.pending, 60)
+	h.calls = 0
+	h.mu.Unlock()
+	expect("when one has ended and one was enqueued", "30", "229", "230")
+	h.mu.Lock()
+	if h.calls != 4 { // one page, and three tasks by their ids
+		t.Errorf("%d calls, want 4", h.calls)
+	}
+	h.pending = map[int]bool{}
+	h.mu.Unlock()
+	expect("when all have ended")
+	h.mu.Lock()
+	h.calls = 0
+	h.mu.Unlock()
+	expect("at rest")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.calls != 1 {
+		t.Errorf("%d calls at rest, want 1", h.calls)
+	}
+}
+
+func TestAControllerThatIgnoresOffsetsIsNotAskedForEver(t *testing.T) {
+	t.Parallel()
+	h := &history{count: 230, pending: map[int]bool{30: true}, deaf: true}
+	c := start(t, nil, h.handle)
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	defer func() { _ = s.Close() }()
+	tasks, err := s.Tasks(t.Context(), "etcd")
+	if err != nil || len(tasks) != 1 || h.calls > 6 {
+		t.Errorf("got %v, %v in %d calls", tasks, err, h.calls)
 	}
 }

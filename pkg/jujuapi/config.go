@@ -59,7 +59,8 @@ type Target struct {
 //
 // What belongs together stays together: the files' authority and account are used only with the files' addresses, and a
 // controller that is named explicitly comes from the files, whatever the environment says, so that a password never goes to
-// a controller it was not meant for. The error is a *ConfigError.
+// a controller it was not meant for. With the files' current controller, a user and a password that are both in the
+// environment replace the files' account. The error is a *ConfigError.
 func Find(explicit Explicit, getenv func(string) string) (Target, error) {
 	f := finder{explicit: explicit, getenv: getenv}
 	return f.find()
@@ -88,6 +89,10 @@ func (f *finder) find() (Target, error) {
 	default:
 		t.Controller, model = f.store(controller, model)
 		t.From = "juju client's files in " + storeDir(f.getenv)
+		if name, password := f.getenv(EnvUsername), f.getenv(EnvPassword); f.explicit.Controller == "" && name != "" && password != "" {
+			t.Controller.Username, t.Controller.Password = name, Secret(password)
+			t.From += ", as the environment's user"
+		}
 	}
 	t.Model = model
 	f.override(&t.Controller)

@@ -2,6 +2,7 @@ package jujuapi
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -10,13 +11,14 @@ import (
 // Session is a supervised connection to one model.
 type Session struct {
 	*supervisor
-	ref ModelRef
+	ref     ModelRef
+	ongoing ongoing
 }
 
 // OpenModel opens a session with a model. It returns at once and connects by itself; the first call waits for that. The
 // session lasts until Close, or until ctx ends.
 func OpenModel(ctx context.Context, controller Controller, model ModelRef, options Options) *Session {
-	return &Session{supervise(ctx, controller, model.UUID, options), model}
+	return &Session{supervisor: supervise(ctx, controller, model.UUID, options), ref: model, ongoing: newOngoing()}
 }
 
 // Model returns what the session is with.
@@ -53,16 +55,39 @@ func (s *Session) Options(ctx context.Context, application string) (map[string]O
 }
 
 // Tasks lists the reconcile tasks of an application that are not final, without output.
+//
+// A list of operations alone cannot be relied on (see ListTasks): the first one of an application is read thoroughly, and
+// tasks that were seen or enqueued since, and that a later list lacks, are asked for by their ids.
 func (s *Session) Tasks(ctx context.Context, application string) ([]Task, error) {
 	var tasks []Task
-	err := s.with(ctx, func(ctx context.Context, c *Conn) (err error) {
-		tasks, err = c.ListTasks(ctx, TaskFilter{
+	err := s.with(ctx, func(ctx context.Context, c *Conn) error {
+		listed, err := c.listTasks(ctx, TaskFilter{
 			Applications: []string{application}, Actions: []string{ReconcileAction},
 			Status: []TaskStatus{TaskPending, TaskRunning, TaskAborting},
-		})
-		return err
+		}, !s.ongoing.swept(application))
+		if err != nil {
+			return err
+		}
+		missing := s.ongoing.missing(application, listed)
+		for _, id := range missing {
+			found, err := c.Tasks(ctx, id)
+			switch {
+			case errors.Is(err, ErrNotFound):
+				s.ongoing.forget(id)
+			case err != nil:
+				return err
+			default:
+				listed = append(listed, found[0])
+			}
+		}
+		s.ongoing.sweep(application)
+		for _, t := range listed {
+			s.ongoing.learn(t)
+		}
+		tasks = slices.DeleteFunc(listed, func(t Task) bool { return t.Status.Final() })
+		return nil
 	})
-	return slices.DeleteFunc(tasks, func(t Task) bool { return t.Status.Final() }), err
+	return tasks, err
 }
 
 // Task reads one task, with its output once it is final.
@@ -72,6 +97,7 @@ func (s *Session) Task(ctx context.Context, id string) (Task, error) {
 		tasks, err := c.Tasks(ctx, id)
 		if err == nil {
 			t = tasks[0]
+			s.ongoing.learn(t)
 		}
 		return err
 	})
@@ -83,7 +109,9 @@ func (s *Session) Task(ctx context.Context, id string) (Task, error) {
 func (s *Session) Enqueue(ctx context.Context, unit, action string, params map[string]any) (Task, error) {
 	var t Task
 	err := s.with(ctx, func(ctx context.Context, c *Conn) (err error) {
-		t, err = c.Enqueue(ctx, unit, action, params)
+		if t, err = c.Enqueue(ctx, unit, action, params); err == nil {
+			s.ongoing.learn(t)
+		}
 		return err
 	})
 	return t, err

@@ -261,6 +261,7 @@ func TestTheAddressesThatALoginToldAreTriedNextTime(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		c.cut()
+		synctest.Wait()
 		if _, err := s.Snapshot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
