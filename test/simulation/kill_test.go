@@ -11,14 +11,17 @@ import (
 	"jujuetcd.io/test/simulation"
 )
 
-var slowAgents = flag.Bool("slow", false, "let agents pick tasks up as slowly as Juju 4.0 does after a quiet spell")
+var (
+	slowAgents = flag.Bool("slow", false, "let agents pick tasks up as slowly as Juju 4.0 does after a quiet spell")
+	killSeed   = flag.Uint64("seed", 7, "seed of the worlds in which daemons are killed")
+)
 
 // TestADaemonKilledAtAnySideEffectComesToTheSameEnd kills the daemon at each thing that it does to the world on the way from
 // nothing to three members, on each side of it, and lets another process with the same identity go on, at once or after the
 // lease of its lock and the deadline of its deliveries are over.
 func TestADaemonKilledAtAnySideEffectComesToTheSameEnd(t *testing.T) {
 	ways := map[string]func(*testing.T, *simulation.Sim){"0 to 3 at once": threeAtOnce, "0 to 1 to 3": oneThenThree}
-	config := simulation.Config{Seed: 7, Slow: *slowAgents}
+	config := simulation.Config{Seed: *killSeed, Slow: *slowAgents}
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
 		way := ways[name]
 		calm := simulation.New(config)

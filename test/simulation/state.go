@@ -59,3 +59,50 @@ func (s *Sim) LeaderUnit() string {
 	}
 	return ""
 }
+
+// Alive is how many units Juju is not removing.
+func (s *Sim) Alive() int { return s.aliveUnits() }
+
+// Spare says that there is a cluster of three or more voters that are all up, with all units' agents at hand: it can bear the
+// loss of one member's data.
+func (s *Sim) Spare() bool {
+	for _, c := range s.clusters {
+		all, up := c.voters()
+		return all >= 3 && up == all && c.leader != 0 && len(c.members) == all
+	}
+	return false
+}
+
+// NeedsAPerson says, by the model's own knowledge, that no automation can help: the data of a quorum is gone, or of a majority
+// of the seeds of a cluster that is not born yet.
+func (s *Sim) NeedsAPerson() bool {
+	for _, c := range s.clusters {
+		all, alive := 0, 0
+		for _, m := range c.members {
+			if m.learner {
+				continue
+			}
+			all++
+			if c.host(m) != nil {
+				alive++
+			}
+		}
+		if alive < all/2+1 && s.juju.latch.ClusterID != "" {
+			return true
+		}
+	}
+	if l := s.juju.latch; l.Seeds != nil && l.ClusterID == "" {
+		there := 0
+		for _, m := range l.Seeds.Members {
+			if slices.ContainsFunc(s.juju.units, func(u *Unit) bool { return u.Name == m.Unit }) {
+				there++
+			}
+		}
+		return there < len(l.Seeds.Members)/2+1
+	}
+	// A restart of one of two members is an outage that nobody has accepted.
+	return s.aliveUnits() <= 2 && s.daemon != nil && s.daemon.last.Person
+}
+
+// Note writes a line into the log.
+func (s *Sim) Note(format string, args ...any) { s.say(format, args...) }

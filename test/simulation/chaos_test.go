@@ -1,0 +1,119 @@
+package simulation_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"jujuetcd.io/test/simulation"
+)
+
+var (
+	chaosSeed   = flag.Uint64("chaos-seed", 1, "first seed of the disturbed worlds")
+	chaosWorlds = flag.Int("chaos-worlds", 40, "how many worlds are disturbed")
+)
+
+// fault is one thing that goes wrong; it says whether it could be done.
+type fault struct {
+	name string
+	do   func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool
+}
+
+var faults = []fault{
+	{"the daemon is killed", func(s *simulation.Sim, _ *simulation.Unit, _ *rand.Rand) bool { s.Restart(); return true }},
+	{"the daemon is away for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.Daemon().Stop()
+		s.Pass(time.Duration(rng.IntN(600)) * time.Second)
+		s.StartDaemon("daemon-a")
+		return true
+	}},
+	{"a process crashes", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool { s.Crash(u); return true }},
+	{"a member is wiped", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
+		if !s.Spare() {
+			return false
+		}
+		s.Wipe(u)
+		return true
+	}},
+	{"an agent is lost for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.Lose(u)
+		s.At(time.Duration(rng.IntN(600))*time.Second, func() { s.Find(u) })
+		return true
+	}},
+	{"an agent is busy for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.Hold(u)
+		s.At(time.Duration(rng.IntN(600))*time.Second, func() { s.Release(u) })
+		return true
+	}},
+	{"a unit is added", func(s *simulation.Sim, _ *simulation.Unit, _ *rand.Rand) bool {
+		if len(s.Units()) > 5 {
+			return false
+		}
+		s.AddUnits(1)
+		return true
+	}},
+	{"a unit is removed", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
+		if s.Alive() < 3 {
+			return false
+		}
+		s.RemoveUnit(u)
+		return true
+	}},
+	{"a unit vanishes", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
+		if s.Alive() < 4 || !s.Spare() {
+			return false
+		}
+		s.Vanish(u)
+		return true
+	}},
+	{"an option changes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.SetOption("heartbeat_interval", 100+rng.IntN(100))
+		return true
+	}},
+	{"the authority is away for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.Unrelate()
+		s.At(time.Duration(rng.IntN(120))*time.Second, s.Relate)
+		return true
+	}},
+}
+
+// TestDisturbedWorldsComeToRest disturbs worlds at random times, several faults at once, and expects every unit that is left
+// to be a healthy voter in the end, with no invariant broken on the way.
+func TestDisturbedWorldsComeToRest(t *testing.T) {
+	t.Logf("seeds %d to %d: go test -run %s -chaos-seed N -chaos-worlds 1", *chaosSeed, *chaosSeed+uint64(*chaosWorlds)-1, t.Name())
+	happened := map[string]int{}
+	for n := range *chaosWorlds {
+		seed := *chaosSeed + uint64(n)
+		rng := rand.New(rand.NewPCG(seed, 3))
+		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0})
+		s.Relate()
+		s.AddUnits(1 + rng.IntN(5))
+		s.StartDaemon("daemon-a")
+		if rng.IntN(3) > 0 {
+			must(t, s, "birth", s.Until(s.Settled, patience))
+		}
+		for range 12 {
+			s.Pass(time.Duration(rng.IntN(60)) * time.Second)
+			units := s.Units()
+			f := faults[rng.IntN(len(faults))]
+			u := units[rng.IntN(len(units))]
+			if f.do(s, u, rng) {
+				s.Note("--- %s (%s)", f.name, u.Name)
+				happened[f.name]++
+			}
+		}
+		s.Pass(11 * time.Minute)
+		if s.NeedsAPerson() {
+			happened["left to a person"]++
+			must(t, s, "for a person", nil)
+			continue
+		}
+		err := s.Until(func() bool { return s.Settled() && s.Voters() == len(s.Units()) && s.Alive() == len(s.Units()) }, 2*patience)
+		if err != nil || len(s.Violations()) > 0 {
+			t.Errorf("seed %d", seed)
+		}
+		must(t, s, "it does not come to rest", err)
+	}
+	t.Logf("%v", happened)
+}
