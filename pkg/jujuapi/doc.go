@@ -25,6 +25,8 @@
 //   - Everything is safe for concurrent use. A call ends with its context; the answer that comes late is dropped.
 //   - No call is repeated by this package: whoever enqueues an action decides whether to ask again. An error of a call says
 //     nothing about whether the controller carried it out, unless it is an *Error.
+//   - Session.Tasks misses no task that is not final, though lists of operations on 4.0 may: the first list of an application
+//     is read through all operations, and tasks known since are asked for by their ids.
 //   - A connection that is lost fails all its calls with ErrConnectionLost at once. A Session redials with a growing,
 //     jittered delay of 1 to 60 s, and no sooner than after 60 s where a person is needed (NeedsPerson).
 //   - The controller's certificate is always verified: against its own CA under the name juju-apiserver, or against the
