@@ -14,10 +14,10 @@ func TestErrorInPicksWhatTellsOfAnError(t *testing.T) {
 		`{"level":"fatal","msg":"discovery failed","error":"member count is unequal"}`:       "discovery failed: member count is unequal",
 		`{"level":"panic","msg":"tocommit(9) is out of range","stacktrace":"goroutine 1 …"}`: "tocommit(9) is out of range",
 		`{"level":"error","msg":"listing failed"}`:                                           "listing failed",
-		"panic: runtime error": "panic: runtime error",
-		"etcd Version: 3.6.16": "",
-		"":                     "",
-		"cannot\tread\n file":  "cannot read file",
+		"panic: runtime error":                                                               "panic: runtime error",
+		"etcd Version: 3.6.16":                                                               "",
+		"":                                                                                   "",
+		"cannot\tread\n file":                                                                "cannot read file",
 	} {
 		if got := machine.ErrorIn(line); got != want {
 			t.Errorf("%q: %q, want %q", line, got, want)
