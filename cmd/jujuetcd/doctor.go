@@ -57,7 +57,7 @@ func (d *doctor) say(mark, colour, text, remedy string) {
 	if d.colour {
 		mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
 	}
-	fmt.Fprintf(d.out, "%s %s\n", mark, strings.TrimLeft(wrapped(text, "       ", tableWidth), " \n"))
+	fmt.Fprintf(d.out, "%s %s", mark, strings.TrimLeft(wrapped(text, "       ", tableWidth), " "))
 	if remedy != "" {
 		fmt.Fprint(d.out, wrapped("Remedy: "+remedy, "       ", tableWidth))
 	}

@@ -145,7 +145,7 @@ func printObject(out io.Writer, format string, v any) error {
 }
 
 func clusterTable(wide bool, clusters []v1alpha1.EtcdCluster) *table {
-	t := &table{head: []string{"MODEL", "CLUSTER", "PHASE", "MEMBERS", "STATUS"}}
+	t := &table{head: []string{"MODEL", "CLUSTER", "PHASE", "MEMBERS", "STATUS"}, dull: true}
 	if wide {
 		t = &table{head: []string{"MODEL", "CLUSTER", "PHASE", "MEMBERS", "CLUSTER-ID", "EPOCH", "STEPS", "BLIND", "STATUS"}, wide: true}
 	}
@@ -168,7 +168,7 @@ func clusterTable(wide bool, clusters []v1alpha1.EtcdCluster) *table {
 }
 
 func (a *asking) unitTable(wide bool, units []v1alpha1.EtcdUnit) *table {
-	t := &table{head: []string{"MODEL", "UNIT", "MEMBER", "VERSION", "APPLIED", "STATUS"}}
+	t := &table{head: []string{"MODEL", "UNIT", "MEMBER", "VERSION", "APPLIED", "STATUS"}, dull: true}
 	if wide {
 		t = &table{head: []string{"MODEL", "UNIT", "MEMBER", "VERSION", "CHANNEL", "ADDRESS", "APPLIED", "OUTCOME", "STATUS"}, wide: true}
 	}

@@ -106,7 +106,10 @@ func (o *runOptions) run(ctx context.Context) error {
 	server := &registry.Server{Registry: objects, Access: d.Access, About: func() registry.About {
 		return registry.About{Version: versionText(), Identity: id, Started: started, Models: d.Models()}
 	}}
-	log.Info("Started", "version", versionText(), "identity", id, "models", len(models), "socket", o.socket)
+	for _, s := range links.all {
+		log.Info("Logged in", "model", s.Model().Owner+"/"+s.Model().Name, "user", s.user, "controller", s.State().Address, "juju", s.State().Login.ServerVersion)
+	}
+	log.Info("Started", "version", versionText(), "identity", id, "socket", o.socket)
 	ready.ready("looking after " + plural(len(models), "model"))
 
 	group, ctx := errgroup.WithContext(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,14 +15,21 @@ const tableWidth = 80
 type table struct {
 	head []string
 	rows [][]string
-	// wide does not cut; bare leaves out the head; note follows each row.
-	wide, bare bool
-	note       string
+	// wide does not cut; bare leaves out the head; dull leaves out the first column where all rows have the same there.
+	wide, bare, dull bool
+	// note follows each row.
+	note string
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) print(out io.Writer) error {
+	if t.dull && len(t.rows) > 0 && !slices.ContainsFunc(t.rows, func(row []string) bool { return row[0] != t.rows[0][0] }) {
+		t.head = t.head[1:]
+		for i := range t.rows {
+			t.rows[i] = t.rows[i][1:]
+		}
+	}
 	widths := make([]int, len(t.head))
 	for i, h := range t.head {
 		widths[i] = len(h)

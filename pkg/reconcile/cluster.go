@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -63,7 +62,7 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 	if c == nil {
 		return ctrl.Result{}, nil
 	}
-	logger := log.FromContext(ctx)
+	logger := d.log.WithValues("cluster", key.String())
 	obs, err := c.observer.Observe(ctx, c.waiting)
 	if errors.Is(err, observe.ErrGone) {
 		logger.Info("Application has gone")

@@ -97,7 +97,7 @@ func New(cfg Config, models []Model) (*Daemon, error) {
 // build makes the manager, the two controllers and the models' watchers.
 func (d *Daemon) build() error {
 	mgr, err := manager.New(offline(), manager.Options{
-		Logger:         d.log,
+		Logger:         d.log.V(1),
 		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return meta.NewDefaultRESTMapper(nil), nil },
 		NewClient:      func(*rest.Config, client.Options) (client.Client, error) { return nil, nil },
 		Metrics: metricsserver.Options{BindAddress: d.cfg.MetricsAddress, ExtraHandlers: map[string]http.Handler{
@@ -123,7 +123,7 @@ func (d *Daemon) build() error {
 		}).
 		WithLogConstructor(func(k *ClusterKey) logr.Logger {
 			if k == nil {
-				return d.log
+				return d.log.V(1) // controller-runtime's own comings and goings
 			}
 			return d.log.WithValues("cluster", k.String())
 		}).
@@ -139,7 +139,7 @@ func (d *Daemon) build() error {
 		}).
 		WithLogConstructor(func(k *UnitKey) logr.Logger {
 			if k == nil {
-				return d.log
+				return d.log.V(1) // controller-runtime's own comings and goings
 			}
 			return d.log.WithValues("unit", k.String())
 		}).

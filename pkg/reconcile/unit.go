@@ -4,7 +4,6 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -20,7 +19,7 @@ func (d *Daemon) reconcileUnit(ctx context.Context, key UnitKey) (ctrl.Result, e
 	}
 	progress, err := c.actor.Deliver(ctx, key.Unit)
 	if err != nil && ctx.Err() == nil {
-		log.FromContext(ctx).Error(err, "Delivery is held up")
+		d.log.Error(err, "Delivery is held up", "cluster", c.key.String(), "unit", key.Unit)
 	}
 	if progress.Done {
 		d.wakeCluster(c.key)
