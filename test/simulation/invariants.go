@@ -132,10 +132,9 @@ func (s *Sim) judgeStop(a *Agent) {
 	if m == nil {
 		return
 	}
-	for _, o := range c.members {
-		if h := c.host(o); !o.learner && o != m && (h == nil || !h.process.up) {
-			s.violate("I3: %s is stopped while %s is down", m.name, o.name)
-		}
+	all, up := c.voters()
+	if !m.learner && all > 1 && up-1 < etcdops.Quorum(all) {
+		s.violate("I3: the stop of %s leaves %d of %d voters", m.name, up-1, all)
 	}
 }
 

@@ -183,6 +183,10 @@ func TestNext(t *testing.T) {
 			down(o, 1, time.Minute)
 			down(o, 2, time.Minute)
 		}, want{planner.StepUpdate, "etcd/0, etcd/1, etcd/2", false, ""}},
+		{"an election is not told to every unit", settled(3), func(o *planner.Observation) {
+			o.Etcd = etcdops.View{Health: o.Etcd.Health, Err: "no leader"}
+			o.History.NoQuorumSince = o.Now.Add(-time.Second)
+		}, want{wait, "", false, "no quorum"}},
 		{"etcd is closed to us", settled(3), func(o *planner.Observation) {
 			o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, []string{"closed"}
 			apply(o)

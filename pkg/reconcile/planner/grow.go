@@ -9,6 +9,10 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
+// electionPatience is how long a missing quorum is not told to every unit: the election after a leader's end takes a second or
+// two, and would cost two actions on each unit.
+const electionPatience = 3 * time.Second
+
 // joiners are units that should be members and are not, in order of their numbers.
 func (in *input) joiners() []Unit {
 	return filter(in.alive(), func(u Unit) bool {
@@ -42,6 +46,9 @@ func update(in *input) (Step, bool) {
 	})
 	if len(old) == 0 {
 		return Step{}, false
+	}
+	if at := in.History.NoQuorumSince.Add(electionPatience); !in.Etcd.Listed && in.Now.Before(at) {
+		return wait("There has been no quorum for a moment: an election, perhaps.").until(at), true
 	}
 	return in.deliverTo(StepUpdate, fmt.Sprintf("%s: status, ports, clients or files are not as they should be.", names(old)),
 		old, in.specOf), true

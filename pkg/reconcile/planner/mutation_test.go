@@ -56,6 +56,7 @@ var mutations = []mutation{
 	{"a majority of seeds", "birth.go", "total-len(gone) < need", "false"},
 	{"a quorum of seeds answers", "birth.go", "n >= need && len(serving) == 1", "n > 0"},
 	{"etcdops.CanAdd", "grow.go", "etcdops.CanAdd(in.Etcd); err != nil", "error(nil); err != nil"},
+	{"an election is no news", "grow.go", "!in.Etcd.Listed && in.Now.Before(at)", "!in.Etcd.Listed && in.Now.Before(at) && false"},
 	{"joiners are prepared", "grow.go", "case !in.prepared(u):", "case false:"},
 	{"etcdops.CanStop", "grow.go", "etcdops.CanStop(in.Etcd, m.ID); err != nil", "error(nil); err != nil"},
 	{"stability before a restart", "grow.go", "if in.serving(m) {\n", "if false {\n"},
