@@ -97,8 +97,12 @@ func open(ctx context.Context, targets []jujuapi.Target, patient bool, log logr.
 		})
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("cannot look after model %s of the controller at %s (from the %s): %w",
+			err = fmt.Errorf("cannot look after model %s of the controller at %s (from the %s): %w",
 				target.Model, strings.Join(target.Controller.Addresses, ", "), target.From, err)
+			if remedy := loginRemedy(err); remedy != "" {
+				err = fmt.Errorf("%w (%s)", err, remedy)
+			}
+			return nil, err
 		}
 		s := link{jujuapi.OpenModel(ctx, target.Controller, ref, c.options), target.Controller.Username}
 		l.all = append(l.all, s)

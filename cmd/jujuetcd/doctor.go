@@ -108,7 +108,7 @@ func (d *doctor) model(ctx context.Context, t jujuapi.Target, policies *policy.S
 	defer cancel()
 	links, err := open(ctx, []jujuapi.Target{t}, false, logr.Discard(), func(error) {})
 	if err != nil {
-		d.bad(err, loginRemedy(err), "%v", err)
+		d.bad(err, "", "%v", err) // the error names its remedy
 		return
 	}
 	defer links.close()
