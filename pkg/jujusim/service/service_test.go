@@ -102,7 +102,7 @@ func eventually(t *testing.T, check func() error) {
 
 func TestAKilledServiceIsRestartedAfterRestartSec(t *testing.T) {
 	s, _ := start(t, sleeper, "[Service]\nRestartSec=300ms\n[Unit]\nStartLimitIntervalSec=0\n")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	first := s.Get(unitName, "MainPID")
@@ -128,7 +128,7 @@ func TestAKilledServiceIsRestartedAfterRestartSec(t *testing.T) {
 
 func TestACleanEndIsNotRestartedOnFailure(t *testing.T) {
 	s, _ := start(t, sleeper)
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Kill(unitName, syscall.SIGTERM); err != nil {
@@ -142,19 +142,19 @@ func TestACleanEndIsNotRestartedOnFailure(t *testing.T) {
 
 func TestFiveStartsInTenSecondsFailUntilReset(t *testing.T) {
 	s, root := start(t, "#!/bin/sh\nexit 1\n", "[Service]\nRestartSec=1ms\n")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "Result", "start-limit-hit")
 	until(t, s, "ActiveState", "failed")
 	write(t, filepath.Join(root, "svc"), sleeper)
-	if err := s.Start(unitName); err == nil {
+	if err := s.Start(context.Background(), unitName); err == nil {
 		t.Fatal("a start beyond the limit was accepted")
 	}
 	if err := s.ResetFailed(unitName); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "ActiveState", "active")
@@ -162,14 +162,14 @@ func TestFiveStartsInTenSecondsFailUntilReset(t *testing.T) {
 
 func TestAnUnmetConditionKeepsTheUnitInactive(t *testing.T) {
 	s, root := start(t, sleeper, "[Unit]\nConditionPathExists=/data/wal\n")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatalf("an unmet condition is no error: %v", err)
 	}
 	if got := s.Get(unitName, "ActiveState") + " " + s.Get(unitName, "ConditionResult"); got != "inactive no" {
 		t.Errorf("state is %s", got)
 	}
 	write(t, filepath.Join(root, "data/wal"), "")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "ActiveState", "active")
@@ -185,7 +185,7 @@ func TestAnUnmetConditionKeepsTheUnitInactive(t *testing.T) {
 func TestADropInCountsAfterDaemonReload(t *testing.T) {
 	s, root := start(t, sleeper)
 	write(t, filepath.Join(root, "etc/systemd/system", unitName+".service.d/require.conf"), "[Unit]\nConditionPathExists=/absent\n")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "ActiveState", "active")
@@ -201,7 +201,7 @@ func TestADropInCountsAfterDaemonReload(t *testing.T) {
 
 func TestAStubbornProcessIsKilledAfterTimeoutStopSec(t *testing.T) {
 	s, root := start(t, "#!/bin/sh\ntrap '' TERM\ntouch "+"$0.up\nwhile :; do sleep 0.1; done\n", "[Service]\nTimeoutStopSec=200ms\n")
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { _, err := os.Stat(filepath.Join(root, "svc.up")); return err })
@@ -226,7 +226,7 @@ func TestAMachineThatWasHaltedStartsWhatIsEnabled(t *testing.T) {
 	if got := s.Get(unitName, "ActiveState"); got != "inactive" {
 		t.Errorf("ActiveState of a halted machine is %q", got)
 	}
-	if err := s.Start(unitName); err == nil {
+	if err := s.Start(context.Background(), unitName); err == nil {
 		t.Error("a halted machine started a unit")
 	}
 	if err := s.Boot(); err != nil {
@@ -287,7 +287,7 @@ func holder(root string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	if err := s.Start(unitName); err != nil {
+	if err := s.Start(context.Background(), unitName); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -329,4 +329,29 @@ func TestNoProcessOutlivesAKilledHolder(t *testing.T) {
 		}
 		return fmt.Errorf("process %d still runs", pid)
 	})
+}
+
+func TestAStartDoesNotShortenTheWaitForARestart(t *testing.T) {
+	s, _ := start(t, sleeper, "[Service]\nRestartSec=300ms\n")
+	if err := s.Start(t.Context(), unitName); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	if err := s.Kill(unitName, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "SubState", "auto-restart")
+	if err := s.Start(t.Context(), unitName); err != nil {
+		t.Fatal(err)
+	}
+	if d, state := time.Since(killed), s.Get(unitName, "ActiveState"); d < 300*time.Millisecond || state != "active" {
+		t.Errorf("after %v it is %s", d, state)
+	}
+	if err := s.Kill(unitName, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "SubState", "auto-restart")
+	if err := s.Restart(t.Context(), unitName); err != nil || s.Get(unitName, "ActiveState") != "active" {
+		t.Errorf("a restart waits for nothing: %v, %s", err, s.Get(unitName, "ActiveState"))
+	}
 }

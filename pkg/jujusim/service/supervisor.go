@@ -102,14 +102,21 @@ func (s *Supervisor) lookup(name string) (*unit, error) {
 	return u, nil
 }
 
-// Start starts a unit, unless it runs. An unmet condition is no error, a start limit that is hit is one.
-func (s *Supervisor) Start(name string) error {
+// Start starts a unit, unless it runs. An unmet condition is no error, a start limit that is hit is one. A unit that waits to be
+// restarted is not started sooner for it: like systemd, Start waits for the restart. (Restart does not wait.)
+func (s *Supervisor) Start(ctx context.Context, name string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	u, err := s.lookup(name)
 	if err != nil {
+		s.mu.Unlock()
 		return err
 	}
+	if u.state == waiting {
+		over := u.over
+		s.mu.Unlock()
+		return wait(ctx, over)
+	}
+	defer s.mu.Unlock()
 	return u.start(true)
 }
 
@@ -131,7 +138,7 @@ func (s *Supervisor) Restart(ctx context.Context, name string) error {
 	if err := s.Stop(ctx, name); err != nil {
 		return err
 	}
-	return s.Start(name)
+	return s.Start(ctx, name)
 }
 
 // Kill sends a signal to a unit's main process, as a fault. It does not stop the unit: systemd's rules say what follows.

@@ -154,7 +154,7 @@ func (s *Supervisor) unitCommand(ctx context.Context, out *bytes.Buffer, verb, n
 		}
 		return reply{}, true
 	case "start":
-		return result(s.Start(name)), true
+		return result(s.Start(ctx, name)), true
 	case "stop":
 		return result(s.Stop(ctx, name)), true
 	case "restart":
@@ -166,7 +166,7 @@ func (s *Supervisor) unitCommand(ctx context.Context, out *bytes.Buffer, verb, n
 	case "enable", "disable":
 		err := s.Enable(name, verb == "enable")
 		if err == nil && now && verb == "enable" {
-			err = s.Start(name)
+			err = s.Start(ctx, name)
 		} else if err == nil && now {
 			err = s.Stop(ctx, name)
 		}

@@ -33,6 +33,7 @@ type unit struct {
 	cmd       *exec.Cmd
 	gone      chan struct{} // closed when cmd has ended
 	timer     *time.Timer   // of a restart (waiting), or of the SIGKILL (stopping)
+	over      chan struct{} // closed when the wait for a restart is over
 	turn      int           // counts changes of state that make an earlier timer void
 	starts    []time.Time
 	nRestarts int
@@ -198,7 +199,7 @@ func (u *unit) ended(result string, clean bool) {
 		(u.settings.restart == "always" || (u.settings.restart == "on-failure" && !clean))
 	switch {
 	case again:
-		u.state = waiting
+		u.state, u.over = waiting, make(chan struct{})
 		turn := u.turn
 		u.timer = time.AfterFunc(u.settings.restartSec, func() { u.restart(turn) })
 	case clean || u.sup.halted:
@@ -214,6 +215,7 @@ func (u *unit) restart(turn int) {
 	if u.turn != turn || u.state != waiting {
 		return
 	}
+	defer close(u.over)
 	u.state = inactive
 	u.nRestarts++
 	if err := u.start(false); err != nil {
@@ -239,6 +241,7 @@ func (u *unit) stop(sig syscall.Signal) <-chan struct{} {
 	case waiting:
 		u.cancelTimer()
 		u.state = inactive
+		close(u.over)
 		close(done)
 		return done
 	}

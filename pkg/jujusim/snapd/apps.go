@@ -111,7 +111,7 @@ func (d *Daemon) serviceControl(a args) error {
 				err = d.services.Enable(unit, true)
 			}
 			if err == nil {
-				err = d.services.Start(unit)
+				err = d.services.Start(d.ctx, unit)
 			}
 		case "stop":
 			if a.Disable {

@@ -20,7 +20,7 @@ const SocketPath = "run/snapd.socket"
 // Services is the part of the service supervisor that snapd needs.
 type Services interface {
 	DaemonReload() error
-	Start(name string) error
+	Start(ctx context.Context, name string) error
 	Stop(ctx context.Context, name string) error
 	Restart(ctx context.Context, name string) error
 	Enable(name string, on bool) error

@@ -204,7 +204,7 @@ func (d *Daemon) undo(c *change) error {
 		s.Revisions = slices.DeleteFunc(s.Revisions, func(r revision) bool { return r.Name == a.Revision.Name })
 		err = errors.Join(err, os.RemoveAll(d.mountDir(a.Snap, a.Revision.Name)))
 	}
-	return errors.Join(err, ignoreMissing(d.services.Start(unitName(a.Snap, a.Snap))))
+	return errors.Join(err, ignoreMissing(d.services.Start(d.ctx, unitName(a.Snap, a.Snap))))
 }
 
 // link makes a revision the current one.
@@ -248,7 +248,7 @@ func (d *Daemon) startAfterLink(a *args) error {
 	if !d.services.Enabled(unit) {
 		return nil
 	}
-	return ignoreMissing(d.services.Start(unit))
+	return ignoreMissing(d.services.Start(d.ctx, unit))
 }
 
 func (d *Daemon) unlink(name string) error {
