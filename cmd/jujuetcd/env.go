@@ -39,7 +39,7 @@ its key into a directory, readable by you alone.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "export ETCDCTL_API=3\nexport ETCDCTL_ENDPOINTS=%s\nexport ETCDCTL_CACERT=%s\nexport ETCDCTL_CERT=%s\nexport ETCDCTL_KEY=%s\n",
+			_, err = fmt.Fprintf(c.OutOrStdout(), "export ETCDCTL_ENDPOINTS=%s\nexport ETCDCTL_CACERT=%s\nexport ETCDCTL_CERT=%s\nexport ETCDCTL_KEY=%s\n",
 				quoted(strings.Join(access.Endpoints, ",")), quoted(paths[0]), quoted(paths[1]), quoted(paths[2]))
 			return err
 		},
