@@ -148,8 +148,10 @@ func admitEpoch(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 		return refuse(v1alpha1.ReasonOlderEpoch, "cannot apply a delivery of epoch %s: epoch %s has been applied", &epoch, &applied)
 	case latched != nil && epoch.Number < latched.Number:
 		return refuse(v1alpha1.ReasonOlderEpoch, "cannot apply a delivery of epoch %s: the cluster is led by epoch %s", &epoch, latched)
-	case latched != nil && epoch.Number == latched.Number && epoch != *latched && !claims,
-		epoch.Number == applied.Number && epoch != applied:
+	case !claims && (latched != nil && epoch.Number == latched.Number && epoch != *latched ||
+		epoch.Number == applied.Number && epoch != applied):
+		// A claim is judged by the latch alone (admitLatch): another daemon's claim of this number may have been recorded here
+		// and never committed, because the agent died in between.
 		return refuse(v1alpha1.ReasonForeignHolder, "cannot apply a delivery of %s: epoch %d belongs to another daemon",
 			epoch.Holder, epoch.Number)
 	case epoch == applied && s.Action < seen.Record.Action:

@@ -99,6 +99,12 @@ func TestAdmit(t *testing.T) {
 			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: j.s.Latch.Epoch}}
 		}, v1alpha1.ReasonLatchDiffers},
 
+		{"claim of a number that another daemon's lost claim is recorded with", func(j *judged) {
+			j.seen.Record.Epoch, j.seen.Record.Action = epoch(5, "x"), 7
+			j.spec.Delivery.Epoch = epoch(5, "e")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: j.s.Latch.Epoch}}
+		}, ""},
+
 		{"the expected member", func(j *judged) {
 			j.holds(mine, c1)
 			j.spec.Delivery.ExpectClusterID, j.spec.Delivery.ExpectMemberID = c1, mine

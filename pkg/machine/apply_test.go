@@ -445,6 +445,23 @@ func TestRestartBySystemdTakesUpTheNewConfiguration(t *testing.T) {
 	}
 }
 
+func TestACrashedMemberIsLeftToSystemd(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.apply(w.member(), 2, v1alpha1.OutcomeApplied, "")
+	w.mu.Lock()
+	w.running, w.crashes = false, true
+	w.show()
+	before := len(w.calls)
+	w.mu.Unlock()
+	told := w.member()
+	told.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "UnHealthy with 3 known peers: down (connection refused)"}
+	w.apply(told, 3, v1alpha1.OutcomeApplied, "")
+	if calls := w.calls[before:]; len(calls) > 0 {
+		t.Errorf("a member in its 10 s was meddled with: %v", calls)
+	}
+}
+
 func TestNewAuthorityIsARestartAndNewLeafIsNone(t *testing.T) {
 	w := newWorld(t)
 	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")

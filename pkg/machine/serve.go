@@ -39,6 +39,18 @@ func (a *application) serve(ctx context.Context) error {
 	}
 	a.process(state)
 	switch {
+	case state.Waits() && a.hasRun():
+		// It has crashed, and systemd restarts it after the charm's 10 s. A start now would only wait for that, inside this
+		// action, and a faster restart would hide the crash.
+		return nil
+	case state.Waits():
+		// It fails at its first start. What was wrong may be mended now, so the wait is cut short.
+		if err := a.stop(ctx); err != nil {
+			return err
+		}
+		if err := a.start(ctx, state); err != nil {
+			return err
+		}
 	case !state.Running():
 		if err := a.start(ctx, state); err != nil {
 			return err
@@ -77,7 +89,7 @@ func (a *application) trusted() error {
 }
 
 func (a *application) start(ctx context.Context, state service.State) error {
-	if state.Active == "failed" || state.Sub == "auto-restart" {
+	if state.Active == "failed" || state.Waits() {
 		if err := a.m.unit.ResetFailed(ctx); err != nil {
 			return err
 		}
@@ -88,6 +100,12 @@ func (a *application) start(ctx context.Context, state service.State) error {
 	}
 	a.did("snap start --enable etcd")
 	return a.watch(ctx, id, a.m.o.SnapWait)
+}
+
+// hasRun says that the member has answered before, with the configuration that is on disk now: what it lacks is not ours to
+// mend.
+func (a *application) hasRun() bool {
+	return a.data.Present && a.record.Process.Hash != "" && a.record.Process.Hash == a.record.Config.Hash
 }
 
 func (a *application) restart(ctx context.Context) error {
@@ -163,7 +181,7 @@ func (a *application) up(ctx context.Context) error {
 		if a.record.Process.Answered {
 			return a.m.remember(&a.record)
 		}
-		if state.Down() || state.Sub == "auto-restart" || state.Restarts > first {
+		if state.Down() || state.Waits() || state.Restarts > first {
 			return a.startFailed(ctx, state)
 		}
 		if state.Running() && a.data.Present {

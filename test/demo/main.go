@@ -187,7 +187,8 @@ func (d *demo) recovers(ctx context.Context) error {
 		return err
 	}
 	d.say("killed the etcd process of %s (kill -9)", victim)
-	took, err := d.Await(ctx, rig.UnitShows(victim, "blocked", "UnHealthy with 3 known peers: "))
+	took, err := d.Await(ctx, rig.All(rig.UnitShows(victim, "blocked", "UnHealthy with 3 known peers: "),
+		rig.ApplicationShows("etcd", "active", victim)))
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (d *demo) recovers(ctx context.Context) error {
 	}
 	d.say("%s: %s (%.1f s)", victim, s.Unit(victim).Workload.Message, took.Seconds())
 	d.say("etcd: %s", s.Applications["etcd"].Status.Message)
-	if took, err = d.Await(ctx, rig.Healthy("etcd", 3)); err != nil {
+	if took, err = d.Await(ctx, rig.All(rig.Healthy("etcd", 3), rig.ApplicationShows("etcd", "active", "3 members, can lose 1"))); err != nil {
 		return err
 	}
 	d.say("recovered by itself: Healthy with 3 known peers (%.1f s later)", took.Seconds())

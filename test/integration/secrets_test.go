@@ -45,7 +45,7 @@ func TestNoPrivateKeyIsWhereOthersSeeIt(t *testing.T) {
 	for _, name := range []string{"jujuetcd", "jujusim"} {
 		refuseKey(t, "log of "+name, w.Log(name))
 	}
-	refuseKey(t, "debug-log", w.juju("debug-log"))
+	refuseKey(t, "debug-log", w.juju("debug-log", "--no-tail", "--replay", "--level", "TRACE"))
 	refuseKey(t, "operations", w.juju("operations", "--format", "json"))
 
 	files, keys := 0, 0

@@ -36,6 +36,10 @@ func (r *Rig) API(ctx context.Context, model string) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := conn.Login(ctx, target.Controller); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
 	return &API{Conn: conn, Model: ref}, nil
 }
 

@@ -127,6 +127,26 @@ func Healthy(application string, n int) Condition {
 	}
 }
 
+// All is the condition that all of them hold.
+func All(conditions ...Condition) Condition {
+	return func(s Status) (bool, string) {
+		for _, c := range conditions {
+			if ok, missing := c(s); !ok {
+				return false, missing
+			}
+		}
+		return true, ""
+	}
+}
+
+// ApplicationShows is the condition that the application has the status word and its message contains the text.
+func ApplicationShows(application, current, text string) Condition {
+	return func(s Status) (bool, string) {
+		line := s.Applications[application].Status
+		return line.Current == current && strings.Contains(line.Message, text), fmt.Sprintf("%s is %s, not %s …%s…", application, line, current, text)
+	}
+}
+
 // UnitShows is the condition that the unit has the status word and its message contains the text.
 func UnitShows(unit, current, text string) Condition {
 	return func(s Status) (bool, string) {

@@ -59,6 +59,10 @@ func (s State) Running() bool { return s.Active == "active" && s.PID != 0 }
 // Down says that there is no process, and that systemd will not start one by itself.
 func (s State) Down() bool { return s.Active == "inactive" || s.Active == "failed" || !s.Loaded }
 
+// Waits says that the process has ended and systemd will start another one when RestartSec is over. A start asked for
+// meanwhile waits for that, too (systemd keeps the job queued).
+func (s State) Waits() bool { return s.Sub == "auto-restart" }
+
 // Unit is one systemd unit of the machine below a root.
 type Unit struct {
 	Root string

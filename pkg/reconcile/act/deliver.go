@@ -150,11 +150,11 @@ func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alp
 	now := a.cfg.Now()
 	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message}
 	last, _ := a.cfg.Memory.Last(d.Unit)
+	if request := d.Spec.Latch; request != nil && request.Claim != nil && granted(s) {
+		a.cfg.Memory.Claim(d.Spec.Delivery.Epoch.Number)
+	}
 	switch s.Outcome {
 	case v1alpha1.OutcomeApplied:
-		if d.Spec.Latch != nil && d.Spec.Latch.Claim != nil {
-			a.cfg.Memory.Claim(d.Spec.Delivery.Epoch.Number)
-		}
 	case v1alpha1.OutcomeInProgress:
 		r.Failures = last.Failures + 1
 		r.NotBefore = now.Add(a.jittered(min(scale(firstProgress, 1.5, r.Failures-1), slowestProgress)))
@@ -165,6 +165,12 @@ func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alp
 	a.cfg.Memory.Landed(d.Unit, r)
 	a.cfg.Reporter.Delivered(d, r, now.Sub(enqueued))
 	return r
+}
+
+// granted says that the unit has written what the delivery asked of the latch: it does so with every word of its own but a
+// refusal, so that a machine in trouble does not make its daemon claim again and again.
+func granted(s v1alpha1.EtcdUnitStatus) bool {
+	return s.Outcome != v1alpha1.OutcomeRefused && s.Reason != reasonJuju && s.Reason != reasonNoResult
 }
 
 // backoff is how long to wait after the n-th failure in a row: 5 s, doubling to 2 min, jittered by a quarter.
