@@ -163,8 +163,10 @@ func (d *Daemon) reconcile() {
 	d.waits = 0
 	s.acts = append(s.acts, Act{At: s.now, Step: actText(step)})
 	s.say("  %s %s: %s", step.Kind, step.Target(Application), step.Reason)
-	if err := d.actor.Act(d.ctx, obs, step); err != nil && !d.dead {
+	if err := d.actor.Act(d.ctx, obs, step); err != nil {
 		s.say("  %v", err)
+		d.lookAt = s.now.Add(WaitingPoll)
+		return
 	}
 	for _, u := range step.Units {
 		d.due[u.Unit] = s.now

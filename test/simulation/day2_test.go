@@ -171,9 +171,23 @@ func TestThePlanIsWhatIsDone(t *testing.T) {
 	}
 }
 
-// merged joins steps of one kind that follow each other, and their targets.
+// merged joins steps of one kind that follow each other, and their targets. A preparation that is asked for again, because it
+// was in progress, is no step of its own.
 func merged(list []string) []string {
 	var out []string
+	asked := map[string]bool{}
+	list = slices.DeleteFunc(slices.Clone(list), func(a string) bool {
+		units, ok := strings.CutPrefix(a, "PrepareUnits ")
+		if !ok {
+			return false
+		}
+		again := true
+		for u := range strings.SplitSeq(units, ", ") {
+			again = again && asked[u]
+			asked[u] = true
+		}
+		return again
+	})
 	targets := map[string]bool{}
 	kind := ""
 	flush := func() {

@@ -16,7 +16,11 @@ func Predict(o Observation, s Step) Observation {
 	p.in = newInput(o)
 	switch s.Kind {
 	case StepClaim:
+		// A snap that is missing takes longer than the claim: the unit is prepared with the others.
+		leader := p.unit(s.Units[0].Unit)
+		snap := leader.Facts.Snap
 		p.land(s.Units)
+		leader.Facts.Snap = snap
 		epoch := s.Units[0].Spec.Delivery.Epoch
 		p.Latch.Epoch, p.Claimed = &epoch, epoch.Number
 	case StepLatchSeeds:
