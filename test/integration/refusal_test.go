@@ -30,6 +30,14 @@ func TestAStaleReconcileIsRefusedAndTouchesNothing(t *testing.T) {
 	must(t, err)
 	good := reconciles[len(reconciles)-1].Spec
 	good.Delivery.NotAfter = metav1.NewTime(time.Now().Add(10 * time.Minute))
+	// Another daemon takes over, so that there is an older epoch.
+	former := good.Delivery.Epoch
+	good.Delivery.Epoch = v1alpha1.Epoch{Number: former.Number + 1, Holder: "another-daemon"}
+	good.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &former}}
+	if claimed := w.reconcile(t, "etcd/0", good); claimed.Outcome != v1alpha1.OutcomeApplied {
+		t.Fatalf("the claim is %s: %s", claimed.Outcome, claimed.Message)
+	}
+	good.Latch = nil
 	// Each of them would change the configuration if it were applied.
 	good.Etcd.HeartbeatIntervalMs = 150
 	good.Delivery.AllowRestart = true
@@ -41,7 +49,7 @@ func TestAStaleReconcileIsRefusedAndTouchesNothing(t *testing.T) {
 		{"hours late", v1alpha1.ReasonLate, func(s *v1alpha1.EtcdUnitSpec) {
 			s.Delivery.NotAfter = metav1.NewTime(time.Now().Add(-3 * time.Hour))
 		}},
-		{"older epoch", v1alpha1.ReasonOlderEpoch, func(s *v1alpha1.EtcdUnitSpec) { s.Delivery.Epoch.Number = 0 }},
+		{"older epoch", v1alpha1.ReasonOlderEpoch, func(s *v1alpha1.EtcdUnitSpec) { s.Delivery.Epoch = former }},
 		{"foreign holder", v1alpha1.ReasonForeignHolder, func(s *v1alpha1.EtcdUnitSpec) { s.Delivery.Epoch.Holder = "somebody-else" }},
 		{"other member", v1alpha1.ReasonOtherMember, func(s *v1alpha1.EtcdUnitSpec) { s.Delivery.ExpectMemberID = "00000000000000aa" }},
 		{"other cluster", v1alpha1.ReasonOtherCluster, func(s *v1alpha1.EtcdUnitSpec) { s.Delivery.ExpectClusterID = "00000000000000bb" }},

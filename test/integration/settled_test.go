@@ -5,6 +5,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )
 
@@ -24,14 +27,12 @@ func TestASettledClusterCostsNothing(t *testing.T) {
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
-	// Settled means: nothing under way. The last status delivery may still be.
-	for stable := 0; stable < 20; stable++ {
-		before := w.tasks()
-		time.Sleep(100 * time.Millisecond) // the length of a look, not a wait for something
-		if w.tasks() != before {
-			stable = 0
-		}
-	}
+	w.await(rig.ApplicationShows("etcd", "active", "3 members, can lose 1"))
+	etcdtest.Eventually(t, time.Minute, "no reconcile is pending", func(ctx context.Context) bool {
+		open, err := w.api.ListTasks(ctx, jujuapi.TaskFilter{Actions: []string{"reconcile"},
+			Status: []jujuapi.TaskStatus{jujuapi.TaskPending, jujuapi.TaskRunning}})
+		return err == nil && len(open) == 0
+	})
 
 	began := time.Now()
 	tasks, bags, files := w.tasks(), w.bags(), w.allAgentFiles()
