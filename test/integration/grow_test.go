@@ -4,7 +4,6 @@ package integration
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"time"
 
@@ -115,23 +114,6 @@ func TestUnitsThatComeWhileOthersJoinAreTakenInTurn(t *testing.T) {
 	w.await(rig.UnitShows("etcd/0", "active", "Healthy with"))
 	w.juju("add-unit", "etcd", "-n", "1")
 	took := w.await(rig.Healthy("etcd", 3))
-	config, endpoints := w.client()
-	must(t, rig.ThroughEach(w.ctx, config, endpoints))
-	client, err := rig.Connect(config, endpoints...)
-	must(t, err)
-	defer client.Close()
-	list, err := client.MemberList(w.ctx)
-	must(t, err)
-	var names []string
-	for _, m := range list.Members {
-		if m.IsLearner {
-			t.Errorf("%s is still a learner", m.Name)
-		}
-		names = append(names, m.Name)
-	}
-	slices.Sort(names)
-	if want := []string{"etcd0", "etcd1", "etcd2"}; !slices.Equal(names, want) {
-		t.Errorf("members are %v, not %v", names, want)
-	}
+	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 	t.Logf("three healthy %.1f s after the last unit was added", took.Seconds())
 }

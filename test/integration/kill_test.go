@@ -5,7 +5,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,24 +46,7 @@ func TestADaemonKilledAfterASideEffectComesToTheSameEnd(t *testing.T) {
 			w.daemon()
 			took := w.await(rig.Healthy("etcd", 3))
 
-			config, endpoints := w.client()
-			must(t, rig.ThroughEach(w.ctx, config, endpoints))
-			client, err := rig.Connect(config, endpoints...)
-			must(t, err)
-			defer client.Close()
-			list, err := client.MemberList(w.ctx)
-			must(t, err)
-			var names []string
-			for _, m := range list.Members {
-				if m.IsLearner {
-					t.Errorf("%s is still a learner", m.Name)
-				}
-				names = append(names, m.Name)
-			}
-			slices.Sort(names)
-			if want := []string{"etcd0", "etcd1", "etcd2"}; !slices.Equal(names, want) {
-				t.Errorf("members are %v, not %v", names, want)
-			}
+			w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 			t.Logf("killed after %d side effects (%s); three healthy %.1f s after the restart", seen, last, took.Seconds())
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,4 +116,27 @@ func must(t *testing.T, err error) {
 func end(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// oneMemberEach fails the test unless all serve, and the members are those of the units, each a voter, each once.
+func (w *world) oneMemberEach(t *testing.T, want ...string) {
+	t.Helper()
+	config, endpoints := w.client()
+	must(t, rig.ThroughEach(w.ctx, config, endpoints))
+	client, err := rig.Connect(config, endpoints...)
+	must(t, err)
+	defer client.Close()
+	list, err := client.MemberList(w.ctx)
+	must(t, err)
+	var names []string
+	for _, m := range list.Members {
+		if m.IsLearner {
+			t.Errorf("%s is still a learner", m.Name)
+		}
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, want) {
+		t.Errorf("members are %v, not %v", names, want)
+	}
 }
