@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,7 +79,7 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 		return v1alpha1.PhasePaused
 	case foreign:
 		return v1alpha1.PhaseStandby
-	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil && waits:
+	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil && waits && (steps[0].Person || !in.delivering()):
 		return v1alpha1.PhasePending
 	case in.Latch.ClusterID == "":
 		return v1alpha1.PhaseBootstrapping
@@ -90,6 +91,13 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 		return v1alpha1.PhaseProgressing
 	}
 	return v1alpha1.PhaseSteady
+}
+
+// delivering says that a wait may be for ourselves: a delivery is on its way to a unit, or is about to be made again.
+func (in *input) delivering() bool {
+	return slices.ContainsFunc(in.alive(), func(u Unit) bool {
+		return u.Task != nil || u.Last != nil && in.Now.Before(u.Last.NotBefore)
+	})
 }
 
 func (in *input) members() []v1alpha1.MemberStatus {
