@@ -10,7 +10,8 @@ import (
 
 const faultHelp = `Fault breaks something that can break. Between clients and the controller: cut closes all API
 connections (and refuses new ones, with --refuse), delay holds every reply back, lose drops replies of
-calls that were made; heal ends all three. On units and machines: kill sends SIGKILL to a unit's
+calls that were made; upgrade, maintenance, migrate and redirect are what a controller goes
+through by itself, one at a time; heal ends all of these. On units and machines: kill sends SIGKILL to a unit's
 service, stop-agent and start-agent end and begin a unit's agent, stop-machine and start-machine do so
 with a machine and all that runs there.`
 
@@ -27,7 +28,12 @@ func (a *App) fault() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
 	c.AddCommand(
-		a.faultCut(), a.faultDelay(), a.faultLose(), a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
+		a.faultCut(), a.faultDelay(), a.faultLose(),
+		a.simpleFault(control.Upgrade, "", "The controller is being upgraded: calls are refused, but for a model's status"),
+		a.simpleFault(control.Maintenance, "", "Connections are closed, and nobody may log in"),
+		a.simpleFault(control.Migrate, "", "Models are about to move: calls on them are refused, but for their status"),
+		a.simpleFault(control.Redirect, "", "Models have moved to another controller, as a login tells"),
+		a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
 		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
 		a.simpleFault(control.StopMachine, "MACHINE", "Stop a machine"), a.simpleFault(control.StartMachine, "MACHINE", "Boot it again"),
 	)

@@ -68,7 +68,8 @@ type Deployed struct {
 	CharmURL    string `json:"charm-url"`
 }
 
-// Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), heal; and of a model stop-agent,
+// Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
+// redirect, heal; and of a model stop-agent,
 // start-agent (Target: a unit), kill (Target, Service), stop-machine, start-machine (Target: a machine).
 type Fault struct {
 	Model   string        `json:"model,omitempty"`
@@ -86,6 +87,10 @@ const (
 	Cut          = "cut"
 	Delay        = "delay"
 	Lose         = "lose"
+	Upgrade      = "upgrade"
+	Maintenance  = "maintenance"
+	Migrate      = "migrate"
+	Redirect     = "redirect"
 	Heal         = "heal"
 	StopAgent    = "stop-agent"
 	StartAgent   = "start-agent"

@@ -73,6 +73,9 @@ func (c *connection) login(params wire.LoginRequest) (any, error) {
 		result.ModelTag = wire.ModelTag(c.modelUUID)
 		result.Facades = list(s.controller.Profile().ModelFacades)
 	}
+	if err := s.faults.refusesLogin(s, c.model != nil); err != nil {
+		return nil, err
+	}
 	s.controller.LoggedIn(name)
 	c.mu.Lock()
 	c.user = name

@@ -92,6 +92,9 @@ func (c *connection) handle(ctx context.Context, request wire.Request) (any, err
 	if user == "" {
 		return nil, unknownVersion(request.Type, request.Version)
 	}
+	if err := c.server.faults.refuses(request.Type+"."+request.Request, c.model != nil); err != nil {
+		return nil, err
+	}
 	return c.server.dispatch(&call{ctx: ctx, server: c.server, user: user, model: c.model, version: request.Version}, request)
 }
 
@@ -99,7 +102,7 @@ func encode(id uint64, result any, failed error) ([]byte, error) {
 	reply := wire.Response{RequestID: id, Response: json.RawMessage("{}")}
 	if failed != nil {
 		e := toWire(failed)
-		reply.Error, reply.ErrorCode = e.Message, e.Code
+		reply.Error, reply.ErrorCode, reply.ErrorInfo = e.Message, e.Code, e.Info
 	} else if result != nil {
 		data, err := json.Marshal(result)
 		if err != nil {

@@ -49,18 +49,21 @@ func typed[P, R any](f func(*call, P) (R, error)) func(*call, json.RawMessage) (
 }
 
 // apiError is an error with the code that it has on the wire.
-type apiError struct{ code, message string }
+type apiError struct {
+	code, message string
+	info          map[string]json.RawMessage
+}
 
 func (e *apiError) Error() string { return e.message }
 
-func failure(code, message string) error { return &apiError{code, message} }
+func failure(code, message string) error { return &apiError{code: code, message: message} }
 
 var errPermission = failure(wire.CodeUnauthorized, wire.MessagePermissionDenied)
 
 // toWire gives an error the form that it has on the wire.
 func toWire(err error) *wire.Error {
 	if e, ok := errors.AsType[*apiError](err); ok {
-		return &wire.Error{Message: e.message, Code: e.code}
+		return &wire.Error{Message: e.message, Code: e.code, Info: e.info}
 	}
 	return &wire.Error{Message: err.Error(), Code: string(model.CodeOf(err))}
 }

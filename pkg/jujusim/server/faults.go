@@ -17,6 +17,7 @@ type Faults struct {
 	lose    int
 	loseAll bool
 	only    string
+	weather Weather
 }
 
 func newFaults(closeAll func()) *Faults { return &Faults{closeAll: closeAll} }
@@ -48,7 +49,7 @@ func (f *Faults) Lose(n int, only string) {
 func (f *Faults) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refuse, f.delay, f.lose, f.loseAll, f.only = false, 0, 0, false, ""
+	f.refuse, f.delay, f.lose, f.loseAll, f.only, f.weather = false, 0, 0, false, "", ""
 }
 
 func (f *Faults) refusing() bool {

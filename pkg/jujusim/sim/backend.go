@@ -10,6 +10,7 @@ import (
 	"jujuetcd.io/pkg/jujusim/control"
 	"jujuetcd.io/pkg/jujusim/fleet"
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/server"
 )
 
 var _ control.Backend = (*instance)(nil)
@@ -83,6 +84,8 @@ func (i *instance) Fault(f control.Fault) error {
 	case control.Lose:
 		faults.Lose(f.Count, f.Only)
 		return nil
+	case control.Upgrade, control.Maintenance, control.Migrate, control.Redirect:
+		return faults.Set(server.Weather(f.Kind))
 	case control.Heal:
 		faults.Heal()
 		return nil
