@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/test/simulation"
 )
 
@@ -81,7 +81,7 @@ func TestAMemberWhoseUnitVanishedIsRemovedAfterItsGrace(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 12})
 	threeAtOnce(t, s)
 	s.Vanish(s.Units()[2])
-	s.Pass(planner.StaleGrace - time.Minute)
+	s.Pass(v1alpha1.DefaultRemovalGrace - time.Minute)
 	if got := count(s, "RemoveMember"); got != 0 {
 		t.Errorf("removed before the grace was over")
 	}

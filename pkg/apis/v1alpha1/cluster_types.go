@@ -37,6 +37,8 @@ type EtcdClusterSpec struct {
 	// +optional
 	Growth GrowthPolicy `json:"growth,omitempty"`
 	// +optional
+	Removal RemovalPolicy `json:"removal,omitempty"`
+	// +optional
 	Certificates CertificatePolicy `json:"certificates,omitempty"`
 }
 
@@ -64,6 +66,15 @@ type GrowthPolicy struct {
 	// +optional
 	// +kubebuilder:default="5m"
 	StallTimeout metav1.Duration `json:"stallTimeout,omitempty"`
+}
+
+// RemovalPolicy rules how members go.
+type RemovalPolicy struct {
+	// Grace is how long a member without a unit must have been out of reach, while Juju does not show the unit, before it is
+	// removed. Juju has said by then that the unit is gone; the grace is for a Juju that is wrong for a while. Default 5m.
+	// +optional
+	// +kubebuilder:default="5m"
+	Grace metav1.Duration `json:"grace,omitempty"`
 }
 
 // CertificatePolicy rules what certificates are asked for.

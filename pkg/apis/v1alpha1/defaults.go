@@ -12,6 +12,7 @@ const (
 	DefaultGrowthLagLimit     = 1000
 	DefaultGrowthStable       = 5 * time.Second
 	DefaultGrowthStallTimeout = 5 * time.Minute
+	DefaultRemovalGrace       = 5 * time.Minute
 )
 
 // SetDefaults fills in what is not set. The schema in config/crd states the same defaults; a test holds them together.
@@ -19,6 +20,7 @@ func (s *EtcdClusterSpec) SetDefaults() {
 	defaultDuration(&s.Bootstrap.Grace, DefaultBootstrapGrace)
 	defaultDuration(&s.Growth.Stable, DefaultGrowthStable)
 	defaultDuration(&s.Growth.StallTimeout, DefaultGrowthStallTimeout)
+	defaultDuration(&s.Removal.Grace, DefaultRemovalGrace)
 	if s.Growth.LagLimit == 0 {
 		s.Growth.LagLimit = DefaultGrowthLagLimit
 	}

@@ -25,7 +25,7 @@ type EtcdUnitList struct {
 	Items           []EtcdUnit `json:"items"`
 }
 
-// EtcdUnitSpec is handed to the unit whole, as the parameter of its action reconcile. Delivery and Latch belong to one
+// EtcdUnitSpec is handed to the unit whole, as the parameter of its action reconcile. Delivery, Latch and Ops belong to one
 // delivery; the rest is the desired state, which Hash identifies.
 type EtcdUnitSpec struct {
 	// Unit is the Juju unit's name, such as etcd/0.
@@ -49,6 +49,10 @@ type EtcdUnitSpec struct {
 
 	// Latch asks the Juju leader's unit to write the cluster's latch. Other units refuse it.
 	Latch *LatchRequest `json:"latch,omitempty"`
+
+	// Ops are what the unit should say to etcd for a daemon that cannot reach it. A delivery with ops asks for nothing else:
+	// only unit, application, model and Delivery are read beside them, and the machine stays as it is.
+	Ops []EtcdOp `json:"ops,omitempty"`
 }
 
 // Delivery is what differs between two deliveries of the same desired state.
@@ -208,6 +212,9 @@ const (
 	ReasonSnapInProgress = "SnapInProgress" // snapd is busy with a change
 	ReasonStartFailed    = "StartFailed"    // etcd does not stay up
 	ReasonMachine        = "MachineError"   // a file, snapd or systemd failed
+	ReasonOtherMembers   = "OtherMembers"   // the member list is not the one that the sender of an op saw
+	ReasonLocked         = "Locked"         // somebody else holds the cluster's lock
+	ReasonEtcd           = "EtcdError"      // etcd could not be asked, or did not do what an op asked for
 )
 
 // EtcdUnitStatus is the result of a reconcile.
@@ -221,6 +228,8 @@ type EtcdUnitStatus struct {
 	Changed []string `json:"changed,omitempty"`
 	// RestartPending says that etcd runs with a configuration that differs from the spec, and AllowRestart was not given.
 	RestartPending bool `json:"restartPending,omitempty"`
+	// Ops are the results of the delivery's ops.
+	Ops []EtcdOpResult `json:"ops,omitempty"`
 	// Conditions are set by the controller, never by the unit.
 	// +listType=map
 	// +listMapKey=type

@@ -36,6 +36,7 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	within(path.Child("bootstrap", "grace"), s.Bootstrap.Grace, 24*time.Hour)
 	within(path.Child("growth", "stable"), s.Growth.Stable, time.Hour)
 	within(path.Child("growth", "stallTimeout"), s.Growth.StallTimeout, 24*time.Hour)
+	within(path.Child("removal", "grace"), s.Removal.Grace, 24*time.Hour)
 	if s.Growth.LagLimit < 0 {
 		faults = append(faults, field.Invalid(path.Child("growth", "lagLimit"), s.Growth.LagLimit, "must be at least 1"))
 	}

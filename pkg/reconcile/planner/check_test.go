@@ -321,12 +321,12 @@ func TestNext(t *testing.T) {
 			want{wait, "", false, "nothing left to guard"}},
 		{"a member without a unit goes after its grace", settled(3), func(o *planner.Observation) {
 			o.Units = o.Units[:2]
-			down(o, 2, planner.StaleGrace)
+			down(o, 2, v1alpha1.DefaultRemovalGrace)
 			apply(o)
 		}, want{planner.StepRemove, "member 0000000000000012", false, "has no unit"}},
 		{"a member without a unit stays for its grace", settled(3), func(o *planner.Observation) {
 			o.Units = o.Units[:2]
-			down(o, 2, planner.StaleGrace-time.Second)
+			down(o, 2, v1alpha1.DefaultRemovalGrace-time.Second)
 			apply(o)
 		}, want{wait, "", false, "has no unit"}},
 		{"a member without a unit that serves is left alone", settled(3), func(o *planner.Observation) {

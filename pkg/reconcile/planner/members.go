@@ -9,9 +9,6 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// StaleGrace is how long a member without a unit must have been out of reach before it is removed.
-const StaleGrace = 5 * time.Minute
-
 // maxMoves is how often a leader that leaves tries to hand over before it is removed as the leader: a write gap of two seconds.
 const maxMoves = 3
 
@@ -197,10 +194,11 @@ func stale(in *input) (Step, bool) {
 			continue
 		}
 		since := in.unhealthySince(m)
-		if at := since.Add(StaleGrace); since.IsZero() || in.Now.Before(at) {
+		grace := in.Policy.Removal.Grace.Duration
+		if at := since.Add(grace); since.IsZero() || in.Now.Before(at) {
 			return wait("Member %s has no unit and does not answer.", label(m)).until(at), true
 		}
-		return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and has not answered for %s.", label(m), StaleGrace)), true
+		return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and has not answered for %s.", label(m), grace)), true
 	}
 	return Step{}, false
 }

@@ -48,6 +48,7 @@ var policyShape = object(map[string]shape{
 		"growth": object(map[string]shape{
 			"lagLimit": {kind: aNumber}, "stable": {kind: aDuration}, "stallTimeout": {kind: aDuration},
 		}),
+		"removal":      object(map[string]shape{"grace": {kind: aDuration}}),
 		"certificates": object(map[string]shape{"extraSANs": {kind: aList, item: &text}}),
 	}),
 	"status": {kind: notAPerson},
