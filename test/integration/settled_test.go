@@ -85,8 +85,8 @@ func (w *world) allAgentFiles() map[string]map[string]string {
 func (w *world) updateStatusHooks() int {
 	w.t.Helper()
 	n := 0
-	for line := range bytes.Lines([]byte(w.juju("debug-log", "--no-tail", "--replay", "--level", "DEBUG"))) {
-		if bytes.Contains(line, []byte("update-status")) && bytes.Contains(line, []byte("unit-etcd-")) {
+	for line := range bytes.Lines([]byte(w.juju("debug-log", "--no-tail", "--replay"))) {
+		if bytes.Contains(line, []byte(`ran "update-status" hook`)) && bytes.Contains(line, []byte("unit-etcd-")) {
 			n++
 		}
 	}

@@ -109,7 +109,8 @@ func (a *Agent) newContext(id string) *hooktool.Context {
 	for id, r := range a.state.Relations {
 		members[id] = slices.Sorted(maps.Keys(r.Members))
 	}
-	return &hooktool.Context{ID: fmt.Sprintf("%s-%s-%d", a.Unit, id, time.Now().UnixNano()), Model: a.Model, Unit: a.Unit, RelationID: -1, Members: members}
+	return &hooktool.Context{ID: fmt.Sprintf("%s-%s-%d", a.Unit, id, time.Now().UnixNano()), Model: a.Model, Unit: a.Unit, RelationID: -1, Members: members,
+		Resources: a.Resources}
 }
 
 // memberOf adds the unit that joins in this hook, and takes out the one that departs.
@@ -159,6 +160,7 @@ func (a *Agent) hook(ctx context.Context, op operation) error {
 	if err != nil {
 		return a.hookFailed(op, err)
 	}
+	a.Model.Log(Tag(a.Unit), "INFO", "juju.worker.uniter.operation", fmt.Sprintf("ran %q hook (via hook dispatching script: dispatch)", name))
 	a.remember(op)
 	if op.Kind == start && !tools.StatusSet() {
 		if err := a.unknownStatus(); err != nil {
