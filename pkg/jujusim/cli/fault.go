@@ -13,7 +13,8 @@ connections (and refuses new ones, with --refuse), delay holds every reply back,
 calls that were made; upgrade, maintenance, migrate and redirect are what a controller goes
 through by itself, one at a time; heal ends all of these. On units and machines: kill sends SIGKILL to a unit's
 service, stop-agent and start-agent end and begin a unit's agent, stop-machine and start-machine do so
-with a machine and all that runs there.`
+with a machine and all that runs there; lose-disk kills the services of a unit's machine and takes the
+data away, change-address boots a machine with another address.`
 
 func (a *App) fault() *cobra.Command {
 	c := &cobra.Command{
@@ -35,6 +36,7 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.Redirect, "", "Models have moved to another controller, as a login tells"),
 		a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
 		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
+		a.faultLoseDisk(), a.simpleFault(control.ChangeAddress, "MACHINE", "Boot a machine with another address"),
 		a.simpleFault(control.StopMachine, "MACHINE", "Stop a machine"), a.simpleFault(control.StartMachine, "MACHINE", "Boot it again"),
 	)
 	return c
@@ -89,6 +91,13 @@ func (a *App) faultLose() *cobra.Command {
 	c := a.faultVerb(f, "lose", "Lose replies of calls that were made", exactly())
 	c.Flags().IntVarP(&f.Count, "count", "n", 1, "how many; -1 for all until healed")
 	c.Flags().StringVar(&f.Only, "call", "", "only of this call, as in Action.EnqueueOperation")
+	return c
+}
+
+func (a *App) faultLoseDisk() *cobra.Command {
+	f := &control.Fault{Kind: control.LoseDisk}
+	c := a.faultVerb(f, control.LoseDisk+" UNIT", "Kill the services of a unit's machine, and take their data away", exactly("unit"))
+	c.Flags().StringVar(&f.Path, "path", "", "the folder that is lost; etcd's data if none is given")
 	return c
 }
 

@@ -70,12 +70,14 @@ type Deployed struct {
 
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
 // redirect, heal; and of a model stop-agent,
-// start-agent (Target: a unit), kill (Target, Service), stop-machine, start-machine (Target: a machine).
+// start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address
+// (Target: a machine).
 type Fault struct {
 	Model   string        `json:"model,omitempty"`
 	Kind    string        `json:"kind"`
 	Target  string        `json:"target,omitempty"`
 	Service string        `json:"service,omitempty"`
+	Path    string        `json:"path,omitempty"`
 	Refuse  bool          `json:"refuse,omitempty"`
 	Delay   time.Duration `json:"delay,omitempty"`
 	Count   int           `json:"count,omitempty"`
@@ -84,17 +86,19 @@ type Fault struct {
 
 // Kinds of faults.
 const (
-	Cut          = "cut"
-	Delay        = "delay"
-	Lose         = "lose"
-	Upgrade      = "upgrade"
-	Maintenance  = "maintenance"
-	Migrate      = "migrate"
-	Redirect     = "redirect"
-	Heal         = "heal"
-	StopAgent    = "stop-agent"
-	StartAgent   = "start-agent"
-	Kill         = "kill"
-	StopMachine  = "stop-machine"
-	StartMachine = "start-machine"
+	Cut           = "cut"
+	Delay         = "delay"
+	Lose          = "lose"
+	Upgrade       = "upgrade"
+	Maintenance   = "maintenance"
+	Migrate       = "migrate"
+	Redirect      = "redirect"
+	Heal          = "heal"
+	StopAgent     = "stop-agent"
+	StartAgent    = "start-agent"
+	Kill          = "kill"
+	LoseDisk      = "lose-disk"
+	StopMachine   = "stop-machine"
+	StartMachine  = "start-machine"
+	ChangeAddress = "change-address"
 )

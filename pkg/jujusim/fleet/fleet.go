@@ -48,9 +48,14 @@ type Fleet interface {
 	StartAgent(unit string) error
 	// Kill sends SIGKILL to a service's process on the unit's machine; an empty service means the only one, or etcd.
 	Kill(unit, service string) error
+	// LoseDisk takes the disk below a folder of the unit's machine away: the services there are killed, and what was below the folder
+	// is gone. The folder is that of production; empty means etcd's data.
+	LoseDisk(unit, path string) error
 	// StopMachine stops a machine: agents and services end, its address answers no more. StartMachine boots it again.
 	StopMachine(id string) error
 	StartMachine(id string) error
+	// ChangeAddress has a machine come up with another address, as after a stop and a start in a cloud.
+	ChangeAddress(id string) error
 }
 
 // Maker makes a Fleet.
@@ -67,8 +72,10 @@ func (none) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
-func (none) StopAgent(string) error    { return errNone }
-func (none) StartAgent(string) error   { return errNone }
-func (none) Kill(string, string) error { return errNone }
-func (none) StopMachine(string) error  { return errNone }
-func (none) StartMachine(string) error { return errNone }
+func (none) StopAgent(string) error        { return errNone }
+func (none) StartAgent(string) error       { return errNone }
+func (none) Kill(string, string) error     { return errNone }
+func (none) LoseDisk(string, string) error { return errNone }
+func (none) StopMachine(string) error      { return errNone }
+func (none) StartMachine(string) error     { return errNone }
+func (none) ChangeAddress(string) error    { return errNone }

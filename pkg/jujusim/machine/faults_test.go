@@ -75,6 +75,60 @@ func TestAMachineThatWasStoppedRunsItsStartHooksAgain(t *testing.T) {
 	w.until("the unit is idle", func() bool { u, _ := w.Unit("a/0"); return u.Agent.Current == "idle" })
 }
 
+func TestAMachineWhoseAddressChangesTellsItsUnits(t *testing.T) {
+	w := newWorld(t)
+	w.deploy(probe(t), "a", 2)
+	w.settled("a/0", "a/1")
+	seen := map[string]bool{}
+	for range 2 {
+		u, err := w.Unit("a/0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _ := w.Machine(u.Machine)
+		seen[before.Addresses[0]] = true
+		if err := w.fleet.ChangeAddress(u.Machine); err != nil {
+			t.Fatal(err)
+		}
+		after, _ := w.Machine(u.Machine)
+		if now := after.Addresses[0]; seen[now] {
+			t.Errorf("the machine has address %s again", now)
+		}
+		w.until("config-changed ran again", func() bool {
+			return strings.Count(strings.Join(w.ran("a/0"), ","), "config-changed") > len(seen)
+		})
+		if task := w.exec("a/0", "network-get ring --ingress-address"); !strings.Contains(fmt.Sprint(task.Output["stdout"]), after.Addresses[0]) {
+			t.Errorf("network-get says %v, the machine has %v", task.Output, after.Addresses)
+		}
+	}
+	if err := w.fleet.ChangeAddress("99"); err == nil {
+		t.Error("a machine that is not there has changed its address")
+	}
+}
+
+func TestALostDiskTakesWhatIsBelowItsFolderAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	w.deploy(probe(t), "a", 1)
+	w.settled("a/0")
+	disk, beside := filepath.Join(w.root("a/0"), "srv/disk/deep"), filepath.Join(w.root("a/0"), "srv/beside")
+	for _, dir := range []string{disk, beside} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.fleet.LoseDisk("a/0", "/srv/disk"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(disk); err == nil {
+		t.Error("the disk's content is still there")
+	}
+	for _, dir := range []string{filepath.Dir(disk), beside} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("more was lost than the disk: %v", err)
+		}
+	}
+}
+
 func TestAConflictingPortFailsTheWholeCommitOfATaskThatReadsAsCompleted(t *testing.T) {
 	w := newWorld(t)
 	c := probe(t)

@@ -32,6 +32,7 @@ type Fleet struct {
 	stopped map[string]bool
 	halted  map[string]bool
 	booted  map[string]bool // units whose machine was started anew since their agent ran last
+	moved   int             // how many times a machine has changed its address
 }
 
 // running is an agent at work.
@@ -161,8 +162,15 @@ func (f *Fleet) facts(id, address string) model.MachineFacts {
 	return model.MachineFacts{Hostname: "juju-" + f.options.Model.Name + "-" + id, Addresses: []string{address}}
 }
 
-// firstHost is the last number of machine 0's address: the ones before are the controller's and spare.
-const firstHost = 10
+// firstHost is the last number of machine 0's address: the ones before are the controller's and spare. Addresses that machines
+// change to are given out from lastHost downwards.
+const (
+	firstHost = 10
+	lastHost  = 254
+)
+
+// dataDir is where etcd's data is, unless LoseDisk is told otherwise.
+const dataDir = "/var/snap/etcd/common/data"
 
 // address is a machine's: in the /24 of this jujusim, by its number.
 func (f *Fleet) address(id string) (string, error) {
@@ -298,6 +306,10 @@ func (f *Fleet) MachineOf(unit string) (*Machine, error) {
 func (f *Fleet) StopMachine(id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.stopMachine(id)
+}
+
+func (f *Fleet) stopMachine(id string) error {
 	m := f.machines[id]
 	if m == nil {
 		return fmt.Errorf("cannot stop machine %s: there is no such machine", id)
@@ -315,10 +327,49 @@ func (f *Fleet) StopMachine(id string) error {
 	return f.options.Model.MachineStopped(id)
 }
 
+// LoseDisk kills the services of the unit's machine and removes what is below the folder.
+func (f *Fleet) LoseDisk(unit, path string) error {
+	m, err := f.MachineOf(unit)
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		path = dataDir
+	}
+	m.KillAll()
+	return m.Wipe(path)
+}
+
+// ChangeAddress stops a machine, if it runs, and boots it with an address that no machine has had.
+func (f *Fleet) ChangeAddress(id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.machines[id]
+	if m == nil {
+		return fmt.Errorf("cannot change the address of machine %s: there is no such machine", id)
+	}
+	base := f.options.Network.Masked().Addr().As4()
+	host := lastHost - f.options.First - f.moved
+	if host <= firstHost+f.options.First+len(f.machines) {
+		return fmt.Errorf("cannot change the address of machine %s: the network %s is full", id, f.options.Network)
+	}
+	base[3] = byte(host)
+	if err := f.stopMachine(id); err != nil {
+		return err
+	}
+	f.moved++
+	m.SetAddress(netip.AddrFrom4(base).String())
+	return f.startMachine(id)
+}
+
 // StartMachine boots a machine that was stopped.
 func (f *Fleet) StartMachine(id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.startMachine(id)
+}
+
+func (f *Fleet) startMachine(id string) error {
 	m := f.machines[id]
 	if m == nil {
 		return fmt.Errorf("cannot start machine %s: there is no such machine", id)

@@ -51,8 +51,19 @@ func New(o Options) (*Machine, error) {
 }
 
 // Root is the machine's folder, Address its address.
-func (m *Machine) Root() string    { return m.options.Root }
-func (m *Machine) Address() string { return m.options.Address }
+func (m *Machine) Root() string { return m.options.Root }
+func (m *Machine) Address() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.options.Address
+}
+
+// SetAddress gives the machine another address, which it has from its next start on.
+func (m *Machine) SetAddress(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.options.Address = address
+}
 
 // Start boots the machine: snapd and the enabled services come up. It does nothing to one that runs.
 func (m *Machine) Start() error {
@@ -132,6 +143,15 @@ func (m *Machine) Kill(name string, sig syscall.Signal) error {
 		return fmt.Errorf("cannot kill %s: the machine is down", name)
 	}
 	return m.services.Kill(name, sig)
+}
+
+// KillAll sends SIGKILL to the processes of all services; systemd's rules say what follows.
+func (m *Machine) KillAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.services != nil {
+		m.services.KillAll()
+	}
 }
 
 // Wipe removes what is below a folder of the machine, as a lost disk does; the folder itself stays. The path is that of

@@ -158,6 +158,18 @@ func (s *Supervisor) Kill(name string, sig syscall.Signal) error {
 	return nil
 }
 
+// KillAll sends SIGKILL to the process of each service that has one.
+func (s *Supervisor) KillAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.units {
+		if u.cmd != nil {
+			// One that has ended in this moment is as dead as it should be.
+			_ = syscall.Kill(u.cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+}
+
 // ResetFailed forgets a unit's failure, its count of restarts, and its recent starts.
 func (s *Supervisor) ResetFailed(name string) error {
 	s.mu.Lock()

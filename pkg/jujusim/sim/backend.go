@@ -101,6 +101,10 @@ func (i *instance) Fault(f control.Fault) error {
 		return machines.StartAgent(f.Target)
 	case control.Kill:
 		return machines.Kill(f.Target, f.Service)
+	case control.LoseDisk:
+		return machines.LoseDisk(f.Target, f.Path)
+	case control.ChangeAddress:
+		return machines.ChangeAddress(f.Target)
 	case control.StopMachine:
 		return machines.StopMachine(f.Target)
 	case control.StartMachine:
