@@ -82,7 +82,7 @@ func (a *Agent) charmDir() string  { return filepath.Join(a.dir, "charm") }
 
 // Run works until ctx is done or the unit is gone. When it returns no process and no goroutine of the agent is left.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := hooktool.Link(a.toolsDir(), a.Program, "systemctl"); err != nil {
+	if err := hooktool.Link(a.toolsDir(), a.Program, a.Model.Profile(), "systemctl"); err != nil {
 		return err
 	}
 	server, err := hooktool.NewServer(filepath.Join(a.dir, "agent.socket"))

@@ -31,9 +31,13 @@ func (a *Agent) environment(tools *hooktool.Context) []string {
 		"JUJU_VERSION=" + a.Model.Profile().Version,
 		"JUJU_API_ADDRESSES=" + a.APIAddresses,
 		"CLOUD_API_VERSION=",
-		"JUJU_CHARM_TRACE_CONFIG_HTTP=", "JUJU_CHARM_TRACE_CONFIG_GRPC=", "JUJU_CHARM_TRACE_CONFIG_CA_CERT=",
 		"JUJU_CHARM_HTTP_PROXY=", "JUJU_CHARM_HTTPS_PROXY=", "JUJU_CHARM_FTP_PROXY=", "JUJU_CHARM_NO_PROXY=",
 		service.RootVariable + "=" + a.Root,
+	}
+	if a.Model.Profile().Tracing {
+		env = append(env, "JUJU_CHARM_TRACE_CONFIG_HTTP=", "JUJU_CHARM_TRACE_CONFIG_GRPC=", "JUJU_CHARM_TRACE_CONFIG_CA_CERT=")
+	} else {
+		env = append(env, "JUJU_SLA=")
 	}
 	return append(env, tools.Environment()...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -60,7 +61,7 @@ func (a *App) start() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&o.Store, "store", "", "the folder that plays the snap store")
-	f.StringVar(&profileName, "profile", profile.V40.Name, "the Juju to play")
+	f.StringVar(&profileName, "profile", profile.V40.Name, "the Juju to play: "+strings.Join(profile.Names(), ", "))
 	f.StringVar(&pace, "change-stream", "instant", "how soon agents see changes: instant, or juju (as late as Juju 4.0: 0.1 s to 10 s)")
 	f.StringVar(&o.Record, "record", "", "a file to which every API frame is appended, without credentials")
 	f.DurationVar(&lease, "lease", 0, "how long leadership outlives its agent (30s where zero)")

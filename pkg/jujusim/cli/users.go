@@ -49,13 +49,14 @@ func (a *App) models() *cobra.Command {
 		Use: "models", Aliases: []string{"list-models"}, Short: "List models", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var list wire.UserModelList
-			if err := a.controllerCall(c.Context(), "ModelManager", 11, "ListModels", wire.Entity{Tag: wire.UserTag(sim.Admin)}, &list); err != nil {
+			if err := a.controllerCall(c.Context(), "ModelManager", 10, "ListModels", wire.Entity{Tag: wire.UserTag(sim.Admin)}, &list); err != nil {
 				return err
 			}
 			var data modelsData
 			t := newTable("Model", "UUID", "Type")
 			for _, m := range list.UserModels {
-				entry := modelEntry{m.Model.Qualifier + "/" + m.Model.Name, m.Model.Name, m.Model.UUID, m.Model.Type}
+				owner, _ := wire.ID(m.Model.OwnerTag, "user")
+				entry := modelEntry{owner + "/" + m.Model.Name, m.Model.Name, m.Model.UUID, m.Model.Type}
 				data.Models = append(data.Models, entry)
 				t.add(entry.Name, entry.UUID, entry.Type)
 			}
@@ -169,7 +170,7 @@ func (a *App) grant(action string) *cobra.Command {
 				})
 			}
 			var results wire.ErrorResults
-			if err := a.controllerCall(c.Context(), "ModelManager", 11, "ModifyModelAccess", params, &results); err != nil {
+			if err := a.controllerCall(c.Context(), "ModelManager", 10, "ModifyModelAccess", params, &results); err != nil {
 				return err
 			}
 			return firstError(results)

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"jujuetcd.io/pkg/jujusim/profile"
 )
 
 // Environment variables that lead a hook tool to its context.
@@ -33,15 +35,21 @@ type reply struct {
 	Code   int    `json:"code"`
 }
 
-// Names are the names of all hook tools, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(tools)) }
+// Names are the names of the profile's hook tools, sorted.
+func Names(p profile.Profile) []string {
+	names := slices.Sorted(maps.Keys(tools))
+	if p.LeaderSettings {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(gone, name) })
+}
 
-// Link makes a folder with a link to program for each hook tool, and for the further names given.
-func Link(dir, program string, more ...string) error {
+// Link makes a folder with a link to program for each hook tool of the profile, and for the further names given.
+func Link(dir, program string, p profile.Profile, more ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot link hook tools: %w", err)
 	}
-	for _, name := range append(Names(), more...) {
+	for _, name := range append(Names(p), more...) {
 		link := filepath.Join(dir, name)
 		if now, err := os.Readlink(link); err == nil && now == program {
 			continue

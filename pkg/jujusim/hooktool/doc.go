@@ -18,5 +18,6 @@
 //     ERROR, exit code 1; 2 for a wrong command line.
 //   - Tools of one unit run one at a time. A tool called outside a context is refused.
 //
-// What Juju 4.0 has no more (leader-get, leader-set) is not there, and secrets are refused: jujusim keeps none.
+// What Juju 4.0 has no more (leader-get, leader-set) is there in the profiles of older ones only, and secrets are refused:
+// jujusim keeps none.
 package hooktool

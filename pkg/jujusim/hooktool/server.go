@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -88,7 +89,7 @@ func (s *Server) run(req request) reply {
 		return failure(fmt.Errorf("unknown context %q", req.Context))
 	}
 	t, known := tools[req.Tool]
-	if !known {
+	if !known || !slices.Contains(Names(c.Model.Profile()), req.Tool) {
 		return failure(fmt.Errorf("unknown command %q", req.Tool))
 	}
 	flags, err := t.parse(req)

@@ -6,6 +6,9 @@ import (
 
 var resultKey = regexp.MustCompile(`^[a-z0-9](([a-z0-9-.]+)?[a-z0-9])?$`)
 
+// gone are the tools that only those profiles have that keep leader settings.
+var gone = []string{"leader-get", "leader-set"}
+
 // tools are all hook tools by name.
 var tools = map[string]tool{
 	"config-get":              {bools: []string{"all"}, run: configGet},
@@ -17,6 +20,8 @@ var tools = map[string]tool{
 	"status-set":              {bools: []string{"application"}, run: statusSet},
 	"status-get":              {bools: []string{"application", "include-data"}, run: statusGet},
 	"is-leader":               {run: isLeader},
+	"leader-get":              {run: leaderGet},
+	"leader-set":              {run: leaderSet},
 	"network-get":             {values: []string{"relation"}, bools: []string{"bind-address", "ingress-address", "egress-subnets", "primary-address"}, run: networkGet},
 	"unit-get":                {run: unitGet},
 	"open-port":               {values: []string{"endpoints"}, run: openPort},

@@ -25,6 +25,8 @@ type application struct {
 
 	leader   string
 	leaseEnd *stoppable
+	// leaderSettings is what leader-set has set.
+	leaderSettings map[string]string
 }
 
 type unit struct {
@@ -205,7 +207,7 @@ func (m *Model) SetConfig(name string, values map[string]string) error {
 	defer m.mu.Unlock()
 	a, ok := m.applications[name]
 	if !ok {
-		return errorf(NotFound, "application %s not found", name)
+		return m.missing("application", name)
 	}
 	settings, err := parseConfig(a.charm, values)
 	if err != nil {
@@ -223,7 +225,7 @@ func (m *Model) UnsetConfig(name string, options []string) error {
 	defer m.mu.Unlock()
 	a, ok := m.applications[name]
 	if !ok {
-		return errorf(NotFound, "application %s not found", name)
+		return m.missing("application", name)
 	}
 	before := maps.Clone(a.config)
 	for _, option := range options {
@@ -279,7 +281,7 @@ func (m *Model) unit(name string) (*unit, error) {
 			return u, nil
 		}
 	}
-	return nil, errorf(NotFound, "unit %s not found", name)
+	return nil, m.missing("unit", name)
 }
 
 func (a *application) sortedUnits() []*unit {

@@ -52,3 +52,11 @@ var (
 	validUser = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.+-]*[a-zA-Z0-9]$|^[a-zA-Z0-9]$`)
 	validApp  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*$`)
 )
+
+// missing says that something is not there, in the profile's way of naming it.
+func (m *Model) missing(kind, name string) error {
+	if m.profile.QuotesNames {
+		return errorf(NotFound, "%s %q not found", kind, name)
+	}
+	return errorf(NotFound, "%s %s not found", kind, name)
+}

@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // stoppable is the timer of a lease that runs out.
 type stoppable struct{ timer *time.Timer }
@@ -100,4 +103,40 @@ func (m *Model) IsLeader(unitName string) bool {
 	defer m.mu.Unlock()
 	u, err := m.unit(unitName)
 	return err == nil && u.app.leader == u.name
+}
+
+// LeaderSettings is leader-get.
+func (m *Model) LeaderSettings(unitName string) (map[string]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return nil, err
+	}
+	return maps.Clone(u.app.leaderSettings), nil
+}
+
+// SetLeaderSettings is leader-set, which acts at once; an empty value deletes its key. Only the leader may.
+func (m *Model) SetLeaderSettings(unitName string, values map[string]string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return err
+	}
+	if u.app.leader != u.name {
+		return errorf(NoCode, "cannot write leadership settings: %q is not leader of %q", u.name, u.app.name)
+	}
+	if u.app.leaderSettings == nil {
+		u.app.leaderSettings = map[string]string{}
+	}
+	for key, value := range values {
+		if value == "" {
+			delete(u.app.leaderSettings, key)
+			continue
+		}
+		u.app.leaderSettings[key] = value
+	}
+	m.bump()
+	return nil
 }

@@ -52,7 +52,7 @@ func (m *Model) MachineStarted(id string, facts MachineFacts) error {
 	defer m.mu.Unlock()
 	mc, ok := m.machines[id]
 	if !ok {
-		return errorf(NotFound, "machine %s not found", id)
+		return m.missing("machine", id)
 	}
 	mc.instanceID = cmp.Or(facts.InstanceID, "jujusim-"+id)
 	mc.hostname, mc.addresses = facts.Hostname, slices.Clone(facts.Addresses)
@@ -73,7 +73,7 @@ func (m *Model) MachineStopped(id string) error {
 	defer m.mu.Unlock()
 	mc, ok := m.machines[id]
 	if !ok {
-		return errorf(NotFound, "machine %s not found", id)
+		return m.missing("machine", id)
 	}
 	mc.present = false
 	m.bump()
@@ -86,7 +86,7 @@ func (m *Model) MachineGone(id string) error {
 	defer m.mu.Unlock()
 	mc, ok := m.machines[id]
 	if !ok {
-		return errorf(NotFound, "machine %s not found", id)
+		return m.missing("machine", id)
 	}
 	for _, u := range m.unitsOn(mc) {
 		m.removeUnit(u)
@@ -119,6 +119,8 @@ type Machine struct {
 	// Agent is down where its agent was lost.
 	Agent    Status
 	Instance Status
+	// OwnAgent is what the agent said last, also where it is lost.
+	OwnAgent Status
 	// Units on it, sorted.
 	Units []string
 }
@@ -129,7 +131,7 @@ func (m *Model) Machine(id string) (Machine, error) {
 	defer m.mu.Unlock()
 	mc, ok := m.machines[id]
 	if !ok {
-		return Machine{}, errorf(NotFound, "machine %s not found", id)
+		return Machine{}, m.missing("machine", id)
 	}
 	return m.showMachine(mc), nil
 }
@@ -137,7 +139,7 @@ func (m *Model) Machine(id string) (Machine, error) {
 func (m *Model) showMachine(mc *machine) Machine {
 	shown := Machine{
 		ID: mc.id, Life: mc.life, Started: mc.started, InstanceID: cmp.Or(mc.instanceID, "pending"), Hostname: mc.hostname,
-		Addresses: slices.Clone(mc.addresses), Agent: mc.agent.now, Instance: mc.instance.now,
+		Addresses: slices.Clone(mc.addresses), Agent: mc.agent.now, OwnAgent: mc.agent.now, Instance: mc.instance.now,
 	}
 	if mc.started && !mc.present {
 		shown.Agent.Current, shown.Agent.Message = "down", lostMessage

@@ -24,14 +24,16 @@ type FullStatus struct {
 
 // ApplicationStatus is an application as a user sees it.
 type ApplicationStatus struct {
-	Name            string
-	CharmURL        string
-	Charm           *charm.Charm
-	Revision        int
-	Life            Life
-	Exposed         bool
-	Status          Status
-	StatusData      map[string]any
+	Name       string
+	CharmURL   string
+	Charm      *charm.Charm
+	Revision   int
+	Life       Life
+	Exposed    bool
+	Status     Status
+	StatusData map[string]any
+	// OwnStatus is what the charm has set, unset where it has not.
+	OwnStatus       Status
 	WorkloadVersion string
 	Leader          string
 	Units           []UnitStatus // In the order of their numbers.
@@ -41,20 +43,22 @@ type ApplicationStatus struct {
 
 // UnitStatus is a unit as a user sees it: a lost agent and a failed hook are worked in.
 type UnitStatus struct {
-	Name            string
-	Number          int
-	Application     string
-	Life            Life
-	Machine         string
-	Leader          bool
-	Address         string
-	Agent           Status
-	Workload        Status
-	WorkloadData    map[string]any
-	WorkloadVersion string
-	Ports           []string
-	CharmURL        string
-	Storage         []Storage
+	Name         string
+	Number       int
+	Application  string
+	Life         Life
+	Machine      string
+	Leader       bool
+	Address      string
+	Agent        Status
+	Workload     Status
+	WorkloadData map[string]any
+	// OwnAgent and OwnWorkload are what the agent said last, also where it is lost.
+	OwnAgent, OwnWorkload Status
+	WorkloadVersion       string
+	Ports                 []string
+	CharmURL              string
+	Storage               []Storage
 }
 
 // RelationStatus is a relation as a user sees it.
@@ -94,7 +98,7 @@ func (m *Model) Application(name string) (ApplicationStatus, error) {
 	defer m.mu.Unlock()
 	a, ok := m.applications[name]
 	if !ok {
-		return ApplicationStatus{}, errorf(NotFound, "application %s not found", name)
+		return ApplicationStatus{}, m.missing("application", name)
 	}
 	return m.showApplication(a), nil
 }
@@ -113,7 +117,7 @@ func (m *Model) Unit(name string) (UnitStatus, error) {
 func (m *Model) showApplication(a *application) ApplicationStatus {
 	shown := ApplicationStatus{
 		Name: a.name, CharmURL: a.charmURL, Charm: a.charm, Revision: a.revision, Life: a.life, Exposed: a.exposed,
-		Status: a.status.now, WorkloadVersion: a.workloadVersion, Leader: a.leader, Config: maps.Clone(a.config),
+		Status: a.status.now, OwnStatus: a.status.now, WorkloadVersion: a.workloadVersion, Leader: a.leader, Config: maps.Clone(a.config),
 	}
 	for _, u := range a.sortedUnits() {
 		shown.Units = append(shown.Units, u.show())
@@ -139,6 +143,7 @@ func (u *unit) show() UnitStatus {
 		shown.Agent = Status{Current: "idle", Since: shown.Agent.Since}
 		shown.WorkloadData = u.failed.data()
 	}
+	shown.OwnAgent, shown.OwnWorkload = shown.Agent, shown.Workload
 	if u.everUp && !u.present {
 		shown.Agent.Current, shown.Agent.Message = "lost", lostMessage
 		if shown.Workload.Current != "error" {

@@ -105,7 +105,8 @@ type TaskResult struct {
 	Err  error
 }
 
-// Enqueue makes an operation. An unknown action fails the whole; a unit that is not there only its own task, though a number is used.
+// Enqueue makes an operation. An unknown action fails the whole (its own task only, with EarlyValidation); a unit that is not
+// there only its own task, though a number is used.
 func (m *Model) Enqueue(requests []TaskRequest) (int, []TaskResult, error) {
 	if len(requests) == 0 {
 		return 0, nil, errorf(NotValid, "no actions specified")
@@ -156,7 +157,7 @@ func (m *Model) checkRequest(r, first TaskRequest) error {
 	}
 	app, _, _ := strings.Cut(r.Receiver, "/")
 	a, ok := m.applications[app]
-	if !ok {
+	if !ok || m.profile.EarlyValidation {
 		return nil // Told for the one task.
 	}
 	if _, known := a.charm.Actions[r.Name]; !known && r.Name != Exec {
@@ -190,6 +191,11 @@ func (m *Model) newTask(op *operation, id int, r TaskRequest) (*task, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.profile.EarlyValidation {
+		if err := u.fits(r); err != nil {
+			return nil, err
+		}
+	}
 	t := &task{
 		id: id, operation: op.id, unit: u.name, name: r.Name, params: m.storedParams(u, r), parallel: r.Parallel, group: r.Group,
 		status: TaskPending, enqueued: m.now(),
@@ -197,6 +203,18 @@ func (m *Model) newTask(op *operation, id int, r TaskRequest) (*task, error) {
 	op.tasks = append(op.tasks, id)
 	m.tasks[id] = t
 	return t, nil
+}
+
+// fits checks a request before there is a task for it.
+func (u *unit) fits(r TaskRequest) error {
+	action, ok := u.app.charm.Actions[r.Name]
+	switch {
+	case r.Name == Exec:
+		return nil
+	case !ok:
+		return errorf(NoCode, "action %q not defined on unit %q", r.Name, u.name)
+	}
+	return action.Check(r.Params)
 }
 
 func (m *Model) storedParams(u *unit, r TaskRequest) map[string]any {

@@ -1,10 +1,15 @@
 // Package profile says in what ways the Juju that jujusim plays differs by version.
 //
 // Model and server ask the Profile wherever releases of Juju behave differently, so that another release is one more value here
-// and not a branch elsewhere. V40 is measured: it follows recordings of a real 4.0.15 controller.
+// and not a branch elsewhere. V40 is measured: it follows recordings of a real 4.0.15 controller. V36 is read: it follows the
+// published schemas and source of 3.6, and there is no recording of it.
 package profile
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Profile is how one release of Juju behaves.
 type Profile struct {
@@ -20,21 +25,58 @@ type Profile struct {
 	FlatParameters bool
 	// DefaultParameters says that defaults of an action's schema are filled in when it is enqueued.
 	DefaultParameters bool
+	// EarlyValidation says that parameters are checked when a task is enqueued, and not when it is about to run.
+	EarlyValidation bool
 	// PrivateAddress says that unit databags also hold private-address beside ingress-address.
 	PrivateAddress bool
 	// OneActionPerCall says that one EnqueueOperation call takes one action name with one set of parameters.
 	OneActionPerCall bool
+	// TaskDetails says that the reply to EnqueueOperation repeats name and parameters, and that tasks show when they ended.
+	TaskDetails bool
+	// OperationOutput says that Operations includes the output of tasks.
+	OperationOutput bool
+	// LeaderSettings says that there are leader-get and leader-set.
+	LeaderSettings bool
+	// Tracing says that hooks get the variables of Juju's tracing, else those that were there before.
+	Tracing bool
+	// Globs says that FullStatus takes patterns as globs, else as exact names.
+	Globs bool
+	// Meters says that FullStatus has what was once there for billing, branches that are not null, and agent versions of machines.
+	Meters bool
+	// RelatedData says that UnitsInfo shows the related application's databag, else the queried one's.
+	RelatedData bool
+	// QuotesNames says that errors quote the names of what was not found.
+	QuotesNames bool
+	// ConfigYAML says that SetConfigs takes YAML.
+	ConfigYAML bool
 	// ShowsAlive says that FullStatus spells out the life of what is alive; else it is empty.
 	ShowsAlive bool
 	// CancelError is what Action.Cancel fails with for a task, as a format that takes the task's number; empty where it works.
 	CancelError string
 }
 
-// ByName returns the profile of that name.
+// Watches says that a model's changes are told to those who ask with WatchAll.
+func (p Profile) Watches() bool { return len(p.ModelFacades["AllWatcher"]) > 0 }
+
+var all = []Profile{V36, V40}
+
+// ByName returns the profile of that name; V40 if it is empty.
 func ByName(name string) (Profile, error) {
-	switch name {
-	case "", V40.Name:
+	if name == "" {
 		return V40, nil
 	}
-	return Profile{}, fmt.Errorf("cannot play Juju %q: known profiles are %s", name, V40.Name)
+	i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == name })
+	if i < 0 {
+		return Profile{}, fmt.Errorf("cannot play Juju %q: known profiles are %s", name, strings.Join(Names(), " and "))
+	}
+	return all[i], nil
+}
+
+// Names of all profiles.
+func Names() []string {
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	return names
 }

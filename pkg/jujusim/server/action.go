@@ -61,17 +61,20 @@ func enqueueOperation(c *call, params wire.Actions) (wire.EnqueuedActions, error
 		return wire.EnqueuedActions{}, err
 	}
 	for i, t := range tasks {
-		results[index[i]] = enqueued(t, false)
+		results[index[i]] = c.enqueued(t, false)
 	}
 	return wire.EnqueuedActions{OperationTag: wire.OperationTag(strconv.Itoa(id)), Actions: results}, nil
 }
 
 // enqueued is a task in the reply to its request, which on 4.0 tells neither its name nor its parameters.
-func enqueued(r model.TaskResult, group bool) wire.ActionResult {
+func (c *call) enqueued(r model.TaskResult, group bool) wire.ActionResult {
 	if r.Err != nil {
 		return wire.ActionResult{Error: inner(r.Err)}
 	}
-	shown := task(r.Task, false)
+	shown := c.task(r.Task, false)
+	if c.model.Profile().TaskDetails {
+		return shown
+	}
 	shown.Action.Name, shown.Action.Parameters = "", nil
 	if !group {
 		shown.Action.ExecutionGroup = nil
@@ -124,19 +127,22 @@ func runCommands(c *call, params Run) (wire.EnqueuedActions, error) {
 	}
 	result := wire.EnqueuedActions{OperationTag: wire.OperationTag(strconv.Itoa(id))}
 	for _, t := range tasks {
-		result.Actions = append(result.Actions, enqueued(t, true))
+		result.Actions = append(result.Actions, c.enqueued(t, true))
 	}
 	return result, nil
 }
 
-// task shows a task. Its own time of completion stays zero, as on 4.0.15.
-func task(t model.Task, output bool) wire.ActionResult {
+// task shows a task. Its own time of completion stays zero on 4.0.15.
+func (c *call) task(t model.Task, output bool) wire.ActionResult {
 	shown := wire.ActionResult{
 		Action: &wire.Action{
 			Tag: wire.ActionTag(strconv.Itoa(t.ID)), Receiver: wire.UnitTag(t.Unit), Name: t.Name, Parameters: t.Params,
 			Parallel: &t.Parallel, ExecutionGroup: &t.Group,
 		},
 		Enqueued: t.Enqueued, Started: t.Started, Status: string(t.Status), Message: t.Message,
+	}
+	if c.model.Profile().TaskDetails {
+		shown.Completed = t.Completed
 	}
 	for _, l := range t.Log {
 		shown.Log = append(shown.Log, wire.ActionMessage{Timestamp: l.At, Message: l.Message})
@@ -154,7 +160,7 @@ func actions(c *call, params wire.Entities) (wire.ActionResults, error) {
 		if err == nil {
 			var t model.Task
 			if t, err = c.model.Task(id); err == nil {
-				results.Results = append(results.Results, task(t, true))
+				results.Results = append(results.Results, c.task(t, true))
 				continue
 			}
 		}
@@ -184,7 +190,7 @@ func cancelActions(c *call, params wire.Entities) (wire.ActionResults, error) {
 			results.Results = append(results.Results, wire.ActionResult{Error: inner(err)})
 			continue
 		}
-		results.Results = append(results.Results, task(t, true))
+		results.Results = append(results.Results, c.task(t, true))
 	}
 	return results, nil
 }
@@ -201,41 +207,52 @@ func operations(c *call, params wire.Entities) (wire.OperationResults, error) {
 			results.Results = append(results.Results, wire.OperationResult{Error: inner(err)})
 			continue
 		}
-		results.Results = append(results.Results, operation(op, op.Tasks))
+		results.Results = append(results.Results, c.operation(op, c.model.Profile().OperationOutput))
 	}
 	return results, nil
 }
 
-func operation(op model.Operation, tasks []model.Task) wire.OperationResult {
+func (c *call) operation(op model.Operation, output bool) wire.OperationResult {
 	shown := wire.OperationResult{
 		OperationTag: wire.OperationTag(strconv.Itoa(op.ID)), Summary: op.Summary, Enqueued: op.Enqueued, Started: op.Started,
 		Completed: op.Completed, Status: string(op.Status),
 	}
-	for _, t := range tasks {
-		shown.Actions = append(shown.Actions, task(t, false))
+	for _, t := range op.Tasks {
+		shown.Actions = append(shown.Actions, c.task(t, output))
 	}
 	return shown
 }
 
 func listOperations(c *call, params wire.OperationQueryArgs) (wire.OperationResults, error) {
-	var results wire.OperationResults
-	for _, op := range c.model.Operations() {
-		if matches(op, params) {
-			results.Results = append(results.Results, operation(op, op.Tasks))
-		}
+	fits := func(op model.Operation) bool { return matches(op, params) }
+	chosen := c.model.Operations()
+	early := c.server.faults.mixesPages() // The page is cut before it is filtered.
+	if !early {
+		chosen = slices.DeleteFunc(chosen, func(op model.Operation) bool { return !fits(op) })
 	}
+	page, more := cut(chosen, params)
+	results := wire.OperationResults{Truncated: more}
+	if early {
+		page = slices.DeleteFunc(page, func(op model.Operation) bool { return !fits(op) })
+		results.Truncated = more && len(page) == pageMax
+	}
+	for _, op := range page {
+		results.Results = append(results.Results, c.operation(op, false))
+	}
+	return results, nil
+}
+
+// cut is the page that was asked for, and says whether more follow.
+func cut(all []model.Operation, params wire.OperationQueryArgs) (page []model.Operation, more bool) {
 	offset, limit := 0, pageMax
 	if params.Offset != nil && *params.Offset > 0 {
-		offset = min(*params.Offset, len(results.Results))
+		offset = min(*params.Offset, len(all))
 	}
 	if params.Limit != nil && *params.Limit > 0 {
 		limit = min(*params.Limit, pageMax)
 	}
-	results.Results = results.Results[offset:]
-	if len(results.Results) > limit {
-		results.Results, results.Truncated = results.Results[:limit], true
-	}
-	return results, nil
+	all = all[offset:]
+	return all[:min(limit, len(all))], len(all) > limit
 }
 
 func matches(op model.Operation, q wire.OperationQueryArgs) bool {

@@ -2,8 +2,11 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"strconv"
+
+	"sigs.k8s.io/yaml"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/charm"
@@ -173,6 +176,9 @@ func (c *call) unitInfo(name string) (*wire.UnitResult, error) {
 			RelationID: r.ID, Endpoint: r.Endpoint, RelatedEndpoint: r.Related, ApplicationData: anyMap(r.OwnApplication),
 			UnitRelationData: map[string]wire.RelationData{},
 		}
+		if c.model.Profile().RelatedData {
+			shown.ApplicationData = anyMap(r.RemoteApplication)
+		}
 		for unit, bag := range r.Units {
 			shown.UnitRelationData[unit] = wire.RelationData{InScope: bag != nil, UnitData: anyMap(bag)}
 		}
@@ -204,13 +210,31 @@ func leader(c *call, params wire.Entity) (wire.StringResult, error) {
 	return wire.StringResult{Result: unit}, nil
 }
 
+// setConfig takes values, and where the profile does, YAML with the application's name at its top.
+func (c *call) setConfig(arg wire.ConfigSet) error {
+	values := maps.Clone(arg.Config)
+	if arg.ConfigYAML != "" {
+		if !c.model.Profile().ConfigYAML {
+			return failure(wire.CodeNotImplemented, "config YAML not implemented")
+		}
+		var all map[string]map[string]any
+		if err := yaml.Unmarshal([]byte(arg.ConfigYAML), &all); err != nil {
+			return failure(wire.CodeNotValid, fmt.Sprintf("cannot parse config YAML: %v", err))
+		}
+		if values == nil {
+			values = map[string]string{}
+		}
+		for key, value := range all[arg.Application] {
+			values[key] = fmt.Sprint(value)
+		}
+	}
+	return c.model.SetConfig(arg.Application, values)
+}
+
 func setConfigs(c *call, params wire.ConfigSetArgs) (wire.ErrorResults, error) {
 	results := wire.ErrorResults{Results: []wire.ErrorResult{}}
 	for _, arg := range params.Args {
-		err := c.model.SetConfig(arg.Application, maps.Clone(arg.Config))
-		if arg.ConfigYAML != "" {
-			err = failure(wire.CodeNotImplemented, "config YAML not implemented")
-		}
+		err := c.setConfig(arg)
 		results.Results = append(results.Results, wire.ErrorResult{Error: inner(err)})
 	}
 	return results, nil

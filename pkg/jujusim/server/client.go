@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -22,15 +23,13 @@ const (
 var clientMethods = map[string]method{
 	"FullStatus":    {need: model.Read, superuser: true, run: typed(fullStatus)},
 	"StatusHistory": {need: model.Read, superuser: true, run: typed(statusHistory)},
-	"WatchAll": {need: model.Read, superuser: true, run: func(*call, json.RawMessage) (any, error) {
-		return nil, failure(wire.CodeNotImplemented, "WatchAll not implemented")
-	}},
+	"WatchAll":      {need: model.Read, superuser: true, run: watchAll},
 }
 
 func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 	seen := c.model.FullStatus()
 	if len(params.Patterns) > 0 {
-		seen = filtered(seen, params.Patterns)
+		seen = filtered(seen, params.Patterns, c.model.Profile().Globs)
 	}
 	now := seen.At
 	status := wire.FullStatus{
@@ -41,6 +40,10 @@ func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 		Machines: map[string]wire.MachineStatus{}, Applications: map[string]wire.ApplicationStatus{},
 		RemoteApplications: map[string]wire.RemoteApplicationStatus{}, Offers: map[string]json.RawMessage{},
 		ControllerTimestamp: &now,
+	}
+	if c.model.Profile().Meters {
+		status.Branches = map[string]json.RawMessage{}
+		status.Model.MeterStatus, status.Model.SLA = &wire.MeterStatus{}, new("")
 	}
 	for _, m := range seen.Machines {
 		status.Machines[m.ID] = c.machine(m)
@@ -59,16 +62,22 @@ func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 	return status, nil
 }
 
-// filtered keeps what exact names of machines, units and applications select, as Juju 4.0 does: units with their machines, and
+// filtered keeps what names of machines, units and applications select (exact ones, or globs): units with their machines, and
 // relations whose every side is left.
-func filtered(s model.FullStatus, patterns []string) model.FullStatus {
+func filtered(s model.FullStatus, patterns []string, globs bool) model.FullStatus {
+	selects := func(name string) bool {
+		return slices.ContainsFunc(patterns, func(pattern string) bool {
+			match, err := path.Match(pattern, name)
+			return pattern == name || globs && err == nil && match
+		})
+	}
 	kept := model.FullStatus{At: s.At}
 	machines, applications := map[string]bool{}, map[string]bool{}
 	for _, a := range s.Applications {
-		whole := slices.Contains(patterns, a.Name)
+		whole := selects(a.Name)
 		a.Units = slices.DeleteFunc(slices.Clone(a.Units), func(u model.UnitStatus) bool {
-			named := slices.Contains(patterns, u.Name) || u.Leader && slices.Contains(patterns, a.Name+"/leader")
-			return !whole && !named && !slices.Contains(patterns, u.Machine)
+			named := selects(u.Name) || u.Leader && slices.Contains(patterns, a.Name+"/leader")
+			return !whole && !named && !selects(u.Machine)
 		})
 		if !whole && len(a.Units) == 0 {
 			continue
@@ -80,7 +89,7 @@ func filtered(s model.FullStatus, patterns []string) model.FullStatus {
 		kept.Applications = append(kept.Applications, a)
 	}
 	for _, m := range s.Machines {
-		if machines[m.ID] || slices.Contains(patterns, m.ID) {
+		if machines[m.ID] || selects(m.ID) {
 			kept.Machines = append(kept.Machines, m)
 		}
 	}
@@ -121,6 +130,9 @@ func (c *call) machine(m model.Machine) wire.MachineStatus {
 	if m.Started {
 		shown.Base.Channel = "24.04/stable"
 		shown.Hardware = "arch=amd64 cores=1 mem=2048M"
+		if c.model.Profile().Meters {
+			shown.AgentStatus.Version = c.model.Profile().Version
+		}
 	}
 	if len(m.Addresses) > 0 {
 		shown.DNSName = m.Addresses[0]
@@ -143,6 +155,9 @@ func (c *call) application(a model.ApplicationStatus, relations []model.Relation
 	}
 	if len(shown.Status.Data) == 0 {
 		shown.Status.Data = nil
+	}
+	if c.model.Profile().Meters {
+		shown.MeterStatuses = json.RawMessage("null")
 	}
 	if a.Exposed {
 		shown.ExposedEndpoints = exposedToAll()

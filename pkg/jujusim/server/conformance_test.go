@@ -7,6 +7,7 @@ import (
 
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/profile"
 	"jujuetcd.io/pkg/jujusim/server"
 	"jujuetcd.io/test/conformance"
 )
@@ -44,19 +45,25 @@ func agent(ctx context.Context, t *testing.T, m *model.Model, unit string) <-cha
 }
 
 func TestConformance(t *testing.T) {
-	h, m := small(t, server.Options{})
-	must(t, m.MachineStarted("0", model.MachineFacts{Addresses: []string{"127.0.0.9"}}))
-	must(t, m.EnterScope("etcd/0", 0))
-	must(t, m.SetAgentStatus("etcd/0", "idle", ""))
-	must(t, m.SetWorkloadStatus("etcd/0", "active", "ready"))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := agent(ctx, t, m, "etcd/0")
-	defer func() { cancel(); <-done }()
-	conformance.Run(t, conformance.Config{
-		Controller: jujuapi.Controller{
-			Name: "jujusim", Addresses: []string{h.Address()}, CACert: h.CA(), Username: "writer", Password: password,
-		},
-		Model: "admin/demo", Application: "etcd", Action: "health", Strict: true, ReaderName: "reader", ReaderPassword: password,
-		Wait: time.Minute,
-	})
+	for _, name := range profile.Names() {
+		t.Run(name, func(t *testing.T) {
+			p, err := profile.ByName(name)
+			must(t, err)
+			h, m := smallOf(t, p, server.Options{})
+			must(t, m.MachineStarted("0", model.MachineFacts{Addresses: []string{"127.0.0.9"}}))
+			must(t, m.EnterScope("etcd/0", 0))
+			must(t, m.SetAgentStatus("etcd/0", "idle", ""))
+			must(t, m.SetWorkloadStatus("etcd/0", "active", "ready"))
+			ctx, cancel := context.WithCancel(t.Context())
+			done := agent(ctx, t, m, "etcd/0")
+			defer func() { cancel(); <-done }()
+			conformance.Run(t, conformance.Config{
+				Controller: jujuapi.Controller{
+					Name: "jujusim", Addresses: []string{h.Address()}, CACert: h.CA(), Username: "writer", Password: password,
+				},
+				Model: "admin/demo", Application: "etcd", Action: "health", Strict: true, ReaderName: "reader", ReaderPassword: password,
+				Wait: time.Minute,
+			})
+		})
+	}
 }

@@ -23,6 +23,8 @@ type connection struct {
 
 	mu   sync.Mutex
 	user string // Empty before login.
+
+	watchers watchers
 }
 
 func (c *connection) who() string {
@@ -95,7 +97,9 @@ func (c *connection) handle(ctx context.Context, request wire.Request) (any, err
 	if err := c.server.faults.refuses(request.Type+"."+request.Request, c.model != nil); err != nil {
 		return nil, err
 	}
-	return c.server.dispatch(&call{ctx: ctx, server: c.server, user: user, model: c.model, version: request.Version}, request)
+	return c.server.dispatch(&call{
+		ctx: ctx, server: c.server, user: user, model: c.model, version: request.Version, id: request.ID, watchers: &c.watchers,
+	}, request)
 }
 
 func encode(id uint64, result any, failed error) ([]byte, error) {

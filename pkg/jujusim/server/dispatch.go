@@ -18,6 +18,9 @@ type call struct {
 	user    string
 	model   *model.Model // Nil on a controller connection.
 	version int
+	// id is the object that is called, and watchers those of the connection: nil in process.
+	id       string
+	watchers *watchers
 }
 
 // method is one method of a facade.
@@ -151,6 +154,7 @@ func (s *Server) Call(ctx context.Context, user, modelUUID string, request wire.
 // facades are all that is played.
 var facades = map[string]map[string]method{
 	"Action":       actionMethods,
+	"AllWatcher":   allWatcherMethods,
 	"Application":  applicationMethods,
 	"Block":        blockMethods,
 	"Client":       clientMethods,

@@ -17,6 +17,8 @@ type Faults struct {
 	lose    int
 	loseAll bool
 	only    string
+	feed    feed
+	mixed   bool
 	weather Weather
 }
 
@@ -50,6 +52,7 @@ func (f *Faults) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuse, f.delay, f.lose, f.loseAll, f.only, f.weather = false, 0, 0, false, "", ""
+	f.feed.state, f.mixed = "", false
 }
 
 func (f *Faults) refusing() bool {

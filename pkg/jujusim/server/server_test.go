@@ -18,13 +18,20 @@ import (
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/profile"
 	"jujuetcd.io/pkg/jujusim/server"
 )
 
 // small is a controller with a model that holds one unit of labcharm, and users of all kinds.
 func small(t *testing.T, o server.Options) (*harness, *model.Model) {
 	t.Helper()
-	c := model.NewController(model.Options{})
+	return smallOf(t, profile.V40, o)
+}
+
+// smallOf is small, of a profile.
+func smallOf(t *testing.T, p profile.Profile, o server.Options) (*harness, *model.Model) {
+	t.Helper()
+	c := model.NewController(model.Options{Profile: p})
 	for _, name := range []string{"admin", "root", "writer", "reader", "nobody"} {
 		_, err := c.AddUser(name, "", password)
 		must(t, err)
