@@ -178,4 +178,5 @@ const (
 	ConditionIdentity     = "Identity"     // one cluster ID, the latched one
 	ConditionLeading      = "Leading"      // this daemon holds the cluster's epoch
 	ConditionPolicy       = "PolicyValid"  // options and policy file can be carried out
+	ConditionJuju         = "Juju"         // the Juju controller can be worked with
 )
