@@ -3,11 +3,11 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -38,6 +38,7 @@ type cluster struct {
 	observer *observe.Observer
 	actor    *act.Actor
 	prober   *prober
+	reporter reporter
 
 	// Of the pass, which is one at a time.
 	adopted bool
@@ -45,6 +46,8 @@ type cluster struct {
 	step    string
 	since   time.Time
 	phase   v1alpha1.ClusterPhase
+	spec    v1alpha1.EtcdClusterSpec
+	status  v1alpha1.EtcdClusterStatus
 
 	mu     sync.Mutex
 	access []string // client URLs of members that serve
@@ -69,12 +72,18 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 		d.forget(c)
 		return ctrl.Result{}, nil
 	}
+	if ctx.Err() != nil {
+		return ctrl.Result{}, nil
+	}
 	if err != nil {
-		return ctrl.Result{}, err
+		// The model's weather has told why. What is known is shown as it was, with that.
+		d.showWeather(c)
+		return ctrl.Result{RequeueAfter: patientPass}, nil
 	}
 	if !c.adopted && !ours(obs) {
 		if len(obs.Blind) > 0 {
-			return ctrl.Result{}, fmt.Errorf("cannot tell whether %s is ours: %s", key, obs.Blind[0])
+			c.note(logger, obs, planner.Step{Kind: planner.StepWait, Reason: "Cannot tell whether the application is ours: " + obs.Blind[0]}, true)
+			return ctrl.Result{RequeueAfter: patientPass}, nil
 		}
 		return ctrl.Result{RequeueAfter: settledPass}, nil
 	}
@@ -138,10 +147,17 @@ func (c *cluster) note(logger logr.Logger, obs planner.Observation, step planner
 	switch {
 	case !pending:
 		logger.Info("Cluster is as wanted")
+		c.reporter.record(registry.RecordSettled, c.key.Application, "AsWanted", "")
 	case step.Kind == planner.StepWait:
 		logger.Info("Waiting", "reason", step.Reason, "person", step.Person)
+		reason := "World"
+		if step.Person {
+			reason = "Person"
+		}
+		c.reporter.record(registry.RecordWaiting, c.key.Application, reason, step.Reason)
 	default:
 		logger.Info("Step", "step", step.Kind, "target", step.Target(obs.Application), "reason", step.Reason)
+		c.reporter.record(registry.RecordStep, step.Target(obs.Application), string(step.Kind), step.Reason)
 	}
 }
 
@@ -175,7 +191,8 @@ func (d *Daemon) publish(c *cluster, obs planner.Observation) {
 	if fault := d.cfg.Policies.Fault(model, application); fault != "" {
 		status.Conditions = policyFault(status.Conditions, fault)
 	}
-	d.registry.PutCluster(registry.Ref{Model: model, Name: application}, obs.Policy, status)
+	c.spec, c.status = obs.Policy, status
+	d.showWeather(c)
 	for _, u := range obs.Units {
 		d.registry.PutUnit(registry.Ref{Model: model, Name: u.Name}, planner.Desired(obs, u.Name), unitStatus(obs, u))
 	}
@@ -217,8 +234,25 @@ func (d *Daemon) publish(c *cluster, obs planner.Observation) {
 	c.access = serving
 	if c.phase != status.Phase {
 		d.log.Info("Phase", "cluster", c.key.String(), "phase", status.Phase, "before", c.phase, "message", status.Message)
+		c.reporter.record(registry.RecordPhase, c.key.Application, string(status.Phase), status.Message)
 		c.phase = status.Phase
 	}
+}
+
+// showWeather files the cluster as it was last seen, with how Juju treats us now.
+func (d *Daemon) showWeather(c *cluster) {
+	if c.status.ObservedAt.IsZero() {
+		return // it was never seen
+	}
+	status := *c.status.DeepCopy()
+	condition := metav1.Condition{Type: v1alpha1.ConditionJuju, Status: metav1.ConditionTrue, Reason: planner.ReasonAsWanted,
+		Message: "Juju answers."}
+	if t := c.model.weather.trouble(); t != nil {
+		condition.Status, condition.Reason = metav1.ConditionFalse, t.Kind
+		condition.Message = "Since " + t.Since.UTC().Format(time.RFC3339) + ": " + t.Message + "."
+	}
+	status.Conditions = append(status.Conditions, condition)
+	d.registry.PutCluster(registry.Ref{Model: c.key.Model, Name: c.key.Application}, c.spec, status)
 }
 
 // serving are the client URLs of healthy members at the last pass.

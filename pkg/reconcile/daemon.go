@@ -86,7 +86,7 @@ func New(cfg Config, models []Model) (*Daemon, error) {
 		if _, twice := d.models[m.Name()]; twice {
 			return nil, fmt.Errorf("cannot look after model %s twice", m.Name())
 		}
-		d.models[m.Name()] = newModel(m, time.Now)
+		d.models[m.Name()] = newModel(m, time.Now, d.log, func(t *Trouble) { d.weatherChanged(m.Name(), t) })
 	}
 	if err := d.build(); err != nil {
 		return nil, fmt.Errorf("cannot assemble the daemon: %w", err)
@@ -200,6 +200,21 @@ func (d *Daemon) notice(m *model, snapshot *jujuapi.Model) {
 	}
 }
 
+// weatherChanged has all clusters of a model told of, and shown with, how Juju treats us now.
+func (d *Daemon) weatherChanged(model string, trouble *Trouble) {
+	for _, c := range d.all() {
+		if c.key.Model != model {
+			continue
+		}
+		if trouble != nil {
+			c.reporter.record(registry.RecordJuju, c.key.Application, trouble.Kind, trouble.Message)
+		} else {
+			c.reporter.record(registry.RecordJuju, c.key.Application, "Answers", "")
+		}
+		d.wakeCluster(c.key)
+	}
+}
+
 // ensure makes a cluster for the application, if there is none.
 func (d *Daemon) ensure(m *model, application string) {
 	d.mu.Lock()
@@ -209,7 +224,8 @@ func (d *Daemon) ensure(m *model, application string) {
 		return
 	}
 	remembered := memory.New()
-	c := &cluster{key: key, model: m, memory: remembered}
+	c := &cluster{key: key, model: m, memory: remembered,
+		reporter: reporter{key: key, log: d.log.WithValues("cluster", key.String()), registry: d.registry}}
 	c.observer = observe.New(observe.Config{
 		Application: application, Self: d.cfg.Self, Juju: m, Dial: d.cfg.Dial, Memory: remembered, Now: time.Now,
 		Policy:   func() v1alpha1.EtcdClusterSpec { return d.cfg.Policies.Spec(key.Model, key.Application) },
@@ -217,7 +233,7 @@ func (d *Daemon) ensure(m *model, application string) {
 	})
 	c.actor = act.New(act.Config{
 		Application: application, Self: d.cfg.Self, Juju: m, Memory: remembered, Etcd: c.observer.Etcd, Now: time.Now,
-		Reporter: reporter{key: key, log: d.log.WithValues("cluster", key.String())},
+		Reporter: c.reporter,
 	})
 	c.prober = newProber(d.ctx, key, d.cfg.ProbeEvery, func() { d.wakeCluster(key) })
 	d.clusters[key] = c
@@ -233,6 +249,9 @@ func (d *Daemon) forget(c *cluster) {
 	d.registry.Retain(c.key.Model, func(name string) bool { return name != c.key.Application },
 		func(name string) bool { return UnitKey{c.key.Model, name}.cluster() != c.key })
 	forgetMetrics(c.key)
+	if !slices.ContainsFunc(d.all(), func(other *cluster) bool { return other.model == c.model }) {
+		c.model.weather.settle()
+	}
 }
 
 func (c *cluster) close() {
@@ -302,6 +321,9 @@ func (d *Daemon) Models() []registry.Model {
 		if state.Err != nil {
 			entry.Error = state.Err.Error()
 		}
+		if trouble := m.weather.trouble(); trouble != nil {
+			entry.Trouble, entry.Error, entry.TroubleSince = trouble.Kind, trouble.Message, trouble.Since
+		}
 		if m.Link != nil {
 			link := m.Link()
 			entry.Connected, entry.Since = link.Connected, link.Since
@@ -332,9 +354,14 @@ func (d *Daemon) Access(ref registry.Ref) (registry.Access, error) {
 	return registry.Access{Endpoints: found[0].serving(), CA: credentials.CA, Cert: credentials.Cert, Key: credentials.Key}, nil
 }
 
-// healthz answers while the process works at all: being cut off from Juju is not cured by a restart.
+// healthz answers while the process works at all: being cut off from Juju is not cured by a restart, but told.
 func (d *Daemon) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
+	for _, m := range d.Models() {
+		if m.Error != "" {
+			_, _ = fmt.Fprintf(w, "model %s: %s\n", m.Name, m.Error)
+		}
+	}
 }
 
 // readyz answers once every model has been read, and while each can be.

@@ -49,6 +49,10 @@ var (
 		Name: "jujuetcd_model_connected",
 		Help: "1 while there is a connection to the model.",
 	}, []string{"model"})
+	recordsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jujuetcd_events_total",
+		Help: "What has happened with a cluster, by kind (Step, StepDone, StepFailed, Delivery, Waiting, Settled, Phase, Juju).",
+	}, []string{"model", "application", "kind"})
 	probesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jujuetcd_probes_total",
 		Help: "Looks of the health prober, by whether they showed a change.",
@@ -57,7 +61,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(stepsTotal, deliveriesTotal, deliverySeconds, membersGauge, toleranceGauge, planGauge, blindGauge,
-		jujuRequests, pollInterval, modelConnected, probesTotal)
+		jujuRequests, pollInterval, modelConnected, recordsTotal, probesTotal)
 }
 
 // Outcomes of a step, as label values.

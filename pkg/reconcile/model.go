@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
+
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/world"
 )
@@ -27,15 +29,17 @@ const snapshotFresh = time.Second
 // model's clusters, as long as we have not changed anything since they were asked for.
 type model struct {
 	Model
-	source *jujuapi.Source
-	now    func() time.Time
+	source  *jujuapi.Source
+	weather *weather
+	now     func() time.Time
 
 	mu      sync.Mutex
 	touched time.Time
 }
 
-func newModel(m Model, now func() time.Time) *model {
+func newModel(m Model, now func() time.Time, log logr.Logger, told func(*Trouble)) *model {
 	w := &model{Model: m, now: now}
+	w.weather = &weather{log: log, model: m.Name(), now: now, told: told, failed: map[string]Trouble{}}
 	w.source = jujuapi.NewSource(asker{w})
 	return w
 }
@@ -45,7 +49,7 @@ type asker struct{ *model }
 
 func (a asker) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 	m, err := a.Juju.Snapshot(ctx)
-	a.count("Snapshot", err)
+	a.count(callSnapshot, err)
 	return m, err
 }
 
@@ -64,28 +68,28 @@ func (m *model) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 // UnitsInfo implements world.Juju.
 func (m *model) UnitsInfo(ctx context.Context, application string) ([]jujuapi.UnitInfo, error) {
 	units, err := m.Juju.UnitsInfo(ctx, application)
-	m.count("UnitsInfo", err)
+	m.count(callUnits, err)
 	return units, err
 }
 
 // Options implements world.Juju.
 func (m *model) Options(ctx context.Context, application string) (map[string]jujuapi.Option, error) {
 	options, err := m.Juju.Options(ctx, application)
-	m.count("Options", err)
+	m.count(callOptions, err)
 	return options, err
 }
 
 // Tasks implements world.Juju.
 func (m *model) Tasks(ctx context.Context, application string) ([]jujuapi.Task, error) {
 	tasks, err := m.Juju.Tasks(ctx, application)
-	m.count("Tasks", err)
+	m.count(callTasks, err)
 	return tasks, err
 }
 
 // Task implements world.Juju.
 func (m *model) Task(ctx context.Context, id string) (jujuapi.Task, error) {
 	task, err := m.Juju.Task(ctx, id)
-	m.count("Task", err)
+	m.count(callTask, err)
 	if err == nil && task.Status.Final() {
 		m.touch()
 	}
@@ -96,7 +100,7 @@ func (m *model) Task(ctx context.Context, id string) (jujuapi.Task, error) {
 func (m *model) Enqueue(ctx context.Context, unit, action string, params map[string]any) (jujuapi.Task, error) {
 	m.touch()
 	task, err := m.Juju.Enqueue(ctx, unit, action, params)
-	m.count("Enqueue", err)
+	m.count(callEnqueue, err)
 	return task, err
 }
 
@@ -113,6 +117,11 @@ func (m *model) count(call string, err error) {
 		outcome = "error"
 	}
 	jujuRequests.WithLabelValues(m.Name(), call, outcome).Inc()
+	switch call {
+	case callTask, callEnqueue:
+		call = callTasks // of one facade; the list is what is asked for again and again
+	}
+	m.weather.note(call, err)
 }
 
 // measure shows how the model is doing.

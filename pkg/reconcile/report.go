@@ -7,13 +7,22 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/registry"
 )
 
 // reporter tells, in one line each, whenever the world has changed because of us. Messages come from agents and from Juju,
 // which never hold secrets; specs are not logged.
 type reporter struct {
-	key ClusterKey
-	log logr.Logger
+	key      ClusterKey
+	log      logr.Logger
+	registry *registry.Registry
+}
+
+// record files and counts what has happened.
+func (r reporter) record(kind, object, reason, message string) {
+	recordsTotal.WithLabelValues(r.key.Model, r.key.Application, kind).Inc()
+	r.registry.Note(registry.Ref{Model: r.key.Model, Name: r.key.Application},
+		registry.Record{Kind: kind, Object: object, Reason: reason, Message: message})
 }
 
 func (r reporter) Queued(d planner.Delivery, task int64) {
@@ -29,11 +38,18 @@ func (r reporter) Delivered(d planner.Delivery, result planner.Result, took time
 			"again", time.Until(result.NotBefore).Round(time.Second).String())
 	}
 	r.log.Info("Delivery ended", line...)
+	reason := string(result.Outcome)
+	if result.Reason != "" {
+		reason += ", " + result.Reason
+	}
+	r.record(registry.RecordDelivery, d.Unit, reason, result.Message)
 }
 
 func (r reporter) Stepped(s planner.Step, err error, took time.Duration) {
 	if err != nil {
+		r.record(registry.RecordStepFailed, s.Target(r.key.Application), string(s.Kind), err.Error())
 		return // the controller logs it
 	}
+	r.record(registry.RecordStepDone, s.Target(r.key.Application), string(s.Kind), "")
 	r.log.Info("Step done", "step", s.Kind, "target", s.Target(r.key.Application), "took", took.Round(time.Millisecond).String())
 }

@@ -53,6 +53,11 @@ func (c *Client) Units(ctx context.Context, want Ref) ([]v1alpha1.EtcdUnit, erro
 	return get[[]v1alpha1.EtcdUnit](ctx, c, pathUnits, want)
 }
 
+// Records lists what has happened with a cluster or a unit, oldest first. The model is named in full, owner/name.
+func (c *Client) Records(ctx context.Context, ref Ref) ([]Record, error) {
+	return get[[]Record](ctx, c, pathRecords, ref)
+}
+
 // WatchClusters calls on with each cluster that matches, and with each change, until ctx or the daemon ends.
 func (c *Client) WatchClusters(ctx context.Context, want Ref, on func(Event[v1alpha1.EtcdCluster]) error) error {
 	return watch(ctx, c, pathClusters, want, on)

@@ -12,6 +12,7 @@
 //
 //	EtcdCluster          the cluster controller
 //	EtcdUnit             the cluster controller, at each pass; the unit controller wakes it
+//	Record               both controllers, when something has happened; the last 64 of a cluster are kept
 package registry
 
 import (
@@ -40,12 +41,14 @@ type Registry struct {
 	version  int64
 	clusters map[Ref]*v1alpha1.EtcdCluster
 	units    map[Ref]*v1alpha1.EtcdUnit
+	records  map[Ref][]Record
 	changed  chan struct{}
 }
 
 // New is an empty registry.
 func New(now func() time.Time) *Registry {
-	return &Registry{now: now, clusters: map[Ref]*v1alpha1.EtcdCluster{}, units: map[Ref]*v1alpha1.EtcdUnit{}, changed: make(chan struct{})}
+	return &Registry{now: now, clusters: map[Ref]*v1alpha1.EtcdCluster{}, units: map[Ref]*v1alpha1.EtcdUnit{},
+		records: map[Ref][]Record{}, changed: make(chan struct{})}
 }
 
 // PutCluster files what is known of a cluster now.
@@ -106,6 +109,7 @@ func (r *Registry) Retain(model string, keepCluster, keepUnit func(name string) 
 	n := len(r.clusters) + len(r.units)
 	maps.DeleteFunc(r.clusters, func(ref Ref, _ *v1alpha1.EtcdCluster) bool { return ref.Model == model && !keepCluster(ref.Name) })
 	maps.DeleteFunc(r.units, func(ref Ref, _ *v1alpha1.EtcdUnit) bool { return ref.Model == model && !keepUnit(ref.Name) })
+	maps.DeleteFunc(r.records, func(ref Ref, _ []Record) bool { return ref.Model == model && !keepCluster(ref.Name) })
 	if n != len(r.clusters)+len(r.units) {
 		r.bump()
 	}

@@ -21,6 +21,7 @@ const (
 	pathAbout       = "/v1/about"
 	pathClusters    = "/v1/clusters"
 	pathUnits       = "/v1/units"
+	pathRecords     = "/v1/records"
 	pathCredentials = "/v1/credentials"
 )
 
@@ -42,6 +43,9 @@ type Model struct {
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`
 	Error     string    `json:"error,omitempty"`
+	// Trouble is the kind of what keeps the daemon from working with the model's controller, and TroubleSince since when.
+	Trouble      string    `json:"trouble,omitempty"`
+	TroubleSince time.Time `json:"troubleSince,omitzero"`
 	// ReadAt is when the model was last read.
 	ReadAt time.Time `json:"readAt,omitzero"`
 }
@@ -153,6 +157,9 @@ func (s *Server) handler() http.Handler {
 		answer(w, r, s.Registry.Units, func(u v1alpha1.EtcdUnit) (Ref, string) {
 			return Ref{u.Namespace, u.Name}, u.ResourceVersion
 		})
+	})
+	mux.HandleFunc("GET "+pathRecords, func(w http.ResponseWriter, r *http.Request) {
+		reply(w, s.Registry.Records(Ref{Model: r.FormValue("model"), Name: r.FormValue("name")}))
 	})
 	mux.HandleFunc("GET "+pathCredentials, func(w http.ResponseWriter, r *http.Request) {
 		access, err := s.Access(Ref{Model: r.FormValue("model"), Name: r.FormValue("name")})
