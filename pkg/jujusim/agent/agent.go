@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,6 +26,11 @@ type Options struct {
 	Root string
 	// Program is the program that plays hook tools and systemctl by its name.
 	Program string
+	// Enter makes a command one that runs on the machine, where the machine is more than a folder of this host: what it is handed
+	// has the machine's own paths, without Root, its directory included. systemctl is the machine's, and Program a path there.
+	Enter func(*exec.Cmd)
+	// Resources are the charm's, by name: paths on the machine.
+	Resources map[string]string
 	// Lock is the machine lock, held while a hook runs: a channel of capacity one.
 	Lock chan struct{}
 	// APIAddresses are what JUJU_API_ADDRESSES says.
@@ -82,7 +88,11 @@ func (a *Agent) charmDir() string  { return filepath.Join(a.dir, "charm") }
 
 // Run works until ctx is done or the unit is gone. When it returns no process and no goroutine of the agent is left.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := hooktool.Link(a.toolsDir(), a.Program, a.Model.Profile(), "systemctl"); err != nil {
+	more := []string{"systemctl"}
+	if a.Enter != nil {
+		more = nil
+	}
+	if err := hooktool.Link(a.toolsDir(), a.Program, a.Model.Profile(), more...); err != nil {
 		return err
 	}
 	server, err := hooktool.NewServer(filepath.Join(a.dir, "agent.socket"))

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"jujuetcd.io/pkg/jujusim/service"
 )
 
 // process is a program of the charm.
@@ -41,8 +45,7 @@ func (a *Agent) run(ctx context.Context, p process) (output, error) {
 	var stdout, stderr bytes.Buffer
 	debug := &lines{log: func(s string) { a.Model.Log(Tag(a.Unit), "DEBUG", module, s) }}
 	warning := &lines{log: func(s string) { a.Model.Log(Tag(a.Unit), "WARNING", module, s) }}
-	cmd := exec.Command(p.path, p.args...)
-	cmd.Dir, cmd.Env = a.charmDir(), p.env
+	cmd := a.command(p)
 	cmd.Stdout = io.MultiWriter(debug, &capped{&stdout})
 	cmd.Stderr = io.MultiWriter(warning, &capped{&stderr})
 	cmd.WaitDelay = drainDelay
@@ -70,6 +73,28 @@ func (a *Agent) run(ctx context.Context, p process) (output, error) {
 		return out, fmt.Errorf("cannot run %s: %w", p.path, err)
 	}
 	return out, nil
+}
+
+// command is a process as the machine has it: the host's paths below a machine's root mean nothing to one that is entered.
+func (a *Agent) command(p process) *exec.Cmd {
+	if a.Enter == nil {
+		cmd := exec.Command(p.path, p.args...)
+		cmd.Dir, cmd.Env = a.charmDir(), p.env
+		return cmd
+	}
+	own := strings.NewReplacer(filepath.Clean(a.Root)+"/", "/")
+	var args, env []string
+	for _, arg := range p.args {
+		args = append(args, own.Replace(arg))
+	}
+	for _, variable := range p.env {
+		if !strings.HasPrefix(variable, service.RootVariable+"=") {
+			env = append(env, own.Replace(variable))
+		}
+	}
+	cmd := &exec.Cmd{Path: own.Replace(p.path), Args: append([]string{own.Replace(p.path)}, args...), Dir: own.Replace(a.charmDir()), Env: env}
+	a.Enter(cmd)
+	return cmd
 }
 
 // capped keeps the beginning of a stream.

@@ -47,7 +47,7 @@ func (a *Agent) task(ctx context.Context) error {
 	end := a.server.Begin(tools)
 	defer end()
 	if t.Name == model.Exec {
-		return a.command(ctx, t, tools)
+		return a.shell(ctx, t, tools)
 	}
 	return a.action(ctx, t, tools)
 }
@@ -83,8 +83,8 @@ func (a *Agent) commit(t model.Task, tools *hooktool.Context) {
 	}
 }
 
-// command is juju exec: a shell command with the hook tools.
-func (a *Agent) command(ctx context.Context, t model.Task, tools *hooktool.Context) error {
+// shell is juju exec: a shell command with the hook tools.
+func (a *Agent) shell(ctx context.Context, t model.Task, tools *hooktool.Context) error {
 	script := filepath.Join(a.dir, fmt.Sprintf("exec-%d.sh", t.ID))
 	text, _ := t.Params["command"].(string)
 	if err := os.WriteFile(script, []byte(text+"\n"), 0o700); err != nil {

@@ -27,6 +27,8 @@ type Context struct {
 	// Members are, by relation, the units whose joined hook has run and whose departed hook has not: relation-list shows these,
 	// not those that are there and yet to be told of.
 	Members map[int][]string
+	// Resources are the files that resource-get finds, by the resource's name.
+	Resources map[string]string
 	// StorageID is of a storage hook.
 	StorageID string
 	// Task is the action's number, Params its parameters; nil outside an action.

@@ -288,8 +288,11 @@ func storageGet(c *Context, f flags) ([]byte, error) {
 	return nil, usage(`invalid value %q for option -s: storage %q not found`, id, id)
 }
 
-// resourceGet always fails: jujusim keeps no uploads.
-func resourceGet(_ *Context, f flags) ([]byte, error) {
+// resourceGet knows only what is on the machine: jujusim keeps no uploads.
+func resourceGet(c *Context, f flags) ([]byte, error) {
+	if path := c.Resources[f.word(0)]; path != "" {
+		return []byte(path), nil
+	}
 	return nil, fmt.Errorf("could not download resource: resource %q not found", f.word(0))
 }
 
