@@ -1,3 +1,7 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
 package planner_test
 
 import (
