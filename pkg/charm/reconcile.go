@@ -37,7 +37,7 @@ func (a *Agent) reconcile(ctx context.Context) error {
 //  5. status of unit and application
 //  6. facts and ports
 //
-// Steps 3 to 6 are left out of a refused delivery.
+// Steps 3 to 6 are left out of a refused delivery, and of one with ops, which are done in step 2.
 func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
 	var spec v1alpha1.EtcdUnitSpec
 	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
@@ -66,6 +66,10 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err != nil {
 		return refused(reason, err), nil
 	}
+	if len(spec.Ops) > 0 {
+		// They concern etcd alone: neither the machine nor Juju is to be changed.
+		return a.machine.Apply(ctx, &spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.env.Action}), nil
+	}
 	n, err := a.network(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
@@ -85,6 +89,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		Addresses: n.addresses,
 		Server:    offer.Server,
 		Client:    offer.Client,
+		SnapFile:  func(ctx context.Context) string { return a.tools.Resource(ctx, machine.SnapName) },
 	})
 	if status.Facts != nil {
 		facts := p.tell(*status.Facts, n.addresses, offer)

@@ -86,7 +86,7 @@ func TestSpecOfANewerDaemonIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.juju.desired = `{"ops":{"kind":"later"},` + strings.TrimPrefix(string(text), "{")
+	b.juju.desired = `{"later":{"kind":"later"},` + strings.TrimPrefix(string(text), "{")
 	if err := b.dispatch("actions/reconcile"); err != nil {
 		t.Fatal(err)
 	}
@@ -321,5 +321,24 @@ func TestLatchIsWrittenEvenWhereTheMachineFails(t *testing.T) {
 		if len(b.juju.ports) > 0 {
 			t.Errorf("ports %v were set beside the latch", b.juju.ports)
 		}
+	}
+}
+
+// Ops concern etcd alone: the delivery reaches the machine, and nothing is written in Juju whatever it says.
+func TestOpsAreHandedToTheMachineAndWriteNothingInJuju(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	s := spec()
+	s.Ops = []v1alpha1.EtcdOp{{Kind: v1alpha1.OpLook}}
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.juju.desired = string(text)
+	if err := b.dispatch("actions/reconcile"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.juju.results["status"], `"outcome":"Applied"`) || len(b.juju.writes()) > 0 {
+		t.Errorf("result %s, wrote %q", b.juju.results["status"], b.juju.writes())
 	}
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,9 @@ type Situation struct {
 	Addresses v1alpha1.UnitAddresses
 	// Server and Client are leaves that have arrived, nil if none has.
 	Server, Client *tlsfiles.Leaf
+	// SnapFile finds a snap that was uploaded with the charm, which is installed instead of the channel's; empty where there is
+	// none. It is asked only when the snap is missing. Nil means none.
+	SnapFile func(ctx context.Context) string
 }
 
 // Seen is what Admit needs to know of the machine.

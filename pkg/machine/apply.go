@@ -62,7 +62,12 @@ func inProgress(reason string, err error) error {
 //  6. configuration
 //  7. drop-ins
 //  8. service
+//
+// A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
+	if len(spec.Ops) > 0 {
+		return m.operate(ctx, spec, s)
+	}
 	a := &application{m: m, spec: spec, s: s, boot: m.bootID()}
 	m.disk.Did = a.wrote
 	defer func() { m.disk.Did = nil }()

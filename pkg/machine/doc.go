@@ -10,6 +10,9 @@
 // of a removed member, snap, certificates, configuration, drop-ins, service. It may be killed after any of its acts; the next
 // Apply ends where an undisturbed one would have.
 //
+// A delivery with ops is another matter: the agent says to etcd what a daemon asks for that cannot reach it, with the unit's
+// own client certificate, and touches nothing on the machine.
+//
 // # Guarantees
 //
 //   - A refused delivery touches nothing.
@@ -19,6 +22,8 @@
 //   - A member that runs is stopped only for a restart that the delivery allows, only while this unit holds the cluster's lock,
 //     and only if the guard that the planner uses (etcdops.CanStop) agrees on a fresh look; or because the cluster has removed
 //     it. Service state Stopped never stops it.
+//   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds the cluster's lock, if a
+//     fresh look shows the cluster and the members that the daemon saw, and the guard that the planner uses agrees.
 //   - Data is set aside, never deleted.
 //   - Every call is bounded: long work (an installation, a start) is begun, watched for some seconds, and answered as InProgress.
 //   - No key is in a status, a fact, an error or a log.
@@ -34,4 +39,5 @@
 //	/etc/systemd/system/snap.etcd.etcd.service.d  Apply
 //	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed
 //	snaps, services, refresh.timer                snapd, asked by Apply
+//	the member list, the lock key                 Apply of a delivery with ops, for the daemon
 package machine

@@ -51,6 +51,11 @@ func (a *application) startInstall(ctx context.Context) (string, error) {
 	if len(doing) > 0 {
 		return doing[0].ID, nil
 	}
+	if a.s.SnapFile != nil {
+		if file := a.s.SnapFile(ctx); file != "" {
+			return a.startInstallFile(ctx, file)
+		}
+	}
 	channel := a.spec.Snap.Channel
 	if channel == "" {
 		return "", failed(v1alpha1.ReasonBadSpec, errors.New("cannot install the etcd snap: snap.channel is empty, and nothing is installed"))
@@ -61,6 +66,14 @@ func (a *application) startInstall(ctx context.Context) (string, error) {
 	}
 	if err == nil {
 		a.did("snap install etcd --channel=" + channel)
+	}
+	return id, err
+}
+
+func (a *application) startInstallFile(ctx context.Context, file string) (string, error) {
+	id, err := a.m.snapd.InstallFile(ctx, file)
+	if err == nil {
+		a.did("snap install " + file)
 	}
 	return id, err
 }

@@ -47,6 +47,7 @@ type Cluster interface {
 	Check(ctx context.Context, endpoint string) etcdops.EndpointHealth
 	Look(ctx context.Context, endpoints []string) etcdops.View
 	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
+	etcdops.Changer
 	Close()
 }
 

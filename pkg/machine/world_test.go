@@ -306,6 +306,26 @@ func (c cluster) Lock(context.Context, []string, string, time.Duration, ...etcdo
 	}), nil
 }
 
+func (c cluster) AddLearner(_ context.Context, _ etcdops.View, url string) (etcdops.Member, []etcdops.Member, error) {
+	return etcdops.Member{}, nil, c.changed("add " + url)
+}
+func (c cluster) Promote(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
+	return c.changed("promote " + id.String())
+}
+func (c cluster) Remove(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
+	return c.changed("remove " + id.String())
+}
+func (c cluster) MoveLeader(_ context.Context, _ etcdops.View, to etcdops.MemberID) error {
+	return c.changed("move to " + to.String())
+}
+
+func (c cluster) changed(what string) error {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.calls = append(c.w.calls, fmt.Sprintf("%s locked=%v", what, c.w.locked))
+	return nil
+}
+
 func (cluster) Close() {}
 
 // Deliveries.

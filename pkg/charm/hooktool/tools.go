@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -217,6 +218,20 @@ func (t *Tools) GoalStates(ctx context.Context) (map[string]string, error) {
 		states[unit] = state.Status
 	}
 	return states, nil
+}
+
+// Resource is the path of a resource's file; empty where nothing was uploaded, which an empty file says, too.
+func (t *Tools) Resource(ctx context.Context, name string) string {
+	// It fails for a resource that was never uploaded, and nothing tells that from another failure.
+	out, err := t.run.Run(ctx, nil, "resource-get", name)
+	if err != nil {
+		return ""
+	}
+	path := strings.TrimSpace(string(out))
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return ""
+	}
+	return path
 }
 
 // ActionParameter is a string parameter of the running action; empty if it was not given.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -77,7 +76,7 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
 	before := etcd.Look(ctx, endpoints)
-	if done(before, step) {
+	if changeOf(step).Done(before) {
 		return nil
 	}
 	if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil {
@@ -87,11 +86,11 @@ func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string
 		return err
 	}
 	a.cfg.Memory.Touch()
-	err := perform(ctx, etcd, before, step)
+	err := changeOf(step).Make(ctx, etcd, before)
 	if err == nil {
 		return nil
 	}
-	if after := etcd.Look(ctx, endpoints); done(after, step) {
+	if after := etcd.Look(ctx, endpoints); changeOf(step).Done(after) {
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
@@ -136,55 +135,26 @@ func holds(e *v1alpha1.Epoch, obs planner.Observation) bool {
 	return e != nil && obs.Claimed > 0 && e.Number == obs.Claimed && e.Holder == obs.Self
 }
 
-// Guard is why the step may not be done on what v shows: the planner's guard, asked again next to the act.
-func Guard(v etcdops.View, step planner.Step, lagLimit int64) error {
-	var err error
+// changeOf is the step as a change.
+func changeOf(step planner.Step) etcdops.Change {
+	c := etcdops.Change{Member: step.Member, PeerURL: step.PeerURL}
 	switch step.Kind {
 	case planner.StepAddLearner:
-		err = etcdops.CanAdd(v)
+		c.Kind = etcdops.ChangeAddLearner
 	case planner.StepPromote:
-		err = etcdops.CanPromote(v, step.Member, lagLimit)
+		c.Kind = etcdops.ChangePromote
 	case planner.StepRemove:
-		err = etcdops.CanRemove(v, step.Member)
+		c.Kind = etcdops.ChangeRemove
 	case planner.StepMoveLeader:
-		err = etcdops.CanLead(v, step.To)
-	default:
-		return fmt.Errorf("%s is no change of membership", step.Kind)
+		c.Kind, c.Member = etcdops.ChangeMoveLeader, step.To
 	}
-	if err != nil {
+	return c
+}
+
+// Guard is why the step may not be done on what v shows: the planner's guard, asked again next to the act.
+func Guard(v etcdops.View, step planner.Step, lagLimit int64) error {
+	if err := changeOf(step).Guard(v, lagLimit); err != nil {
 		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
 	return nil
-}
-
-// done says that the world is already as the step would make it.
-func done(v etcdops.View, step planner.Step) bool {
-	if !v.Listed {
-		return false
-	}
-	m, found := v.Member(step.Member)
-	switch step.Kind {
-	case planner.StepAddLearner:
-		return slices.ContainsFunc(v.Members, func(m etcdops.Member) bool { return slices.Contains(m.PeerURLs, step.PeerURL) })
-	case planner.StepPromote:
-		return found && !m.Learner
-	case planner.StepRemove:
-		return !found
-	case planner.StepMoveLeader:
-		return v.Leader() == step.To
-	}
-	return false
-}
-
-func perform(ctx context.Context, etcd world.Etcd, v etcdops.View, step planner.Step) error {
-	switch step.Kind {
-	case planner.StepAddLearner:
-		_, _, err := etcd.AddLearner(ctx, v, step.PeerURL)
-		return err
-	case planner.StepPromote:
-		return etcd.Promote(ctx, v, step.Member)
-	case planner.StepRemove:
-		return etcd.Remove(ctx, v, step.Member)
-	}
-	return etcd.MoveLeader(ctx, v, step.To)
 }
