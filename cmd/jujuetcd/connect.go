@@ -47,9 +47,22 @@ func (c *connection) targets() ([]jujuapi.Target, error) {
 		if target.Model == "" {
 			return nil, usageError{errors.New("no model is given: use --model, for instance --model admin/prod")}
 		}
+		target.Renew = renewal(explicit, target.Controller.Name)
 		targets = append(targets, target)
 	}
 	return targets, nil
+}
+
+// renewal finds the same controller and credentials again, as files say now: passwords and addresses change. Another controller
+// that has become the juju client's current one is not ours.
+func renewal(explicit jujuapi.Explicit, name string) func() (jujuapi.Controller, error) {
+	return func() (jujuapi.Controller, error) {
+		target, err := jujuapi.Find(explicit, os.Getenv)
+		if err == nil && target.Controller.Name != name {
+			err = fmt.Errorf("cannot renew the credentials for controller %s: the juju client's current one is %s", name, target.Controller.Name)
+		}
+		return target.Controller, err
+	}
 }
 
 // link is a session with a model, and the credentials' owner.
@@ -86,7 +99,7 @@ func open(ctx context.Context, targets []jujuapi.Target, patient bool, log logr.
 		key := strings.Join(target.Controller.Addresses, ",") + " " + target.Controller.Username
 		c := l.controllers[key]
 		if c == nil {
-			options := jujuapi.Options{Budget: jujuapi.NewBudget()}
+			options := jujuapi.Options{Budget: jujuapi.NewBudget(), Renew: target.Renew}
 			c = &controller{session: jujuapi.OpenController(ctx, target.Controller, options), options: options}
 			l.controllers[key] = c
 		}

@@ -53,6 +53,8 @@ type Target struct {
 	Model string
 	// From says in a few words where the address and the credentials come from.
 	From string
+	// Renew finds Controller again, as files say later; it is for whoever keeps the Target to set. See Options.Renew.
+	Renew func() (Controller, error)
 }
 
 // Find puts together where to connect to, from what is explicit before the environment before the juju client's files.

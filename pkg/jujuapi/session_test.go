@@ -271,6 +271,38 @@ func TestTheAddressesThatALoginToldAreTriedNextTime(t *testing.T) {
 	})
 }
 
+func TestANewPasswordIsTakenWithoutWaitingForTheNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		c := start(t, network, status)
+		good := c.known()
+		was := good
+		was.Password = "old-password"
+		var asked atomic.Int64
+		var changed atomic.Bool
+		s := jujuapi.OpenModel(t.Context(), was, ref, jujuapi.WithNetwork(jujuapi.Options{Renew: func() (jujuapi.Controller, error) {
+			asked.Add(1)
+			if changed.Load() {
+				return good, nil
+			}
+			return was, nil
+		}}, network.dial))
+		defer func() { _ = s.Close() }()
+		if _, err := s.Snapshot(t.Context()); !errors.Is(err, jujuapi.ErrBadCredentials) {
+			t.Fatalf("with the old password: %v", err)
+		}
+		time.Sleep(20 * time.Second)
+		if n := c.count(); n != 1 || asked.Load() < 5 {
+			t.Errorf("%d logins with a password that is known to be wrong, asked %d times for another", n, asked.Load())
+		}
+		changed.Store(true)
+		time.Sleep(5 * time.Second)
+		if st := s.State(); !st.Connected {
+			t.Errorf("not connected 5 s after the password was given: %v", st.Err)
+		}
+	})
+}
+
 func TestNothingThatIsPrintedShowsAPassword(t *testing.T) {
 	t.Parallel()
 	c := jujuapi.Controller{Addresses: []string{"a:1"}, Username: "admin", Password: "s3cret"}

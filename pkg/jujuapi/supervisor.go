@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,8 @@ import (
 const (
 	redialMin = time.Second
 	redialMax = 60 * time.Second
+	// renewEvery is how often a session that waits for a person looks whether one has been.
+	renewEvery = 2 * time.Second
 	// personDelay is the least time between attempts that only a person can make succeed: a login that is refused again and
 	// again looks like an attack.
 	personDelay = 60 * time.Second
@@ -31,6 +34,9 @@ const (
 type Options struct {
 	// Budget limits the calls of all sessions that share it; nil does not limit.
 	Budget *rate.Limiter
+	// Renew is asked before each attempt to connect where the controller is and who we are: passwords and addresses change while
+	// a session lasts. Nil, or an error, leaves both as they were.
+	Renew func() (Controller, error)
 
 	network dialFunc
 }
@@ -58,7 +64,7 @@ type State struct {
 
 // supervisor keeps one connection to a controller, of which Session and ControllerSession are the two kinds.
 type supervisor struct {
-	controller Controller
+	controller Controller // of run's goroutine
 	modelUUID  string
 	options    Options
 
@@ -116,7 +122,7 @@ func (s *supervisor) State() State {
 //  2. hand the connection to whoever calls, until it is lost;
 //  3. wait: not at all after a connection that had held, a growing and jittered time after a failure, a minute and more if
 //     a person is needed;
-//  4. begin again, with the addresses that the last login told.
+//  4. begin again, with the addresses that the last login told, and at once if who we are has changed.
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.done)
 	delays := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: redialMax}
@@ -133,9 +139,36 @@ func (s *supervisor) run(ctx context.Context) {
 			delay = min(delays.NextBackOff(), redialMax)
 		}
 		s.update(func(st *State) { st.NextAttempt = time.Now().Add(delay) })
-		pause(ctx, delay)
+		s.rest(ctx, delay)
 	}
 	s.update(func(st *State) { st.Err, st.NextAttempt = ErrClosed, time.Time{} })
+}
+
+// rest waits, but no longer than until the controller or the credentials that we are given have changed.
+func (s *supervisor) rest(ctx context.Context, delay time.Duration) {
+	end := time.Now().Add(delay)
+	for {
+		if s.renew() {
+			return
+		}
+		left := time.Until(end)
+		if left <= 0 || !pause(ctx, min(left, renewEvery)) {
+			return
+		}
+	}
+}
+
+// renew takes over what Renew says, and tells whether that is something new.
+func (s *supervisor) renew() bool {
+	if s.options.Renew == nil {
+		return false
+	}
+	renewed, err := s.options.Renew()
+	if err != nil || reflect.DeepEqual(renewed, s.controller) {
+		return false
+	}
+	s.controller = renewed
+	return true
 }
 
 // attempt connects, and serves the connection until it is lost. It returns how long it held, and why it did not longer.
@@ -230,10 +263,19 @@ func (s *supervisor) with(ctx context.Context, call func(context.Context, *Conn)
 	if err != nil {
 		return err
 	}
-	if s.options.Budget != nil {
-		if err := s.options.Budget.Wait(ctx); err != nil {
-			return fmt.Errorf("cannot call Juju within the budget of calls: %w", err)
-		}
+	if err := s.spend(ctx); err != nil {
+		return err
 	}
 	return call(ctx, conn)
+}
+
+// spend waits until the budget allows a call.
+func (s *supervisor) spend(ctx context.Context) error {
+	if s.options.Budget == nil {
+		return nil
+	}
+	if err := s.options.Budget.Wait(ctx); err != nil {
+		return fmt.Errorf("cannot call Juju within the budget of calls: %w", err)
+	}
+	return nil
 }
