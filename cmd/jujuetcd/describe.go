@@ -1,60 +1,136 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/registry"
 )
 
+// shownRecords is how much of what has happened a description for people ends with.
+const shownRecords = 12
+
 func describeCommand() *cobra.Command {
 	var a asking
 	c := &cobra.Command{
-		Use: "describe cluster NAME", Short: "Tell all about a cluster: members, conditions, the steps ahead",
-		Args: usage(cobra.ExactArgs(2)), ValidArgs: []string{"cluster"},
+		Use:   "describe (cluster|unit) NAME",
+		Short: "Tell all about a cluster or a unit: state, conditions, the steps ahead, what has happened",
+		Example: `  jujuetcd describe cluster etcd
+  jujuetcd describe unit etcd/0
+  jujuetcd describe cluster etcd -o yaml`,
+		Args: usage(cobra.ExactArgs(2)), ValidArgs: []string{"cluster", "unit"},
 		RunE: func(c *cobra.Command, args []string) error {
-			if args[0] != "cluster" {
-				return usageError{fmt.Errorf("%q cannot be described: only a cluster can", args[0])}
+			if a.output != "" && a.output != "yaml" && a.output != "json" {
+				return usageError{fmt.Errorf("--output is %q; it must be yaml or json", a.output)}
 			}
-			clusters, err := a.client().Clusters(c.Context(), registry.Ref{Model: a.model, Name: args[1]})
-			if err != nil {
-				return advise(err)
+			ctx, out, want := c.Context(), c.OutOrStdout(), registry.Ref{Model: a.model, Name: args[1]}
+			switch args[0] {
+			case "cluster":
+				return describeOne(ctx, out, &a, "cluster", want, a.client().Clusters,
+					func(c v1alpha1.EtcdCluster) registry.Ref { return registry.Ref{Model: c.Namespace, Name: c.Name} }, describeCluster)
+			case "unit":
+				return describeOne(ctx, out, &a, "unit", want, a.client().Units,
+					func(u v1alpha1.EtcdUnit) registry.Ref { return registry.Ref{Model: u.Namespace, Name: u.Name} }, describeUnit)
 			}
-			if len(clusters) == 0 {
-				return fmt.Errorf("cannot find cluster %s: see jujuetcd get clusters", args[1])
-			}
-			if len(clusters) > 1 {
-				return usageError{errors.New("several models have one: name it with --model")}
-			}
-			return describe(c.OutOrStdout(), clusters[0])
+			return usageError{fmt.Errorf("%q cannot be described: a cluster or a unit can", args[0])}
 		},
 	}
-	a.flags(c, "")
+	a.flags(c, "yaml or json; else text")
 	return c
 }
 
-func describe(out io.Writer, c v1alpha1.EtcdCluster) error {
-	var b strings.Builder
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%-12s %s\n", name+":", value)
+// description is an object with what has happened with it.
+type description[T any] struct {
+	Object T                 `json:"object"`
+	Events []registry.Record `json:"events"`
+}
+
+func describeOne[T any](ctx context.Context, out io.Writer, a *asking, kind string, want registry.Ref,
+	list func(context.Context, registry.Ref) ([]T, error), identify func(T) registry.Ref,
+	text func(io.Writer, T, []registry.Record) error,
+) error {
+	objects, err := list(ctx, want)
+	if err != nil {
+		return advise(err)
+	}
+	objects = slices.DeleteFunc(objects, func(o T) bool { return identify(o).Name != want.Name })
+	switch {
+	case len(objects) == 0:
+		return fmt.Errorf("cannot find %s %s: see jujuetcd get %ss", kind, want.Name, kind)
+	case len(objects) > 1:
+		return usageError{errors.New("several models have one: name it with --model")}
+	}
+	records, err := a.client().Records(ctx, identify(objects[0]))
+	if err != nil {
+		return advise(err)
+	}
+	if a.output != "" {
+		return printObject(out, a.output, description[T]{objects[0], records})
+	}
+	return text(out, objects[0], records)
+}
+
+// page is a text that is put together line by line.
+type page struct{ strings.Builder }
+
+func (p *page) line(name, value string) {
+	if value != "" {
+		fmt.Fprintf(p, "%-12s %s\n", name+":", value)
+	}
+}
+
+func (p *page) conditions(list []metav1.Condition) {
+	p.WriteString("\nConditions\n")
+	for _, k := range list {
+		since := ""
+		if !k.LastTransitionTime.IsZero() {
+			since = "since " + k.LastTransitionTime.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(p, "  %-13s %-7s %-14s %s\n", k.Type, k.Status, k.Reason, since)
+		if k.Message != "" {
+			p.WriteString(wrapped(k.Message, "      ", tableWidth))
 		}
 	}
-	line("Cluster", c.Name)
-	line("Model", c.Namespace)
-	line("Phase", string(c.Status.Phase))
-	line("Status", c.Status.Message)
-	line("Cluster ID", c.Status.ClusterID)
-	line("Epoch", c.Status.Epoch.String())
-	line("Observed", c.Status.ObservedAt.UTC().Format(time.RFC3339))
+}
 
-	b.WriteString("\nMembers\n")
+// events prints what has happened last.
+func (p *page) events(records []registry.Record) {
+	p.WriteString("\nWhat has happened\n")
+	if len(records) == 0 {
+		p.WriteString("  Nothing since this daemon was started.\n")
+	}
+	for _, r := range records[max(0, len(records)-shownRecords):] {
+		often := ""
+		if r.Count > 1 {
+			often = fmt.Sprintf(" (%d times since %s)", r.Count, r.First.UTC().Format(time.TimeOnly))
+		}
+		fmt.Fprintf(p, "  %s %s %s %s%s\n", r.At.UTC().Format(time.TimeOnly), r.Kind, r.Reason, r.Object, often)
+		if r.Message != "" {
+			p.WriteString(wrapped(r.Message, "           ", tableWidth))
+		}
+	}
+}
+
+func describeCluster(out io.Writer, c v1alpha1.EtcdCluster, records []registry.Record) error {
+	var p page
+	p.line("Cluster", c.Name)
+	p.line("Model", c.Namespace)
+	p.line("Phase", string(c.Status.Phase))
+	p.line("Status", c.Status.Message)
+	p.line("Cluster ID", c.Status.ClusterID)
+	p.line("Epoch", c.Status.Epoch.String())
+	p.line("Observed", c.Status.ObservedAt.UTC().Format(time.RFC3339))
+
+	p.WriteString("\nMembers\n")
 	for _, m := range c.Status.Members {
 		state := "healthy"
 		if !m.Healthy {
@@ -63,18 +139,48 @@ func describe(out io.Writer, c v1alpha1.EtcdCluster) error {
 		if m.Leader {
 			state += ", leader"
 		}
-		fmt.Fprintf(&b, "  %-10s %-16s %-9s %-8s %s\n", m.Unit, m.ID, m.Role, m.Version, state)
+		fmt.Fprintf(&p, "  %-10s %-16s %-9s %-8s %s\n", m.Unit, m.ID, m.Role, m.Version, state)
 	}
-	b.WriteString("\nConditions\n")
-	for _, k := range c.Status.Conditions {
-		fmt.Fprintf(&b, "  %-13s %-7s %s\n", k.Type, k.Status, k.Reason)
-		if k.Message != "" {
-			b.WriteString(wrapped(k.Message, "      ", tableWidth))
+	p.conditions(c.Status.Conditions)
+	p.WriteString("\nWhat comes next\n")
+	printPlan(&p.Builder, c)
+	p.events(records)
+	_, err := fmt.Fprint(out, p.String())
+	return err
+}
+
+func describeUnit(out io.Writer, u v1alpha1.EtcdUnit, records []registry.Record) error {
+	var p page
+	p.line("Unit", u.Name)
+	p.line("Model", u.Namespace)
+	p.line("Status", u.Spec.Status.Unit.State+": "+u.Spec.Status.Unit.Message)
+	if f := u.Status.Facts; f != nil {
+		p.line("Agent", strings.TrimSpace(fmt.Sprintf("%s, protocol %d", f.Agent, f.Protocol)))
+		p.line("Address", f.Addresses.Client)
+		if f.Snap != nil {
+			p.line("Snap", fmt.Sprintf("%s from %s", f.Snap.Version, f.Snap.Channel))
+		}
+		p.line("Member ID", f.Member.MemberID)
+		p.line("Cluster ID", f.Member.ClusterID)
+		if f.RestartPending {
+			p.line("Restart", "pending: the configuration that etcd runs with is not the one that it should")
+		}
+	} else {
+		p.line("Facts", "none published yet")
+	}
+	if u.Status.Outcome != "" {
+		last := string(u.Status.Outcome)
+		if u.Status.Reason != "" {
+			last += " (" + u.Status.Reason + ")"
+		}
+		p.line("Delivery", last)
+		if u.Status.Message != "" {
+			p.WriteString(wrapped(u.Status.Message, "             ", tableWidth))
 		}
 	}
-	b.WriteString("\n")
-	printPlan(&b, c)
-	_, err := fmt.Fprint(out, b.String())
+	p.conditions(u.Status.Conditions)
+	p.events(records)
+	_, err := fmt.Fprint(out, p.String())
 	return err
 }
 

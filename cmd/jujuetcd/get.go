@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -104,6 +106,7 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, want registry.Re
 	if err != nil {
 		return advise(err)
 	}
+	a.warn(ctx, os.Stderr)
 	if len(objects) == 0 && want.Name != "" {
 		return fmt.Errorf("cannot find %s: the daemon looks after no such object (jujuetcd get clusters)", want.Name)
 	}
@@ -118,6 +121,23 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, want registry.Re
 		return nil
 	}
 	return table(a.output == "wide", objects).print(out)
+}
+
+// warn tells of models that cannot be worked with: what is shown of them is what was seen last.
+func (a *asking) warn(ctx context.Context, out io.Writer) {
+	about, err := a.client().About(ctx)
+	if err != nil {
+		return // the objects are there; who serves them is a side matter
+	}
+	for _, m := range about.Models {
+		if m.Error != "" && registry.Matches(registry.Ref{Model: a.model}, registry.Ref{Model: m.Name}) {
+			since := ""
+			if !m.TroubleSince.IsZero() {
+				since = fmt.Sprintf(" (since %s)", m.TroubleSince.Format(time.TimeOnly))
+			}
+			fmt.Fprintf(out, "Model %s%s: %s.\n", m.Name, since, strings.TrimRight(m.Error, "."))
+		}
+	}
 }
 
 // advise adds what to do where no daemon is there.
