@@ -90,7 +90,12 @@ func (c *Conn) end(err error) {
 // error is an *Error if the controller refused, wraps ErrConnectionLost if there will be no answer, and is ctx's if that
 // ended first: then the answer, should it come, is dropped.
 func (c *Conn) Call(ctx context.Context, facade string, version int, method string, params, result any) error {
-	call := facade + "." + method
+	return c.call(ctx, wire.Request{Type: facade, Version: version, Request: method}, params, result)
+}
+
+// call is Call, of a method of an object if the request has its ID.
+func (c *Conn) call(ctx context.Context, request wire.Request, params, result any) error {
+	call := request.Type + "." + request.Request
 	if params == nil {
 		params = struct{}{}
 	}
@@ -100,7 +105,8 @@ func (c *Conn) Call(ctx context.Context, facade string, version int, method stri
 	}
 	id, answer := c.expect()
 	defer c.forget(id)
-	frame, err := json.Marshal(wire.Request{RequestID: id, Type: facade, Version: version, Request: method, Params: body})
+	request.RequestID, request.Params = id, body
+	frame, err := json.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("cannot encode call of %s: %w", call, err)
 	}

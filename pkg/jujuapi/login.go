@@ -34,6 +34,7 @@ var spoken = map[string][]int{
 	"Client":       {6, 7, 8},
 	"Application":  {15, 16, 17, 18, 19, 20, 21, 22},
 	"Action":       {7},
+	"AllWatcher":   {3},
 	"ModelManager": {9, 10, 11},
 	"Pinger":       {1},
 }

@@ -31,7 +31,13 @@ var sent = map[string]any{
 	"Action.ListOperations":        wire.OperationQueryArgs{},
 	"ModelManager.ListModels":      wire.Entity{},
 	"Pinger.Ping":                  nil,
+	"Client.WatchAll":              nil,
+	"AllWatcher.Next":              nil,
+	"AllWatcher.Stop":              nil,
 }
+
+// before40 are calls that 4.0 does not have any more.
+var before40 = []string{"AllWatcher.Next", "AllWatcher.Stop"}
 
 // received has their results. What a schema does not know of them is of another version.
 var received = map[string]any{
@@ -46,6 +52,8 @@ var received = map[string]any{
 	"Action.Actions":               wire.ActionResults{},
 	"Action.ListOperations":        wire.OperationResults{},
 	"ModelManager.ListModels":      wire.UserModelList{},
+	"Client.WatchAll":              wire.AllWatcherID{},
+	"AllWatcher.Next":              wire.AllWatcherNext{},
 }
 
 // elsewhere are keys of results that a schema lacks, and why that is right.
@@ -92,6 +100,9 @@ func TestWhatIsSentIsWhatTheSchemasOfJujuName(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, call := range slices.Sorted(maps.Keys(sent)) {
+			if release == "juju-4.0" && slices.Contains(before40, call) {
+				continue
+			}
 			t.Run(release+"/"+call, func(t *testing.T) { checkCall(t, release, facades, call) })
 		}
 	}
@@ -150,6 +161,9 @@ func (c *checker) compare(s *schema, goType reflect.Type, path string) {
 	}
 	if s.Ref != "" {
 		s = c.definitions[strings.TrimPrefix(s.Ref, "#/definitions/")]
+	}
+	if goType.Implements(reflect.TypeFor[json.Marshaler]()) { // The schema describes the Go type, and not what it makes of itself.
+		return
 	}
 	if goType == reflect.TypeFor[json.RawMessage]() || goType.Kind() == reflect.Interface || goType.PkgPath() == "time" {
 		return

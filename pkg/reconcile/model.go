@@ -53,6 +53,14 @@ func (a asker) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 	return m, err
 }
 
+// Listen implements jujuapi.Listener, as far as the model does.
+func (a asker) Listen(ctx context.Context, heard func(jujuapi.Hint)) error {
+	if l, ok := a.Juju.(jujuapi.Listener); ok {
+		return l.Listen(ctx, heard)
+	}
+	return nil
+}
+
 // Snapshot implements world.Juju.
 func (m *model) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 	state, now := m.source.State(), m.now()
