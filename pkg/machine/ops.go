@@ -85,7 +85,10 @@ func admitOps(spec *v1alpha1.EtcdUnitSpec, _ Situation, _ Seen) *Refusal {
 			if op.PeerURL == "" {
 				fault(i, "peerURL must be set")
 			}
-		case v1alpha1.OpPromote, v1alpha1.OpRemove, v1alpha1.OpMoveLeader:
+		case v1alpha1.OpPromote, v1alpha1.OpRemove, v1alpha1.OpMoveLeader, v1alpha1.OpPeerURL:
+			if op.Kind == v1alpha1.OpPeerURL && op.PeerURL == "" {
+				fault(i, "peerURL must be set")
+			}
 			if id, err := etcdops.ParseMemberID(op.Member); err != nil || id == 0 {
 				fault(i, "member %q is no member ID", op.Member)
 			}

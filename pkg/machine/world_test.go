@@ -318,6 +318,9 @@ func (c cluster) Remove(_ context.Context, _ etcdops.View, id etcdops.MemberID) 
 func (c cluster) MoveLeader(_ context.Context, _ etcdops.View, to etcdops.MemberID) error {
 	return c.changed("move to " + to.String())
 }
+func (c cluster) UpdatePeerURL(_ context.Context, _ etcdops.View, id etcdops.MemberID, url string) error {
+	return c.changed("update " + id.String() + " to " + url)
+}
 
 func (c cluster) changed(what string) error {
 	c.w.mu.Lock()

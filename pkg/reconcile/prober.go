@@ -56,7 +56,7 @@ func (p *prober) run(o *observe.Observer) {
 		case <-p.ctx.Done():
 			return
 		}
-		etcd, endpoints := o.Etcd(), o.Endpoints()
+		etcd, endpoints := o.Direct(), o.Endpoints()
 		if etcd == nil || len(endpoints) == 0 {
 			continue
 		}
@@ -64,6 +64,7 @@ func (p *prober) run(o *observe.Observer) {
 		if p.ctx.Err() != nil {
 			return
 		}
+		o.Heard(view)
 		now := digest(view)
 		changed := last != "" && now != last
 		last = now

@@ -2,7 +2,7 @@ package v1alpha1
 
 // OpKind names something that a unit's agent says to etcd for the daemon.
 //
-// +kubebuilder:validation:Enum=Look;AddLearner;Promote;Remove;MoveLeader
+// +kubebuilder:validation:Enum=Look;AddLearner;Promote;Remove;MoveLeader;UpdatePeerURL
 type OpKind string
 
 // Kinds of ops. All but Look change the member list or the leader.
@@ -12,6 +12,7 @@ const (
 	OpPromote    OpKind = "Promote"
 	OpRemove     OpKind = "Remove"
 	OpMoveLeader OpKind = "MoveLeader"
+	OpPeerURL    OpKind = "UpdatePeerURL"
 )
 
 // EtcdOp is one thing that the unit's agent says to etcd in the daemon's place, because the daemon cannot reach it.
@@ -19,9 +20,9 @@ type EtcdOp struct {
 	Kind OpKind `json:"kind"`
 	// Endpoints are client URLs to look from, beside the unit's own and those that members name themselves.
 	Endpoints []string `json:"endpoints,omitempty"`
-	// Member is the member (16 hex digits) that is promoted or removed, or becomes the leader.
+	// Member is the member (16 hex digits) that is promoted or removed, becomes the leader, or has moved.
 	Member string `json:"member,omitempty"`
-	// PeerURL is the new learner's.
+	// PeerURL is the new learner's, or the one that a member has moved to.
 	PeerURL string `json:"peerURL,omitempty"`
 	// LagLimit is how many entries a learner may be behind when it is promoted.
 	LagLimit int64 `json:"lagLimit,omitempty"`

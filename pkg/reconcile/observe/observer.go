@@ -12,6 +12,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
 	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/through"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -21,7 +22,7 @@ var ErrGone = errors.New("the application is not in the model")
 // DefaultResync is how long what UnitsInfo, options and tasks said is believed while the model's hash does not change.
 const DefaultResync = time.Minute
 
-// Config is what an Observer is made of. All fields but the last four are needed.
+// Config is what an Observer is made of. All fields but the last five are needed.
 type Config struct {
 	Application string
 	// Self is the daemon's identity.
@@ -38,6 +39,8 @@ type Config struct {
 	TakeOver bool
 	// Resync replaces DefaultResync.
 	Resync time.Duration
+	// ThroughUnits allows to look at etcd through its units, which costs actions, where the network is closed to us.
+	ThroughUnits bool
 	// Foreign are credentials that a person gave; without them those of the certificates relation are used.
 	Foreign world.Credentials
 }
@@ -59,6 +62,9 @@ type Observer struct {
 	etcd        world.Etcd
 	credentials world.Credentials
 	closed      bool
+	shut        etcdops.View // the last direct look, if not one packet came back; else empty
+	usesUnits   bool
+	through     *through.Cluster // nil if that is not allowed
 
 	history history
 }
@@ -75,7 +81,13 @@ func New(cfg Config) *Observer {
 			return spec
 		}
 	}
-	return &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: planner.DefaultOptions()}}
+	o := &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: planner.DefaultOptions()}}
+	if cfg.ThroughUnits {
+		o.through = through.New(through.Config{
+			Application: cfg.Application, Self: cfg.Self, Juju: cfg.Juju, Memory: cfg.Memory, Now: cfg.Now,
+		})
+	}
+	return o
 }
 
 type infoRead struct {
@@ -135,28 +147,24 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	o.mu.Lock()
 	o.endpoints = endpoints
 	o.mu.Unlock()
-	if etcd := o.Etcd(); etcd != nil && len(endpoints) > 0 {
-		obs.Etcd = etcd.Look(ctx, endpoints)
-	} else {
-		obs.Etcd = etcdops.View{At: now, Err: "no unit has published an address yet"}
-	}
+	o.look(ctx, endpoints, waiting, &obs)
 	if err := ctx.Err(); err != nil {
 		return planner.Observation{}, fmt.Errorf("cannot observe %s: %w", o.cfg.Application, err)
 	}
 	obs.Now = o.cfg.Now() // the look may have taken seconds
-	obs.Closed = closedToUs(obs.Units, obs.Etcd)
-	if obs.Closed {
-		obs.Blind = append(obs.Blind, "no client port of etcd can be reached from here, though its units say that they serve")
-	}
 	o.history.note(obs.Now, &obs)
 	obs.History = o.history.snapshot(o.cfg.Memory)
 	return obs, nil
 }
 
-// Etcd is the connection to the cluster as of the last observation; nil before the first. It is safe for concurrent use.
+// Etcd is the way to the cluster as of the last observation, direct or through its units; nil before the first. It is safe
+// for concurrent use.
 func (o *Observer) Etcd() world.Etcd {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.usesUnits {
+		return o.through
+	}
 	return o.etcd
 }
 

@@ -165,16 +165,17 @@ func clientEndpoints(units []planner.Unit, port int32) []string {
 	return slices.Compact(endpoints)
 }
 
-// closedToUs says that units claim to serve while not one packet comes back from any client port: a firewall. A refused
-// connection is an answer.
+// closedToUs says that units whose agents Juju reaches have members while not one packet comes back from any client port: a
+// firewall.
 func closedToUs(units []planner.Unit, v etcdops.View) bool {
-	claims := false
-	for _, u := range units {
-		if u.Facts != nil && u.Facts.Member.Present && u.Shown.State == "active" {
-			claims = true
-		}
-	}
-	if !claims || len(v.Health) == 0 {
+	return silent(v) && slices.ContainsFunc(units, func(u planner.Unit) bool {
+		return u.Facts != nil && u.Facts.Member.Present && u.Provisioned && !u.Lost
+	})
+}
+
+// silent says that nothing came back from any endpoint. A refused connection is an answer.
+func silent(v etcdops.View) bool {
+	if len(v.Health) == 0 {
 		return false
 	}
 	for _, h := range v.Health {

@@ -41,6 +41,18 @@ func standby(in *input) (Step, bool) {
 	return Step{}, false
 }
 
+// closed: etcd cannot be reached from here, and no unit has told how it is. Nothing is concluded from that, and nobody's status
+// tells of it: the units' own looks do.
+func closed(in *input) (Step, bool) {
+	if !in.unseen() {
+		return Step{}, false
+	}
+	return wait("The client port of the units cannot be reached from here, and no unit has told yet how etcd is."), true
+}
+
+// unseen says that nothing is known of etcd because its network is closed to us.
+func (in *input) unseen() bool { return in.Closed && in.Through == "" }
+
 // nobody: there is no unit to do anything on, or none that stays. The last unit, and an application that is being removed,
 // leave without a guard: there is nothing left to guard.
 func nobody(in *input) (Step, bool) {

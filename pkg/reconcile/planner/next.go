@@ -27,6 +27,7 @@ var checks = []check{
 	{name: "nobody", next: nobody, gate: true},
 	{name: "blind", next: blind, gate: true},
 	{name: "standby", next: standby, gate: true},
+	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: identity, gate: true},
 	{name: "lost data", next: lostData},
 	{name: "no quorum", next: noQuorum},

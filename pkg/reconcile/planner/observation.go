@@ -37,8 +37,10 @@ type Observation struct {
 	Units []Unit // sorted by number
 	CA    CertificateAuthority
 	Etcd  etcdops.View
-	// Closed says that the daemon cannot reach etcd's client port though units say that it serves.
-	Closed bool
+	// Closed says that the daemon cannot reach etcd's client port though units have members. Etcd is then what the unit
+	// Through saw; an empty Through means that no unit has told yet.
+	Closed  bool
+	Through string
 
 	History History
 	// Blind names, in sentences, what could not be seen. A plan made with blind spots says so; facts that are missing because

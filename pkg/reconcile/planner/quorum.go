@@ -30,15 +30,13 @@ func noQuorum(in *input) (Step, bool) {
 		return Step{}, false
 	}
 	units := in.alive()
-	if all := filter(units, func(u Unit) bool { return u.Facts != nil }); len(all) == len(units) && !in.Closed {
+	if all := filter(units, func(u Unit) bool { return u.Facts != nil }); len(all) == len(units) {
 		if with := len(filter(all, hasData)); with < etcdops.Quorum(len(units)) && slices.ContainsFunc(all, dataLost) {
 			return wait("Only %d of %d units have the cluster's data: the others cannot be replaced without a quorum.",
 				with, len(units)).person(), true
 		}
 	}
 	switch {
-	case in.Closed:
-		return wait("The units say that etcd serves, but its client port cannot be reached from here."), true
 	case !in.CA.ClientCertificate:
 		return wait("There is no client certificate to look at etcd with."), true
 	case in.Etcd.Err != "":

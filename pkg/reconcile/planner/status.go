@@ -25,6 +25,7 @@ const (
 	ReasonDegraded        = "Degraded"
 	ReasonIncomplete      = "Incomplete"
 	ReasonUnreachable     = "Unreachable"
+	ReasonClosed          = "ClosedNetwork"
 	ReasonNoAuthority     = "NoAuthority"
 	ReasonNoCertificate   = "NoCertificate"
 	ReasonIdentityUnknown = "NotLatched"
@@ -83,7 +84,7 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 		return v1alpha1.PhasePending
 	case in.Latch.ClusterID == "":
 		return v1alpha1.PhaseBootstrapping
-	case !in.Etcd.Listed && in.LatchRead && !in.Closed:
+	case !in.Etcd.Listed && in.LatchRead && !in.unseen():
 		return v1alpha1.PhaseLost
 	case len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()):
 		return v1alpha1.PhaseDegraded
@@ -148,8 +149,8 @@ func (in *input) readyCondition() metav1.Condition {
 	switch {
 	case in.Latch.ClusterID == "":
 		return condition(kind, false, ReasonBirth, "The cluster has not been born yet.")
-	case in.Closed:
-		return unknown(kind, ReasonUnreachable, "etcd cannot be reached from here.")
+	case in.unseen():
+		return unknown(kind, ReasonClosed, "etcd cannot be reached from here, and no unit has told how it is.")
 	case !in.Etcd.Listed:
 		return condition(kind, false, ReasonNoQuorum, "%s", sentence(in.applicationWords().Message))
 	case healthy < voters:
@@ -186,7 +187,12 @@ func progressing(steps []Step) metav1.Condition {
 func (in *input) reachable() metav1.Condition {
 	const kind = v1alpha1.ConditionReachable
 	if in.Closed {
-		return condition(kind, false, ReasonUnreachable, "Port %d of the units cannot be reached from here.", in.opts.Port)
+		if in.unseen() {
+			return condition(kind, false, ReasonClosed, "Port %d of the units cannot be reached from here.", in.opts.Port)
+		}
+		return condition(kind, false, ReasonClosed, "Port %d of the units cannot be reached from here. etcd is looked at and changed "+
+			"through its units, now %s, which costs an action each time and is slower: trouble that no unit's status shows is seen "+
+			"up to a minute late.", in.opts.Port, in.Through)
 	}
 	for _, m := range in.Etcd.Members {
 		if h := in.Etcd.HealthOf(m); m.Started() && !h.Answered {

@@ -46,7 +46,7 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 		return etcdops.UnitWords(v, ref, etcdops.PhasePreparing)
 	case !born:
 		return etcdops.UnitWords(etcdops.View{}, ref, etcdops.PhaseStarting)
-	case in.Closed:
+	case in.unseen():
 		return in.closedWords()
 	case u.Dying:
 		return etcdops.UnitWords(in.Etcd, ref, etcdops.PhaseLeaving)
@@ -63,7 +63,7 @@ func (in *input) applicationWords() etcdops.Words {
 		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing)
 	case in.Latch.ClusterID == "":
 		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting)
-	case in.Closed:
+	case in.unseen():
 		return in.closedWords()
 	}
 	var wanted []string
