@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"jujuetcd.io/pkg/jujusim/model"
 )
@@ -50,14 +51,21 @@ func Listen(path string) (net.Listener, error) {
 	return listener, nil
 }
 
-// Serve answers until ctx is done.
+// answerTime is how long answers under way have when it ends: the one to stop is among them.
+const answerTime = 2 * time.Second
+
+// Serve answers until ctx is done. What is being answered then is still answered.
 func Serve(ctx context.Context, listener net.Listener, b Backend) error {
 	web := &http.Server{Handler: handler(b), BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan error, 1)
 	go func() { done <- web.Serve(listener) }()
 	select {
 	case <-ctx.Done():
-		_ = web.Close()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+		defer cancel()
+		if web.Shutdown(ending) != nil {
+			_ = web.Close()
+		}
 		<-done
 		return nil
 	case err := <-done:
