@@ -72,3 +72,11 @@ func Replay(answer, later json.RawMessage, do func(*Conn) (any, error)) (any, er
 	}()
 	return do(c)
 }
+
+// Feed is what Listen follows, and ListenTo follows those that watch makes.
+type Feed = feed
+
+// ListenTo listens until ctx ends.
+func ListenTo(ctx context.Context, watch func(context.Context) (Feed, error), heard func(Hint)) {
+	listen(ctx, nil, watch, heard)
+}
