@@ -44,7 +44,10 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 // mark says in the facts that a spec is applied. One that was applied before keeps its mark: to write it again would run a
 // hook on every peer.
 func (p published) mark(facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.UnitFacts {
-	hash := spec.Hash()
+	hash := spec.Delivery.Hash
+	if hash == "" {
+		hash = spec.Hash()
+	}
 	if p.facts.Applied == nil || p.facts.Applied.Hash != hash {
 		facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action}
 	}

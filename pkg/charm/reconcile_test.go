@@ -82,7 +82,11 @@ func TestUnreadableSpecIsRefused(t *testing.T) {
 
 func TestSpecOfANewerDaemonIsRead(t *testing.T) {
 	b := newBench(t)
-	text, err := json.Marshal(spec())
+	s := spec()
+	// What the newer daemon hashes has fields that this agent does not know: it tells the daemon's hash, not one of its own, or
+	// the daemon would deliver again and again.
+	s.Delivery.Protocol, s.Delivery.Hash = v1alpha1.Protocol+1, "00000000000000ff"
+	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +96,9 @@ func TestSpecOfANewerDaemonIsRead(t *testing.T) {
 	}
 	if !strings.Contains(b.juju.results["status"], `"outcome":"Applied"`) {
 		t.Errorf("result %s", b.juju.results["status"])
+	}
+	if !strings.Contains(b.juju.results["status"], `"applied":{"hash":"00000000000000ff"`) {
+		t.Errorf("not told as applied by the daemon's own hash: %s", b.juju.results["status"])
 	}
 }
 

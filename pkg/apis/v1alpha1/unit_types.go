@@ -64,6 +64,9 @@ type Delivery struct {
 	Epoch Epoch `json:"epoch"`
 	// NotAfter is when the delivery turns stale by the unit's clock: a Juju task cannot be cancelled, and may run days later.
 	NotAfter metav1.Time `json:"notAfter"`
+	// Hash is what the sender takes for the hash of the desired state, and the unit tells as applied. An agent that is older than
+	// the sender does not know all the fields that the sender hashed; empty, it hashes those that it knows.
+	Hash string `json:"hash,omitempty"`
 	// ExpectClusterID and ExpectMemberID (16 hex digits) are what the sender saw; empty means that it expects none yet. The
 	// unit refuses a delivery that its data directory or its etcd contradicts.
 	ExpectClusterID string `json:"expectClusterID,omitempty"`

@@ -3,6 +3,7 @@ package act
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -76,6 +77,7 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 	deadline := now.Add(DeliveryTTL)
 	spec := d.Spec
 	spec.Delivery.Protocol = v1alpha1.Protocol
+	spec.Delivery.Hash = spec.Hash()
 	spec.Delivery.NotAfter = metav1.NewTime(deadline)
 	d.Spec = spec
 	text, err := json.Marshal(spec)
@@ -102,6 +104,12 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 
 func (a *Actor) follow(ctx context.Context, unit string, f memory.Flight) (Progress, error) {
 	task, err := a.cfg.Juju.Task(ctx, strconv.FormatInt(f.Task, 10))
+	if errors.Is(err, jujuapi.ErrNotFound) {
+		// It went with its unit.
+		r := a.land(f.Delivery, f.Task, f.Enqueued, v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: reasonJuju,
+			Message: fmt.Sprintf("task %d on %s is gone", f.Task, unit)})
+		return Progress{Done: true, Ended: &r}, nil
+	}
 	if err != nil {
 		return Progress{After: slowestPoll}, fmt.Errorf("cannot ask for task %d on %s: %w", f.Task, unit, err)
 	}

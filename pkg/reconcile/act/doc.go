@@ -21,7 +21,7 @@
 //
 // # Who writes what
 //
-//	Delivery.NotAfter, Protocol   this package, right before the delivery is queued
-//	the rest of an EtcdUnitSpec   the planner
-//	the member list, the lock key this package, for the daemon
+//	Delivery.NotAfter, Protocol, Hash   this package, right before the delivery is queued
+//	the rest of an EtcdUnitSpec         the planner
+//	the member list, the lock key       this package, for the daemon
 package act
