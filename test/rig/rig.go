@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +28,7 @@ type Rig struct {
 	Root string
 
 	sim, daemon *process
+	others      map[string]*process
 	env         []string
 }
 
@@ -110,6 +112,39 @@ func (r *Rig) StartDaemon(user, password, model string, args ...string) error {
 	return nil
 }
 
+// StartOther starts another daemon beside the first, with an identity, a socket and a log of its own by its name: the log is
+// that of "jujuetcd-NAME". A second start is a restart of the same one.
+func (r *Rig) StartOther(name, user, password, model string, args ...string) error {
+	args = append([]string{"run", "--model", model, "--state-dir", filepath.Join(r.Dir, "state-"+name), "--socket", r.OtherSocket(name),
+		"--metrics-address", "127.0.0.1:0", "--log-format", "json"}, args...)
+	env := append(r.env[:len(r.env):len(r.env)], "JUJU_USERNAME="+user, "JUJU_PASSWORD="+password)
+	p, err := start("jujuetcd-"+name, r.logPath("jujuetcd-"+name), env, filepath.Join(r.Root, "bin/jujuetcd"), args...)
+	if err != nil {
+		return err
+	}
+	if r.others == nil {
+		r.others = map[string]*process{}
+	}
+	r.others[name] = p
+	return nil
+}
+
+// OtherSocket is the path of another daemon's socket.
+func (r *Rig) OtherSocket(name string) string { return filepath.Join(r.Dir, name+".sock") }
+
+// StopOther asks another daemon to end.
+func (r *Rig) StopOther(name string) error {
+	err := r.others[name].stop(12 * time.Second)
+	delete(r.others, name)
+	return err
+}
+
+// PauseDaemon stops the daemon where it is, as a machine that has no time for it would; ResumeDaemon lets it go on.
+func (r *Rig) PauseDaemon() error { return r.daemon.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// ResumeDaemon lets a paused daemon go on.
+func (r *Rig) ResumeDaemon() error { return r.daemon.cmd.Process.Signal(syscall.SIGCONT) }
+
 // KillDaemon ends the daemon as a crash would.
 func (r *Rig) KillDaemon() { r.daemon.kill(); r.daemon = nil }
 
@@ -146,7 +181,14 @@ func (r *Rig) run(ctx context.Context, program string, args ...string) (string, 
 
 // Close ends all processes and removes the directory. It is safe to call twice.
 func (r *Rig) Close() error {
-	err := errors.Join(r.daemon.stop(12*time.Second), r.sim.stop(20*time.Second))
-	r.daemon, r.sim = nil, nil
+	if r.daemon.running() {
+		_ = r.ResumeDaemon() // one that is paused hears nothing
+	}
+	err := r.daemon.stop(12 * time.Second)
+	for _, other := range r.others {
+		err = errors.Join(err, other.stop(12*time.Second))
+	}
+	err = errors.Join(err, r.sim.stop(20*time.Second))
+	r.daemon, r.sim, r.others = nil, nil, nil
 	return errors.Join(err, os.RemoveAll(r.Dir))
 }
