@@ -1,6 +1,7 @@
 package act_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -245,6 +246,18 @@ func TestJujuTroubleIsNotTheEndOfADelivery(t *testing.T) {
 	}
 }
 
+func TestTaskThatWentWithItsUnitIsTheEndOfADelivery(t *testing.T) {
+	r := newRig(t)
+	if err := r.actor.Act(t.Context(), r.observation(), unitStep("etcd/0")); err != nil {
+		t.Fatal(err)
+	}
+	r.deliver("etcd/0")
+	r.juju.Fail["Task"] = &jujuapi.Error{Call: "Action.Actions", Code: "not found", Message: "action 1 not found"}
+	if p := r.deliver("etcd/0"); !p.Done || p.Ended == nil || p.Ended.Outcome != v1alpha1.OutcomeFailed || r.memory.Busy() {
+		t.Errorf("progress %+v, still busy: %t", p, r.memory.Busy())
+	}
+}
+
 func TestFailedEnqueueIsAFailureThatBacksOff(t *testing.T) {
 	r := newRig(t)
 	r.juju.Fail["Enqueue"] = errors.New("permission denied")
@@ -316,6 +329,50 @@ func TestFencedDaemonChangesNothing(t *testing.T) {
 				t.Errorf("the failure was not counted: %v, %v", attempts, notBefore)
 			}
 		})
+	}
+}
+
+// between is an Etcd in which something happens while the lock is taken, and which tells until when a change may take.
+type between struct {
+	*worldtest.Etcd
+	locking  func()
+	deadline time.Time
+}
+
+func (b *between) Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (world.Lock, error) {
+	lock, err := b.Etcd.Lock(ctx, endpoints, holder, ttl)
+	b.locking()
+	return lock, err
+}
+
+func (b *between) AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
+	b.deadline, _ = ctx.Deadline()
+	return b.Etcd.AddLearner(ctx, v, peerURL)
+}
+
+func TestTakeOverWhileTheLockIsWaitedForIsNoticed(t *testing.T) {
+	r := newRig(t)
+	etcd := &between{Etcd: r.etcd, locking: func() { r.hold(5, "other") }}
+	actor := act.New(act.Config{Application: "etcd", Self: "me", Juju: r.juju, Memory: r.memory,
+		Etcd: func() world.Etcd { return etcd }, Now: func() time.Time { return r.now }})
+	err := actor.Act(t.Context(), r.observation(), planner.Step{Kind: planner.StepAddLearner, PeerURL: worldtest.PeerURL(3), Unit: "etcd/3"})
+	if !errors.Is(err, act.ErrFenced) || slices.Contains(r.etcd.Done(), "AddLearner") || r.etcd.Held {
+		t.Errorf("error %v, calls %v, the lock is held: %t", err, r.etcd.Done(), r.etcd.Held)
+	}
+}
+
+// A process that is stopped in the middle of a step, for longer than its lease, sends nothing when it goes on.
+func TestChangeEndsWithTheLease(t *testing.T) {
+	r := newRig(t)
+	etcd := &between{Etcd: r.etcd, locking: func() {}}
+	actor := act.New(act.Config{Application: "etcd", Self: "me", Juju: r.juju, Memory: r.memory,
+		Etcd: func() world.Etcd { return etcd }, Now: func() time.Time { return r.now }})
+	latest := time.Now().Add(act.LockTTL)
+	if err := actor.Act(t.Context(), r.observation(), planner.Step{Kind: planner.StepAddLearner, PeerURL: worldtest.PeerURL(3), Unit: "etcd/3"}); err != nil {
+		t.Fatal(err)
+	}
+	if etcd.deadline.IsZero() || etcd.deadline.After(latest.Add(time.Second)) {
+		t.Errorf("the change may take until %v, and the lease is over at %v", etcd.deadline, latest)
 	}
 }
 

@@ -19,8 +19,10 @@ const LockTTL = 15 * time.Second
 // change does one membership step:
 //
 //  1. the latch's epoch is read again and must be ours;
-//  2. the lock key is taken; losing it cancels what follows;
-//  3. etcd is looked at again, and the same guard that the planner asked is asked again;
+//  2. the lock key is taken; losing it cancels what follows, and so does its lease's time to live, by the clock: a process that was
+//     stopped and goes on does not find out by itself that the lock is somebody else's;
+//  3. the epoch is read once more: who has it now cannot change etcd before we are done, and who had it before us is refused;
+//     etcd is looked at again, and the same guard that the planner asked is asked again;
 //  4. the change is made, unless the look shows that it is there already;
 //  5. etcd is looked at once more: the member list says what has happened, whatever the answer was;
 //  6. the lock is given back.
@@ -47,6 +49,7 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 		return err
 	}
 	endpoints := obs.Etcd.ClientURLs()
+	asked := time.Now()
 	lock, err := etcd.Lock(ctx, endpoints, fmt.Sprintf("jujuetcd %s", a.cfg.Self), LockTTL)
 	if err != nil {
 		return err
@@ -71,7 +74,17 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 			err = unlockErr
 		}
 	}()
-	return a.guarded(locked, etcd, endpoints, obs, step)
+	within := locked
+	if lock.Lost() != nil { // one that cannot be lost has no lease that ends
+		// A request that goes out later than that carries no time any more, and is not sent.
+		var end context.CancelFunc
+		within, end = context.WithDeadlineCause(locked, asked.Add(LockTTL), errors.New("the lock key's time was over"))
+		defer end()
+	}
+	if err := a.ownEpoch(within, obs); err != nil {
+		return err
+	}
+	return a.guarded(within, etcd, endpoints, obs, step)
 }
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
