@@ -45,6 +45,7 @@ type controller struct {
 	logins int
 	// refuse is answered to logins; servers is told in them.
 	refuse  *wire.Error
+	watch   bool // says that AllWatcher is offered
 	servers [][]wire.HostPort
 }
 
@@ -162,13 +163,17 @@ func (c *controller) login(q wire.Request) (any, *wire.Error) {
 	if json.Unmarshal(q.Params, &r) != nil || r.AuthTag != "user-admin" || r.Credentials != "right-password" {
 		return nil, &wire.Error{Message: wire.MessageBadCredentials, Code: wire.CodeUnauthorized}
 	}
+	facades := []wire.FacadeVersions{
+		{Name: "Client", Versions: []int{8, 9}}, {Name: "Application", Versions: []int{19, 20}}, {Name: "Action", Versions: []int{7}},
+		{Name: "Pinger", Versions: []int{1}}, {Name: "ModelManager", Versions: []int{10, 11}}, {Name: "Annotations", Versions: []int{2}},
+	}
+	if c.watch {
+		facades = append(facades, wire.FacadeVersions{Name: "AllWatcher", Versions: []int{3}})
+	}
 	return wire.LoginResult{
 		ModelTag: wire.ModelTag(modelUUID), ServerVersion: "4.0.15", Servers: c.servers,
 		UserInfo: &wire.AuthUserInfo{Identity: "user-admin", ControllerAccess: "superuser", ModelAccess: "admin"},
-		Facades: []wire.FacadeVersions{
-			{Name: "Client", Versions: []int{8, 9}}, {Name: "Application", Versions: []int{19, 20}}, {Name: "Action", Versions: []int{7}},
-			{Name: "Pinger", Versions: []int{1}}, {Name: "ModelManager", Versions: []int{10, 11}}, {Name: "Annotations", Versions: []int{2}},
-		},
+		Facades:  facades,
 	}, nil
 }
 
