@@ -15,15 +15,17 @@ const (
 	ChangePromote    ChangeKind = "Promote"
 	ChangeRemove     ChangeKind = "Remove"
 	ChangeMoveLeader ChangeKind = "MoveLeader"
+	// ChangePeerURL tells the others where a member's peers find it now.
+	ChangePeerURL ChangeKind = "UpdatePeerURL"
 )
 
 // Change is one change of membership or leadership, as whoever decides on it says it to whoever carries it out: the daemon
 // itself, or a unit's agent where the daemon cannot reach etcd.
 type Change struct {
 	Kind ChangeKind
-	// Member is the member that is promoted or removed, or becomes the leader.
+	// Member is the member that is promoted or removed, becomes the leader, or has moved.
 	Member MemberID
-	// PeerURL is the new learner's.
+	// PeerURL is the new learner's, or the one that a member has moved to.
 	PeerURL string
 }
 
@@ -33,6 +35,7 @@ type Changer interface {
 	Promote(ctx context.Context, v View, id MemberID) error
 	Remove(ctx context.Context, v View, id MemberID) error
 	MoveLeader(ctx context.Context, v View, to MemberID) error
+	UpdatePeerURL(ctx context.Context, v View, id MemberID, peerURL string) error
 }
 
 // Done says that the world is already as the change would make it. Without a member list that cannot be told.
@@ -50,6 +53,8 @@ func (c Change) Done(v View) bool {
 		return !found
 	case ChangeMoveLeader:
 		return v.Leader() == c.Member
+	case ChangePeerURL:
+		return found && slices.Equal(m.PeerURLs, []string{c.PeerURL})
 	}
 	return false
 }
@@ -65,6 +70,8 @@ func (c Change) Guard(v View, lagLimit int64) error {
 		return CanRemove(v, c.Member)
 	case ChangeMoveLeader:
 		return CanLead(v, c.Member)
+	case ChangePeerURL:
+		return CanMove(v, c.Member, c.PeerURL)
 	}
 	return fmt.Errorf("%q is no change of membership", c.Kind)
 }
@@ -81,6 +88,8 @@ func (c Change) Make(ctx context.Context, by Changer, v View) error {
 		return by.Remove(ctx, v, c.Member)
 	case ChangeMoveLeader:
 		return by.MoveLeader(ctx, v, c.Member)
+	case ChangePeerURL:
+		return by.UpdatePeerURL(ctx, v, c.Member, c.PeerURL)
 	}
 	return fmt.Errorf("%q is no change of membership", c.Kind)
 }

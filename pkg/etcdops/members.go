@@ -170,6 +170,35 @@ func (p *Pool) moveLeader(ctx context.Context, fresh View, to MemberID) error {
 	return nil
 }
 
+// UpdatePeerURL replaces the member's peer URLs by one, and returns when the list says so. A member that has it already is a
+// success.
+func (p *Pool) UpdatePeerURL(ctx context.Context, v View, id MemberID, peerURL string) error {
+	act := "cannot change the peer URL of member " + id.String()
+	fresh, err := p.again(ctx, v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	change := Change{Kind: ChangePeerURL, Member: id, PeerURL: peerURL}
+	if change.Done(fresh) {
+		return nil
+	}
+	if err := CanMove(fresh, id, peerURL); err != nil {
+		return err
+	}
+	err = p.change(ctx, fresh, id, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.MemberUpdate(ctx, uint64(id), []string{peerURL})
+		return err
+	})
+	if err != nil && !unknownOutcome(err) {
+		return fmt.Errorf("%s: %w", act, typed(err))
+	}
+	after, listErr := p.relist(ctx, fresh, id)
+	if listErr != nil || !change.Done(after) {
+		return fmt.Errorf("%s: %w", act, outcome(err, listErr))
+	}
+	return nil
+}
+
 // again looks at the cluster of the view once more, through the members and endpoints that are in it.
 func (p *Pool) again(ctx context.Context, v View) (View, error) {
 	endpoints := v.ClientURLs()

@@ -175,6 +175,40 @@ func CanLead(v View, id MemberID) error {
 	return nil
 }
 
+// CanMove says whether the member's peer URL may be replaced by another one: nil, or a sentence that tells why not.
+//
+// To the others it is as if the member stopped, until it can be found at the new URL: a quorum must serve without it, and no
+// other change may be under way. It counts itself if it serves anywhere under its ID, which is then at its new place. A learner stays where it is: etcd up to 3.5.30 and 3.6.11 made a voter of it in the list,
+// and kept a learner in raft. Nobody else may have the URL.
+func CanMove(v View, id MemberID, peerURL string) error {
+	m, err := v.subject("change the peer URL of", id)
+	if err != nil {
+		return err
+	}
+	voters, left := len(v.Voters()), v.othersVoting(id)
+	for _, h := range v.Health {
+		if h.MemberID == id && h.Votes() {
+			left++
+			break
+		}
+	}
+	learners, unstarted := v.Learners(), v.Unstarted()
+	switch other, taken := v.MemberByPeerURL(peerURL); {
+	case taken && other.ID != id:
+		return refuse(ErrPeerURLInUse, "cannot change the peer URL of member %s: member %s has %s", m.label(), other.label(), peerURL)
+	case m.Learner:
+		return refuse(ErrGuard, "cannot change the peer URL of member %s: it is a learner", m.label())
+	case len(unstarted) > 0:
+		return refuse(ErrGuard, "cannot change the peer URL of member %s: member %s has been added and has not started yet", m.label(), unstarted[0].label())
+	case len(learners) > 0:
+		return refuse(ErrGuard, "cannot change the peer URL of member %s: member %s is still a learner", m.label(), learners[0].label())
+	case voters > 1 && left < Quorum(voters):
+		return refuse(ErrGuard, "cannot change the peer URL of member %s: %d of %d voters serve, and a quorum is %d%s",
+			m.label(), left, voters, Quorum(voters), v.downList(id))
+	}
+	return nil
+}
+
 // decidable says whether the view is good enough to decide anything on.
 func (v View) decidable(act string) error {
 	if !v.Listed {

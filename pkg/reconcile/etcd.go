@@ -69,6 +69,9 @@ func (stranger) AddLearner(context.Context, etcdops.View, string) (etcdops.Membe
 func (stranger) Promote(context.Context, etcdops.View, etcdops.MemberID) error    { return errStranger }
 func (stranger) Remove(context.Context, etcdops.View, etcdops.MemberID) error     { return errStranger }
 func (stranger) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) error { return errStranger }
+func (stranger) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, string) error {
+	return errStranger
+}
 func (stranger) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
 	return nil, errStranger
 }

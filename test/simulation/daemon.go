@@ -392,6 +392,24 @@ func (d *Daemon) MoveLeader(_ context.Context, v etcdops.View, to etcdops.Member
 	})
 }
 
+// UpdatePeerURL implements world.Etcd.
+func (d *Daemon) UpdatePeerURL(_ context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error {
+	return d.change("update peer URL of "+id.String(), v, func(c *cluster) error {
+		d.sim.judgeMove(c, id)
+		m := c.member(id)
+		switch {
+		case !c.quorum():
+			return errors.New("etcdserver: request timed out")
+		case m == nil:
+			return errors.New("etcdserver: member not found")
+		}
+		m.peer = peerURL
+		c.index++
+		c.elect()
+		return nil
+	})
+}
+
 // Close implements world.Etcd.
 func (d *Daemon) Close() {}
 

@@ -116,6 +116,21 @@ func (s *Sim) judgeRemove(c *cluster, id etcdops.MemberID) {
 	}
 }
 
+// judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as down.
+func (s *Sim) judgeMove(c *cluster, id etcdops.MemberID) {
+	m := c.member(id)
+	if m == nil {
+		return
+	}
+	all, up := c.voters()
+	if c.reachable(m) {
+		up--
+	}
+	if m.learner || all > 1 && up < etcdops.Quorum(all) {
+		s.violate("I3: the move of %s leaves %d of %d voters", m.name, up, all)
+	}
+}
+
 // mayStop is the agent's own guard.
 func (s *Sim) mayStop(a *Agent) bool {
 	c, m := a.membership()

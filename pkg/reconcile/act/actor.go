@@ -65,7 +65,8 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 	switch step.Kind {
 	case planner.StepWait:
 		return nil
-	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader:
+	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader,
+		planner.StepUpdatePeer:
 		return a.change(ctx, obs, step)
 	}
 	if len(step.Units) == 0 {

@@ -158,6 +158,8 @@ func changeOf(step planner.Step) etcdops.Change {
 		c.Kind = etcdops.ChangePromote
 	case planner.StepRemove:
 		c.Kind = etcdops.ChangeRemove
+	case planner.StepUpdatePeer:
+		c.Kind = etcdops.ChangePeerURL
 	case planner.StepMoveLeader:
 		c.Kind, c.Member = etcdops.ChangeMoveLeader, step.To
 	}

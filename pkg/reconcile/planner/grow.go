@@ -119,13 +119,17 @@ func restart(in *input) (Step, bool) {
 		return Step{}, false
 	}
 	slices.SortStableFunc(due, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
-	u := due[0]
+	return in.restartOf(due[0]), true
+}
+
+// restartOf is the restart of a unit's member, or a Wait that says why it may not be now.
+func (in *input) restartOf(u Unit) Step {
 	m := in.member[u.Name]
 	reason := fmt.Sprintf("%s runs with another configuration than it should.", u.Name)
 	if in.serving(m) {
 		if step, ok := in.stable(); !ok {
 			step.Reason = reason + " " + step.Reason
-			return step, true
+			return step
 		}
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
@@ -133,7 +137,7 @@ func restart(in *input) (Step, bool) {
 		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 			step = wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
 		}
-		return step, true
+		return step
 	}
 	if cost := etcdops.StopCost(in.Etcd, m.ID); cost != "" {
 		reason += " " + cost
@@ -144,7 +148,7 @@ func restart(in *input) (Step, bool) {
 		step.Unit = u.Name
 		step.Units[0].Spec.Delivery.AllowRestart = true
 	}
-	return step, true
+	return step
 }
 
 // restartRank orders restarts, highest first.

@@ -38,6 +38,7 @@ var checks = []check{
 	{name: "birth", next: birth, gate: true},
 	{name: "preparation", next: prepareJoiners, calm: true},
 	{name: "updates", next: update, calm: true},
+	{name: "moved members", next: moved},
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
 }
@@ -207,6 +208,8 @@ func (k StepKind) verb() string {
 		return "promote the learner"
 	case StepRemove:
 		return "remove a member"
+	case StepUpdatePeer:
+		return "change a member's peer URL"
 	case StepMoveLeader:
 		return "move the leadership"
 	case StepUpdate:

@@ -38,6 +38,7 @@ func Predict(o Observation, s Step) Observation {
 		p.land(s.Units)
 		for _, d := range s.Units {
 			p.facts(d.Unit).RestartPending = false
+			p.republish(d)
 		}
 	case StepAddLearner:
 		m := etcdops.Member{ID: p.newID(s.PeerURL), PeerURLs: []string{s.PeerURL}, Learner: true}
@@ -49,6 +50,9 @@ func Predict(o Observation, s Step) Observation {
 	case StepRemove:
 		p.Etcd.Members = slices.DeleteFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		maps.DeleteFunc(p.Etcd.Health, func(_ string, h etcdops.EndpointHealth) bool { return h.MemberID == s.Member })
+	case StepUpdatePeer:
+		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
+		p.Etcd.Members[i].PeerURLs = []string{s.PeerURL}
 	case StepMoveLeader:
 		for url, h := range p.Etcd.Health {
 			h.Leader = s.To
@@ -142,6 +146,17 @@ func (p *prediction) start(deliveries []Delivery) {
 		f.Member.MemberID, f.Member.ClusterID = m.ID.String(), p.Etcd.ClusterID.String()
 		p.answer(*m)
 	}
+}
+
+// republish lets a restarted member tell its client URL.
+func (p *prediction) republish(d Delivery) {
+	m, ok := p.in.member[d.Unit]
+	i := slices.IndexFunc(p.Etcd.Members, func(o etcdops.Member) bool { return o.ID == m.ID })
+	if !ok || i < 0 || slices.Equal(p.Etcd.Members[i].ClientURLs, d.Spec.Etcd.AdvertiseClientURLs) {
+		return
+	}
+	p.Etcd.Members[i].ClientURLs = d.Spec.Etcd.AdvertiseClientURLs
+	p.answer(p.Etcd.Members[i])
 }
 
 // answer lets a member be healthy and up to date.

@@ -28,6 +28,8 @@ const (
 	StepPromote    StepKind = "PromoteLearner"
 	StepRemove     StepKind = "RemoveMember"
 	StepMoveLeader StepKind = "MoveLeader"
+	// StepUpdatePeer: tell the others where a member's peers find it now, because its machine has another address.
+	StepUpdatePeer StepKind = "UpdatePeerURL"
 	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
 	StepUpdate StepKind = "UpdateUnits"
 	// StepRestart: restart one member with its new configuration, behind the guard.
@@ -61,7 +63,7 @@ type Delivery struct {
 // Disruptive says that the step changes membership or stops a member.
 func (s Step) Disruptive() bool {
 	switch s.Kind {
-	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepRestart:
+	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepUpdatePeer, StepRestart:
 		return true
 	}
 	return false

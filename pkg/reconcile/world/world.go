@@ -38,6 +38,7 @@ type Etcd interface {
 	Promote(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
 	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
 	MoveLeader(ctx context.Context, v etcdops.View, to etcdops.MemberID) error
+	UpdatePeerURL(ctx context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error
 	// Lock takes the cluster's lock key for as long as the lease is kept alive.
 	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (Lock, error)
 	// Close ends all connections; the value is not used afterwards.

@@ -232,6 +232,11 @@ func (e *Etcd) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) error
 	return e.change("MoveLeader")
 }
 
+// UpdatePeerURL implements world.Etcd.
+func (e *Etcd) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, string) error {
+	return e.change("UpdatePeerURL")
+}
+
 type lock struct{ e *Etcd }
 
 // Lock implements world.Etcd.
