@@ -43,7 +43,7 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 ##@ Check
 
 .PHONY: test
-test: tools vet test-unit test-race test-integration ## all tests: unit, race, integration with real etcd
+test: tools vet test-unit test-race test-integration test-e2e-if-root ## all tests: unit, race, integration with real etcd, real machines
 
 .PHONY: tools
 tools: ## install what the tests need from the system
@@ -65,6 +65,16 @@ test-race: etcd ## the same packages under the race detector
 .PHONY: test-integration
 test-integration: build charm-host etcd ## the whole product against jujusim and real etcd
 	$(GO) test -tags integration -count=1 -timeout 20m -v ./test/integration/...
+
+.PHONY: test-e2e
+test-e2e: charm-host etcd ## the whole product on machines with real systemd and snapd; as root
+	@test/install-tools.sh machines
+	$(GO) test -tags e2e -count=1 -timeout 15m -v ./test/e2e/
+
+.PHONY: test-e2e-if-root
+test-e2e-if-root:
+	@if test/install-tools.sh machines; then $(MAKE) --no-print-directory test-e2e; \
+	else echo "test-e2e DID NOT RUN: the reason is above. Nothing was tested on real machines."; fi
 
 .PHONY: bench
 bench: etcd ## benchmarks

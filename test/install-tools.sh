@@ -1,17 +1,35 @@
 #!/usr/bin/env bash
-# Installs the system packages that tests use: nothing so far beyond what a Go machine has. Anything added here must work on
-# Debian and Ubuntu, as root or with sudo, and say what is missing elsewhere.
+# Installs the system packages that tests use. Works on Debian and Ubuntu, as root or with sudo, and says what is missing elsewhere.
+#
+#   install-tools.sh            for all tests but those on real machines: nothing beyond what a Go machine has
+#   install-tools.sh machines   for those: needs root, and says why they cannot run where they cannot
 set -euo pipefail
-need=()
-for tool in gcc git make; do
-  command -v "$tool" >/dev/null 2>&1 || need+=("$tool")
+
+fail() {
+  echo "$@" >&2
+  exit 1
+}
+
+# A program, and the package that it is in where that has another name.
+need=(gcc git make)
+if [ "${1:-}" = machines ]; then
+  [ "$(id -u)" -eq 0 ] || fail "machines with systemd need root"
+  for device in /dev/fuse /dev/loop-control; do
+    [ -e "$device" ] || fail "machines with snapd need $device"
+  done
+  unshare --net --pid --mount --fork --mount-proc mount -t tmpfs none /mnt ||
+    fail "machines need namespaces and mounts of their own, which are not allowed here"
+  need=(systemd-nspawn:systemd-container mmdebstrap mksquashfs:squashfs-tools ip:iproute2)
+fi
+
+packages=()
+for tool in "${need[@]}"; do
+  command -v "${tool%:*}" >/dev/null 2>&1 || packages+=("${tool#*:}")
 done
-[ ${#need[@]} -eq 0 ] && exit 0
+[ ${#packages[@]} -eq 0 ] && exit 0
+[ "${1:-}" != machines ] || packages+=(debian-archive-keyring)
 run=()
 [ "$(id -u)" -eq 0 ] || run=(sudo)
-if ! command -v apt-get >/dev/null 2>&1; then
-  echo "cannot install ${need[*]}: no apt-get here; install them by hand" >&2
-  exit 1
-fi
+command -v apt-get >/dev/null 2>&1 || fail "cannot install ${packages[*]}: no apt-get here; install them by hand"
 "${run[@]}" apt-get update -q
-"${run[@]}" apt-get install -y -q --no-install-recommends "${need[@]}"
+"${run[@]}" apt-get install -y -q --no-install-recommends "${packages[@]}"

@@ -1,0 +1,98 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"jujuetcd.io/test/e2e/nspawn"
+)
+
+// Variables that the outer process hands to the one in the namespaces.
+const (
+	imageVariable = "E2E_IMAGE"
+	workVariable  = "E2E_WORK"
+)
+
+// TestMain makes what needs this host's network, and then runs the tests in namespaces of their own.
+func TestMain(m *testing.M) {
+	if os.Getenv(workVariable) != "" {
+		if err := nspawn.Bridge(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(m.Run())
+	}
+	if err := nspawn.Missing(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot run the end-to-end tests:\n%v\n", err)
+		os.Exit(1)
+	}
+	if err := outer(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			os.Exit(1) // the tests have said what is wrong
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func outer() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	began := time.Now()
+	image, err := nspawn.Image(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("the machines' image was there after %.1f s\n", time.Since(began).Seconds())
+	work, err := os.MkdirTemp("", "e2e-")
+	if err != nil {
+		return fmt.Errorf("cannot make a folder: %w", err)
+	}
+	defer func() {
+		nspawn.RemoveGroups(nspawn.GroupPrefix(work))
+		_ = os.RemoveAll(work)
+	}()
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find this program: %w", err)
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		return fmt.Errorf("cannot make namespaces: %w", err)
+	}
+	// The tests are children of the namespace's first process, which is unshare's: they get signals as ever.
+	cmd := exec.CommandContext(ctx, unshare, append([]string{"--net", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child", self},
+		os.Args[1:]...)...)
+	cmd.Env = append(os.Environ(), imageVariable+"="+image, workVariable+"="+work, "TMPDIR="+work)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.WaitDelay = time.Minute
+	return cmd.Run()
+}
+
+// build builds the programs where this test alone uses them, below root as a checkout has them.
+func build(ctx context.Context, root string) error {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	for program, pkg := range map[string]string{"bin/jujusim": "./test/e2e/sim", "bin/jujuetcd": "./cmd/jujuetcd"} {
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(root, program), pkg)
+		cmd.Dir = checkout
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOPROXY=off") // there is no network here
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	return os.Symlink(filepath.Join(checkout, "dist"), filepath.Join(root, "dist"))
+}
