@@ -1,0 +1,118 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/test/etcdtest"
+	"jujuetcd.io/test/rig"
+)
+
+// Where the daemon cannot reach any client port of etcd, a cluster is born, grows and shrinks all the same, through its units:
+// no unit is blamed for it, a condition tells, and when nothing is left to do next to nothing is asked. The time to three
+// healthy is told next to the open network's, in the same run.
+func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
+	w := begin(t)
+	network, err := w.NewClosedNetwork()
+	if errors.Is(err, rig.ErrNotRoot) {
+		t.Skipf("THIS TEST DID NOT RUN: %v", err)
+	}
+	must(t, err)
+	t.Cleanup(network.Close)
+
+	w.daemon()
+	began := time.Now()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	open, openTasks := time.Since(began), w.tasks()
+	w.juju("remove-application", "etcd")
+	w.await(func(s rig.Status) (bool, string) { return len(s.UnitNames("etcd")) == 0, "etcd is still there" })
+	must(t, w.StopDaemon())
+
+	must(t, network.StartDaemon(w.Rig, "jujuetcd", w.password, "admin/demo"))
+	before := w.tasks()
+	ctx, stop := context.WithCancel(w.ctx)
+	watched := make(chan []string)
+	go func() { watched <- w.blamed(ctx) }()
+	began = time.Now()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	closed, closedTasks := time.Since(began), w.tasks()-before
+	if text := w.condition("etcd", v1alpha1.ConditionReachable); !strings.Contains(text, "False") || !strings.Contains(text, "through its units") {
+		t.Errorf("the condition does not tell: %s", text)
+	}
+
+	writer := w.write()
+	began = time.Now()
+	w.juju("add-unit", "etcd")
+	w.await(rig.Healthy("etcd", 4))
+	grown := time.Since(began)
+	leader := w.etcdLeader()
+	began = time.Now()
+	w.juju("remove-unit", leader)
+	w.await(rig.Healthy("etcd", 3))
+	shrunk := time.Since(began)
+	config, endpoints := w.client()
+	must(t, rig.ThroughEach(w.ctx, config, endpoints))
+	writer.SetEndpoints(endpoints...)
+	report := writer.VerifyNoneLost()
+	stop()
+	for _, line := range <-watched {
+		t.Errorf("a unit was blamed for the closed network: %s", line)
+	}
+
+	etcdtest.Eventually(t, time.Minute, "the cluster settles", func(ctx context.Context) bool {
+		pending, err := w.api.ListTasks(ctx, jujuapi.TaskFilter{Actions: []string{"reconcile"},
+			Status: []jujuapi.TaskStatus{jujuapi.TaskPending, jujuapi.TaskRunning}})
+		return err == nil && len(pending) == 0 && strings.Contains(w.condition("etcd", v1alpha1.ConditionProgressing), "nothing to do")
+	})
+	settled := w.tasks()
+	<-time.After(6 * time.Second) // a window to count in
+	n := w.tasks() - settled
+	if n > 1 {
+		t.Errorf("%d actions in 6 s of a settled cluster: one look a minute is what is said", n)
+	}
+	t.Logf("to three healthy: open network %.1f s (%d actions), closed %.1f s (%d actions); closed 3 -> 4 in %.1f s, "+
+		"4 -> 3 without the leader in %.1f s; %s; %d actions in 6 settled seconds",
+		open.Seconds(), openTasks, closed.Seconds(), closedTasks, grown.Seconds(), shrunk.Seconds(), report, n)
+}
+
+// blamed collects statuses that tell of what the daemon cannot reach, until the context ends.
+func (w *world) blamed(ctx context.Context) []string {
+	seen := map[string]bool{}
+	var lines []string
+	_, _ = w.Await(ctx, func(s rig.Status) (bool, string) {
+		for _, name := range s.UnitNames("etcd") {
+			line := name + ": " + s.Unit(name).Workload.String()
+			if (strings.Contains(line, "reach") || strings.Contains(line, "no answer")) && !seen[line] {
+				seen[line] = true
+				lines = append(lines, line)
+			}
+		}
+		return false, "told to stop"
+	})
+	return lines
+}
+
+// condition is the status, reason and message of a cluster's condition as the daemon tells it.
+func (w *world) condition(cluster, kind string) string {
+	w.t.Helper()
+	text, err := w.Jujuetcd(w.ctx, "get", "cluster", cluster, "--socket", w.Socket(), "-o", "json")
+	must(w.t, err)
+	var object v1alpha1.EtcdCluster
+	must(w.t, json.Unmarshal([]byte(text), &object))
+	for _, c := range object.Status.Conditions {
+		if c.Type == kind {
+			return string(c.Status) + " " + c.Reason + " " + c.Message
+		}
+	}
+	return "none"
+}
