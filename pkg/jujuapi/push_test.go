@@ -1,3 +1,7 @@
+//go:build !race
+
+// A thousand histories take ten times as long under the race detector, which the tests of Listen serve better.
+
 package jujuapi_test
 
 import (

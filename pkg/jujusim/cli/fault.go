@@ -11,7 +11,8 @@ import (
 const faultHelp = `Fault breaks something that can break. Between clients and the controller: cut closes all API
 connections (and refuses new ones, with --refuse), delay holds every reply back, lose drops replies of
 calls that were made; upgrade, maintenance, migrate and redirect are what a controller goes
-through by itself, one at a time; heal ends all of these. On units and machines: kill sends SIGKILL to a unit's
+through by itself, one at a time; refuse-watch and break-feed are for those who watch a model of
+Juju 3.6, mix-pages for those who list operations; heal ends all of these. On units and machines: kill sends SIGKILL to a unit's
 service, stop-agent and start-agent end and begin a unit's agent, stop-machine and start-machine do so
 with a machine and all that runs there; lose-disk kills the services of a unit's machine and takes the
 data away, change-address boots a machine with another address.`
@@ -34,6 +35,9 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.Maintenance, "", "Connections are closed, and nobody may log in"),
 		a.simpleFault(control.Migrate, "", "Models are about to move: calls on them are refused, but for their status"),
 		a.simpleFault(control.Redirect, "", "Models have moved to another controller, as a login tells"),
+		a.simpleFault(control.RefuseWatch, "", "Refuse to tell of changes (3.6): WatchAll fails"),
+		a.simpleFault(control.BreakFeed, "", "End what tells of changes now (3.6): AllWatcher.Next fails"),
+		a.simpleFault(control.MixPages, "", "Cut lists of operations into pages before they are filtered"),
 		a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
 		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
 		a.faultLoseDisk(), a.simpleFault(control.ChangeAddress, "MACHINE", "Boot a machine with another address"),

@@ -69,7 +69,7 @@ type Deployed struct {
 }
 
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
-// redirect, heal; and of a model stop-agent,
+// redirect, refuse-watch, break-feed, mix-pages, heal; and of a model stop-agent,
 // start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address
 // (Target: a machine).
 type Fault struct {
@@ -93,6 +93,9 @@ const (
 	Maintenance   = "maintenance"
 	Migrate       = "migrate"
 	Redirect      = "redirect"
+	RefuseWatch   = "refuse-watch"
+	BreakFeed     = "break-feed"
+	MixPages      = "mix-pages"
 	Heal          = "heal"
 	StopAgent     = "stop-agent"
 	StartAgent    = "start-agent"

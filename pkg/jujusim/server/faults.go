@@ -52,7 +52,7 @@ func (f *Faults) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuse, f.delay, f.lose, f.loseAll, f.only, f.weather = false, 0, 0, false, "", ""
-	f.feed.state, f.mixed = "", false
+	f.feed.refused, f.mixed = false, false
 }
 
 func (f *Faults) refusing() bool {

@@ -71,7 +71,7 @@ func watchAll(c *call, _ json.RawMessage) (any, error) {
 	if !c.model.Profile().Watches() {
 		return nil, failure(wire.CodeNotImplemented, "WatchAll not implemented")
 	}
-	if c.server.faults.watching() == WatchRefused {
+	if c.server.faults.watchRefused() {
 		return nil, errPermission
 	}
 	if c.watchers == nil {

@@ -169,7 +169,7 @@ func TestAWatchCanBeRefusedAndBroken(t *testing.T) {
 		default:
 		}
 	}
-	h.Faults().Watch(server.WatchRefused)
+	h.Faults().RefuseWatch()
 	c.refused(wire.CodeUnauthorized, wire.MessagePermissionDenied, "Client", 8, "WatchAll", struct{}{})
 	h.Faults().Heal()
 	if r := c.call("Client", 8, "WatchAll", struct{}{}); r.Error != "" {

@@ -1,28 +1,22 @@
 package server
 
-// Watching is how far WatchAll can be relied on.
-type Watching string
-
-// WatchRefused refuses WatchAll for want of a grant; the zero value is health.
-const WatchRefused Watching = "refused"
-
 // feed is what faults do to those who watch.
 type feed struct {
-	state  Watching
-	broken chan struct{}
+	refused bool
+	broken  chan struct{}
 }
 
-// Watch makes WatchAll refused, or with the zero value served again.
-func (f *Faults) Watch(state Watching) {
+// RefuseWatch makes WatchAll refused, as for want of a grant, until Heal.
+func (f *Faults) RefuseWatch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.feed.state = state
+	f.feed.refused = true
 }
 
-func (f *Faults) watching() Watching {
+func (f *Faults) watchRefused() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.feed.state
+	return f.feed.refused
 }
 
 // BreakFeed fails all calls of AllWatcher.Next that wait, as when the controller restarts what feeds them. Their watchers are gone.
@@ -45,11 +39,11 @@ func (f *Faults) whenFeedBreaks() <-chan struct{} {
 	return f.feed.broken
 }
 
-// MixPages makes ListOperations cut pages before it filters them, as some versions of 4.0 do.
-func (f *Faults) MixPages(on bool) {
+// MixPages makes ListOperations cut pages before it filters them, as the source of some versions of 4.0 does, until Heal.
+func (f *Faults) MixPages() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.mixed = on
+	f.mixed = true
 }
 
 func (f *Faults) mixesPages() bool {

@@ -86,6 +86,15 @@ func (i *instance) Fault(f control.Fault) error {
 		return nil
 	case control.Upgrade, control.Maintenance, control.Migrate, control.Redirect:
 		return faults.Set(server.Weather(f.Kind))
+	case control.RefuseWatch:
+		faults.RefuseWatch()
+		return nil
+	case control.BreakFeed:
+		faults.BreakFeed()
+		return nil
+	case control.MixPages:
+		faults.MixPages()
+		return nil
 	case control.Heal:
 		faults.Heal()
 		return nil
