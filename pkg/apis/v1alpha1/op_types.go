@@ -12,7 +12,8 @@ const (
 	OpPromote    OpKind = "Promote"
 	OpRemove     OpKind = "Remove"
 	OpMoveLeader OpKind = "MoveLeader"
-	OpPeerURL    OpKind = "UpdatePeerURL"
+	// OpPeerURL tells the others where a member's peers find it now.
+	OpPeerURL OpKind = "UpdatePeerURL"
 )
 
 // EtcdOp is one thing that the unit's agent says to etcd in the daemon's place, because the daemon cannot reach it.
