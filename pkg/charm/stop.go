@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"time"
 
@@ -41,16 +43,13 @@ func (a *Agent) stop(ctx context.Context) error {
 	if a.everyoneLeaves(ctx) {
 		return nil
 	}
-	err = a.leave(ctx, last)
-	if err == nil {
+	// What never started has no vote to take along, and knows no cluster to ask; the controller clears what may be left of it
+	// from the list.
+	if facts, err := a.machine.Facts(ctx); err == nil && !facts.Member.Started && !facts.Member.Present {
+		a.log.Info("Went without a look at the cluster, because no member was ever started here")
 		return nil
 	}
-	// What never started has no vote to take along; the controller clears what may be left of it from the list.
-	if facts, unknown := a.machine.Facts(ctx); unknown == nil && !facts.Member.Started && !facts.Member.Present {
-		a.log.Error(err, "Went without a look at the cluster, because no member was ever started here")
-		return nil
-	}
-	return err
+	return a.leave(ctx, last)
 }
 
 // everyoneLeaves says that Juju wants no unit of the application to stay.
@@ -78,9 +77,7 @@ func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 		return err
 	}
 	defer cluster.Close()
-	endpoints := slices.Concat(last.Clients.Endpoints, last.Etcd.AdvertiseClientURLs)
-	slices.Sort(endpoints)
-	endpoints = slices.Compact(endpoints)
+	endpoints := whereToLook(last)
 
 	view, gone, err := a.awaitRemoval(ctx, cluster, endpoints, last)
 	if err != nil || gone {
@@ -90,6 +87,24 @@ func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 		return fmt.Errorf("cannot leave the cluster: there is no current member list (%s)", view.Err)
 	}
 	return a.removeSelf(ctx, cluster, endpoints, last)
+}
+
+// whereToLook are the client URLs of the cluster as far as the unit knows them: what it tells clients, its own, and, for a unit
+// that has not got so far as to tell clients, those of the members that it was started with. A member's host serves clients on
+// the same port everywhere.
+func whereToLook(last *v1alpha1.EtcdUnitSpec) []string {
+	endpoints := slices.Concat(last.Clients.Endpoints, last.Etcd.AdvertiseClientURLs)
+	if initial := last.Etcd.Initial; initial != nil && len(last.Etcd.AdvertiseClientURLs) > 0 {
+		if own, err := url.Parse(last.Etcd.AdvertiseClientURLs[0]); err == nil {
+			for _, m := range initial.Members {
+				if peer, err := url.Parse(m.PeerURL); err == nil {
+					endpoints = append(endpoints, own.Scheme+"://"+net.JoinHostPort(peer.Hostname(), own.Port()))
+				}
+			}
+		}
+	}
+	slices.Sort(endpoints)
+	return slices.Compact(endpoints)
 }
 
 // awaitRemoval looks until the unit's member is gone, or is the last one, or patience is over.

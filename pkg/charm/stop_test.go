@@ -3,10 +3,12 @@ package charm_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -15,11 +17,13 @@ type fakeCluster struct {
 	view      etcdops.View
 	looks     int
 	removedAt int // the look at which the controller has removed the unit's member; 0 means never
+	asked     []string
 	locked    bool
 	removed   []etcdops.MemberID
 }
 
-func (c *fakeCluster) Look(context.Context, []string) etcdops.View {
+func (c *fakeCluster) Look(_ context.Context, endpoints []string) etcdops.View {
+	c.asked = endpoints
 	c.looks++
 	if c.removedAt > 0 && c.looks >= c.removedAt {
 		c.view.Members = c.view.Members[1:]
@@ -82,7 +86,7 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 		{"the last member", fakeCluster{view: one}, "", "once", false, "", false},
 		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, "", false},
 		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader", false},
-		{"etcd does not answer, and nothing was started here", fakeCluster{view: blind}, "", "patient", false, "", true},
+		{"nothing was started here", fakeCluster{view: three()}, "", "none", false, "", true},
 		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, "", false},
 	}
 	for _, test := range tests {
@@ -110,6 +114,26 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 				t.Errorf("looked %d times, want %s", looks, test.looks)
 			}
 		})
+	}
+}
+
+// A unit that goes before it was told of the others' client URLs asks the members that it was started with.
+func TestUnitThatHasJustJoinedAsksTheMembersItWasStartedWith(t *testing.T) {
+	b := newBench(t)
+	s := spec()
+	s.Clients.Endpoints = nil
+	s.Etcd.Initial = &v1alpha1.InitialCluster{State: v1alpha1.InitialExisting, Members: []v1alpha1.NamedMember{
+		{Name: "etcd0", PeerURL: s.Etcd.AdvertisePeerURLs[0]}, {Name: "etcd1", PeerURL: "https://10.0.0.5:2380"}, {Name: "etcd2", PeerURL: "https://[fd00::6]:2380"},
+	}}
+	b.machine.last = &s
+	b.machine.facts.Member.Started = true
+	cluster := &fakeCluster{view: three(), removedAt: 1}
+	b.machine.cluster = cluster
+	b.hook("stop")
+	want := []string{s.Etcd.AdvertiseClientURLs[0], "https://10.0.0.5:2379", "https://[fd00::6]:2379"}
+	slices.Sort(want)
+	if !slices.Equal(cluster.asked, want) {
+		t.Errorf("asked %v, want %v", cluster.asked, want)
 	}
 }
 
