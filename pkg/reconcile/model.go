@@ -49,7 +49,7 @@ type asker struct{ *model }
 
 func (a asker) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 	m, err := a.Juju.Snapshot(ctx)
-	a.count(callSnapshot, err)
+	a.count(ctx, callSnapshot, err)
 	return m, err
 }
 
@@ -76,28 +76,28 @@ func (m *model) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 // UnitsInfo implements world.Juju.
 func (m *model) UnitsInfo(ctx context.Context, application string) ([]jujuapi.UnitInfo, error) {
 	units, err := m.Juju.UnitsInfo(ctx, application)
-	m.count(callUnits, err)
+	m.count(ctx, callUnits, err)
 	return units, err
 }
 
 // Options implements world.Juju.
 func (m *model) Options(ctx context.Context, application string) (map[string]jujuapi.Option, error) {
 	options, err := m.Juju.Options(ctx, application)
-	m.count(callOptions, err)
+	m.count(ctx, callOptions, err)
 	return options, err
 }
 
 // Tasks implements world.Juju.
 func (m *model) Tasks(ctx context.Context, application string) ([]jujuapi.Task, error) {
 	tasks, err := m.Juju.Tasks(ctx, application)
-	m.count(callTasks, err)
+	m.count(ctx, callTasks, err)
 	return tasks, err
 }
 
 // Task implements world.Juju.
 func (m *model) Task(ctx context.Context, id string) (jujuapi.Task, error) {
 	task, err := m.Juju.Task(ctx, id)
-	m.count(callTask, err)
+	m.count(ctx, callTask, err)
 	if err == nil && task.Status.Final() {
 		m.touch()
 	}
@@ -108,7 +108,7 @@ func (m *model) Task(ctx context.Context, id string) (jujuapi.Task, error) {
 func (m *model) Enqueue(ctx context.Context, unit, action string, params map[string]any) (jujuapi.Task, error) {
 	m.touch()
 	task, err := m.Juju.Enqueue(ctx, unit, action, params)
-	m.count(callEnqueue, err)
+	m.count(ctx, callEnqueue, err)
 	return task, err
 }
 
@@ -119,7 +119,7 @@ func (m *model) touch() {
 	m.touched = m.now()
 }
 
-func (m *model) count(call string, err error) {
+func (m *model) count(ctx context.Context, call string, err error) {
 	outcome := "ok"
 	if err != nil {
 		outcome = "error"
@@ -129,7 +129,9 @@ func (m *model) count(call string, err error) {
 	case callTask, callEnqueue:
 		call = callTasks // of one facade; the list is what is asked for again and again
 	}
-	m.weather.note(call, err)
+	if ctx.Err() == nil { // whoever asked has not given up by himself
+		m.weather.note(call, err)
+	}
 }
 
 // measure shows how the model is doing.
