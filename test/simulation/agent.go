@@ -21,6 +21,9 @@ type Agent struct {
 	freeAt    time.Time
 	held      bool
 	certified bool
+	// leaf is the address that the certificate is good for; moves is how often the machine's has changed.
+	leaf  string
+	moves int
 
 	// record is the durable file, written before anything is done.
 	record record.Record
@@ -203,7 +206,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	}
 	if a.certified {
 		f.Certificates.Provider = v1alpha1.ProviderClassic
-		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "leaf of " + a.unit.Name}
+		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "leaf of " + a.unit.Name + " at " + a.leaf, SANs: []string{a.leaf}}
 	}
 	if !a.installed.IsZero() && !a.sim.now.Before(a.installed) {
 		f.Snap = &v1alpha1.SnapFacts{Revision: "1", Version: "3.6.16", Channel: "3.6/stable"}
@@ -266,4 +269,4 @@ func (s *Sim) commitLatch(next v1alpha1.Latch) {
 	})
 }
 
-func (a *Agent) address() string { return fmt.Sprintf("10.0.0.%d", a.unit.number+1) }
+func (a *Agent) address() string { return fmt.Sprintf("10.0.%d.%d", a.moves, a.unit.number+1) }

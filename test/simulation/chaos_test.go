@@ -36,6 +36,13 @@ var faults = []fault{
 		s.Wipe(u)
 		return true
 	}},
+	{"a machine has another address", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
+		if !s.Spare() {
+			return false
+		}
+		s.Readdress(u)
+		return true
+	}},
 	{"an agent is lost for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
 		s.Lose(u)
 		s.At(time.Duration(rng.IntN(600))*time.Second, func() { s.Find(u) })

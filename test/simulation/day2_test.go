@@ -88,6 +88,40 @@ func TestAMemberWhoseUnitVanishedIsRemovedAfterItsGrace(t *testing.T) {
 	must(t, s, "not removed", s.Until(func() bool { return count(s, "RemoveMember") == 1 && s.Settled() }, patience))
 }
 
+func TestAMachineWithAnotherAddressIsBroughtHomeOneAtATime(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 18})
+	threeAtOnce(t, s)
+	for _, u := range s.Units() {
+		s.Readdress(u)
+		must(t, s, "not brought home", s.Until(func() bool { return s.Voters() == 2 }, patience))
+		settles(t, s, 3)
+		s.Pass(10 * time.Second)
+	}
+	if moves, restarts := count(s, "UpdatePeerURL"), count(s, "RestartMember"); moves != 3 || restarts != 3 {
+		t.Errorf("%d moves and %d restarts, want 3 of each", moves, restarts)
+	}
+	if got := count(s, "RemoveMember"); got != 0 {
+		t.Errorf("%d members were removed", got)
+	}
+}
+
+// TestTwoOfThreeThatMoveAtOnceAreLeftAlone: without a quorum nothing can be told to the others; nothing is destroyed either.
+func TestTwoOfThreeThatMoveAtOnceAreLeftAlone(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 19})
+	threeAtOnce(t, s)
+	changes := s.Counts().Changes
+	s.Readdress(s.Units()[1])
+	s.Readdress(s.Units()[2])
+	s.Pass(20 * time.Minute)
+	must(t, s, "no quorum", nil)
+	if got := s.Counts().Changes - changes; got != 0 {
+		t.Errorf("%d changes of the member list", got)
+	}
+	if got := s.ApplicationStatus(); !strings.Contains(got, "no quorum") {
+		t.Errorf("the status is %q", got)
+	}
+}
+
 func TestAChangedOptionRestartsOneMemberAtATimeAndTheLeaderLast(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 13})
 	threeAtOnce(t, s)

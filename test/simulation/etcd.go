@@ -195,6 +195,19 @@ func (s *Sim) Crash(u *Unit) {
 	})
 }
 
+// Readdress boots the unit's machine with another address. Its member is found by nobody there until the others are told.
+func (s *Sim) Readdress(u *Unit) {
+	u.agent.stop()
+	u.agent.moves++
+	s.At(5*time.Second, func() {
+		if s.known(u) && !u.agent.process.up && u.agent.process.data != nil {
+			u.agent.comeUp()
+		}
+		s.hook(u, 0)
+		s.certify(u)
+	})
+}
+
 // Wipe kills the unit's etcd and takes its data; systemd does not start it without.
 func (s *Sim) Wipe(u *Unit) {
 	u.agent.stop()
@@ -233,7 +246,7 @@ func (c *cluster) host(m *Member) *Agent {
 
 func (c *cluster) reachable(m *Member) bool {
 	a := c.host(m)
-	return a != nil && a.process.up
+	return a != nil && a.process.up && a.peerURL() == m.peer
 }
 
 func (c *cluster) voters() (all, up int) {
@@ -275,7 +288,7 @@ func (c *cluster) elect() {
 		i := slices.IndexFunc(c.members, func(m *Member) bool { return !m.learner && c.reachable(m) })
 		c.leader = c.members[i].id
 		for _, m := range c.members {
-			if a := c.host(m); a != nil && a.process.up {
+			if a := c.host(m); a != nil && a.process.up && m.client == "" {
 				m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
 			}
 		}
@@ -379,7 +392,7 @@ func (s *Sim) view(endpoints []string) etcdops.View {
 		id, _ := etcdops.ParseClusterID(c.id)
 		h := etcdops.EndpointHealth{Endpoint: a.clientURL(), At: s.now, Answered: true, ClusterID: id, MemberID: a.process.data.member,
 			Version: "3.6.16", RaftIndex: c.index, Fault: etcdops.FaultNoLeader}
-		if m != nil && c.quorum() {
+		if m != nil && c.quorum() && c.reachable(m) {
 			h.Serves, h.Fault, h.Leader, h.Learner, h.AppliedIndex = true, etcdops.FaultNone, c.leader, m.learner, c.applied(m)
 			if !m.learner && !v.Listed {
 				v.Listed, v.ClusterID = true, id

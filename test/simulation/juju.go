@@ -122,12 +122,12 @@ func (s *Sim) provision(u *Unit) {
 
 // certify lets the authority answer the unit.
 func (s *Sim) certify(u *Unit) {
-	if !s.juju.related || !u.provisioned || u.agent.certified {
+	if !s.juju.related || !u.provisioned || u.agent.certified && u.agent.leaf == u.agent.address() {
 		return
 	}
 	s.At(s.between(4*time.Second, 9*time.Second), func() {
 		if s.juju.related && s.known(u) {
-			u.agent.certified = true
+			u.agent.certified, u.agent.leaf = true, u.agent.address()
 			s.hook(u, 0)
 		}
 	})

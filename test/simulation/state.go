@@ -39,6 +39,14 @@ func (s *Sim) Voters() int {
 	return 0
 }
 
+// Members is how many members the one cluster has, whatever their state.
+func (s *Sim) Members() int {
+	for _, c := range s.clusters {
+		return len(c.members)
+	}
+	return 0
+}
+
 // Status is the unit's status line.
 func (u *Unit) Status() string { return u.status.Current + " " + u.status.Message }
 
