@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -73,7 +74,7 @@ func (a *application) startInstall(ctx context.Context) (string, error) {
 func (a *application) startInstallFile(ctx context.Context, file string) (string, error) {
 	id, err := a.m.snapd.InstallFile(ctx, file)
 	if err == nil {
-		a.did("snap install " + file)
+		a.did("snap install " + filepath.Base(file))
 	}
 	return id, err
 }

@@ -232,6 +232,10 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 			w.installed, w.enabled = true, true
 		}
 		reply(202, "async", nil, "1")
+	case key == "POST /v2/snaps": // a file
+		w.calls = append(w.calls, "install file")
+		w.installed, w.enabled = true, true
+		reply(202, "async", nil, "1")
 	case key == "GET /v2/changes":
 		list := []any{}
 		if w.doing {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -71,11 +72,14 @@ func outer() error {
 	if err != nil {
 		return fmt.Errorf("cannot make namespaces: %w", err)
 	}
-	// The tests are children of the namespace's first process, which is unshare's: they get signals as ever.
+	// The tests are the first process of their namespace, so the kernel ends all that they have started with them; and they end with
+	// unshare, which ends with this process. The thread must stay for that: it is the one whose end the kernel looks at.
+	runtime.LockOSThread()
 	cmd := exec.CommandContext(ctx, unshare, append([]string{"--net", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child", self},
 		os.Args[1:]...)...)
 	cmd.Env = append(os.Environ(), imageVariable+"="+image, workVariable+"="+work, "TMPDIR="+work)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Minute
 	return cmd.Run()
 }

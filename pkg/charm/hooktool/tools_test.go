@@ -121,6 +121,22 @@ func TestDatabagValuesNeverReachACommandLine(t *testing.T) {
 	}
 }
 
+// A resource that was never uploaded is an error of the tool on one Juju, and an empty file on another.
+func TestOnlyAFileWithContentIsAResource(t *testing.T) {
+	full, empty := filepath.Join(t.TempDir(), "etcd.snap"), filepath.Join(t.TempDir(), "core.snap")
+	for path, text := range map[string]string{full: "snap", empty: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tools := hooktool.New(&canned{answers: map[string]string{"resource-get etcd": full + "\n", "resource-get core": empty}})
+	for name, want := range map[string]string{"etcd": full, "core": "", "snapshot": ""} {
+		if got := tools.Resource(context.Background(), name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestUnreadableAnswersAreErrors(t *testing.T) {
 	c := &canned{answers: map[string]string{
 		"is-leader --format=json":    "True",
