@@ -1,6 +1,6 @@
 // Package jujuapi speaks to Juju: to a model as its client, over Juju's own websocket protocol.
 //
-// It is small on purpose: the facades that the controller needs (Client, Application, Action, ModelManager, Pinger), in
+// It is small on purpose: the facades that the controller needs (Client, AllWatcher, Application, Action, ModelManager, Pinger), in
 // every version that Juju 2.9 to 4.0 offers of them. The official Go client cannot be had as a module.
 //
 // # Use
@@ -15,7 +15,8 @@
 //
 // A Session keeps one connection to one model, and makes a new one when it breaks. Its methods read the model (Snapshot,
 // UnitsInfo, Options), and run actions on units (Enqueue, Task, Tasks). A Source asks for snapshots, often while somebody
-// waits for a change and seldom while nothing happens, and tells of those whose content is new. What a model holds is
+// waits for a change and seldom while nothing happens, and tells of those whose content is new. Where the controller has an
+// AllWatcher (up to 3.6), its deltas say when to ask (Listen, Hint), and are nothing but hints. What a model holds is
 // given as a Model, in which the differences between Juju's versions are taken out.
 //
 // A Conn is one bare connection, for those who need single calls (the conformance tests of test/conformance do).
@@ -27,6 +28,10 @@
 //     nothing about whether the controller carried it out, unless it is an *Error.
 //   - Session.Tasks misses no task that is not final, though lists of operations on 4.0 may: the first list of an application
 //     is read through all operations, and tasks known since are asked for by their ids.
+//   - With hints no change is missed that polling would see: it is seen 0.3 s after the last hint and 2 s after the first; what
+//     Juju does not tell of (leaders, databags, lost agents) within a minute, within 6 s while somebody waits, and at once where
+//     a hook ran because of it. Our own action's beginning and end are weaker hints, followed within 2 s.
+//   - The way is chosen anew on each connection; where watching is refused the model is polled as long as that lasts.
 //   - A connection that is lost fails all its calls with ErrConnectionLost at once. A Session redials with a growing,
 //     jittered delay of 1 to 60 s, and no sooner than after 60 s where a person is needed (NeedsPerson).
 //   - The controller's certificate is always verified: against its own CA under the name juju-apiserver, or against the

@@ -7,7 +7,7 @@
 //
 // # How it works
 //
-// Each model has a jujuapi.Source that asks for snapshots. When one shows something new, the cluster controller is woken for
+// Each model has a jujuapi.Source that asks for snapshots, when Juju hints at a change or by itself. When one shows something new, the cluster controller is woken for
 // each of the model's etcd applications. A pass observes everything (package observe), asks the planner for the next step,
 // has it performed (package act), and files what is known in the registry. Membership steps are done in the pass; deliveries
 // to units are handed to the unit controller, which queues the charm's action, follows the task, and wakes the cluster

@@ -49,6 +49,10 @@ var (
 		Name: "jujuetcd_model_connected",
 		Help: "1 while there is a connection to the model.",
 	}, []string{"model"})
+	modelPushed = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_model_pushed",
+		Help: "1 while Juju tells of changes in the model, 0 while it is polled.",
+	}, []string{"model"})
 	recordsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jujuetcd_events_total",
 		Help: "What has happened with a cluster, by kind (Step, StepDone, StepFailed, Delivery, Waiting, Settled, Phase, Juju).",
@@ -61,7 +65,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(stepsTotal, deliveriesTotal, deliverySeconds, membersGauge, toleranceGauge, planGauge, blindGauge,
-		jujuRequests, pollInterval, modelConnected, recordsTotal, probesTotal)
+		jujuRequests, pollInterval, modelConnected, modelPushed, recordsTotal, probesTotal)
 }
 
 // Outcomes of a step, as label values.

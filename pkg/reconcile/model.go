@@ -136,10 +136,15 @@ func (m *model) count(ctx context.Context, call string, err error) {
 
 // measure shows how the model is doing.
 func (m *model) measure() {
-	pollInterval.WithLabelValues(m.Name()).Set(m.source.State().Interval.Seconds())
-	connected := 1.0
+	state := m.source.State()
+	pollInterval.WithLabelValues(m.Name()).Set(state.Interval.Seconds())
+	connected, pushed := 1.0, 0.0
 	if m.Link != nil && !m.Link().Connected {
 		connected = 0
 	}
+	if state.Push {
+		pushed = 1
+	}
 	modelConnected.WithLabelValues(m.Name()).Set(connected)
+	modelPushed.WithLabelValues(m.Name()).Set(pushed)
 }
