@@ -290,16 +290,18 @@ func TestLearnerProgressIsWhenItsIndexGrew(t *testing.T) {
 	}
 }
 
-func TestFirewallIsToldApartFromTrouble(t *testing.T) {
-	all := func(f etcdops.Fault) etcdops.View {
-		v := worldtest.Healthy(start, 3)
-		v.Listed = false
-		for url, h := range v.Health {
-			h.Serves, h.Answered, h.Fault = false, false, f
-			v.Health[url] = h
-		}
-		return v
+// all is a view in which no endpoint serves, all for the same reason.
+func all(f etcdops.Fault) etcdops.View {
+	v := worldtest.Healthy(start, 3)
+	v.Listed = false
+	for url, h := range v.Health {
+		h.Serves, h.Answered, h.Fault = false, false, f
+		v.Health[url] = h
 	}
+	return v
+}
+
+func TestFirewallIsToldApartFromTrouble(t *testing.T) {
 	r := newRig(t)
 	r.etcd.View = all(etcdops.FaultUnreachable)
 	if obs := r.observe(false); !obs.Closed || len(obs.Blind) != 1 {

@@ -189,8 +189,16 @@ func TestNext(t *testing.T) {
 		}, want{wait, "", false, "no quorum"}},
 		{"etcd is closed to us", settled(3), func(o *planner.Observation) {
 			o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, []string{"closed"}
-			apply(o)
 		}, want{wait, "", false, "cannot be reached"}},
+		{"nothing is concluded from being closed out", settled(3), func(o *planner.Observation) {
+			down(o, 1, time.Hour)
+			down(o, 2, time.Hour)
+			o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, nil
+		}, want{wait, "", false, "no unit has told"}},
+		{"what a unit has seen is as good", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Closed, o.Through = true, "etcd/0"
+		}, want{planner.StepAddLearner, "etcd/3", false, "ready to join"}},
 
 		{"a unit that is ready is added", settled(3), join, want{planner.StepAddLearner, "etcd/3", false, "ready to join"}},
 		{"nothing is added while an alarm is active", settled(3), func(o *planner.Observation) {
