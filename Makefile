@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build charm-host etcd ## bring up etcd on an embedded Juju, from nothing to three members (KEEP=1 leaves it running)
+demo: build charm-host etcd ## bring up etcd on an embedded Juju, grow it to five under writes and shrink it again (KEEP=1 leaves it running)
 	@$(GO) run ./test/demo $(if $(KEEP),--keep)
 
 .PHONY: build

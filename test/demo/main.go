@@ -1,16 +1,18 @@
-// Demo brings etcd up on an embedded Juju, from nothing to three healthy members, through the same programs and commands
+// Demo brings etcd up on an embedded Juju, from nothing to three healthy members, then to five and back to three, through the same programs and commands
 // that a user has, and prints a line per step. `make demo` runs it.
 package main
 
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -74,6 +76,9 @@ func run(ctx context.Context, keep bool, minor string) (err error) {
 		return err
 	}
 	if err := d.recovers(ctx); err != nil {
+		return err
+	}
+	if err := d.resizes(ctx); err != nil {
 		return err
 	}
 	if err := tls(ctx); err != nil {
@@ -170,7 +175,7 @@ func (d *demo) serves(ctx context.Context) (func(context.Context) error, error) 
 		return nil, err
 	}
 	d.say("wrote a key through every member with mutual TLS, and read each through every other")
-	return func(ctx context.Context) error { return d.ends(ctx, credentials, endpoints) }, nil
+	return func(ctx context.Context) error { return d.ends(ctx, credentials) }, nil
 }
 
 // recovers: one etcd process killed.
@@ -204,8 +209,88 @@ func (d *demo) recovers(ctx context.Context) error {
 	return nil
 }
 
+// resizes: to five and back to three, under writes, with the unit among the removed whose member leads.
+func (d *demo) resizes(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	config, endpoints, err := d.client(ctx)
+	if err != nil {
+		return err
+	}
+	writer, err := rig.StartWriter(ctx, config, endpoints)
+	if err != nil {
+		return err
+	}
+	stopped := false
+	defer func() {
+		if !stopped {
+			_, _ = writer.Stop(ctx) // the fault that is told already came first
+		}
+	}()
+	if _, err := d.Juju(ctx, "add-unit", "etcd", "-n", "2"); err != nil {
+		return err
+	}
+	d.say("added two units, while a client writes")
+	took, err := d.Await(ctx, rig.All(rig.Healthy("etcd", 5), rig.ApplicationShows("etcd", "active", "5 members, can lose 2")))
+	if err != nil {
+		return err
+	}
+	if _, endpoints, err = d.client(ctx); err != nil {
+		return err
+	}
+	writer.SetEndpoints(endpoints)
+	d.say("all five: Healthy with 5 known peers (%.1f s; longest gap between two writes %.2f s)", took.Seconds(), writer.Lap().Seconds())
+
+	leader, err := rig.LeaderUnit(ctx, config, endpoints, "etcd")
+	if err != nil {
+		return err
+	}
+	s, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	other := slices.DeleteFunc(s.UnitNames("etcd"), func(u string) bool { return u == leader })[0]
+	if _, err := d.Juju(ctx, "remove-unit", leader, other); err != nil {
+		return err
+	}
+	d.say("removed %s, whose member leads, and %s, at once", leader, other)
+	if took, err = d.Await(ctx, rig.All(rig.Healthy("etcd", 3), rig.ApplicationShows("etcd", "active", "3 members, can lose 1"))); err != nil {
+		return err
+	}
+	gap := writer.Lap()
+	stopped = true
+	if _, endpoints, err = d.client(ctx); err != nil {
+		return err
+	}
+	writer.SetEndpoints(endpoints)
+	acknowledged, err := writer.Stop(ctx)
+	if err != nil {
+		return err
+	}
+	d.say("all three: Healthy with 3 known peers (%.1f s; longest gap between two writes %.2f s)", took.Seconds(), gap.Seconds())
+	d.say("%d writes were acknowledged on the way, and all are there", acknowledged)
+	return nil
+}
+
+// client is how a client reaches etcd now.
+func (d *demo) client(ctx context.Context) (*tls.Config, []string, error) {
+	credentials, err := d.Credentials(ctx, "etcd")
+	if err != nil {
+		return nil, nil, err
+	}
+	config, err := credentials.TLS()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := d.Status(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return config, s.Endpoints("etcd"), nil
+}
+
 // ends: the tables.
-func (d *demo) ends(ctx context.Context, c rig.Credentials, endpoints []string) error {
+func (d *demo) ends(ctx context.Context, c rig.Credentials) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	table, err := d.Juju(ctx, "status")
@@ -218,7 +303,7 @@ func (d *demo) ends(ctx context.Context, c rig.Credentials, endpoints []string) 
 		return err
 	}
 	etcdctl := filepath.Join(d.MachineRoot(s.Unit(s.UnitNames("etcd")[0]).Machine), "snap/etcd/current/bin/etcdctl")
-	cmd := exec.CommandContext(ctx, etcdctl, "--endpoints", strings.Join(endpoints, ","), "--cacert", c.CA, "--cert", c.Cert, "--key", c.Key,
+	cmd := exec.CommandContext(ctx, etcdctl, "--endpoints", strings.Join(s.Endpoints("etcd"), ","), "--cacert", c.CA, "--cert", c.Cert, "--key", c.Key,
 		"member", "list", "-w", "table")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

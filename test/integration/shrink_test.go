@@ -5,12 +5,16 @@ package integration
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
@@ -61,10 +65,19 @@ func TestFromOneToFiveAndBackToOneLosesNoWrite(t *testing.T) {
 	w.checkMembers(1)
 }
 
+// serving waits until all units have opened their ports, which they do last, and returns how to reach them.
+func (w *world) serving() (*tls.Config, []string) {
+	w.t.Helper()
+	w.await(func(s rig.Status) (bool, string) {
+		return len(s.Endpoints("etcd")) == len(s.UnitNames("etcd")), "a unit has not opened its port"
+	})
+	return w.client()
+}
+
 // write starts a writer on all units that serve clients now.
 func (w *world) write() *etcdtest.Writer {
 	w.t.Helper()
-	config, endpoints := w.client()
+	config, endpoints := w.serving()
 	return etcdtest.StartWriter(w.t, config, endpoints)
 }
 
@@ -80,40 +93,16 @@ func (w *world) step(name string, writer *etcdtest.Writer, end rig.Condition) {
 // etcdLeader is the unit whose member leads.
 func (w *world) etcdLeader() string {
 	w.t.Helper()
-	config, endpoints := w.client()
-	name, err := leaderName(w.ctx, config, endpoints)
+	config, endpoints := w.serving()
+	unit, err := rig.LeaderUnit(w.ctx, config, endpoints, "etcd")
 	must(w.t, err)
-	return "etcd/" + strings.TrimPrefix(name, "etcd")
-}
-
-func leaderName(ctx context.Context, config *tls.Config, endpoints []string) (string, error) {
-	client, err := rig.Connect(config, endpoints...)
-	if err != nil {
-		return "", err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	status, err := client.Status(ctx, endpoints[0])
-	if err != nil {
-		return "", err
-	}
-	list, err := client.MemberList(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, m := range list.Members {
-		if m.ID == status.Leader {
-			return m.Name, nil
-		}
-	}
-	return "", fmt.Errorf("cannot find the leader %x in the member list", status.Leader)
+	return unit
 }
 
 // checkMembers: the member list has as many members as Juju has units, all started voters, each by the name of its unit.
 func (w *world) checkMembers(n int) {
 	w.t.Helper()
-	config, endpoints := w.client()
+	config, endpoints := w.serving()
 	client, err := rig.Connect(config, endpoints...)
 	must(w.t, err)
 	defer client.Close()
@@ -140,4 +129,170 @@ func (w *world) checkMembers(n int) {
 	}
 }
 
-var _ = filepath.Join
+// A unit that is removed while it joins is taken out of the list again, whether it had started or not, and nothing is left of it.
+func TestAUnitRemovedWhileItJoinsLeavesNothingBehind(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	writer := w.write()
+	w.juju("add-unit", "etcd")
+	w.awaitMembers("etcd/3 joins", func(members []*etcdserverpb.Member) bool { return len(members) == 4 })
+	w.juju("remove-unit", "etcd/3")
+	w.step("a unit removed while it joins", writer, rig.Healthy("etcd", 3))
+	w.checkMembers(3)
+}
+
+// Clients hear of a shorter list before the member goes that is not in it any more, and its unit has closed its port by then
+// or goes with its machine.
+func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("3")
+	w.juju("deploy", clientCharm(t), "client")
+	w.juju("integrate", "etcd:db", "client:db")
+	w.await(rig.Healthy("etcd", 3))
+	config, endpoints := w.serving()
+	leaving := w.etcdLeader()
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	address := s.Unit(leaving).PublicAddress
+	stay := slices.DeleteFunc(slices.Clone(endpoints), func(e string) bool { return strings.Contains(e, address) })
+	client, err := rig.Connect(config, stay...)
+	must(t, err)
+	defer client.Close()
+	eventually(w.ctx, t, "clients have all three endpoints", func() bool {
+		return slices.Equal(w.toldClients(), []string{strings.Join(endpoints, ",")})
+	})
+
+	w.juju("remove-unit", leaving)
+	before := 0
+	eventually(w.ctx, t, "the member is gone", func() bool {
+		told := w.toldClients() // read first: what is seen in the list now was there when clients had heard already
+		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
+		defer cancel()
+		list, err := client.MemberList(ctx)
+		if err != nil {
+			return false
+		}
+		heard := !slices.ContainsFunc(told, func(text string) bool { return strings.Contains(text, address) })
+		if len(list.Members) == 3 && heard {
+			before++
+		}
+		return len(list.Members) == 2
+	})
+	if before == 0 {
+		t.Errorf("the member of %s was gone before clients had heard of it", leaving)
+	}
+	w.await(rig.Healthy("etcd", 2))
+	s, err = w.Status(w.ctx)
+	must(t, err)
+	for _, u := range s.UnitNames("etcd") {
+		if got := s.Unit(u).OpenPorts; len(got) != 1 {
+			t.Errorf("%s has ports %v open", u, got)
+		}
+	}
+	for _, text := range w.toldClients() {
+		if text != strings.Join(stay, ",") {
+			t.Errorf("clients are told %q, not %q", text, strings.Join(stay, ","))
+		}
+	}
+	t.Logf("%d looks saw clients told of %s's removal while its member was still there", before, leaving)
+}
+
+// A unit that vanishes with its machine leaves a member behind, which is removed by its ID when the grace is over, and not
+// before. A policy file shortens the grace here.
+func TestTheMemberOfAUnitRemovedByForceIsRemovedAfterTheGrace(t *testing.T) {
+	const grace = 8 * time.Second
+	policies := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(policies, "etcd.yaml"), fmt.Appendf(nil, `apiVersion: jujuetcd.io/v1alpha1
+kind: EtcdCluster
+metadata:
+  name: etcd
+spec:
+  removal:
+    grace: %s
+`, grace), 0o600))
+	w := begin(t)
+	w.daemon("--config-dir", policies)
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	config, endpoints := w.serving()
+	leaving := w.etcdLeader()
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	address := s.Unit(leaving).PublicAddress
+	writer := etcdtest.StartWriter(t, config, slices.DeleteFunc(endpoints, func(e string) bool { return strings.Contains(e, address) }))
+
+	forced := time.Now()
+	w.juju("remove-unit", "--force", leaving)
+	w.awaitMembers("the member is removed", func(members []*etcdserverpb.Member) bool { return len(members) == 2 })
+	if took := time.Since(forced); took < grace {
+		t.Errorf("the member was removed after %s; its grace is %s", took, grace)
+	}
+	w.step("forced away, etcd's leader "+leaving, writer, rig.Healthy("etcd", 2))
+	w.checkMembers(2)
+}
+
+// clientCharm is a charm that wants etcd and does nothing.
+func clientCharm(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "metadata.yaml"), []byte(
+		"name: client\nsummary: wants etcd\ndescription: wants etcd\nrequires:\n  db:\n    interface: etcd\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "dispatch"), []byte("#!/bin/sh\nexit 0\n"), 0o700))
+	return dir
+}
+
+// toldClients are the different connection strings that units of etcd tell the client, those of units that have gone left out.
+func (w *world) toldClients() []string {
+	w.t.Helper()
+	var shown map[string]struct {
+		Relations []struct {
+			Endpoint string `json:"endpoint"`
+			Units    map[string]struct {
+				InScope bool              `json:"in-scope"`
+				Data    map[string]string `json:"data"`
+			} `json:"related-units"`
+		} `json:"relation-info"`
+	}
+	must(w.t, json.Unmarshal([]byte(w.juju("show-unit", "client/0", "--format", "json")), &shown))
+	var told []string
+	for _, r := range shown["client/0"].Relations {
+		for _, u := range r.Units {
+			if text := u.Data["connection_string"]; u.InScope && !slices.Contains(told, text) {
+				told = append(told, text)
+			}
+		}
+	}
+	return told
+}
+
+// awaitMembers waits until the member list is as wanted.
+func (w *world) awaitMembers(what string, want func([]*etcdserverpb.Member) bool) {
+	w.t.Helper()
+	config, endpoints := w.client()
+	client, err := rig.Connect(config, endpoints...)
+	must(w.t, err)
+	defer client.Close()
+	eventually(w.ctx, w.t, what, func() bool {
+		ctx, cancel := context.WithTimeout(w.ctx, 2*time.Second)
+		defer cancel()
+		list, err := client.MemberList(ctx)
+		return err == nil && want(list.Members)
+	})
+}
+
+// eventually looks every 50 ms until it is so.
+func eventually(ctx context.Context, t *testing.T, what string, so func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	for !so() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("it never is so: %s", what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -59,6 +62,34 @@ func Connect(config *tls.Config, endpoints ...string) (*clientv3.Client, error) 
 		return nil, fmt.Errorf("cannot connect to etcd: %w", err)
 	}
 	return client, nil
+}
+
+// LeaderUnit is the unit of the application whose member leads, as its members' names tell.
+func LeaderUnit(ctx context.Context, config *tls.Config, endpoints []string, application string) (string, error) {
+	client, err := Connect(config, endpoints...)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	list, err := client.MemberList(ctx)
+	if err != nil {
+		return "", fmt.Errorf("cannot list the members: %w", err)
+	}
+	if len(endpoints) == 0 {
+		return "", errors.New("cannot find the leader: there is no endpoint to ask")
+	}
+	status, err := client.Status(ctx, endpoints[0])
+	if err != nil {
+		return "", fmt.Errorf("cannot ask %s who leads: %w", endpoints[0], err)
+	}
+	for _, m := range list.Members {
+		if m.ID == status.Leader {
+			return application + "/" + strings.TrimPrefix(m.Name, application), nil
+		}
+	}
+	return "", fmt.Errorf("cannot find the leader %x in the member list", status.Leader)
 }
 
 // ThroughEach writes a key through every endpoint and reads each key back through every other one: n*n round trips that
