@@ -316,6 +316,42 @@ func TestADeadMemberIsRemovedByIDAndALiveOneIsNot(t *testing.T) {
 	}
 }
 
+func TestAMemberMovesToAnotherPeerURLAndBack(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 3})
+	pool := newPool(t, cluster.TLS())
+	moved := cluster.Members[0]
+	v := pool.Look(t.Context(), cluster.Endpoints())
+	m, _ := v.MemberByName(moved.Name)
+	if err := pool.UpdatePeerURL(t.Context(), v, m.ID, cluster.Members[1].PeerURL); !errors.Is(err, etcdops.ErrPeerURLInUse) {
+		t.Errorf("a member moves to another one's peer URL: %v", err)
+	}
+	if err := pool.UpdatePeerURL(t.Context(), v, 4711, moved.PeerURL); !errors.Is(err, etcdops.ErrNotMember) {
+		t.Errorf("a stranger moves: %v", err)
+	}
+	moved.Kill()
+	etcdtest.Eventually(t, 10*time.Second, "two serve, with a leader", func(ctx context.Context) bool {
+		v = pool.Look(ctx, cluster.Endpoints())
+		return v.Listed && len(v.HealthyVoters()) == 2 && v.Leader() != 0
+	})
+	for range 2 { // the second time it is there already
+		if err := pool.UpdatePeerURL(t.Context(), v, m.ID, "https://127.1.1.1:2380"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v = pool.Look(t.Context(), cluster.Endpoints())
+	if now, _ := v.Member(m.ID); len(now.PeerURLs) != 1 || now.PeerURLs[0] != "https://127.1.1.1:2380" || len(v.Members) != 3 {
+		t.Errorf("the list has %v of %d members", now.PeerURLs, len(v.Members))
+	}
+	if err := pool.UpdatePeerURL(t.Context(), v, m.ID, moved.PeerURL); err != nil {
+		t.Fatal(err)
+	}
+	moved.Start()
+	etcdtest.Eventually(t, 20*time.Second, "all three are healthy", func(ctx context.Context) bool {
+		return len(pool.Look(ctx, cluster.Endpoints()).HealthyVoters()) == 3
+	})
+}
+
 func TestAnotherClustersMemberIsNotCounted(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})

@@ -125,8 +125,18 @@ func TestNoGuardLetsTheClusterFallBelowQuorum(t *testing.T) {
 				}
 			}
 		}
+		for i := range w.voters {
+			if err := etcdops.CanMove(v, etcdops.MemberID(i+1), "https://127.9.9.9:2380"); err == nil {
+				if w.unlisted || w.unstartedVoter || len(w.learners) > 0 || voters > 1 && serving(w, -1) < voters/2+1 {
+					t.Fatalf("CanMove lets voter %d of %+v move", i, w)
+				}
+			}
+		}
 		for i := range w.learners {
 			id := etcdops.MemberID(i + 1 + len(w.voters))
+			if err := etcdops.CanMove(v, id, "https://127.9.9.9:2380"); err == nil {
+				t.Fatalf("CanMove lets learner %d of %+v move", i, w)
+			}
 			if err := etcdops.CanPromote(v, id, 0); err == nil {
 				up := serving(w, -1)
 				if w.unlisted || !w.learners[i] || voters > 1 && up < (voters+1)/2+1 {
@@ -158,9 +168,15 @@ func TestHealthyClustersMayDoWhatTheyNeed(t *testing.T) {
 		if err := etcdops.CanPromote(grown, etcdops.MemberID(n+1), 0); err != nil {
 			t.Errorf("%d healthy voters and a learner: %v", n, err)
 		}
+		if err := etcdops.CanMove(v, 1, "https://127.9.9.9:2380"); err != nil {
+			t.Errorf("%d healthy voters: CanMove: %v", n, err)
+		}
 		// The one that is down may go, which is the only way to repair.
 		if n >= 3 {
 			v := world{voters: ups(n, 1)}.view()
+			if err := etcdops.CanMove(v, 1, "https://127.9.9.9:2380"); err != nil {
+				t.Errorf("%d voters, the one that moves down: %v", n, err)
+			}
 			if err := etcdops.CanRemove(v, 1); err != nil {
 				t.Errorf("%d voters, one down: %v", n, err)
 			}
