@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,19 @@ import (
 // no unit is blamed for it, a condition tells, and when nothing is left to do next to nothing is asked. The time to three
 // healthy is told next to the open network's, in the same run.
 func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
+	var open time.Duration
+	var openTasks int
+	if os.Geteuid() == 0 {
+		t.Run("open", func(t *testing.T) {
+			w := begin(t)
+			w.daemon()
+			began := time.Now()
+			w.deploy("3")
+			w.await(rig.Healthy("etcd", 3))
+			open, openTasks = time.Since(began), w.tasks()
+		})
+	}
+
 	w := begin(t)
 	network, err := w.NewClosedNetwork()
 	if errors.Is(err, rig.ErrNotRoot) {
@@ -27,25 +41,14 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 	}
 	must(t, err)
 	t.Cleanup(network.Close)
-
-	w.daemon()
-	began := time.Now()
-	w.deploy("3")
-	w.await(rig.Healthy("etcd", 3))
-	open, openTasks := time.Since(began), w.tasks()
-	w.juju("remove-application", "etcd")
-	w.await(func(s rig.Status) (bool, string) { return len(s.UnitNames("etcd")) == 0, "etcd is still there" })
-	must(t, w.StopDaemon())
-
 	must(t, network.StartDaemon(w.Rig, "jujuetcd", w.password, "admin/demo"))
-	before := w.tasks()
 	ctx, stop := context.WithCancel(w.ctx)
 	watched := make(chan []string)
 	go func() { watched <- w.blamed(ctx) }()
-	began = time.Now()
+	began := time.Now()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
-	closed, closedTasks := time.Since(began), w.tasks()-before
+	closed, closedTasks := time.Since(began), w.tasks()
 	if text := w.condition("etcd", v1alpha1.ConditionReachable); !strings.Contains(text, "False") || !strings.Contains(text, "through its units") {
 		t.Errorf("the condition does not tell: %s", text)
 	}
