@@ -92,11 +92,17 @@ func newWorld(t *testing.T, edit ...func(*fleet.Options)) *world {
 
 func newWorldAt(t *testing.T, pace model.Pace, edit ...func(*fleet.Options)) *world {
 	t.Helper()
+	return newWorldOf(t, model.Options{Pace: pace}, edit...)
+}
+
+func newWorldOf(t *testing.T, of model.Options, edit ...func(*fleet.Options)) *world {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "w") // t.TempDir is too long for a socket's path
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := model.NewController(model.Options{Lease: 100 * time.Millisecond, Pace: pace})
+	of.Lease = 100 * time.Millisecond
+	c := model.NewController(of)
 	if _, err := c.AddUser("admin", "", ""); err != nil {
 		t.Fatal(err)
 	}
