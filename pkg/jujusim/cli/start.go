@@ -143,9 +143,13 @@ func (a *App) info() *cobra.Command {
 
 func (a *App) version() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show the version of Juju that is played", Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(a.Out, profile.V40.Version)
+		Use: "version", Short: "Show the version of Juju that is played, or would be where none runs", Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			version := profile.V40.Version
+			if info, err := a.client().Info(c.Context()); err == nil {
+				version = info.Version
+			}
+			fmt.Fprintln(a.Out, version)
 			return nil
 		},
 	}
