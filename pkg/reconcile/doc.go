@@ -19,7 +19,7 @@
 //
 // # Who writes what
 //
-//	juju tasks (action reconcile)   unit controller, through act.Actor
+//	juju tasks (action reconcile)   unit controller, through act.Actor; with ops in a closed network: cluster controller, package through
 //	etcd member list, lock key      cluster controller, through act.Actor
 //	registry                        cluster controller
 //	latch, databags, unit status    the units' agents: never this package
