@@ -12,7 +12,7 @@
 //
 // Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
 // daemon; a network that is closed to us; identity; lost data; lost quorum; a membership change under way; a wiped member; units that leave; members
-// without a unit; birth; preparation; updates that disturb nobody; growth; restarts. The first check that answers with an act
+// without a unit; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check that answers with an act
 // wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
 // so that a cluster in trouble still says so. Gates hold back everything.
 //

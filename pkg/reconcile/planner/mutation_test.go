@@ -65,7 +65,7 @@ var mutations = []mutation{
 	{"etcdops.CanStop", "grow.go", "etcdops.CanStop(in.Etcd, m.ID); err != nil", "error(nil); err != nil"},
 	{"stability before a restart", "grow.go", "if in.serving(m) {\n", "if false {\n"},
 	{"the leader restarts last", "grow.go", "case in.Etcd.Leader() == m.ID:\n\t\treturn -1", "case false:\n\t\treturn -1"},
-	{"etcdops.CanMove", "move.go", "etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil", "error(nil); err != nil"},
+	{"etcdops.CanMove", "move.go", "etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil", "etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil && false"},
 	{"a certificate for the new address", "move.go", "if !certifies(u) {", "if false {"},
 	{"the configuration before the others are told", "move.go", "if !in.applied(u) {", "if false {"},
 	{"moved members before growth", "next.go", "{name: \"moved members\", next: moved},\n\t{name: \"growth\", next: grow},", "{name: \"growth\", next: grow},\n\t{name: \"moved members\", next: moved},"},
