@@ -201,7 +201,8 @@ func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 }
 
 // A unit that vanishes with its machine leaves a member behind, which is removed by its ID when the grace is over, and not
-// before. A policy file shortens the grace here.
+// before. A policy file shortens the grace here. The unit that replaces it joins after that: of three members with one dead, etcd
+// lets the dead one go first, and only then a new one in.
 func TestTheMemberOfAUnitRemovedByForceIsRemovedAfterTheGrace(t *testing.T) {
 	const grace = 8 * time.Second
 	policies := t.TempDir()
@@ -226,12 +227,13 @@ spec:
 
 	forced := time.Now()
 	w.juju("remove-unit", "--force", leaving)
+	w.juju("add-unit", "etcd")
 	w.awaitMembers("the member is removed", func(members []*etcdserverpb.Member) bool { return len(members) == 2 })
 	if took := time.Since(forced); took < grace {
 		t.Errorf("the member was removed after %s; its grace is %s", took, grace)
 	}
-	w.step("forced away, etcd's leader "+leaving, writer, rig.Healthy("etcd", 2))
-	w.checkMembers(2)
+	w.step("forced away, etcd's leader "+leaving+", and replaced", writer, rig.Healthy("etcd", 3))
+	w.checkMembers(3)
 }
 
 // clientCharm is a charm that wants etcd and does nothing.
