@@ -188,6 +188,7 @@ func (s *suite) facades(t *testing.T) {
 		if err != nil {
 			t.Errorf("AllWatcher is offered, and WatchAll says %v", err)
 		}
+		s.watcher(t, conn)
 	} else {
 		refused(t, err, wire.CodeNotImplemented, "WatchAll not implemented")
 		refused(t, conn.Call(t.Context(), "AllWatcher", 3, "Next", nil, nil), wire.CodeNotImplemented, `unknown version 3 for facade type "AllWatcher"`)
@@ -203,6 +204,36 @@ func (s *suite) facades(t *testing.T) {
 	}
 	err = controller.Call(t.Context(), "Application", application, "Get", wire.ApplicationGet{Application: s.Application}, nil)
 	refused(t, err, wire.CodeNotSupported, `facade "Application" not supported for controller API connection`)
+}
+
+// watcher checks that the first reply of an AllWatcher tells all, and how it ends.
+func (s *suite) watcher(t *testing.T, conn *jujuapi.Conn) {
+	refused(t, conn.Call(t.Context(), "AllWatcher", 3, "Next", nil, nil), wire.CodeNotFound, "")
+	w, err := conn.WatchAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	deltas, err := w.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for _, d := range deltas {
+		told[d.Kind]++
+		if d.Removed {
+			t.Errorf("a %s is told as removed in the first reply", d.Kind)
+		}
+	}
+	for _, kind := range []string{wire.KindModel, wire.KindApplication, wire.KindUnit, wire.KindMachine, wire.KindRelation} {
+		if told[kind] == 0 {
+			t.Errorf("the first reply tells of no %s", kind)
+		}
+	}
+	if err := w.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_, err = w.Next(t.Context())
+	refused(t, err, wire.CodeNotFound, "")
 }
 
 func (s *suite) reader(t *testing.T) {
