@@ -65,7 +65,7 @@ func (w *world) asTheFilesSay() {
 				w.t.Errorf("machine %d: %s of the service is %q, not %q", n, name, got, want)
 			}
 		}
-		if unit := w.mustOn(n, "systemctl", "cat", service); !strings.Contains(unit, "ConditionPathExists="+machine.DataDir+"/member/wal") {
+		if unit := w.mustOn(n, "systemctl", "cat", service); !strings.Contains(unit, "\nConditionPathExists="+machine.DataDir+"/member/wal") {
 			w.t.Errorf("machine %d: the service does not require its data:\n%s", n, unit)
 		}
 		if mode := w.mustOn(n, "stat", "-c", "%a", machine.CommonDir+"/server.key"); mode != "600" {

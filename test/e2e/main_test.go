@@ -56,14 +56,17 @@ func outer() error {
 		return err
 	}
 	fmt.Printf("the machines' image was there after %.1f s\n", time.Since(began).Seconds())
-	work, err := os.MkdirTemp("", "e2e-")
+	sweep()
+	work, err := os.MkdirTemp("", workPrefix)
 	if err != nil {
 		return fmt.Errorf("cannot make a folder: %w", err)
 	}
-	defer func() {
-		nspawn.RemoveGroups(nspawn.GroupPrefix(work))
-		_ = os.RemoveAll(work)
-	}()
+	defer remove(work)
+	lock, err := claim(work)
+	if err != nil {
+		return fmt.Errorf("cannot lock %s: %w", work, err)
+	}
+	defer lock.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
@@ -82,6 +85,37 @@ func outer() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Minute
 	return cmd.Run()
+}
+
+const workPrefix = "jujuetcd-e2e-"
+
+func remove(work string) {
+	nspawn.RemoveGroups(nspawn.GroupPrefix(work))
+	_ = os.RemoveAll(work)
+}
+
+// claim locks a folder for as long as this process lives.
+func claim(work string) (*os.File, error) {
+	dir, err := os.Open(work)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// sweep removes what former runs have left that were killed; nothing of theirs runs any more.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), workPrefix+"*")) // the pattern is a good one
+	for _, work := range left {
+		if lock, err := claim(work); err == nil {
+			remove(work)
+			_ = lock.Close()
+		}
+	}
 }
 
 // build builds the programs where this test alone uses them, below root as a checkout has them.

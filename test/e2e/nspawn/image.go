@@ -111,7 +111,8 @@ func build(ctx context.Context, dir string) error {
 		return err
 	}
 	// snapd looks for its store and does nothing else meanwhile: where names are not even asked for, it gives up at once.
-	if err := os.WriteFile(filepath.Join(root, "etc/nsswitch.conf"), []byte("passwd: files\ngroup: files\nshadow: files\nhosts: files\n"), 0o644); err != nil {
+	const names = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"
+	if err := os.WriteFile(filepath.Join(root, "etc/nsswitch.conf"), []byte(names), 0o644); err != nil {
 		return err
 	}
 	if err := mask(root); err != nil {

@@ -366,7 +366,7 @@ func (m *Machine) Close() {
 	_ = os.RemoveAll(m.layer(""))
 }
 
-// RemoveGroups removes control groups without processes whose name begins so, with all below them.
+// RemoveGroups removes control groups whose name begins so, with all below them, as soon as no process is left in them.
 func RemoveGroups(prefix string) {
 	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"} {
 		groups, err := filepath.Glob(filepath.Join(hierarchy, prefix+"*"))
@@ -374,13 +374,16 @@ func RemoveGroups(prefix string) {
 			continue
 		}
 		for _, group := range groups {
-			removeGroup(group)
+			// Processes that were killed may take a moment to end.
+			for deadline := time.Now().Add(5 * time.Second); !removeGroup(group) && time.Now().Before(deadline); {
+				time.Sleep(50 * time.Millisecond)
+			}
 		}
 	}
 }
 
-// removeGroup removes the innermost groups first; those that cannot be removed stay.
-func removeGroup(group string) {
+// removeGroup removes the innermost groups first, and says whether all are gone.
+func removeGroup(group string) bool {
 	var all []string
 	_ = filepath.WalkDir(group, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -394,4 +397,6 @@ func removeGroup(group string) {
 	for i := len(all) - 1; i >= 0; i-- {
 		_ = syscall.Rmdir(all[i])
 	}
+	_, err := os.Lstat(group)
+	return errors.Is(err, fs.ErrNotExist)
 }
