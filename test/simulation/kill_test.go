@@ -93,6 +93,7 @@ func TestADaemonKilledAtAnySideEffectComesToTheSameEnd(t *testing.T) {
 	}
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			calm, first := run(t, w, nil)
 			points, end := calm.Effects(), calm.End()
 			runs := 0
