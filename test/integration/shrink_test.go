@@ -298,3 +298,23 @@ func eventually(ctx context.Context, t *testing.T, what string, so func() bool) 
 		}
 	}
 }
+
+// An application that is removed goes by itself: there is nothing left to guard, and no hook fails on the way, whoever of the
+// units and the certificate authority is the first to leave.
+func TestARemovedApplicationGoes(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	w.juju("remove-application", "etcd", "--no-prompt")
+	took := w.await(func(s rig.Status) (bool, string) {
+		for _, name := range s.UnitNames("etcd") {
+			if line := s.Unit(name).Workload; line.Current == "error" {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		_, there := s.Applications["etcd"]
+		return !there, "etcd is still there"
+	})
+	t.Logf("gone %.1f s after remove-application", took.Seconds())
+}

@@ -272,6 +272,21 @@ func TestRelationIsGoneWhenBothSidesHaveLeft(t *testing.T) {
 	}
 }
 
+func TestSettingsOfAUnitThatHasLeftStayReadableWhileTheRelationIsThere(t *testing.T) {
+	m := world(t, 2, model.Options{})
+	before, err := m.View("etcd/0").RelationSettings(0, "etcd/1")
+	must(t, err)
+	must(t, m.LeaveScope("etcd/1", 0))
+	after, err := m.View("etcd/0").RelationSettings(0, "etcd/1")
+	must(t, err)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the settings have changed (-before +after):\n%s", diff)
+	}
+	if _, err := m.View("etcd/0").RelationSettings(0, "etcd/9"); !model.IsNotFound(err) {
+		t.Errorf("a unit that was never there: %v", err)
+	}
+}
+
 func TestDestroyedApplicationLeavesNothing(t *testing.T) {
 	m := world(t, 2, model.Options{})
 	must(t, m.DestroyApplication("etcd"))

@@ -17,6 +17,9 @@ type relation struct {
 	status    Status
 	units     map[string]*databag // In scope, by unit.
 	apps      map[string]*databag // By application.
+	// left keeps the settings of units that have left: they stay readable for as long as the relation is there, so that hooks
+	// which are still to run find them (Juju's table relation_unit_setting_archive).
+	left map[string]map[string]string
 }
 
 type endpoint struct {
@@ -220,6 +223,7 @@ func (m *Model) EnterScope(unitName string, relationID int) error {
 	bag := newDatabag()
 	bag.apply(m.addressKeys(u))
 	r.units[u.name] = bag
+	delete(r.left, u.name)
 	if r.status.Current != "joined" {
 		r.status = Status{Current: "joined", Since: m.now()}
 	}
@@ -257,6 +261,12 @@ func (m *Model) LeaveScope(unitName string, relationID int) error {
 }
 
 func (m *Model) leave(u *unit, r *relation) {
+	if bag := r.units[u.name]; bag != nil {
+		if r.left == nil {
+			r.left = map[string]map[string]string{}
+		}
+		r.left[u.name] = bag.data
+	}
 	delete(r.units, u.name)
 	if r.life != Alive && len(r.units) == 0 {
 		delete(m.relations, r.id)

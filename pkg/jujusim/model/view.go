@@ -100,11 +100,15 @@ func (v View) RelationSettings(relationID int, ofUnit string) (settings map[stri
 		if err != nil {
 			return err
 		}
-		bag := r.units[ofUnit]
-		if bag == nil {
+		if bag := r.units[ofUnit]; bag != nil {
+			settings = maps.Clone(bag.data)
+			return nil
+		}
+		former, left := r.left[ofUnit]
+		if !left {
 			return errorf(NotFound, "cannot read settings for unit %q in relation %q: unit %q: settings not found", ofUnit, r.key(), ofUnit)
 		}
-		settings = maps.Clone(bag.data)
+		settings = maps.Clone(former)
 		return nil
 	})
 	return settings, err
