@@ -161,6 +161,7 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 	change := etcdops.Change{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}
 	endpoints := a.lookFrom(op)
 	holder := "jujuetcd " + a.spec.Delivery.Epoch.Holder + " through " + a.spec.Unit
+	asked := time.Now()
 	lock, err := cluster.Lock(ctx, endpoints, holder, opLockTTL, etcdops.Purpose(string(op.Kind)), etcdops.WaitUpTo(lockWait))
 	if errors.Is(err, etcdops.ErrLocked) {
 		return refuse(v1alpha1.ReasonLocked, "%v", err)
@@ -168,19 +169,9 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 	if err != nil {
 		return err
 	}
-	locked, cancel := context.WithCancelCause(ctx)
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		select {
-		case <-lock.Lost():
-			cancel(errors.New("the cluster's lock was lost"))
-		case <-locked.Done():
-		}
-	}()
+	locked, stop := etcdops.Held(ctx, lock.Lost(), asked.Add(opLockTTL))
 	defer func() {
-		cancel(nil)
-		<-watching
+		stop()
 		// Given back also when the caller is gone; an error means that it ends with its lease.
 		if uerr := lock.Unlock(context.WithoutCancel(ctx)); uerr != nil {
 			a.m.log.Error(uerr, "Left the cluster's lock to its lease")

@@ -54,19 +54,9 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 	if err != nil {
 		return err
 	}
-	locked, cancel := context.WithCancelCause(ctx)
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		select {
-		case <-lock.Lost():
-			cancel(errors.New("the lock key was lost"))
-		case <-locked.Done():
-		}
-	}()
+	held, stop := etcdops.Held(ctx, lock.Lost(), asked.Add(LockTTL))
 	defer func() {
-		cancel(nil)
-		<-watching
+		stop()
 		// Give it back even when we are told to stop: others would wait for the lease to run out.
 		free, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer done()
@@ -74,17 +64,10 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 			err = unlockErr
 		}
 	}()
-	within := locked
-	if lock.Lost() != nil { // one that cannot be lost has no lease that ends
-		// A request that goes out later than that carries no time any more, and is not sent.
-		var end context.CancelFunc
-		within, end = context.WithDeadlineCause(locked, asked.Add(LockTTL), errors.New("the lock key's time was over"))
-		defer end()
-	}
-	if err := a.ownEpoch(within, obs); err != nil {
+	if err := a.ownEpoch(held, obs); err != nil {
 		return err
 	}
-	return a.guarded(within, etcd, endpoints, obs, step)
+	return a.guarded(held, etcd, endpoints, obs, step)
 }
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
