@@ -24,45 +24,49 @@ import (
 // whose member leads, and with Juju's leader. No acknowledged write is lost, a member that leaves is told to clients before
 // it goes, and what is left has closed its ports behind it.
 func TestFromOneToFiveAndBackToOneLosesNoWrite(t *testing.T) {
-	w := begin(t)
-	w.daemon()
-	w.deploy("1")
-	w.await(rig.Healthy("etcd", 1))
+	for _, profile := range []string{"4.0", "3.6"} {
+		t.Run("Juju "+profile, func(t *testing.T) {
+			w := begin(t, "--profile", profile)
+			w.daemon()
+			w.deploy("1")
+			w.await(rig.Healthy("etcd", 1))
 
-	// 1 -> 3 -> 5: members come one at a time.
-	writer := w.write()
-	w.juju("add-unit", "etcd", "-n", "2")
-	w.step("1 -> 3", writer, rig.Healthy("etcd", 3))
-	writer = w.write()
-	w.juju("add-unit", "etcd", "-n", "2")
-	w.step("3 -> 5", writer, rig.Healthy("etcd", 5))
+			// 1 -> 3 -> 5: members come one at a time.
+			writer := w.write()
+			w.juju("add-unit", "etcd", "-n", "2")
+			w.step("1 -> 3", writer, rig.Healthy("etcd", 3))
+			writer = w.write()
+			w.juju("add-unit", "etcd", "-n", "2")
+			w.step("3 -> 5", writer, rig.Healthy("etcd", 5))
 
-	// 5 -> 3: two at once, the one whose member leads and the one that leads in Juju.
-	writer = w.write()
-	s, err := w.Status(w.ctx)
-	must(t, err)
-	gone := []string{w.etcdLeader(), s.Leader("etcd")}
-	if gone[0] == gone[1] { // one unit is both: another one goes with it
-		others := slices.DeleteFunc(s.UnitNames("etcd"), func(u string) bool { return u == gone[0] })
-		gone[1] = others[0]
+			// 5 -> 3: two at once, the one whose member leads and the one that leads in Juju.
+			writer = w.write()
+			s, err := w.Status(w.ctx)
+			must(t, err)
+			gone := []string{w.etcdLeader(), s.Leader("etcd")}
+			if gone[0] == gone[1] { // one unit is both: another one goes with it
+				others := slices.DeleteFunc(s.UnitNames("etcd"), func(u string) bool { return u == gone[0] })
+				gone[1] = others[0]
+			}
+			w.juju(append([]string{"remove-unit"}, gone...)...)
+			w.step(fmt.Sprintf("5 -> 3 without %s (etcd's leader) and %s (Juju's)", gone[0], gone[1]), writer, rig.Healthy("etcd", 3))
+			w.checkMembers(3)
+
+			// 3 -> 1: again two at once, again with the leader.
+			writer = w.write()
+			gone = []string{w.etcdLeader()}
+			s, err = w.Status(w.ctx)
+			must(t, err)
+			for _, u := range s.UnitNames("etcd") {
+				if u != gone[0] && len(gone) < 2 {
+					gone = append(gone, u)
+				}
+			}
+			w.juju(append([]string{"remove-unit"}, gone...)...)
+			w.step("3 -> 1 without "+strings.Join(gone, " (etcd's leader) and "), writer, rig.Healthy("etcd", 1))
+			w.checkMembers(1)
+		})
 	}
-	w.juju(append([]string{"remove-unit"}, gone...)...)
-	w.step(fmt.Sprintf("5 -> 3 without %s (etcd's leader) and %s (Juju's)", gone[0], gone[1]), writer, rig.Healthy("etcd", 3))
-	w.checkMembers(3)
-
-	// 3 -> 1: again two at once, again with the leader.
-	writer = w.write()
-	gone = []string{w.etcdLeader()}
-	s, err = w.Status(w.ctx)
-	must(t, err)
-	for _, u := range s.UnitNames("etcd") {
-		if u != gone[0] && len(gone) < 2 {
-			gone = append(gone, u)
-		}
-	}
-	w.juju(append([]string{"remove-unit"}, gone...)...)
-	w.step("3 -> 1 without "+strings.Join(gone, " (etcd's leader) and "), writer, rig.Healthy("etcd", 1))
-	w.checkMembers(1)
 }
 
 // serving waits until all units have opened their ports, which they do last, and returns how to reach them.
