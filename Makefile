@@ -51,7 +51,7 @@ tools: ## install what the tests need from the system
 
 .PHONY: vet
 vet: ## gofmt, go vet, and generated files up to date
-	@test -z "$$(gofmt -l cmd pkg test deploy | tee /dev/stderr)" || { echo "gofmt: the files above differ" >&2; exit 1; }
+	@bad=$$(gofmt -l cmd pkg test deploy); [ -z "$$bad" ] || { echo "gofmt: these files differ:" $$bad >&2; exit 1; }
 	@$(GO) vet ./...
 
 .PHONY: test-unit
