@@ -34,7 +34,7 @@ type Rig struct {
 
 // New makes an empty rig from the checkout's bin and dist.
 func New(root string) (*Rig, error) {
-	for _, need := range []string{"bin/jujusim", "bin/jujuetcd", "dist/etcd.charm", "dist/easyrsa.charm"} {
+	for _, need := range []string{"bin/jujusim", "bin/jujuetcd", "dist/etcd.charm", "dist/easyrsa.charm", "dist/etcdclient.charm"} {
 		if _, err := os.Stat(filepath.Join(root, need)); err != nil {
 			return nil, fmt.Errorf("cannot find %s: run `make build charm` first", need)
 		}
