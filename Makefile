@@ -63,8 +63,8 @@ test-race: etcd ## the same packages under the race detector
 	CGO_ENABLED=1 $(GO) test -timeout 30m -race ./pkg/...
 
 .PHONY: test-integration
-test-integration: build charm-host etcd ## the whole product against jujusim and real etcd
-	$(GO) test -tags integration -count=1 -timeout 45m -v ./test/integration/...
+test-integration: tools build charm-host etcd ## the whole product against jujusim and real etcd
+	$(GO) test -tags integration -count=1 -parallel 3 -timeout 45m -v ./test/integration/...
 
 .PHONY: test-e2e
 test-e2e: charm-host etcd ## the whole product on machines with real systemd and snapd; as root

@@ -21,6 +21,7 @@ import (
 // no unit is blamed for it, a condition tells, and when nothing is left to do next to nothing is asked. The time to three
 // healthy is told next to the open network's, in the same run.
 func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
+	runBeside(t)
 	var open time.Duration
 	var openTasks int
 	if os.Geteuid() == 0 {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +25,21 @@ type world struct {
 	password string
 }
 
+// beside are the tests that run beside others already.
+var beside sync.Map
+
+// runBeside lets a test run beside others, as many as -parallel says: each has a world of its own, and waits more than it works.
+// Parts of a test follow one another, because they are compared.
+func runBeside(t *testing.T) {
+	if _, already := beside.LoadOrStore(t, true); !already && !strings.Contains(t.Name(), "/") {
+		t.Parallel()
+	}
+}
+
 // begin starts jujusim with easyrsa deployed and active, and no daemon yet.
 func begin(t *testing.T, simArgs ...string) *world {
 	t.Helper()
+	runBeside(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	root, err := filepath.Abs("../..")
