@@ -177,7 +177,7 @@ func (in *input) resumeBirth() Step {
 		reason := fmt.Sprintf("%s: the cluster is born from %d members.", names(unborn), total)
 		for _, u := range unborn {
 			if at := in.soonFree(u); !at.IsZero() {
-				return wait("%s All start at once, as soon as task %d on %s has ended.", reason, u.Task.ID, u.Name).until(at)
+				return wait("%s All start at once, as soon as %s on %s has ended.", reason, u.Task, u.Name).until(at)
 			}
 		}
 		return in.deliverTo(StepStart, reason, unborn, in.specOf)

@@ -70,7 +70,7 @@ func grow(in *input) (Step, bool) {
 		case !in.prepared(u):
 			waits = append(waits, u.Name+" is not prepared yet")
 		case u.Task != nil:
-			waits = append(waits, fmt.Sprintf("task %d is not final on %s", u.Task.ID, u.Name))
+			waits = append(waits, fmt.Sprintf("%s is not final on %s", u.Task, u.Name))
 		case in.Now.Before(in.History.NotBefore[step.Key()]):
 			waits = append(waits, fmt.Sprintf("adding %s has failed %s", u.Name, times(in.History.Attempts[step.Key()])))
 		default:

@@ -134,9 +134,9 @@ func (in *input) blocked(u Unit) (why string, until time.Time) {
 	case u.Facts == nil:
 		return u.Name + " has not published facts yet", time.Time{}
 	case u.Task != nil && u.Task.Running:
-		return fmt.Sprintf("task %d runs on %s", u.Task.ID, u.Name), time.Time{}
+		return fmt.Sprintf("%s runs on %s", u.Task, u.Name), time.Time{}
 	case u.Task != nil:
-		return fmt.Sprintf("task %d is pending on %s", u.Task.ID, u.Name), time.Time{}
+		return fmt.Sprintf("%s is pending on %s", u.Task, u.Name), time.Time{}
 	case u.Last != nil && in.Now.Before(u.Last.NotBefore):
 		return fmt.Sprintf("the last delivery to %s was %s", u.Name, ending(*u.Last)), u.Last.NotBefore
 	}

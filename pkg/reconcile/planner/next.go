@@ -87,7 +87,7 @@ func (in *input) permit(s Step) Step {
 	if s.Disruptive() {
 		for _, u := range in.Units {
 			if u.Task.mayDisturb(in.Now) {
-				return wait("Cannot %s while task %d may still run on %s.", s.Kind.verb(), u.Task.ID, u.Name)
+				return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"fmt"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -91,6 +92,7 @@ type Unit struct {
 
 // Task is a pending or running reconcile.
 type Task struct {
+	// ID is Juju's number, zero for one that is about to be queued.
 	ID       int64
 	Running  bool
 	Enqueued time.Time
@@ -99,6 +101,14 @@ type Task struct {
 	Deadline time.Time
 	// Harmless says that it is ours and may neither stop nor reset a member: others need not wait for it.
 	Harmless bool
+}
+
+// String names the task as part of a sentence. Juju has not numbered yet what is only about to be queued.
+func (t *Task) String() string {
+	if t.ID == 0 {
+		return "a delivery"
+	}
+	return fmt.Sprintf("task %d", t.ID)
 }
 
 // Result is how a reconcile that this process enqueued ended.

@@ -1,0 +1,15 @@
+package planner_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+func TestATaskThatJujuHasNotNumberedIsToldWithoutANumber(t *testing.T) {
+	for want, task := range map[string]*planner.Task{"task 13": {ID: 13}, "a delivery": {}} {
+		if got := task.String(); got != want {
+			t.Errorf("the task %+v is called %q, not %q", *task, got, want)
+		}
+	}
+}
