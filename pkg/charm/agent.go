@@ -11,6 +11,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/pause"
 )
 
 // Options are what an Agent is made of.
@@ -49,23 +50,12 @@ func New(o Options) *Agent {
 		a.now = time.Now
 	}
 	if a.wait == nil {
-		a.wait = sleep
+		a.wait = pause.For
 	}
 	if a.connect == nil {
 		a.connect = connect
 	}
 	return a
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Dispatch runs the hook or action. An error means that Juju should show it and, for a hook, try again.

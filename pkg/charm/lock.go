@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"jujuetcd.io/pkg/pause"
 )
 
 // lockPatience is how long a dispatch waits for one that Juju has given up, for example because its unit agent was restarted.
@@ -33,7 +35,7 @@ func Lock(ctx context.Context, root, unit string) (release func(), err error) {
 			return func() { _ = file.Close() }, nil
 		}
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = sleep(ctx, 100*time.Millisecond)
+			err = pause.For(ctx, 100*time.Millisecond)
 		}
 		if err != nil {
 			_ = file.Close()

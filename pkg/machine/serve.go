@@ -10,6 +10,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine/service"
+	"jujuetcd.io/pkg/pause"
 )
 
 const (
@@ -201,7 +202,7 @@ func (a *application) up(ctx context.Context) error {
 			}
 			return inProgress(v1alpha1.ReasonStartFailed, fmt.Errorf("etcd has started and does not answer yet%s", a.lastError(ctx)))
 		}
-		if err := pause(ctx, startPoll); err != nil {
+		if err := pause.For(ctx, startPoll); err != nil {
 			return err
 		}
 	}
@@ -256,15 +257,4 @@ func (a *application) lastError(ctx context.Context) string {
 		}
 	}
 	return ""
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"jujuetcd.io/pkg/pause"
 )
 
 // Change is work that snapd does in the background.
@@ -84,12 +86,12 @@ func (c *Client) InProgress(ctx context.Context, snap string) ([]Change, error) 
 // that failed, or is not ready yet, is returned without one.
 func (c *Client) Wait(ctx context.Context, id string, limit time.Duration) (Change, error) {
 	deadline := time.Now().Add(limit)
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+	for interval := 20 * time.Millisecond; ; interval = min(2*interval, 250*time.Millisecond) {
 		change, err := c.Change(ctx, id)
 		if err != nil || change.Ready || time.Now().After(deadline) {
 			return change, err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := pause.For(ctx, interval); err != nil {
 			return change, err
 		}
 	}

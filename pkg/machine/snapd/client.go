@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"jujuetcd.io/pkg/pause"
 )
 
 // Kinds of errors that a caller may act on.
@@ -101,17 +103,17 @@ func (c *Client) change(ctx context.Context, method, path string, body any) (str
 }
 
 func (c *Client) startChange(ctx context.Context, method, path, contentType string, body []byte) (string, error) {
-	const pause = 200 * time.Millisecond
+	const interval = 200 * time.Millisecond
 	deadline := time.Now().Add(c.Patience)
 	for {
 		e, err := c.do(ctx, method, path, contentType, body)
 		if err == nil && (e.Type != "async" || e.Change == "") {
 			err = fmt.Errorf("cannot read snapd's answer: it is %q and names no change", e.Type)
 		}
-		if !Is(err, KindConflict) || time.Now().Add(pause).After(deadline) {
+		if !Is(err, KindConflict) || time.Now().Add(interval).After(deadline) {
 			return e.Change, err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := pause.For(ctx, interval); err != nil {
 			return "", err
 		}
 	}
@@ -152,15 +154,4 @@ func decode(status int, text []byte) (envelope, error) {
 		return envelope{}, &Error{StatusCode: status, Kind: f.Kind, Message: f.Message}
 	}
 	return e, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -78,7 +78,7 @@ func (c *Cluster) free(ctx context.Context, subject etcdops.MemberID) (string, e
 		if !c.cfg.Now().Before(deadline) {
 			return "", errors.New("every unit has another task")
 		}
-		if err := sleep(ctx, firstPoll); err != nil {
+		if err := pause.For(ctx, firstPoll); err != nil {
 			return "", err
 		}
 	}
@@ -131,11 +131,11 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 		return status, err
 	}
 	deadline := c.cfg.Now().Add(patience)
-	for pause := firstPoll; !task.Status.Final(); pause = min(pause*3/2, lastPoll) {
+	for interval := firstPoll; !task.Status.Final(); interval = min(interval*3/2, lastPoll) {
 		if !c.cfg.Now().Before(deadline) {
 			return status, fmt.Errorf("task %s has not ended within %s", task.ID, patience)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := pause.For(ctx, interval); err != nil {
 			return status, err
 		}
 		id := task.ID
@@ -155,15 +155,4 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 		return status, fmt.Errorf("task %s has the unexpected outcome %q", task.ID, status.Outcome)
 	}
 	return status, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
