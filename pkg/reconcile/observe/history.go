@@ -24,12 +24,17 @@ type history struct {
 	progress      map[etcdops.MemberID]time.Time
 	unhealthy     map[string]time.Time
 	noQuorumSince time.Time
+
+	// notices are, by leaving unit, when its clients were told, and untold when Juju last showed that they were not, by its clock.
+	notices map[string]planner.Notice
+	untold  map[string]time.Time
 }
 
 func newHistory() history {
 	return history{
 		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
 		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{},
+		notices: map[string]planner.Notice{}, untold: map[string]time.Time{},
 	}
 }
 
@@ -117,6 +122,7 @@ func (h *history) snapshot(m *memory.Memory) planner.History {
 		StableSince: h.stableSince, LastChange: h.lastChange,
 		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
+		Notices: maps.Clone(h.notices),
 	}
 }
 

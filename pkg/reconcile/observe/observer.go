@@ -140,6 +140,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	obs.Blind = append(obs.Blind, seen.blind...)
 	obs.Latch, obs.LatchRead = seen.latch, o.info.err == nil && seen.latchRead
 	obs.Units = o.units(model, application, seen, now)
+	obs.Clients = o.clients(model, application)
 	o.peerRelation(application, &obs)
 	o.authority(application, seen, now, &obs)
 
@@ -153,6 +154,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	}
 	obs.Now = o.cfg.Now() // the look may have taken seconds
 	o.history.note(obs.Now, &obs)
+	o.history.notice(model.TakenAt, &obs)
 	obs.History = o.history.snapshot(o.cfg.Memory)
 	return obs, nil
 }

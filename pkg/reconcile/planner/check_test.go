@@ -114,6 +114,24 @@ func learn(o *planner.Observation, behind uint64) {
 	o.History.LastChange = o.Now.Add(-time.Second)
 }
 
+// leaves lets etcd/2, and all that is dying already, leave: its clients were told so long ago.
+func leaves(o *planner.Observation, ago time.Duration, clients ...planner.Client) {
+	o.Units[2].Dying = true
+	o.Clients = clients
+	o.History.Notices = map[string]planner.Notice{}
+	for _, u := range o.Units {
+		if u.Dying {
+			o.History.Notices[u.Name] = planner.Notice{At: o.Now.Add(-ago), After: o.Now.Add(-ago)}
+		}
+	}
+	apply(o)
+}
+
+// kube is one whose agent's status has changed so long ago.
+func kube(o *planner.Observation, ago time.Duration) planner.Client {
+	return planner.Client{Name: "kube/0", Idle: true, Since: o.Now.Add(-ago)}
+}
+
 type want struct {
 	kind   planner.StepKind // empty: nothing to do
 	target string
@@ -313,6 +331,40 @@ func TestNext(t *testing.T) {
 			want{planner.StepUpdate, "etcd/0, etcd/1", false, ""}},
 		{"a unit that leaves is removed", settled(3), func(o *planner.Observation) { o.Units[2].Dying = true; apply(o) },
 			want{planner.StepRemove, "etcd/2", false, "Juju is removing etcd/2"}},
+		{"clients are told before a member goes that they are told of no more", settled(3), func(o *planner.Observation) {
+			leaves(o, time.Minute, kube(o, time.Second))
+			delete(o.History.Notices, "etcd/2")
+		}, want{wait, "", false, "Clients are told that etcd/2 leaves"}},
+		{"clients' hooks run before a member goes", settled(3), func(o *planner.Observation) { leaves(o, 10*time.Second, kube(o, 11*time.Second)) },
+			want{wait, "", false, "take it in: kube/0"}},
+		{"a hook that still runs has not taken it in", settled(3), func(o *planner.Observation) {
+			c := kube(o, 5*time.Second)
+			c.Idle = false
+			leaves(o, 10*time.Second, c)
+		}, want{wait, "", false, "take it in: kube/0"}},
+		{"clients of other models are given their time", settled(3), func(o *planner.Observation) {
+			leaves(o, 29*time.Second, kube(o, time.Second), planner.Client{Name: "remote-1", Unseen: true})
+		}, want{wait, "", false, "take it in: remote-1 of another model"}},
+		{"clients whose hooks have run are not waited for", settled(3), func(o *planner.Observation) { leaves(o, 10*time.Second, kube(o, 9*time.Second)) },
+			want{planner.StepRemove, "etcd/2", false, ""}},
+		{"clients' hooks are waited for for 30 s", settled(3), func(o *planner.Observation) {
+			leaves(o, 30*time.Second, kube(o, time.Minute), planner.Client{Name: "remote-1", Unseen: true})
+		}, want{planner.StepRemove, "etcd/2", false, ""}},
+		{"a leader hands over when clients have heard", settled(3), func(o *planner.Observation) {
+			o.Units[0].Dying = true
+			leaves(o, 10*time.Second, kube(o, 9*time.Second))
+			o.Units[2].Dying = false
+			apply(o)
+		}, want{planner.StepMoveLeader, "etcd/0", false, ""}},
+		{"no client is waited for when the member serves nobody", settled(3), func(o *planner.Observation) {
+			leaves(o, time.Second, kube(o, time.Minute))
+			down(o, 2, time.Minute)
+			apply(o)
+		}, want{planner.StepRemove, "etcd/2", false, ""}},
+		{"without clients a member goes at once", settled(3), func(o *planner.Observation) {
+			leaves(o, time.Second)
+			o.History.Notices = nil
+		}, want{planner.StepRemove, "etcd/2", false, ""}},
 		{"a leader hands over before it leaves", settled(3), func(o *planner.Observation) { o.Units[0].Dying = true; apply(o) },
 			want{planner.StepMoveLeader, "etcd/0", false, "hands over first"}},
 		{"a leader that cannot hand over leaves all the same", settled(3), func(o *planner.Observation) {

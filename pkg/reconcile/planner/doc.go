@@ -22,6 +22,8 @@
 //   - At most one membership change is under way: while a member is unstarted or a learner, none is added.
 //   - Nobody is removed, stopped or added unless etcdops' guard says that quorum survives it.
 //   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
+//   - No member that serves leaves with its unit before clients' databags have a list without it, and clients' hooks have run
+//     since (which Juju shows of units of the same model only), or 30 s are over.
 //   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
 //   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other.

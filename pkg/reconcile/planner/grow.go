@@ -39,11 +39,7 @@ func update(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
-	old := filter(in.alive(), func(u Unit) bool {
-		m, member := in.member[u.Name]
-		settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
-		return settled && u.Facts != nil && !in.applied(u)
-	})
+	old := in.outdated()
 	if len(old) == 0 {
 		return Step{}, false
 	}

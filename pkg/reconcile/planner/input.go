@@ -171,11 +171,15 @@ func (t *Task) mayDisturb(now time.Time) bool {
 	if t == nil || t.Harmless {
 		return false
 	}
-	deadline := t.Deadline
-	if deadline.IsZero() {
-		deadline = t.Enqueued.Add(DeliveryTTL)
+	return now.Before(t.deadline().Add(LongestRun))
+}
+
+// deadline is until when the task may begin.
+func (t *Task) deadline() time.Time {
+	if t.Deadline.IsZero() {
+		return t.Enqueued.Add(DeliveryTTL)
 	}
-	return now.Before(deadline.Add(LongestRun))
+	return t.Deadline
 }
 
 // ClientURL and PeerURL are where a unit's member serves; the unit must have published its addresses.

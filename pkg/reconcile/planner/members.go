@@ -119,7 +119,7 @@ func (in *input) wipedOut(u Unit, m etcdops.Member) bool {
 }
 
 // leaving: members of units that Juju is removing, those that do not serve first, the leader's place given up before it goes.
-// Clients are told before.
+// Clients are told before, and given the time to take it in.
 func leaving(in *input) (Step, bool) {
 	if !in.Etcd.Listed || len(in.alive()) == 0 {
 		return Step{}, false
@@ -157,6 +157,9 @@ func (in *input) rank(m etcdops.Member) int {
 func (in *input) leave(u Unit, m etcdops.Member) Step {
 	if step, ok := update(in); ok && step.Kind == StepUpdate {
 		return wait("Clients are told that %s leaves.", u.Name)
+	}
+	if step, ok := in.farewell(u, m); ok {
+		return step
 	}
 	reason := fmt.Sprintf("Juju is removing %s.", u.Name)
 	step := in.remove(m, u.Name, reason)

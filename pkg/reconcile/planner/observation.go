@@ -36,8 +36,10 @@ type Observation struct {
 	LatchRead      bool
 
 	Units []Unit // sorted by number
-	CA    CertificateAuthority
-	Etcd  etcdops.View
+	// Clients are those that the units tell where etcd serves, sorted by name.
+	Clients []Client
+	CA      CertificateAuthority
+	Etcd    etcdops.View
 	// Closed says that the daemon cannot reach etcd's client port though units have members. Etcd is then what the unit
 	// Through saw; an empty Through means that no unit has told yet.
 	Closed  bool
@@ -149,6 +151,8 @@ type History struct {
 	// Attempts counts, by step key, failures in a row; NotBefore is when the next attempt may be made.
 	Attempts  map[string]int
 	NotBefore map[string]time.Time
+	// Notices are, by leaving unit, when its clients were told of it.
+	Notices map[string]Notice
 	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.
 	NoQuorumSince time.Time
 }

@@ -84,6 +84,7 @@ func clone(o Observation) Observation {
 	o.History.UnhealthySince = maps.Clone(o.History.UnhealthySince)
 	o.History.Attempts = maps.Clone(o.History.Attempts)
 	o.History.NotBefore = maps.Clone(o.History.NotBefore)
+	o.History.Notices = maps.Clone(o.History.Notices)
 	return o
 }
 
@@ -186,6 +187,17 @@ func (p *prediction) settle() {
 	if p.Etcd.Listed && len(p.Etcd.HealthyVoters()) == len(p.Etcd.Voters()) {
 		p.History.StableSince = p.Now.Add(-p.Policy.Growth.Stable.Duration)
 		p.History.LastChange = p.History.StableSince
+	}
+	if len(p.Clients) == 0 || !ClientsTold(p.Observation) {
+		return
+	}
+	if p.History.Notices == nil {
+		p.History.Notices = map[string]Notice{}
+	}
+	for _, u := range p.Units {
+		if u.Dying {
+			p.History.Notices[u.Name] = Notice{At: p.Now.Add(-hookPatience)}
+		}
 	}
 }
 

@@ -71,6 +71,17 @@ var events = []event{
 	}},
 	{"the authority goes", 1, func(w *world, _ *unit) { w.ca = false }},
 	{"the authority is back", 3, func(w *world, _ *unit) { w.ca = true }},
+	{"a client comes", 1, func(w *world, _ *unit) {
+		if len(w.clients) < 3 {
+			w.clients = append(w.clients, &client{name: fmt.Sprintf("client/%d", len(w.clients)), idle: true, since: w.now, unseen: w.rng.IntN(4) == 0})
+		}
+	}},
+	{"a client's hook runs", 4, func(w *world, _ *unit) {
+		if len(w.clients) > 0 {
+			c := w.clients[w.rng.IntN(len(w.clients))]
+			c.idle, c.since = w.rng.IntN(2) == 0, w.now
+		}
+	}},
 	{"time passes", 12, func(w *world, _ *unit) { w.now = w.now.Add(time.Duration(w.rng.IntN(90)) * time.Second) }},
 }
 
@@ -107,6 +118,7 @@ func pick(rng *rand.Rand) event {
 func (w *world) step(t *testing.T, calm bool) (planner.Step, bool) {
 	t.Helper()
 	w.tick()
+	w.excuse()
 	o := w.observe()
 	if !calm && w.rng.IntN(12) == 0 {
 		o.Blind = []string{"the pending tasks could not be read"}
@@ -221,6 +233,11 @@ func settle(t *testing.T, w *world, kinds map[planner.StepKind]int) planner.Step
 			}
 		}
 		w.elect()
+		for _, c := range w.clients {
+			if !c.idle {
+				c.idle, c.since = true, w.now
+			}
+		}
 		step, ok := w.step(t, true)
 		kinds[step.Kind]++
 		w.runTasks(100)

@@ -34,6 +34,12 @@ type world struct {
 	list    string
 	tasks   int64
 
+	clients []*client
+	notices map[string]planner.Notice
+	untold  map[string]time.Time
+	// excused: since a unit began to leave, there was another one that could not tell its clients.
+	excused map[string]bool
+
 	// violations are what must never happen; log is what did, for people.
 	violations []string
 	log        []string
@@ -55,7 +61,17 @@ type unit struct {
 	pending                   bool
 	task                      *planner.Task
 	delivery                  planner.Delivery
+	told                      []string             // clients' endpoints
+	dropped                   map[string]time.Time // when an endpoint was last taken out of them
 	last                      *planner.Result
+}
+
+// client is a unit of another application that is told where etcd serves.
+type client struct {
+	name   string
+	unseen bool
+	idle   bool
+	since  time.Time
 }
 
 type member struct {
@@ -72,7 +88,8 @@ type member struct {
 const clusterID = etcdops.ClusterID(0xc1)
 
 func newWorld(rng *rand.Rand) *world {
-	w := &world{rng: rng, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), ca: true, client: true, self: "daemon-a"}
+	w := &world{rng: rng, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), ca: true, client: true, self: "daemon-a",
+		excused: map[string]bool{}}
 	w.restartDaemon()
 	return w
 }
@@ -87,7 +104,8 @@ func (w *world) violate(format string, args ...any) {
 }
 
 func (w *world) addUnit() *unit {
-	u := &unit{name: fmt.Sprintf("etcd/%d", w.next), number: w.next, firstSeen: w.now, provisioned: true, certificate: true, published: true}
+	u := &unit{name: fmt.Sprintf("etcd/%d", w.next), number: w.next, firstSeen: w.now, provisioned: true, certificate: true,
+		published: true, dropped: map[string]time.Time{}}
 	w.next++
 	w.units = append(w.units, u)
 	w.elect()
@@ -117,6 +135,7 @@ func (w *world) restartDaemon() {
 		Attempts: map[string]int{}, NotBefore: map[string]time.Time{}, LastChange: w.now,
 	}
 	w.list = ""
+	w.notices, w.untold = map[string]planner.Notice{}, map[string]time.Time{}
 	for _, u := range w.units {
 		u.last = nil
 		u.firstSeen = w.now
@@ -234,7 +253,69 @@ func (w *world) observe() planner.Observation {
 	o.History.UnhealthySince = maps.Clone(w.memory.UnhealthySince)
 	o.History.Attempts = maps.Clone(w.memory.Attempts)
 	o.History.NotBefore = maps.Clone(w.memory.NotBefore)
+	for _, c := range w.clients {
+		o.Clients = append(o.Clients, planner.Client{Name: c.name, Unseen: c.unseen, Idle: c.idle, Since: c.since})
+	}
+	w.notice(o)
+	o.History.Notices = maps.Clone(w.notices)
 	return o
+}
+
+// notice remembers when clients were told of units that leave.
+func (w *world) notice(o planner.Observation) {
+	told := planner.ClientsTold(o)
+	for _, u := range w.units {
+		_, known := w.notices[u.name]
+		switch {
+		case !u.dying || known || len(w.clients) == 0:
+		case !told:
+			w.untold[u.name] = w.now
+		default:
+			after, seen := w.untold[u.name]
+			if !seen {
+				after = w.now
+			}
+			w.notices[u.name] = planner.Notice{At: w.now, After: after}
+		}
+	}
+}
+
+// excuse notes for each unit that leaves whether another one cannot tell its clients now.
+func (w *world) excuse() {
+	mute := slices.ContainsFunc(w.units, func(u *unit) bool {
+		return !u.dying && u.data != 0 && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
+			u.task != nil && (u.task.Deadline.IsZero() || w.now.After(u.task.Deadline)))
+	})
+	for _, u := range w.units {
+		if u.dying && mute {
+			w.excused[u.name] = true
+		}
+	}
+}
+
+// judgeFarewell: a member that serves does not go before clients' hooks have run since they were told, or 30 s are over.
+func (w *world) judgeFarewell(m *member) {
+	leaving := w.host(m)
+	if len(w.clients) == 0 || m.learner || leaving == nil || !leaving.dying || !leaving.up || w.excused[leaving.name] {
+		return
+	}
+	var last time.Time
+	for _, u := range w.units {
+		if o := w.member(u.data); u.dying || o == nil || o.learner || o.name == "" {
+			continue
+		}
+		if slices.Contains(u.told, m.client) {
+			w.violate("%s is removed before %s has told its clients", m.name, u.name)
+		}
+		if at := u.dropped[m.client]; at.After(last) {
+			last = at
+		}
+	}
+	for _, c := range w.clients {
+		if w.now.Sub(last) < 30*time.Second && (c.unseen || !c.idle || !c.since.After(last)) {
+			w.violate("%s is removed %s after clients were told, and %s has not run its hooks", m.name, w.now.Sub(last), c.name)
+		}
+	}
 }
 
 func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
@@ -403,6 +484,7 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 		if m == nil || m.learner {
 			return
 		}
+		w.judgeFarewell(m)
 		if w.runs(m) {
 			up--
 		}
@@ -537,6 +619,12 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 	if u.applied != s.Hash() {
 		u.applied = s.Hash()
 	}
+	for _, url := range u.told {
+		if !slices.Contains(s.Clients.Endpoints, url) {
+			u.dropped[url] = w.now
+		}
+	}
+	u.told = s.Clients.Endpoints
 	if s.Service.State == v1alpha1.ServiceRunning {
 		w.start(u, s.Etcd.Initial)
 	}

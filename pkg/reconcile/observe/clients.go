@@ -1,0 +1,79 @@
+package observe
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// clientsEndpoint is where the charm tells others how to reach etcd.
+const clientsEndpoint = "db"
+
+// clients are who is related to the application there: the units of its own model that have begun, and, unseen, those of others.
+// A relation of another model may show in the units' own relations only.
+func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application) []planner.Client {
+	found := map[string]planner.Client{}
+	shown := map[int]bool{}
+	for _, r := range application.Relations {
+		if r.Endpoint != clientsEndpoint {
+			continue
+		}
+		shown[r.ID] = true
+		remote, here := model.Applications[r.RemoteApplication]
+		if !here {
+			found[r.RemoteApplication] = planner.Client{Name: r.RemoteApplication, Unseen: true}
+		}
+		for name, u := range remote.Units {
+			if agentStarted(u) {
+				found[name] = planner.Client{Name: name, Idle: u.AgentStatus.Current != "executing", Since: u.AgentStatus.Since}
+			}
+		}
+	}
+	for _, u := range o.info.units {
+		for _, r := range u.RelationData {
+			if name := fmt.Sprintf("relation %d", r.RelationID); r.Endpoint == clientsEndpoint && !shown[r.RelationID] {
+				found[name] = planner.Client{Name: name, Unseen: true}
+			}
+		}
+	}
+	clients := slices.Collect(maps.Values(found))
+	slices.SortFunc(clients, func(a, b planner.Client) int { return cmp.Compare(a.Name, b.Name) })
+	return clients
+}
+
+// notice takes in which clients' databags have lists without the units that leave. taken is when Juju was looked at, by its own
+// clock; obs lacks nothing but this history.
+func (h *history) notice(taken time.Time, obs *planner.Observation) {
+	leaving := map[string]bool{}
+	for _, u := range obs.Units {
+		if u.Dying && len(obs.Clients) > 0 {
+			leaving[u.Name] = true
+		}
+	}
+	gone := func(unit string) bool { return !leaving[unit] }
+	maps.DeleteFunc(h.notices, func(u string, _ planner.Notice) bool { return gone(u) })
+	maps.DeleteFunc(h.untold, func(u string, _ time.Time) bool { return gone(u) })
+	if len(leaving) == 0 {
+		return
+	}
+	told := planner.ClientsTold(*obs)
+	for unit := range leaving {
+		if _, known := h.notices[unit]; known {
+			continue // what is told later is no news about this unit
+		}
+		if !told {
+			h.untold[unit] = taken
+			continue
+		}
+		after, seen := h.untold[unit]
+		if !seen {
+			after = taken
+		}
+		h.notices[unit] = planner.Notice{At: obs.Now, After: after}
+	}
+}

@@ -1,0 +1,94 @@
+package observe_test
+
+import (
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// relate gives the application a client, and takes a unit away.
+func (r *rig) relate() {
+	app := r.juju.Model.Applications["etcd"]
+	app.Relations = append(app.Relations, jujuapi.Relation{ID: 9, Endpoint: "db", RemoteApplication: "kube", RemoteEndpoint: "etcd"},
+		jujuapi.Relation{ID: 10, Endpoint: "db", RemoteApplication: "remote-77", RemoteEndpoint: "etcd"})
+	r.juju.Model.Applications["etcd"] = app
+	r.juju.Model.Applications["kube"] = jujuapi.Application{Name: "kube", Life: jujuapi.Alive, Units: map[string]jujuapi.Unit{
+		"kube/1": {Name: "kube/1", AgentStatus: jujuapi.Status{Current: "executing", Since: start.Add(-time.Second)}},
+		"kube/0": {Name: "kube/0", AgentStatus: jujuapi.Status{Current: "idle", Since: start.Add(-time.Minute)}},
+		"kube/2": {Name: "kube/2", AgentStatus: jujuapi.Status{Current: "allocating", Since: start}},
+	}}
+	r.juju.Units[0].RelationData = append(r.juju.Units[0].RelationData, jujuapi.RelationData{RelationID: 9, Endpoint: "db"},
+		jujuapi.RelationData{RelationID: 11, Endpoint: "db"}, jujuapi.RelationData{RelationID: 12, Endpoint: "proxy"})
+}
+
+func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
+	r := newRig(t)
+	if got := r.observe(false).Clients; len(got) != 0 {
+		t.Errorf("clients without a relation: %+v", got)
+	}
+	r = newRig(t)
+	r.relate()
+	want := []planner.Client{
+		{Name: "kube/0", Idle: true, Since: start.Add(-time.Minute)},
+		{Name: "kube/1", Since: start.Add(-time.Second)},
+		{Name: "relation 11", Unseen: true},
+		{Name: "remote-77", Unseen: true},
+	}
+	got := r.observe(false).Clients
+	if len(got) != len(want) {
+		t.Fatalf("clients %+v", got)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("client %+v, want %+v", got[i], want[i])
+		}
+	}
+}
+
+// What clients were told of a unit that leaves is remembered with the last look of Juju's that did not show it yet, by Juju's
+// clock, and what they are told later does not begin it anew.
+func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
+	r := newRig(t)
+	r.relate()
+	juju := start.Add(7 * time.Hour) // its clock is another one
+	look := func() planner.Observation {
+		r.now, juju = r.now.Add(time.Second), juju.Add(time.Second)
+		r.juju.Model.TakenAt = juju
+		return r.observe(true)
+	}
+	if n := look().History.Notices; len(n) != 0 {
+		t.Fatalf("notices while nobody leaves: %+v", n)
+	}
+	app := r.juju.Model.Applications["etcd"]
+	leaving := app.Units["etcd/2"]
+	leaving.Life = jujuapi.Dying
+	app.Units["etcd/2"] = leaving
+	if n := look().History.Notices; len(n) != 0 {
+		t.Fatalf("notices before anybody was told: %+v", n)
+	}
+	untold := juju
+	// Nobody applies anything in this rig: agents that are away are what ends the telling.
+	for _, name := range []string{"etcd/0", "etcd/1"} {
+		u := app.Units[name]
+		u.AgentStatus.Current = "lost"
+		app.Units[name] = u
+	}
+	told := look().History.Notices["etcd/2"]
+	if !told.At.Equal(r.now) || !told.After.Equal(untold) {
+		t.Errorf("told %+v, want at %s, after %s", told, r.now, untold)
+	}
+	for _, name := range []string{"etcd/0", "etcd/1"} {
+		u := app.Units[name]
+		u.AgentStatus.Current = "idle"
+		app.Units[name] = u
+	}
+	if again := look().History.Notices["etcd/2"]; again != told {
+		t.Errorf("told anew: %+v", again)
+	}
+	delete(app.Units, "etcd/2")
+	if n := look().History.Notices; len(n) != 0 {
+		t.Errorf("notices of a unit that is gone: %+v", n)
+	}
+}
