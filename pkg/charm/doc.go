@@ -10,7 +10,8 @@
 //	peer databag of the unit, key facts               every hook and reconcile, only when it changed
 //	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it
 //	certificates databag of the unit                  every hook and reconcile, only when an address is missing
-//	db databag of the unit                            every hook and reconcile, from the spec applied last
+//	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last tells clients of the cluster
+//	db and proxy databags of the unit                 every hook and reconcile, from the spec applied last: complete or empty
 //	TLS leaves on disk                                every hook and reconcile, through machine.WriteLeaves
 //	CA bundle and everything else on disk             reconcile, through machine.Apply
 //	unit status                                       hooks until the first reconcile; then reconcile, and update-status and start

@@ -10,6 +10,7 @@ import (
 // published are the facts as Juju has them.
 type published struct {
 	relation string // empty before Juju has made the peer relation, and after it is gone
+	bag      map[string]string
 	text     string
 	facts    v1alpha1.UnitFacts
 }
@@ -24,7 +25,7 @@ func (a *Agent) published(ctx context.Context) (published, error) {
 	if err != nil {
 		return p, err
 	}
-	p.relation, p.text = id, bag[v1alpha1.FactsKey]
+	p.relation, p.bag, p.text = id, bag, bag[v1alpha1.FactsKey]
 	// What cannot be read, for example from another version of the agent, counts as nothing published.
 	_ = json.Unmarshal([]byte(p.text), &p.facts)
 	return p, nil
@@ -49,7 +50,9 @@ func (p published) mark(facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, a
 		hash = spec.Hash()
 	}
 	if p.facts.Applied == nil || p.facts.Applied.Hash != hash {
-		facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action}
+		facts.Applied = &v1alpha1.AppliedFacts{
+			Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action, Clients: spec.Clients.Endpoints,
+		}
 	}
 	return facts
 }
@@ -64,9 +67,21 @@ func encode(facts v1alpha1.UnitFacts) string {
 }
 
 // publish writes the facts into the peer databag if they are not there already, because each write runs a hook on every
-// peer. With another etcd version in them it sets the workload version too.
+// peer. With another etcd version in them it sets the workload version too. Beside the facts stands where clients find the unit,
+// for as long as clients are told of the cluster; what the charm before this one has left there stays until something is applied.
 func (a *Agent) publish(ctx context.Context, p published, facts v1alpha1.UnitFacts) error {
-	if p.relation == "" || !p.differ(facts) {
+	if p.relation == "" {
+		return nil
+	}
+	want := map[string]string{v1alpha1.FactsKey: encode(facts)}
+	if facts.Applied != nil {
+		want[keyClientAddress] = ""
+		if len(facts.Applied.Clients) > 0 {
+			want[keyClientAddress] = facts.Addresses.Client
+		}
+	}
+	diff := changes(p.bag, want)
+	if len(diff) == 0 {
 		return nil
 	}
 	if v := version(facts); v != "" && v != version(p.facts) {
@@ -74,7 +89,7 @@ func (a *Agent) publish(ctx context.Context, p published, facts v1alpha1.UnitFac
 			return err
 		}
 	}
-	return a.tools.SetRelation(ctx, p.relation, map[string]string{v1alpha1.FactsKey: encode(facts)})
+	return a.tools.SetRelation(ctx, p.relation, diff)
 }
 
 // version is etcd's version as the snap has it.

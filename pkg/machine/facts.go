@@ -55,6 +55,9 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	}
 	if r.Hash != "" {
 		facts.Applied = &v1alpha1.AppliedFacts{Hash: r.Hash, Epoch: r.Epoch.Number, Action: r.Action}
+		if r.Spec != nil {
+			facts.Applied.Clients = r.Spec.Clients.Endpoints
+		}
 	}
 	return facts, nil
 }

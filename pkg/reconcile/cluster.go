@@ -181,6 +181,9 @@ func (c *cluster) next(obs planner.Observation, step planner.Step, pending bool)
 	if pending && !step.Until.IsZero() {
 		after = min(after, max(step.Until.Sub(obs.Now), 50*time.Millisecond))
 	}
+	if due := planner.Due(obs); !due.IsZero() {
+		after = min(after, max(due.Sub(obs.Now), 50*time.Millisecond))
+	}
 	return ctrl.Result{RequeueAfter: after}
 }
 

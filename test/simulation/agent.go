@@ -109,6 +109,8 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 	}
 	a.publish()
 	a.show(&spec)
+	facts := a.facts()
+	status.Facts = &facts
 	return status
 }
 
@@ -132,7 +134,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	if r.Epoch != spec.Delivery.Epoch || r.Hash != hash {
 		s.counts.FileWrites++
 	}
-	r.Epoch, r.Action, r.Hash = spec.Delivery.Epoch, action, hash
+	r.Epoch, r.Action, r.Hash, r.Spec = spec.Delivery.Epoch, action, hash, spec
 	if spec.Delivery.AllowReset {
 		a.reset(spec.Delivery.Members)
 	}
@@ -213,6 +215,9 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	}
 	if a.record.Hash != "" {
 		f.Applied = &v1alpha1.AppliedFacts{Hash: a.record.Hash, Epoch: a.record.Epoch.Number, Action: a.record.Action}
+		if a.record.Spec != nil {
+			f.Applied.Clients = a.record.Spec.Clients.Endpoints
+		}
 	}
 	f.RestartPending = a.process.up && a.process.config != a.process.wanted
 	return f

@@ -89,6 +89,8 @@ type AppliedFacts struct {
 	// Epoch and Action order deliveries: by epoch, then by Juju's task number.
 	Epoch  int64 `json:"epoch"`
 	Action int64 `json:"action"`
+	// Clients are the spec's Clients.Endpoints: where the unit's clients are told to find the cluster.
+	Clients []string `json:"clients,omitempty"`
 }
 
 // DataLost says that a member was started on this unit and its data is gone.

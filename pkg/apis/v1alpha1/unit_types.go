@@ -158,11 +158,13 @@ type ServiceSpec struct {
 	State ServiceState `json:"state"`
 }
 
-// ClientsSpec is what the unit tells the clients of its db relation.
+// ClientsSpec is what the unit tells the clients of its relations db and proxy. Without Endpoints it tells them nothing.
 type ClientsSpec struct {
 	// Endpoints are the client URLs of members that serve.
 	Endpoints []string `json:"endpoints,omitempty"`
-	Version   string   `json:"version,omitempty"`
+	// Cluster are the same members as their peers know them, one entry for each peer URL.
+	Cluster []NamedMember `json:"cluster,omitempty"`
+	Version string        `json:"version,omitempty"`
 }
 
 // StatusText is a Juju workload status.

@@ -157,6 +157,9 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) planner.Result {
 	now := a.cfg.Now()
 	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message}
+	if s.Facts != nil && s.Facts.Applied != nil {
+		r.Told = s.Facts.Applied.Clients
+	}
 	last, _ := a.cfg.Memory.Last(d.Unit)
 	if request := d.Spec.Latch; request != nil && request.Claim != nil && granted(s) {
 		a.cfg.Memory.Claim(d.Spec.Delivery.Epoch.Number)

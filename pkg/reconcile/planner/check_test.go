@@ -64,7 +64,7 @@ func apply(o *planner.Observation) {
 	for i := range o.Units {
 		if u := &o.Units[i]; u.Facts != nil {
 			spec := planner.Desired(*o, u.Name)
-			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash()}
+			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Clients: spec.Clients.Endpoints}
 		}
 	}
 }

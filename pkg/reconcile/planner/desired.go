@@ -70,10 +70,7 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 		s.Service.State = v1alpha1.ServiceRunning
 		if in.Latch.ClusterID != "" {
 			s.OpenPorts = []int32{in.opts.Port}
-			s.Clients.Endpoints = in.clientEndpoints()
-			if u.Facts.Snap != nil {
-				s.Clients.Version = u.Facts.Snap.Version
-			}
+			s.Clients = in.clients(u)
 		}
 	}
 	s.Status = in.statusOf(u)
@@ -177,23 +174,6 @@ func (in *input) joinInitial() *v1alpha1.InitialCluster {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
 	})
 	return initial
-}
-
-// clientEndpoints are where voters of units that stay advertise to serve, healthy or not: clients try the next one by
-// themselves, and one member's trouble is no news for all clients.
-func (in *input) clientEndpoints() []string {
-	var urls []string
-	for _, u := range in.alive() {
-		m, member := in.member[u.Name]
-		if u.Facts == nil || u.Facts.Addresses.Client == "" {
-			continue
-		}
-		if member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u) {
-			urls = append(urls, in.clientURL(u))
-		}
-	}
-	slices.Sort(urls)
-	return urls
 }
 
 // delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.

@@ -46,7 +46,8 @@ func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 			h.Fault, h.Detail = etcdops.FaultLagging, "4711 entries behind"
 			o.Etcd.Health[url(1)] = h
 		}, "etcd/0, etcd/1"},
-		{"its data is lost, too", func(o *planner.Observation) { down(o, 2, time.Second); o.Units[2].Facts.Member.Present = false }, "etcd/0, etcd/2"},
+		{"its data is lost, too: its member will go, and clients hear of that first",
+			func(o *planner.Observation) { down(o, 2, time.Second); o.Units[2].Facts.Member.Present = false }, "etcd/0, etcd/1, etcd/2"},
 		{"a unit is added", join, "etcd/0, etcd/3"},
 		{"a unit joins", func(o *planner.Observation) { join(o); learn(o, 100) }, "etcd/0, etcd/3"},
 		{"time passes", func(o *planner.Observation) { o.Now = o.Now.Add(time.Hour) }, ""},

@@ -121,6 +121,8 @@ type Result struct {
 	Outcome v1alpha1.Outcome
 	Reason  string
 	Message string
+	// Told is where the unit told its clients to find the cluster when it ended.
+	Told []string
 	// Failures counts consecutive deliveries that were not applied; NotBefore is when the next one may go out.
 	Failures  int
 	NotBefore time.Time

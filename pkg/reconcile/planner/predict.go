@@ -105,7 +105,9 @@ func (p *prediction) land(deliveries []Delivery) {
 		u.Task, u.Last = nil, nil
 		hash := d.Spec.Hash()
 		if u.Facts.Applied == nil || u.Facts.Applied.Hash != hash {
-			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number}
+			u.Facts.Applied = &v1alpha1.AppliedFacts{
+				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints,
+			}
 		}
 		if u.Facts.Snap == nil {
 			u.Facts.Snap = &v1alpha1.SnapFacts{Channel: d.Spec.Snap.Channel}

@@ -55,6 +55,7 @@ type unit struct {
 	published                 bool
 	snap                      bool
 	applied                   string
+	told                      []string
 	data                      etcdops.MemberID // zero: none
 	started, startedNew       bool
 	up                        bool
@@ -334,7 +335,7 @@ func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
 		f.Snap = &v1alpha1.SnapFacts{Version: "3.6.16", Channel: "3.6/stable"}
 	}
 	if u.applied != "" {
-		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied}
+		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied, Clients: u.told}
 	}
 	f.RestartPending = u.pending && u.data != 0
 	return f
@@ -567,7 +568,7 @@ func (w *world) run(u *unit) {
 	if !t.Ours {
 		return
 	}
-	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason}
+	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Told: u.told}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
 			r.Failures = u.last.Failures
@@ -617,7 +618,7 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 	}
 	u.snap = true
 	if u.applied != s.Hash() {
-		u.applied = s.Hash()
+		u.applied, u.told = s.Hash(), s.Clients.Endpoints
 	}
 	for _, url := range u.told {
 		if !slices.Contains(s.Clients.Endpoints, url) {

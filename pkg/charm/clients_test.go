@@ -1,0 +1,114 @@
+package charm_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine"
+)
+
+// served is a spec that tells clients of two members.
+func served() v1alpha1.EtcdUnitSpec {
+	s := spec()
+	s.Clients = v1alpha1.ClientsSpec{
+		Endpoints: []string{"https://[fd00::5]:2379", "https://10.0.0.4:2379"},
+		Cluster:   []v1alpha1.NamedMember{{Name: "etcd0", PeerURL: "https://10.0.0.4:2380"}, {Name: "etcd1", PeerURL: "https://[fd00::5]:2380"}},
+		Version:   "3.6.16",
+	}
+	return s
+}
+
+// related is a bench with a client and a proxy.
+func related(t *testing.T) *bench {
+	b := newBench(t)
+	b.relate(newAuthority(t, "ca"))
+	b.juju.relations["db"], b.juju.relations["proxy"] = []string{"db:2", "db:5"}, []string{"proxy:3"}
+	b.machine.keys = machine.Credentials{CA: "ca", Certificate: "cert", Key: "key"}
+	return b
+}
+
+func TestEachRelationWithClientsIsAnsweredAndTakenBack(t *testing.T) {
+	b := related(t)
+	b.reconcile(served())
+	db := map[string]string{"client_ca": "ca", "client_cert": "cert", "client_key": "key", "version": "3.6.16",
+		"connection_string": "https://10.0.0.4:2379,https://[fd00::5]:2379"}
+	proxy := map[string]string{"client_ca": "ca", "client_cert": "cert", "client_key": "key",
+		"cluster": "etcd0=https://10.0.0.4:2380,etcd1=https://[fd00::5]:2380"}
+	for id, want := range map[string]map[string]string{"db:2": db, "db:5": db, "proxy:3": proxy} {
+		if diff := cmp.Diff(want, b.juju.bags[id+" etcd/0"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", id, diff)
+		}
+	}
+	b.hook("config-changed")
+	if writes := b.juju.writes(); len(writes) > 0 {
+		t.Errorf("what was told is told again: %q", writes)
+	}
+	// A relation that ends is left alone; the others hear of it when the cluster is not to be reached any more.
+	s := served()
+	s.Clients = v1alpha1.ClientsSpec{}
+	b.reconcile(s)
+	for _, id := range []string{"db:2", "db:5", "proxy:3"} {
+		if bag := b.juju.bags[id+" etcd/0"]; len(bag) > 0 {
+			t.Errorf("%s still has %v", id, bag)
+		}
+	}
+}
+
+// Units of the old charm told clients credentials before they were members (LP#2008267), and what clients read was written by
+// whichever hook came first. Here a unit's databag is complete or empty, and it is empty until the controller says that the
+// unit's member votes.
+func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
+	b := related(t)
+	empty := func(when string) {
+		t.Helper()
+		for _, id := range []string{"db:2", "db:5", "proxy:3"} {
+			if bag := b.juju.bags[id+" etcd/0"]; len(bag) > 0 {
+				t.Errorf("%s, %s has %v", when, id, bag)
+			}
+		}
+	}
+	for _, hook := range []string{"certificates-relation-changed", "db-relation-joined", "db-relation-changed", "proxy-relation-joined", "cluster-relation-changed"} {
+		b.hook(hook)
+		empty("in " + hook + " of a fresh unit")
+	}
+	b.reconcile(spec())
+	empty("prepared, and no member")
+	b.hook("db-relation-changed")
+	empty("in a hook of a unit that is no member")
+
+	b.machine.keys.Key = ""
+	b.reconcile(served())
+	empty("without the client's key")
+	b.machine.keys.Key = "key"
+	b.hook("certificates-relation-changed")
+	if bag := b.juju.bags["db:2 etcd/0"]; len(bag) != 5 {
+		t.Errorf("a member with all that it takes tells %v", bag)
+	}
+}
+
+// Units of the charm before this one find each other's clients' address in the peer databag, and nothing else of it.
+func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
+	b := related(t)
+	peer := func() string { return b.juju.bags["cluster:0 etcd/0"]["db-ingress-address"] }
+	b.juju.bags["cluster:0 etcd/0"] = map[string]string{"db-ingress-address": "10.0.0.4"}
+	b.hook("upgrade-charm")
+	if peer() != "10.0.0.4" {
+		t.Errorf("what the old charm had written is %q before anything was applied", peer())
+	}
+	b.reconcile(served())
+	if peer() != "10.0.0.4" {
+		t.Errorf("a member's address is %q", peer())
+	}
+	if n := strings.Count(strings.Join(b.juju.writes(), "\n"), "cluster:0"); n != 1 {
+		t.Errorf("the peer databag was written %d times: each runs a hook on every peer", n)
+	}
+	s := served()
+	s.Clients = v1alpha1.ClientsSpec{}
+	b.reconcile(s)
+	if peer() != "" {
+		t.Errorf("the address of a unit that is no member any more is %q", peer())
+	}
+}

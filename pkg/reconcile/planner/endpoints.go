@@ -1,0 +1,156 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// silencePatience is how long a member may fail to serve before clients are told of the others alone. Until then a client tries
+// the next member by itself: a crash, a restart or a reboot is no news, which would cost an action on every unit and run hooks
+// on every client, which may restart its own services. A member that stays away costs every client's connections a timeout
+// again and again, and is worth it.
+const silencePatience = time.Minute
+
+// clientMember is a member as clients may be told of it.
+type clientMember struct {
+	name string
+	urls []string // client URLs that it advertises
+	peer []string
+}
+
+// clients is what the unit tells its clients: nothing before its own member is a voter. All units tell the same.
+func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
+	var s v1alpha1.ClientsSpec
+	if m, member := in.member[u.Name]; in.Etcd.Listed && (!member || m.Learner) {
+		return s
+	}
+	for _, m := range in.clientMembers() {
+		s.Endpoints = append(s.Endpoints, m.urls...)
+		for _, peer := range m.peer {
+			s.Cluster = append(s.Cluster, v1alpha1.NamedMember{Name: m.name, PeerURL: peer})
+		}
+	}
+	slices.Sort(s.Endpoints)
+	slices.SortFunc(s.Cluster, func(a, b v1alpha1.NamedMember) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
+	})
+	if u.Facts.Snap != nil {
+		s.Version = u.Facts.Snap.Version
+	}
+	return s
+}
+
+// clientMembers are the members that clients are told of: voters of units that stay. One comes onto the list when it serves. It
+// goes off it when its unit goes or its data is lost, and when it has not served for silencePatience while a quorum of the others
+// does. While there is no quorum the list stays as it is: it never gets empty because of trouble.
+func (in *input) clientMembers() []clientMember {
+	if !in.Etcd.Listed {
+		return in.toldMembers()
+	}
+	var told, voters []clientMember
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || !m.Started() || len(m.ClientURLs) == 0 {
+			continue
+		}
+		c := clientMember{name: m.Name, urls: m.ClientURLs, peer: m.PeerURLs}
+		voters = append(voters, c)
+		if until, on := in.onList(u, m); on && (until.IsZero() || in.Now.Before(until)) {
+			told = append(told, c)
+		}
+	}
+	if len(told) == 0 {
+		return voters
+	}
+	return told
+}
+
+// onList says that a voter is on the clients' list, and until when, if it does not serve; zero means for as long as nothing
+// happens.
+func (in *input) onList(u Unit, m etcdops.Member) (until time.Time, on bool) {
+	switch {
+	case in.serving(m):
+		return time.Time{}, true
+	case in.wipedOut(u, m), !in.told(m.ClientURLs):
+		return time.Time{}, false
+	case in.servingVoters() < etcdops.Quorum(len(in.Etcd.Voters())):
+		return time.Time{}, true
+	}
+	since := in.unhealthySince(m)
+	if since.IsZero() {
+		return time.Time{}, true
+	}
+	return since.Add(silencePatience), true
+}
+
+func (in *input) servingVoters() int {
+	n := 0
+	for _, m := range in.Etcd.Voters() {
+		if in.serving(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// told says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
+// have just begun.
+func (in *input) told(urls []string) bool {
+	return slices.ContainsFunc(in.alive(), func(u Unit) bool {
+		return slices.ContainsFunc(in.tells(u), func(told string) bool { return slices.Contains(urls, told) })
+	})
+}
+
+// tells is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
+func (in *input) tells(u Unit) []string {
+	switch {
+	case u.Last != nil && len(u.Last.Told) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
+		return u.Last.Told
+	case u.Facts != nil && u.Facts.Applied != nil:
+		return u.Facts.Applied.Clients
+	}
+	return nil
+}
+
+// toldMembers are the members while nobody lists them: units with data that are on the list; all with data if nothing is told.
+func (in *input) toldMembers() []clientMember {
+	var told, all []clientMember
+	for _, u := range in.alive() {
+		if !hasData(u) || u.Facts.Addresses.Client == "" {
+			continue
+		}
+		c := clientMember{name: etcdops.MemberName(u.Name), urls: []string{in.clientURL(u)}, peer: []string{in.peerURL(u)}}
+		all = append(all, c)
+		if in.told(c.urls) {
+			told = append(told, c)
+		}
+	}
+	if len(told) == 0 {
+		return all
+	}
+	return told
+}
+
+// Due is when what units should be changes by the clock alone; zero means never. Who plans looks again by then.
+func Due(o Observation) time.Time {
+	in := newInput(o)
+	var due time.Time
+	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
+		return due
+	}
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || !m.Started() {
+			continue
+		}
+		if until, on := in.onList(u, m); on && until.After(in.Now) && (due.IsZero() || until.Before(due)) {
+			due = until
+		}
+	}
+	return due
+}

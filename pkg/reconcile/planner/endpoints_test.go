@@ -1,0 +1,174 @@
+package planner_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// told are the hosts' numbers that a unit tells its clients, as in "0 1 2"; all units must tell the same.
+func told(t *testing.T, o planner.Observation) string {
+	t.Helper()
+	var list []string
+	for i := range o.Units {
+		if slices.Contains(planner.Desired(o, "etcd/0").Clients.Endpoints, url(i)) {
+			list = append(list, strings.TrimPrefix(o.Units[i].Name, "etcd/"))
+		}
+	}
+	for _, u := range o.Units[1:] {
+		c := planner.Desired(o, u.Name).Clients
+		if len(c.Endpoints) > 0 && !slices.Equal(c.Endpoints, planner.Desired(o, "etcd/0").Clients.Endpoints) {
+			t.Errorf("%s tells %v, etcd/0 %v", u.Name, c.Endpoints, planner.Desired(o, "etcd/0").Clients.Endpoints)
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+func TestClientsAreToldOfMembersThatServe(t *testing.T) {
+	serve := func(o *planner.Observation, i int) {
+		o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Answered: true, Serves: true, MemberID: id(i), ClusterID: clusterID, Leader: id(0)}
+		delete(o.History.UnhealthySince, url(i))
+	}
+	for _, c := range []struct {
+		name string
+		do   func(o *planner.Observation)
+		want string
+	}{
+		{"all serve", func(*planner.Observation) {}, "0 1 2 3 4"},
+		{"one restarts", func(o *planner.Observation) { down(o, 1, 59*time.Second) }, "0 1 2 3 4"},
+		{"one has been down for a minute", func(o *planner.Observation) { down(o, 1, time.Minute) }, "0 2 3 4"},
+		{"and comes back", func(o *planner.Observation) { down(o, 1, time.Minute); apply(o); serve(o, 1) }, "0 1 2 3 4"},
+		{"a daemon that begins finds one down that is off the list",
+			func(o *planner.Observation) { down(o, 1, time.Minute); apply(o); down(o, 1, time.Second) }, "0 2 3 4"},
+		{"a daemon that begins finds one down that is on it", func(o *planner.Observation) { down(o, 1, 0) }, "0 1 2 3 4"},
+		{"two have been down for an hour", func(o *planner.Observation) { down(o, 1, time.Hour); down(o, 2, time.Hour) }, "0 3 4"},
+		{"so have three, and the list is from before", func(o *planner.Observation) {
+			for i := range 3 {
+				down(o, i, time.Hour)
+			}
+		}, "0 1 2 3 4"},
+		{"the quorum is lost", func(o *planner.Observation) {
+			for i := range 5 {
+				down(o, i, time.Hour)
+			}
+			o.Etcd.Listed, o.Etcd.Members = false, nil
+		}, "0 1 2 3 4"},
+		{"the quorum is lost after one was taken off", func(o *planner.Observation) {
+			down(o, 1, time.Hour)
+			apply(o)
+			for i := range 5 {
+				down(o, i, time.Hour)
+			}
+			o.Etcd.Listed, o.Etcd.Members = false, nil
+		}, "0 2 3 4"},
+		{"data is lost", func(o *planner.Observation) { down(o, 1, time.Second); o.Units[1].Facts.Member.Present = false }, "0 2 3 4"},
+		{"a unit leaves", func(o *planner.Observation) { o.Units[1].Dying = true }, "0 2 3 4"},
+		{"a unit joins", func(o *planner.Observation) { join(o); learn(o, 0) }, "0 1 2 3 4"},
+		{"it is a voter, and does not serve yet", func(o *planner.Observation) {
+			join(o)
+			learn(o, 0)
+			o.Etcd.Members[5].Learner = false
+			down(o, 5, 0)
+		}, "0 1 2 3 4"},
+		{"it is a voter that serves", func(o *planner.Observation) {
+			join(o)
+			learn(o, 0)
+			o.Etcd.Members[5].Learner = false
+		}, "0 1 2 3 4 5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := settled(5)
+			c.do(&o)
+			if got := told(t, o); got != c.want {
+				t.Errorf("clients are told of %s, not %s", got, c.want)
+			}
+		})
+	}
+}
+
+// At birth, and of a cluster whose units tell nothing yet, clients hear of those that serve; of all if none does.
+func TestClientsAreToldOfSomebodyFromTheBeginning(t *testing.T) {
+	fresh := func() planner.Observation {
+		o := settled(3)
+		for i := range o.Units {
+			o.Units[i].Facts.Applied = nil
+		}
+		return o
+	}
+	o := fresh()
+	down(&o, 2, 0)
+	if got := told(t, o); got != "0 1" {
+		t.Errorf("one does not serve yet: %s", got)
+	}
+	o = fresh()
+	for i := range 3 {
+		down(&o, i, time.Hour)
+	}
+	if got := told(t, o); got != "0 1 2" {
+		t.Errorf("none serves: %s", got)
+	}
+}
+
+func TestAUnitTellsItsClientsNothingBeforeItsMemberVotes(t *testing.T) {
+	o := settled(3)
+	join(&o)
+	learn(&o, 0)
+	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints)+len(c.Cluster) > 0 || c.Version != "" {
+		t.Errorf("a learner's unit tells %+v", c)
+	}
+	o.Etcd.Members[3].Learner = false
+	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) != 4 || c.Version == "" {
+		t.Errorf("a voter's unit tells %+v", c)
+	}
+	o.Etcd.Members = o.Etcd.Members[:3]
+	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints)+len(c.Cluster) > 0 {
+		t.Errorf("the unit of a member that was removed tells %+v", c)
+	}
+}
+
+// A member that was added and never started has no name in etcd's list: the old charm failed over it.
+func TestCharmDefect16TheClusterForProxiesLeavesOutAMemberThatNeverStarted(t *testing.T) {
+	o := settled(3)
+	join(&o)
+	o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}})
+	want := []v1alpha1.NamedMember{{Name: "etcd0", PeerURL: peer(0)}, {Name: "etcd1", PeerURL: peer(1)}, {Name: "etcd2", PeerURL: peer(2)}}
+	if got := planner.Desired(o, "etcd/0").Clients.Cluster; !slices.Equal(got, want) {
+		t.Errorf("proxies are told %v, not %v", got, want)
+	}
+}
+
+func TestClientsAreToldWhereMembersServeNow(t *testing.T) {
+	o := settled(3)
+	o.Etcd.Members[1].ClientURLs = []string{"https://10.9.9.9:4001"}
+	o.Etcd.Health["https://10.9.9.9:4001"] = o.Etcd.Health[url(1)]
+	delete(o.Etcd.Health, url(1))
+	if got := planner.Desired(o, "etcd/0").Clients.Endpoints; !slices.Contains(got, "https://10.9.9.9:4001") || slices.Contains(got, url(1)) {
+		t.Errorf("clients are told %v", got)
+	}
+}
+
+func TestDueIsWhenASilentMemberGoesOffTheList(t *testing.T) {
+	o := settled(5)
+	if at := planner.Due(o); !at.IsZero() {
+		t.Errorf("settled, and due at %s", at)
+	}
+	down(&o, 1, 20*time.Second)
+	down(&o, 2, 50*time.Second)
+	at := planner.Due(o)
+	if want := o.Now.Add(10 * time.Second); !at.Equal(want) {
+		t.Errorf("due at %s, not %s", at, want)
+	}
+	before := o
+	o.Now = at
+	if got := changed(before, o); got != "etcd/0, etcd/1, etcd/2, etcd/3, etcd/4" {
+		t.Errorf("when it is due %q change", got)
+	}
+	if next := planner.Due(o); !next.Equal(o.Now.Add(30 * time.Second)) {
+		t.Errorf("the other one is due at %s", next)
+	}
+}
