@@ -55,7 +55,6 @@ type unit struct {
 	published                 bool
 	snap                      bool
 	applied                   string
-	told                      []string
 	data                      etcdops.MemberID // zero: none
 	started, startedNew       bool
 	up                        bool
@@ -618,7 +617,7 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 	}
 	u.snap = true
 	if u.applied != s.Hash() {
-		u.applied, u.told = s.Hash(), s.Clients.Endpoints
+		u.applied = s.Hash()
 	}
 	for _, url := range u.told {
 		if !slices.Contains(s.Clients.Endpoints, url) {
