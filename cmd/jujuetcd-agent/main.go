@@ -1,7 +1,7 @@
-// Command jujuetcd-agent is the charm's dispatch: Juju runs it on a unit for each hook and action. By hand, it only tells its
-// version:
+// Command jujuetcd-agent is the charm's dispatch: Juju runs it on a unit for each hook and action. By other hands:
 //
-//	jujuetcd-agent --version
+//	jujuetcd-agent --version        tell its version
+//	jujuetcd-agent alarms UNIT      write the list of alarms for the Nagios check; cron runs this each minute
 package main
 
 import (
@@ -25,24 +25,47 @@ var version = "devel"
 // longest is how long a dispatch may take; Juju sets no limit of its own.
 const longest = 4 * time.Minute
 
+// alarmsLongest is how long etcd may take to answer, less than cron's minute.
+const alarmsLongest = 40 * time.Second
+
 func main() {
 	if len(os.Args) > 1 {
-		if os.Args[1] == "--version" {
+		switch {
+		case os.Args[1] == "--version":
 			fmt.Println("jujuetcd-agent", version, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
-			return
+		case os.Args[1] == "alarms" && len(os.Args) == 3:
+			end(within(alarmsLongest, alarms))
+		default:
+			fmt.Fprintf(os.Stderr, "jujuetcd-agent: unknown argument %q; Juju runs it as a charm's dispatch, without arguments\n", os.Args[1])
+			os.Exit(2)
 		}
-		fmt.Fprintf(os.Stderr, "jujuetcd-agent: unknown argument %q; Juju runs it as a charm's dispatch, without arguments\n", os.Args[1])
-		os.Exit(2)
+		return
 	}
+	end(within(longest, run))
+}
+
+// within runs one thing for at most so long, and ends it when it is asked to.
+func within(d time.Duration, do func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	err := run(ctx)
-	cancel()
-	stop()
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
+}
+
+func end(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "jujuetcd-agent:", err)
 		os.Exit(1)
 	}
+}
+
+// root is the machine's root, as jujusim sets it; / on a real machine.
+func root() string { return cmp.Or(os.Getenv("JUJUETCD_ROOT"), "/") }
+
+// alarms takes no turn among hooks and actions: one may take minutes, and the list must not turn stale meanwhile.
+func alarms(ctx context.Context) error {
+	return machine.New(machine.Options{Root: root(), Unit: os.Args[2], Agent: version}).CacheAlarms(ctx)
 }
 
 func run(ctx context.Context) error {
@@ -50,8 +73,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	root := cmp.Or(os.Getenv("JUJUETCD_ROOT"), "/")
-	release, err := charm.Lock(ctx, root, env.Unit)
+	release, err := charm.Lock(ctx, root(), env.Unit)
 	if err != nil {
 		return err
 	}
@@ -68,7 +90,7 @@ func run(ctx context.Context) error {
 		Log:      log,
 		Hostname: hostname,
 		Machine: machine.New(machine.Options{
-			Root: root, Unit: env.Unit, ModelUUID: env.ModelUUID, Agent: version, Log: log,
+			Root: root(), Unit: env.Unit, ModelUUID: env.ModelUUID, Agent: version, Log: log,
 		}),
 	}).Dispatch(ctx)
 }

@@ -15,6 +15,7 @@ import (
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/nagios"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -32,6 +33,8 @@ type fakeMachine struct {
 
 	applied []machine.Situation
 	leaves  int
+	checks  *nagios.Checks
+	noNRPE  bool
 }
 
 func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus {
@@ -59,6 +62,19 @@ func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return 
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil
+}
+
+func (m *fakeMachine) WriteChecks(_ context.Context, c nagios.Checks) ([]string, error) {
+	if m.noNRPE {
+		return nil, nagios.ErrNotInstalled
+	}
+	m.checks = &c
+	return nil, nil
+}
+
+func (m *fakeMachine) RemoveChecks(context.Context) ([]string, error) {
+	m.checks = nil
+	return nil, nil
 }
 
 // bench is one unit on a fake Juju and a fake machine.

@@ -12,6 +12,10 @@
 //	certificates databag of the unit                  every hook and reconcile, only when an address is missing
 //	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last tells clients of the cluster
 //	db and proxy databags of the unit                 every hook and reconcile, from the spec applied last: complete or empty
+//	prometheus, grafana databag of the unit           every hook and reconcile, from the spec applied last; the leader's asks, and
+//	                                                  every other unit withdraws what it asked for
+//	nrpe-external-master databag of the unit          every hook, once the checks are on disk
+//	Nagios checks on disk                             every hook, through machine.WriteChecks and machine.RemoveChecks
 //	TLS leaves on disk                                every hook and reconcile, through machine.WriteLeaves
 //	CA bundle and everything else on disk             reconcile, through machine.Apply
 //	unit status                                       hooks until the first reconcile; then reconcile, and update-status and start
@@ -25,7 +29,7 @@
 //
 // A delivery that is refused touches nothing. Every other one is granted its change of the latch, whatever becomes of the
 // machine. One that asks for what is already so writes nothing. No private key is in a log,
-// an error, an action's result or the peer databag; the db databag carries one because its protocol does.
+// an error, an action's result or the peer databag; the databags of db and prometheus carry one because their protocols do.
 //
 // Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the unit's state directory holds
 // also for a dispatch that outlives its agent. A hook ends with an error only where Juju's retry can help.

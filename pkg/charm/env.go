@@ -11,7 +11,9 @@ type Env struct {
 	// Kind is hooks or actions, Name the rest of the dispatch path.
 	Kind, Name string
 	// Unit is etcd/0.
-	Unit             string
+	Unit string
+	// CharmDir is the folder that the charm was unpacked into.
+	CharmDir         string
 	Model, ModelUUID string
 	// RelationID is the relation of a relation hook, such as certificates:1.
 	RelationID string
@@ -26,6 +28,7 @@ func ReadEnv(getenv func(string) string) (Env, error) {
 		Model:      getenv("JUJU_MODEL_NAME"),
 		ModelUUID:  getenv("JUJU_MODEL_UUID"),
 		RelationID: getenv("JUJU_RELATION_ID"),
+		CharmDir:   getenv("JUJU_CHARM_DIR"),
 	}
 	path := getenv("JUJU_DISPATCH_PATH")
 	kind, name, found := strings.Cut(path, "/")

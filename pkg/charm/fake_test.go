@@ -22,6 +22,7 @@ type fakeJuju struct {
 	status    map[string][2]string         // unit and application: state, message
 	networks  map[string]string
 	goal      string
+	config    map[string]string
 	leader    bool
 	public    string
 	ports     []string
@@ -99,6 +100,8 @@ func (f *fakeJuju) answer(tool string, args []string, stdin []byte) (any, error)
 		return json.RawMessage(f.networks[args[0]]), nil
 	case "goal-state":
 		return json.RawMessage(f.goal), nil
+	case "config-get":
+		return f.config[args[0]], nil
 	case "is-leader":
 		return f.leader, nil
 	case "unit-get":

@@ -11,8 +11,9 @@ import (
 //
 //  1. ask for certificates, and put those that have come in their place
 //  2. publish facts
-//  3. answer the db relation from what was applied last
-//  4. say how the unit is
+//  3. answer the db relation, Prometheus and Grafana from what was applied last
+//  4. give Nagios its checks, or take them away
+//  5. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
 	if a.env.Name == "remove" {
 		return nil
@@ -56,6 +57,12 @@ func (a *Agent) hook(ctx context.Context) error {
 		}
 	}
 	if err := a.answerClients(ctx, last); err != nil {
+		return err
+	}
+	if err := a.answerMonitors(ctx, last); err != nil {
+		return err
+	}
+	if err := a.answerNagios(ctx); err != nil {
 		return err
 	}
 	return a.showStatus(ctx, last, facts.Certificates, offer)

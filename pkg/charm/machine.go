@@ -10,6 +10,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/nagios"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -21,6 +22,8 @@ type Machine interface {
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	ClientCredentials() (machine.Credentials, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
+	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
+	RemoveChecks(ctx context.Context) ([]string, error)
 }
 
 // connect is the unit's way to its cluster, with its client certificate.

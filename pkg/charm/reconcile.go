@@ -109,6 +109,9 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err := a.answerClients(ctx, &spec); err != nil {
 		return status, err
 	}
+	if err := a.answerMonitors(ctx, &spec); err != nil {
+		return status, err
+	}
 	if err := a.showWord(ctx, spec.Status, leader); err != nil {
 		return status, err
 	}

@@ -2,6 +2,7 @@ package etcdops
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -51,7 +52,10 @@ func (p *Pool) look(ctx context.Context, endpoints []string, further bool) View 
 		return v
 	}
 	if slices.ContainsFunc(v.Members, func(m Member) bool { return v.HealthOf(m).Alarmed }) {
-		v.Alarms = p.alarms(ctx, lister, v)
+		var err error
+		if v.Alarms, err = p.alarms(ctx, lister, v); err != nil {
+			v.AlarmsErr = err.Error()
+		}
 	}
 	v.compare()
 	return v
@@ -165,10 +169,10 @@ func (p *Pool) list(ctx context.Context, endpoint string, linearizable bool) (me
 
 // alarms asks for the active alarms. Each such question is an entry in etcd's log, so it is asked only when a member's
 // Status has mentioned one.
-func (p *Pool) alarms(ctx context.Context, endpoint string, v View) []Alarm {
+func (p *Pool) alarms(ctx context.Context, endpoint string, v View) ([]Alarm, error) {
 	var alarms []Alarm
 	// A failure leaves the alarms out of this look; the next one asks again.
-	_ = p.on(ctx, endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
+	err := p.on(ctx, endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
 		response, err := c.AlarmList(ctx)
 		if err != nil {
 			return err
@@ -182,7 +186,10 @@ func (p *Pool) alarms(ctx context.Context, endpoint string, v View) []Alarm {
 		}
 		return nil
 	})
-	return alarms
+	if err != nil {
+		return nil, fmt.Errorf("cannot list alarms: %w", err)
+	}
+	return alarms, nil
 }
 
 func wrapMember(m *etcdserverpb.Member) Member {

@@ -125,6 +125,8 @@ type View struct {
 	// Health is by client URL, for every member and every further endpoint that was asked for.
 	Health map[string]EndpointHealth `json:"health,omitempty"`
 	Alarms []Alarm                   `json:"alarms,omitempty"`
+	// AlarmsErr is why the alarms could not be listed although a member knows of one, for people.
+	AlarmsErr string `json:"alarmsErr,omitempty"`
 	// Err is why there is no list, for people.
 	Err string `json:"err,omitempty"`
 }

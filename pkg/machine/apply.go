@@ -299,6 +299,7 @@ func (a *application) configure(ctx context.Context) error {
 	if _, err := a.m.disk.Write(durable.File{Path: a.m.path(ConfigFile), Data: file, Mode: 0o644}); err != nil {
 		return err
 	}
+	a.shell()
 	if a.record.Config.Since == 0 {
 		a.record.Config.Since, a.record.Config.Boot = monotonic(), a.boot
 		return a.m.remember(&a.record)

@@ -28,7 +28,8 @@
 //   - Every call is bounded: long work (an installation, a start) is begun, watched for some seconds, and answered as InProgress.
 //   - No key is in a status, a fact, an error or a log.
 //
-// One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once.
+// One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once. CacheAlarms alone may run beside
+// them, in a process of its own.
 //
 // # Who writes what
 //
@@ -37,6 +38,9 @@
 //	/var/snap/etcd/common/{server,client}.{crt,key}  WriteLeaves, called by every hook and by Apply
 //	/var/snap/etcd/common/etcd.conf.yml           Apply
 //	/etc/systemd/system/snap.etcd.etcd.service.d  Apply
+//	/root/.bash_aliases                           Apply, between its marks; everything else in it is the user's
+//	Nagios checks, their plugins, cron's job      WriteChecks and RemoveChecks, called by every hook (package nagios)
+//	/var/lib/nagios/etcd-alarm-list.txt           CacheAlarms, called by cron through the agent, and by WriteChecks
 //	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed
 //	snaps, services, refresh.timer                snapd, asked by Apply
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon

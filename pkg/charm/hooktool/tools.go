@@ -103,6 +103,15 @@ func (t *Tools) setRelation(ctx context.Context, changes map[string]string, args
 	return err
 }
 
+// Config is the value of an option of type string; empty where it has none.
+func (t *Tools) Config(ctx context.Context, option string) (string, error) {
+	var value *string
+	if err := t.ask(ctx, &value, "config-get", option); err != nil || value == nil {
+		return "", err
+	}
+	return *value, nil
+}
+
 // IsLeader says whether the unit is its application's leader.
 func (t *Tools) IsLeader(ctx context.Context) (bool, error) {
 	var leader bool

@@ -159,6 +159,11 @@ func (s *Supervisor) unitCommand(ctx context.Context, out *bytes.Buffer, verb, n
 		return result(s.Stop(ctx, name)), true
 	case "restart":
 		return result(s.Restart(ctx, name)), true
+	case "try-restart":
+		if s.Get(name, "LoadState") == "loaded" && s.Get(name, "ActiveState") != "active" {
+			return reply{}, true
+		}
+		return result(s.Restart(ctx, name)), true
 	case "kill":
 		return result(s.Kill(name, sig)), true
 	case "reset-failed":

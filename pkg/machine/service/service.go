@@ -114,6 +114,12 @@ func (u Unit) Reload(ctx context.Context) error {
 	return err
 }
 
+// TryRestart restarts the unit if it runs. It is for other services than etcd's, which snapd keeps an account of.
+func (u Unit) TryRestart(ctx context.Context) error {
+	_, err := systemctl(ctx, "try-restart", u.Name)
+	return err
+}
+
 // ResetFailed makes the next start count again after too many failures.
 func (u Unit) ResetFailed(ctx context.Context) error {
 	_, err := systemctl(ctx, "reset-failed", u.Name)

@@ -1,0 +1,113 @@
+package charm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"path/filepath"
+	"strings"
+
+	"jujuetcd.io/pkg/machine/nagios"
+)
+
+// Keys of the relation to nrpe, in charmhelpers' words.
+const (
+	keyMonitors       = "monitors"
+	keyPrimary        = "primary"
+	keyNagiosHostname = "nagios_hostname"
+	keyNagiosContext  = "nagios_host_context"
+)
+
+// answerNagios gives Nagios its checks while the unit is related to nrpe, and leaves none when it is not. It looks at the options
+// in every hook, so that a change of them arrives whatever state etcd is in.
+func (a *Agent) answerNagios(ctx context.Context) error {
+	ids, err := a.relations(ctx, "nrpe-external-master")
+	if err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		removed, err := a.machine.RemoveChecks(ctx)
+		if len(removed) > 0 {
+			a.log.Info("Removed Nagios checks", "files", removed)
+		}
+		if err != nil {
+			a.log.Error(err, "Left Nagios checks behind")
+		}
+		return nil
+	}
+	checks, err := a.nagiosChecks(ctx, ids)
+	if err != nil {
+		return err
+	}
+	wrote, err := a.machine.WriteChecks(ctx, checks)
+	switch {
+	case errors.Is(err, nagios.ErrNotInstalled):
+		return nil // nrpe's charm changes the relation when it is
+	case err != nil:
+		a.log.Error(err, "Left Nagios checks as they were")
+		return nil
+	case len(wrote) > 0:
+		a.log.Info("Wrote Nagios checks", "files", wrote)
+	}
+	want := map[string]string{keyMonitors: checks.Monitors(), keyPrimary: "False"}
+	for _, id := range ids {
+		bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+		if err != nil {
+			return err
+		}
+		if diff := changes(bag, want); len(diff) > 0 {
+			if err := a.tools.SetRelation(ctx, id, diff); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nagiosChecks takes the host's name from nrpe, which knows what its Nagios calls it, and otherwise from the options.
+func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, error) {
+	prefix, err := a.tools.Config(ctx, "nagios_context")
+	if err != nil {
+		return nagios.Checks{}, err
+	}
+	groups, err := a.tools.Config(ctx, "nagios_servicegroups")
+	if err != nil {
+		return nagios.Checks{}, err
+	}
+	told, err := a.toldByNRPE(ctx, ids)
+	if err != nil {
+		return nagios.Checks{}, err
+	}
+	unit := a.env.Unit
+	if told[keyNagiosContext] != "" {
+		unit = told[keyNagiosContext] + ":" + unit
+	}
+	return nagios.Checks{
+		Unit:   unit,
+		Host:   cmp.Or(told[keyNagiosHostname], prefix+"-"+strings.ReplaceAll(a.env.Unit, "/", "-")),
+		Groups: cmp.Or(strings.TrimSpace(groups), prefix),
+		Agent:  filepath.Join(a.env.CharmDir, "dispatch"),
+		OfUnit: a.env.Unit,
+	}, nil
+}
+
+// toldByNRPE is the first that a unit of nrpe has said, of each key.
+func (a *Agent) toldByNRPE(ctx context.Context, ids []string) (map[string]string, error) {
+	told := map[string]string{}
+	for _, id := range ids {
+		units, err := a.tools.RelationUnits(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, unit := range units {
+			bag, err := a.tools.Relation(ctx, id, unit)
+			if err != nil {
+				return nil, err
+			}
+			maps.DeleteFunc(bag, func(key, _ string) bool { return told[key] != "" })
+			maps.Copy(told, bag)
+		}
+	}
+	return told, nil
+}
