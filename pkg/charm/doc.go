@@ -29,7 +29,7 @@
 //
 // A delivery that is refused touches nothing. Every other one is granted its change of the latch, whatever becomes of the
 // machine. One that asks for what is already so writes nothing. No private key is in a log,
-// an error, an action's result or the peer databag; the databags of db and prometheus carry one because their protocols do.
+// an error, an action's result or the peer databag; the databags of db, proxy and prometheus carry one because their protocols do.
 //
 // Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the unit's state directory holds
 // also for a dispatch that outlives its agent. A hook ends with an error only where Juju's retry can help.
