@@ -19,7 +19,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed easyrsa/*.yaml etcdclient/*.yaml
+//go:embed easyrsa/*.yaml etcdclient/*.yaml prometheus/*.yaml grafana/*.yaml nrpe/*.yaml
 var files embed.FS
 
 // Pack writes out/NAME.charm and returns its path.

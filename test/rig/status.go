@@ -28,6 +28,8 @@ type UnitStatus struct {
 	Machine       string     `json:"machine"`
 	OpenPorts     []string   `json:"open-ports"`
 	PublicAddress string     `json:"public-address"`
+
+	Subordinates map[string]UnitStatus `json:"subordinates"`
 }
 
 // StatusLine is a status word and its message.
@@ -75,7 +77,26 @@ func (r *Rig) Status(ctx context.Context) (Status, error) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return s, fmt.Errorf("cannot read the status: %w", err)
 	}
+	s.placeSubordinates()
 	return s, nil
+}
+
+// placeSubordinates puts subordinate units under their own applications, where one looks for them, with their principal's machine.
+func (s Status) placeSubordinates() {
+	for _, principal := range s.Applications {
+		for _, u := range principal.Units {
+			for name, unit := range u.Subordinates {
+				application, _, _ := strings.Cut(name, "/")
+				own := s.Applications[application]
+				if own.Units == nil {
+					own.Units = map[string]UnitStatus{}
+				}
+				unit.Machine = u.Machine
+				own.Units[name] = unit
+				s.Applications[application] = own
+			}
+		}
+	}
 }
 
 // Condition tells whether a status is the awaited one, and if not, what is missing.

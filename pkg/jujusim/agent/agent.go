@@ -189,7 +189,7 @@ func (a *Agent) work(ctx context.Context) error {
 			continue
 		}
 		op, found := next(a.Unit, snap, a.state, time.Now())
-		if op.Kind == gone {
+		if found && op.Kind == gone {
 			_ = os.RemoveAll(a.charmDir())
 			return a.Model.UnitGone(a.Unit)
 		}

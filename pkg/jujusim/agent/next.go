@@ -75,7 +75,7 @@ func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation,
 	free := s.Installed && s.Failed == nil
 	switch {
 	case s.Removed:
-		return operation{Kind: gone}, true
+		return operation{Kind: gone}, !snap.Subordinates
 	case !snap.MachineStarted:
 		return operation{}, false
 	case free && s.Started && s.Rebooted:

@@ -73,17 +73,22 @@ func (s statusData) unitTable() string {
 	t := newTable("Unit", "Workload", "Agent", "Machine", "Public address", "Ports", "Message")
 	t.short["Public address"] = "Address"
 	for _, name := range slices.Sorted(maps.Keys(s.Applications)) {
-		units := s.Applications[name].Units
-		for _, unit := range sortedUnits(units) {
-			u := units[unit]
-			if u.Leader {
-				unit += "*"
-			}
-			t.add(unit, u.Workload.Current, u.JujuStatus.Current, u.Machine, u.PublicAddress, strings.Join(u.OpenPorts, ","),
-				agentMessage(u)+u.Workload.Message)
-		}
+		t.addUnits("", s.Applications[name].Units)
 	}
 	return t.String()
+}
+
+// addUnits adds a line for each unit, and below it those of its subordinates.
+func (t *table) addUnits(indent string, units map[string]unitStatusData) {
+	for _, unit := range sortedUnits(units) {
+		u := units[unit]
+		if u.Leader {
+			unit += "*"
+		}
+		t.add(indent+unit, u.Workload.Current, u.JujuStatus.Current, u.Machine, u.PublicAddress, strings.Join(u.OpenPorts, ","),
+			agentMessage(u)+u.Workload.Message)
+		t.addUnits(indent+"  ", u.Subordinates)
+	}
 }
 
 // agentMessage is what the agent does, as juju shows it before the workload's message.

@@ -54,18 +54,20 @@ type (
 		Hardware      string                           `json:"hardware,omitempty"`
 	}
 	applicationData struct {
-		Charm     string                    `json:"charm"`
-		Base      wire.Base                 `json:"base"`
-		Origin    string                    `json:"charm-origin"`
-		CharmName string                    `json:"charm-name"`
-		CharmRev  int                       `json:"charm-rev"`
-		Exposed   bool                      `json:"exposed"`
-		Life      string                    `json:"life"`
-		Status    lineData                  `json:"application-status"`
-		Relations map[string][]relatedData  `json:"relations,omitempty"`
-		Units     map[string]unitStatusData `json:"units,omitempty"`
-		Version   string                    `json:"version,omitempty"`
-		Bindings  map[string]string         `json:"endpoint-bindings"`
+		Charm     string                   `json:"charm"`
+		Base      wire.Base                `json:"base"`
+		Origin    string                   `json:"charm-origin"`
+		CharmName string                   `json:"charm-name"`
+		CharmRev  int                      `json:"charm-rev"`
+		Exposed   bool                     `json:"exposed"`
+		Life      string                   `json:"life"`
+		Status    lineData                 `json:"application-status"`
+		Relations map[string][]relatedData `json:"relations,omitempty"`
+		// SubordinateTo is empty for an application with units of its own.
+		SubordinateTo []string                  `json:"subordinate-to,omitempty"`
+		Units         map[string]unitStatusData `json:"units,omitempty"`
+		Version       string                    `json:"version,omitempty"`
+		Bindings      map[string]string         `json:"endpoint-bindings"`
 	}
 	relatedData struct {
 		Application string `json:"related-application"`
@@ -79,6 +81,8 @@ type (
 		Machine       string   `json:"machine,omitempty"`
 		OpenPorts     []string `json:"open-ports,omitempty"`
 		PublicAddress string   `json:"public-address,omitempty"`
+
+		Subordinates map[string]unitStatusData `json:"subordinates,omitempty"`
 	}
 )
 
@@ -143,17 +147,30 @@ func applicationOf(name string, s wire.ApplicationStatus, relations []wire.Relat
 			}
 		}
 	}
+	if len(s.SubordinateTo) > 0 {
+		data.SubordinateTo = s.SubordinateTo
+	}
 	for unit, u := range s.Units {
-		shown := unitStatusData{
-			Workload: line(u.WorkloadStatus), JujuStatus: line(u.AgentStatus), Leader: u.Leader, Machine: u.Machine, OpenPorts: u.OpenedPorts,
-			PublicAddress: u.PublicAddress,
-		}
-		if shown.JujuStatus.Life == "alive" {
-			shown.JujuStatus.Life = ""
-		}
-		data.Units[unit] = shown
+		data.Units[unit] = unitStatusOf(u)
 	}
 	return data
+}
+
+func unitStatusOf(u wire.UnitStatus) unitStatusData {
+	shown := unitStatusData{
+		Workload: line(u.WorkloadStatus), JujuStatus: line(u.AgentStatus), Leader: u.Leader, Machine: u.Machine, OpenPorts: u.OpenedPorts,
+		PublicAddress: u.PublicAddress,
+	}
+	if shown.JujuStatus.Life == "alive" {
+		shown.JujuStatus.Life = ""
+	}
+	for name, subordinate := range u.Subordinates {
+		if shown.Subordinates == nil {
+			shown.Subordinates = map[string]unitStatusData{}
+		}
+		shown.Subordinates[name] = unitStatusOf(subordinate)
+	}
+	return shown
 }
 
 // sortedUnits are a map's unit names in the order of their numbers.

@@ -30,17 +30,19 @@ type application struct {
 }
 
 type unit struct {
-	name     string
-	number   int
-	app      *application
-	machine  *machine
-	life     Life
-	agent    statusLog
-	workload statusLog
-	present  bool
-	everUp   bool
-	resolved Resolution
-	failed   FailedHook
+	name    string
+	number  int
+	app     *application
+	machine *machine
+	// principal is the unit that a subordinate one stands beside.
+	principal *unit
+	life      Life
+	agent     statusLog
+	workload  statusLog
+	present   bool
+	everUp    bool
+	resolved  Resolution
+	failed    FailedHook
 
 	workloadVersion string
 	ports           []PortRange
@@ -71,7 +73,10 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 		return "", errorf(NotValid, "invalid application name %q", args.Name)
 	}
 	if args.Charm.Metadata.Subordinate {
-		return "", errorf(NotImplemented, "cannot deploy %q: jujusim has no subordinate applications", args.Name)
+		if len(args.To) > 0 {
+			return "", errorf(NoCode, "cannot deploy %q: subordinate application must be deployed without units", args.Name)
+		}
+		args.NumUnits = 0
 	}
 	settings, err := parseConfig(args.Charm, args.Config)
 	if err != nil {
@@ -110,6 +115,9 @@ func (m *Model) AddUnits(name string, n int, to []Placement) ([]string, error) {
 	}
 	if a.life != Alive {
 		return nil, errorf(NotValid, "application %q is not alive", name)
+	}
+	if a.subordinate() {
+		return nil, errorf(NoCode, "cannot add unit to application %q: application is a subordinate", name)
 	}
 	if n < 1 {
 		return nil, errorf(NotValid, "must add at least one unit")

@@ -20,6 +20,9 @@ func (m *Model) destroyUnit(u *unit) {
 		return
 	}
 	u.life = Dying
+	for _, s := range m.subordinatesOf(u) {
+		m.destroyUnit(s)
+	}
 }
 
 // DestroyApplication begins the end of an application: of its units and relations first.
@@ -59,6 +62,10 @@ func (m *Model) UnitGone(unitName string) error {
 
 // removeUnit takes a unit out of everything; its number is never given again.
 func (m *Model) removeUnit(u *unit) {
+	// One that goes by force, or before its agent was there, takes them along.
+	for _, s := range m.subordinatesOf(u) {
+		m.removeUnit(s)
+	}
 	for _, r := range m.relationsOf(u.app) {
 		m.leave(u, r)
 	}

@@ -111,8 +111,13 @@ func (m *Model) AddRelation(a, b string) (int, error) {
 				a, b, requirer.app.name+":"+requirer.name, provider.app.name+":"+provider.name, r.key())
 		}
 	}
+	scope, err := scopeOf(requirer, provider)
+	if err != nil {
+		return 0, errorf(CodeOf(err), "adding relation between endpoints %q and %q: %v", a, b, err)
+	}
 	e := requirer.app.charm.Metadata.Requires[requirer.name]
 	r := m.newRelation(e.Interface, requirer, provider)
+	r.scope = scope
 	m.bump()
 	return r.id, nil
 }
@@ -200,6 +205,7 @@ func (m *Model) DestroyRelation(a, b string) error {
 
 func (m *Model) destroyRelation(r *relation) {
 	r.life = Dying
+	m.destroySubordinates(r)
 	if len(r.units) == 0 {
 		delete(m.relations, r.id)
 	}
@@ -224,6 +230,7 @@ func (m *Model) EnterScope(unitName string, relationID int) error {
 	bag.apply(m.addressKeys(u))
 	r.units[u.name] = bag
 	delete(r.left, u.name)
+	m.ensureSubordinate(u, r)
 	if r.status.Current != "joined" {
 		r.status = Status{Current: "joined", Since: m.now()}
 	}

@@ -55,10 +55,12 @@ type UnitStatus struct {
 	WorkloadData map[string]any
 	// OwnAgent and OwnWorkload are what the agent said last, also where it is lost.
 	OwnAgent, OwnWorkload Status
-	WorkloadVersion       string
-	Ports                 []string
-	CharmURL              string
-	Storage               []Storage
+	// Principal is the unit that a subordinate one stands beside.
+	Principal       string
+	WorkloadVersion string
+	Ports           []string
+	CharmURL        string
+	Storage         []Storage
 }
 
 // RelationStatus is a relation as a user sees it.
@@ -134,6 +136,9 @@ func (u *unit) show() UnitStatus {
 		Address: u.address(), Agent: u.agent.now, Workload: u.workload.now, WorkloadVersion: u.workloadVersion,
 		CharmURL: u.charmURL, Storage: u.showStorage(), WorkloadData: map[string]any{},
 	}
+	if u.principal != nil {
+		shown.Principal = u.principal.name
+	}
 	for _, p := range u.ports {
 		shown.Ports = append(shown.Ports, p.String())
 	}
@@ -199,6 +204,9 @@ func (m *Model) RelationData(unitName string) ([]RelationData, error) {
 			OwnApplication: maps.Clone(r.apps[own.app.name].data), RemoteApplication: maps.Clone(r.apps[other.app.name].data),
 		}
 		for _, o := range other.app.units {
+			if !r.sees(u, o) {
+				continue
+			}
 			d.Units[o.name] = nil
 			if bag := r.units[o.name]; bag != nil {
 				d.Units[o.name] = maps.Clone(bag.data)

@@ -26,8 +26,10 @@ type Snapshot struct {
 	MachineID      string
 	Leader         bool
 	Resolved       Resolution
-	Charm          *charm.Charm
-	CharmURL       string
+	// Subordinates says that units stand beside this one, without which it does not go.
+	Subordinates bool
+	Charm        *charm.Charm
+	CharmURL     string
 	// ConfigVersion grows with each change of the application's configuration.
 	ConfigVersion int
 	// Addresses of the machine; a change of them runs config-changed, too.
@@ -66,7 +68,7 @@ func (m *Model) Snapshot(unitName string) (Snapshot, error) {
 		Revision: m.revision, Life: u.life, MachineStarted: u.machine.started, MachineID: u.machine.id,
 		Leader: u.app.leader == u.name, Resolved: u.resolved, Charm: u.app.charm, CharmURL: u.app.charmURL,
 		ConfigVersion: u.app.configVersion, Addresses: slices.Clone(u.machine.addresses),
-		Relations: map[int]RelationSnapshot{}, Storage: u.showStorage(),
+		Relations: map[int]RelationSnapshot{}, Storage: u.showStorage(), Subordinates: len(m.subordinatesOf(u)) > 0,
 	}
 	if m.pace == PaceJuju {
 		s.Revision = m.published
@@ -89,7 +91,7 @@ func (r *relation) snapshot(u *unit) RelationSnapshot {
 		InScope: r.units[u.name] != nil, Members: map[string]int{}, ApplicationVersion: r.apps[other.app.name].version,
 	}
 	for _, v := range other.app.sortedUnits() {
-		if bag := r.units[v.name]; bag != nil && v != u {
+		if bag := r.units[v.name]; bag != nil && v != u && r.sees(u, v) {
 			s.Members[v.name] = bag.version
 		}
 	}

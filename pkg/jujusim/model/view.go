@@ -70,7 +70,7 @@ func (v View) RelationUnits(relationID int) (units []string, err error) {
 		}
 		_, other, _ := r.side(u.app)
 		for _, o := range other.app.sortedUnits() {
-			if o != u && r.units[o.name] != nil {
+			if o != u && r.units[o.name] != nil && r.sees(u, o) {
 				units = append(units, o.name)
 			}
 		}
@@ -249,7 +249,7 @@ func (v View) GoalState() (units map[string]Goal, relations map[string]map[strin
 				goals[other.app.name] = Goal{r.status.Current, r.status.Since}
 			}
 			for _, o := range other.app.units {
-				if o != u {
+				if o != u && r.sees(u, o) {
 					goals[o.name] = o.goal(o.workload.now.Current)
 				}
 			}

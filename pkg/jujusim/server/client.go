@@ -51,6 +51,7 @@ func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 	for _, a := range seen.Applications {
 		status.Applications[a.Name] = c.application(a, seen.Relations)
 	}
+	c.placeSubordinates(status.Applications, seen)
 	for _, r := range seen.Relations {
 		status.Relations = append(status.Relations, relation(r))
 	}
@@ -170,6 +171,47 @@ func (c *call) application(a model.ApplicationStatus, relations []model.Relation
 		shown.Units[u.Name] = unit
 	}
 	return shown
+}
+
+// placeSubordinates shows the units of subordinate applications where Juju does: under their principals, without a machine.
+func (c *call) placeSubordinates(shown map[string]wire.ApplicationStatus, seen model.FullStatus) {
+	for _, a := range seen.Applications {
+		if !a.Charm.Metadata.Subordinate {
+			continue
+		}
+		app := shown[a.Name]
+		app.Units, app.SubordinateTo = nil, principals(a, seen.Relations)
+		shown[a.Name] = app
+		for _, u := range a.Units {
+			application, _, _ := strings.Cut(u.Principal, "/")
+			principal, there := shown[application].Units[u.Principal]
+			if !there {
+				continue
+			}
+			if principal.Subordinates == nil {
+				principal.Subordinates = map[string]wire.UnitStatus{}
+			}
+			unit := c.unit(u)
+			unit.Machine = ""
+			principal.Subordinates[u.Name] = unit
+			shown[application].Units[u.Principal] = principal
+		}
+	}
+}
+
+// principals are the applications that a subordinate one is related to in scope container, sorted.
+func principals(a model.ApplicationStatus, relations []model.RelationStatus) []string {
+	found := []string{}
+	for _, r := range relations {
+		for i, e := range r.Endpoints {
+			other := r.Endpoints[(i+1)%len(r.Endpoints)].Application
+			if e.Application == a.Name && r.Scope == "container" && other != a.Name && !slices.Contains(found, other) {
+				found = append(found, other)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
 }
 
 func exposedToAll() map[string]wire.ExposedEndpoint {

@@ -71,6 +71,7 @@ func (f *Feed) entities() map[string]wire.Delta {
 		add(wire.KindApplication, a.Name, wire.ApplicationEntity{
 			ModelUUID: uuid, Name: a.Name, Exposed: a.Exposed, CharmURL: a.CharmURL, OwnerTag: wire.UserTag(f.model.Owner), Life: string(a.Life),
 			Constraints: map[string]any{"arch": "amd64"}, Config: a.Config, Status: statusInfo(a.OwnStatus, nil), WorkloadVersion: a.WorkloadVersion,
+			Subordinate: a.Charm.Metadata.Subordinate,
 		})
 		add(wire.KindCharm, a.CharmURL, wire.CharmEntity{ModelUUID: uuid, CharmURL: a.CharmURL, Life: "alive"})
 		for _, u := range a.Units {
@@ -119,6 +120,7 @@ func unitEntity(uuid string, u model.UnitStatus) wire.UnitEntity {
 		ModelUUID: uuid, Name: u.Name, Application: u.Application, Base: "ubuntu@24.04/stable", CharmURL: u.CharmURL, Life: string(u.Life),
 		PublicAddress: u.Address, PrivateAddress: u.Address, MachineID: u.Machine, Ports: []wire.Port{}, PortRanges: []wire.PortRange{},
 		WorkloadStatus: statusInfo(u.OwnWorkload, u.WorkloadData), AgentStatus: statusInfo(u.OwnAgent, nil),
+		Principal: u.Principal, Subordinate: u.Principal != "",
 	}
 	for _, text := range u.Ports {
 		p, err := model.ParsePorts(text)
