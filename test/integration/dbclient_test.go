@@ -16,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"jujuetcd.io/test/rig"
 )
 
 // dbClient is a client of etcd that knows nothing but the file that the charm etcdclient has written from its relation db. It
@@ -236,4 +239,23 @@ func (c *dbClient) certificate() string {
 		return ""
 	}
 	return said["client_cert"]
+}
+
+// members is the member list, as the client finds it.
+func (c *dbClient) members(w *world) []*etcdserverpb.Member {
+	w.t.Helper()
+	text, err := os.ReadFile(c.path)
+	must(w.t, err)
+	var said map[string]string
+	must(w.t, json.Unmarshal(text, &said))
+	config, err := saidTLS(said)
+	must(w.t, err)
+	client, err := rig.Connect(config, strings.Split(said["connection_string"], ",")...)
+	must(w.t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	defer cancel()
+	list, err := client.MemberList(ctx)
+	must(w.t, err)
+	return list.Members
 }

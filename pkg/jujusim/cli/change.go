@@ -17,6 +17,7 @@ import (
 func (a *App) deploy() *cobra.Command {
 	d := control.Deploy{}
 	var settings, to []string
+	var bind string
 	c := &cobra.Command{
 		Use: "deploy PATH [NAME]", Short: "Deploy a local charm",
 		Long: `Deploy makes an application of a local charm: a .charm archive, or a folder with metadata.yaml and
@@ -37,6 +38,7 @@ dispatch. Each unit gets a machine of its own, unless --to names machines.`,
 			if d.Units < 0 {
 				return usage("deploy: the number of units is negative")
 			}
+			d.Bindings = bindings(bind)
 			for _, machine := range to {
 				d.To = append(d.To, model.Placement(machine))
 			}
@@ -52,7 +54,24 @@ dispatch. Each unit gets a machine of its own, unless --to names machines.`,
 	f.IntVarP(&d.Units, "num-units", "n", 1, "how many units")
 	f.StringArrayVar(&settings, "config", nil, "an option, as in key=value; may be repeated")
 	f.StringSliceVar(&to, "to", nil, "machines to put units on")
+	f.StringVar(&bind, "bind", "", `spaces of endpoints, as in "db=clients cluster=peers", or one space for all`)
 	return a.modelFlag(c)
+}
+
+// bindings reads what --bind says: a word alone is the space of all endpoints that are not named.
+func bindings(text string) map[string]string {
+	var bound map[string]string
+	for _, word := range strings.Fields(text) {
+		if bound == nil {
+			bound = map[string]string{}
+		}
+		endpoint, space, named := strings.Cut(word, "=")
+		if !named {
+			endpoint, space = "", word
+		}
+		bound[endpoint] = space
+	}
+	return bound
 }
 
 // localCharm makes a path absolute: the instance has another working directory.

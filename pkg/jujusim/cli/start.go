@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -64,6 +65,9 @@ func (a *App) start() *cobra.Command {
 	f.StringVar(&profileName, "profile", profile.V40.Name, "the Juju to play: "+strings.Join(profile.Names(), ", "))
 	f.StringVar(&pace, "change-stream", "instant", "how soon agents see changes: instant, or juju (as late as Juju 4.0: 0.1 s to 10 s)")
 	f.StringVar(&o.Record, "record", "", "a file to which every API frame is appended, without credentials")
+	f.StringSliceVar(&o.Spaces, "space", nil, "a space that machines are in beside alpha, with an address of its own; may be repeated")
+	f.BoolVar(&o.Public, "public-addresses", false, "give each machine an address that other models use")
+	f.TextVar(&o.Machines, "machine-network", netip.Prefix{}, "a network of addresses that this host has, for the machines; loopback where empty")
 	f.DurationVar(&lease, "lease", 0, "how long leadership outlives its agent (30s where zero)")
 	f.DurationVar(&updateStatus, "update-status", 0, "the interval of update-status hooks (5m where zero)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")

@@ -59,6 +59,7 @@ type Deploy struct {
 	Units       int               `json:"units"`
 	Config      map[string]string `json:"config,omitempty"`
 	To          []model.Placement `json:"to,omitempty"`
+	Bindings    map[string]string `json:"bindings,omitempty"`
 	Refresh     bool              `json:"refresh,omitempty"`
 }
 

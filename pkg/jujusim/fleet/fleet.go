@@ -27,6 +27,10 @@ type Options struct {
 	// Fleets of several models share it: First is the offset of this one's machine 0, 0 for the first model.
 	Network netip.Prefix
 	First   int
+	// Spaces are those that a machine is in beside Juju's default one, each with an address of its own. Public gives it one more,
+	// which only others than its own network use.
+	Spaces []string
+	Public bool
 	// APIAddress is the controller's host:port, for JUJU_API_ADDRESSES.
 	APIAddress string
 	// Program is the running jujusim, which is also the hook tools and systemctl, by the name that it is called by.

@@ -139,7 +139,8 @@ func (f *Fleet) followMachine(id string) error {
 	if err != nil {
 		return err
 	}
-	m, err = New(Options{Root: filepath.Join(f.options.Dir, id), Address: address, Store: f.options.Store,
+	facts := f.facts(id, address)
+	m, err = New(Options{Root: filepath.Join(f.options.Dir, id), Address: address, MoreAddresses: facts.Addresses[1:], Store: f.options.Store,
 		SnapdVersion: f.options.SnapdVersion, TaskDelay: f.options.SnapDelay, Log: f.log.WithValues("machine", id)})
 	if err != nil {
 		return err
@@ -148,7 +149,7 @@ func (f *Fleet) followMachine(id string) error {
 		return fmt.Errorf("cannot start machine %s: %w", id, err)
 	}
 	f.machines[id] = m
-	return f.options.Model.MachineStarted(id, f.facts(id, address))
+	return f.options.Model.MachineStarted(id, facts)
 }
 
 func ignoreNotFound(err error) error {
@@ -158,8 +159,27 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
+// facts are what the machine is told to be: its address, and one in each further space, in the network that many further on.
 func (f *Fleet) facts(id, address string) model.MachineFacts {
-	return model.MachineFacts{Hostname: "juju-" + f.options.Model.Name + "-" + id, Addresses: []string{address}}
+	facts := model.MachineFacts{Hostname: "juju-" + f.options.Model.Name + "-" + id, Addresses: []string{address}, Spaces: map[string]string{}}
+	first, _ := f.address(id) // it had one, or it would not be
+	for i, space := range f.options.Spaces {
+		facts.Spaces[space] = shift(first, i+1)
+		facts.Addresses = append(facts.Addresses, facts.Spaces[space])
+	}
+	if f.options.Public {
+		facts.Public = shift(first, len(f.options.Spaces)+1)
+		facts.Addresses = append(facts.Addresses, facts.Public)
+	}
+	return facts
+}
+
+// shift is the address with the same last number in the n-th network after its own.
+func shift(address string, n int) string {
+	bytes := netip.MustParseAddr(address).AsSlice()
+	bytes[len(bytes)-2] += byte(n)
+	shifted, _ := netip.AddrFromSlice(bytes)
+	return shifted.String()
 }
 
 // firstHost is the last number of machine 0's address: the ones before are the controller's and spare. Addresses that machines
@@ -178,13 +198,19 @@ func (f *Fleet) address(id string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot find an address for machine %q: %w", id, err)
 	}
-	base := f.options.Network.Masked().Addr().As4()
 	host := firstHost + f.options.First + n
 	if host > 254 {
 		return "", fmt.Errorf("cannot find an address for machine %s: the network %s is full", id, f.options.Network)
 	}
-	base[3] = byte(host)
-	return netip.AddrFrom4(base).String(), nil
+	return f.host(host), nil
+}
+
+// host is the address of that number in the network.
+func (f *Fleet) host(n int) string {
+	bytes := f.options.Network.Masked().Addr().AsSlice()
+	bytes[len(bytes)-1] = byte(n)
+	address, _ := netip.AddrFromSlice(bytes)
+	return address.String()
 }
 
 func (f *Fleet) followUnit(unit string) error {
@@ -348,17 +374,15 @@ func (f *Fleet) ChangeAddress(id string) error {
 	if m == nil {
 		return fmt.Errorf("cannot change the address of machine %s: there is no such machine", id)
 	}
-	base := f.options.Network.Masked().Addr().As4()
 	host := lastHost - f.options.First - f.moved
 	if host <= firstHost+f.options.First+len(f.machines) {
 		return fmt.Errorf("cannot change the address of machine %s: the network %s is full", id, f.options.Network)
 	}
-	base[3] = byte(host)
 	if err := f.stopMachine(id); err != nil {
 		return err
 	}
 	f.moved++
-	m.SetAddress(netip.AddrFrom4(base).String())
+	m.SetAddress(f.host(host))
 	return f.startMachine(id)
 }
 

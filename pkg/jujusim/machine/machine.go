@@ -18,8 +18,9 @@ import (
 type Options struct {
 	// Root is the machine's folder. Keep it short: unix sockets lie below it.
 	Root string
-	// Address is the machine's loopback address.
-	Address string
+	// Address is the machine's loopback address; MoreAddresses are those that it has beside.
+	Address       string
+	MoreAddresses []string
 	// Store is the folder that plays the snap store; empty means offline.
 	Store string
 	// SnapdVersion is the snapd to play; empty means snapd.DefaultVersion.
@@ -72,7 +73,7 @@ func (m *Machine) Start() error {
 	if m.services != nil {
 		return nil
 	}
-	daemon, err := snapd.New(snapd.Options{Root: m.options.Root, Address: m.options.Address, Store: m.options.Store,
+	daemon, err := snapd.New(snapd.Options{Root: m.options.Root, Address: m.options.Address, MoreAddresses: m.options.MoreAddresses, Store: m.options.Store,
 		Version: m.options.SnapdVersion, TaskDelay: m.options.TaskDelay, Log: m.options.Log})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type application struct {
 	status          statusLog
 	workloadVersion string
 	exposed         bool
+	bindings        map[string]string // What users set: endpoint to space, "" for all others.
 	units           map[int]*unit
 
 	leader   string
@@ -62,6 +63,8 @@ type DeployArgs struct {
 	NumUnits int
 	Config   map[string]string
 	To       []Placement
+	// Bindings are the spaces of endpoints; that of the endpoint "" is for all that are not named.
+	Bindings map[string]string
 }
 
 // Deploy makes an application with its peer relations and units, and returns the charm's URL.
@@ -90,10 +93,14 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 	if err := m.checkPlacement(args.To); err != nil {
 		return "", err
 	}
+	if err := m.checkBindings(args.Charm.Bindings(), args.Bindings); err != nil {
+		return "", errorf(CodeOf(err), "deploying application %q: %v", args.Name, err)
+	}
 	revision := m.next("charm-" + args.Charm.Metadata.Name)
 	a := &application{
 		name: args.Name, charm: args.Charm, revision: revision, life: Alive, config: settings, configVersion: 1,
 		charmURL: fmt.Sprintf("local:%s-%d", args.Charm.Metadata.Name, revision), units: map[int]*unit{},
+		bindings: maps.Clone(args.Bindings),
 	}
 	a.status.set("application", "unset", "", m.now())
 	m.applications[a.name] = a
@@ -177,6 +184,11 @@ func (m *Model) Refresh(name string, c *charm.Charm) (string, error) {
 		own, _, _ := r.side(a)
 		if e, role, ok := c.Endpoint(own.name); !ok || role != own.role || e.Interface != r.iface {
 			return "", errorf(NotValid, "cannot refresh %q: would break relation %q", name, r.key())
+		}
+	}
+	for endpoint := range a.bindings {
+		if !slices.Contains(c.Bindings(), endpoint) && endpoint != "" {
+			delete(a.bindings, endpoint)
 		}
 	}
 	for key := range a.config {

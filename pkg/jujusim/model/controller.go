@@ -44,6 +44,8 @@ type Options struct {
 	Pace    Pace
 	// Lease is how long leadership stays with a unit whose agent is gone: 30 s where zero.
 	Lease time.Duration
+	// Spaces are those that the substrate has beside DefaultSpace.
+	Spaces []string
 }
 
 // Controller holds users and models.

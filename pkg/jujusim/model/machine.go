@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -14,6 +15,8 @@ type machine struct {
 	instanceID string
 	hostname   string
 	addresses  []string
+	spaces     map[string]string // the address in each space but alpha
+	public     string
 	agent      statusLog
 	instance   statusLog
 }
@@ -25,6 +28,10 @@ type MachineFacts struct {
 	Hostname   string
 	// Addresses, the one to use first.
 	Addresses []string
+	// Spaces are the addresses among them that are in another space than DefaultSpace, by space.
+	Spaces map[string]string
+	// Public is the address that others than the machine's own network reach it at; empty where that is the first one.
+	Public string
 	// InstanceInfo is the message of the instance's status.
 	InstanceInfo string
 }
@@ -56,6 +63,7 @@ func (m *Model) MachineStarted(id string, facts MachineFacts) error {
 	}
 	mc.instanceID = cmp.Or(facts.InstanceID, "jujusim-"+id)
 	mc.hostname, mc.addresses = facts.Hostname, slices.Clone(facts.Addresses)
+	mc.spaces, mc.public = maps.Clone(facts.Spaces), facts.Public
 	if !mc.started {
 		mc.instance.set("machine", "running", facts.InstanceInfo, m.now())
 	}
@@ -116,6 +124,7 @@ type Machine struct {
 	InstanceID string
 	Hostname   string
 	Addresses  []string
+	Spaces     map[string]string
 	// Agent is down where its agent was lost.
 	Agent    Status
 	Instance Status
@@ -123,6 +132,16 @@ type Machine struct {
 	OwnAgent Status
 	// Units on it, sorted.
 	Units []string
+}
+
+// SpaceOf is the space of one of the machine's addresses.
+func (m Machine) SpaceOf(address string) string {
+	for space, a := range m.Spaces {
+		if a == address {
+			return space
+		}
+	}
+	return DefaultSpace
 }
 
 // Machine returns one.
@@ -139,7 +158,7 @@ func (m *Model) Machine(id string) (Machine, error) {
 func (m *Model) showMachine(mc *machine) Machine {
 	shown := Machine{
 		ID: mc.id, Life: mc.life, Started: mc.started, InstanceID: cmp.Or(mc.instanceID, "pending"), Hostname: mc.hostname,
-		Addresses: slices.Clone(mc.addresses), Agent: mc.agent.now, OwnAgent: mc.agent.now, Instance: mc.instance.now,
+		Addresses: slices.Clone(mc.addresses), Spaces: maps.Clone(mc.spaces), Agent: mc.agent.now, OwnAgent: mc.agent.now, Instance: mc.instance.now,
 	}
 	if mc.started && !mc.present {
 		shown.Agent.Current, shown.Agent.Message = "down", lostMessage

@@ -26,6 +26,7 @@ type Model struct {
 	now     func() time.Time
 	lease   time.Duration
 	pace    Pace
+	spaces  []string
 
 	mu        sync.Mutex
 	revision  uint64
@@ -47,7 +48,7 @@ type Model struct {
 func newModel(o Options, owner, name, id string) *Model {
 	return &Model{
 		Name: name, Owner: owner, UUID: id,
-		profile: o.Profile, now: func() time.Time { return o.Now().UTC() }, lease: o.Lease, pace: o.Pace,
+		profile: o.Profile, now: func() time.Time { return o.Now().UTC() }, lease: o.Lease, pace: o.Pace, spaces: o.Spaces,
 		changed: make(chan struct{}), delivered: make(chan struct{}),
 		sequences:    map[string]int{},
 		applications: map[string]*application{}, machines: map[string]*machine{}, relations: map[int]*relation{},

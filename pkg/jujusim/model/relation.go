@@ -227,7 +227,8 @@ func (m *Model) EnterScope(unitName string, relationID int) error {
 		return errorf(NoCode, "cannot enter scope: unit or relation is not alive")
 	}
 	bag := newDatabag()
-	bag.apply(m.addressKeys(u))
+	own, _, _ := r.side(u.app)
+	bag.apply(m.addressKeys(u.addressIn(own.name)))
 	r.units[u.name] = bag
 	delete(r.left, u.name)
 	m.ensureSubordinate(u, r)
@@ -238,8 +239,7 @@ func (m *Model) EnterScope(unitName string, relationID int) error {
 	return nil
 }
 
-func (m *Model) addressKeys(u *unit) map[string]string {
-	address := u.address()
+func (m *Model) addressKeys(address string) map[string]string {
 	if address == "" {
 		return nil
 	}

@@ -24,9 +24,11 @@ type FullStatus struct {
 
 // ApplicationStatus is an application as a user sees it.
 type ApplicationStatus struct {
-	Name       string
-	CharmURL   string
-	Charm      *charm.Charm
+	Name     string
+	CharmURL string
+	Charm    *charm.Charm
+	// Bindings are the spaces of all endpoints, that of "" among them.
+	Bindings   map[string]string
 	Revision   int
 	Life       Life
 	Exposed    bool
@@ -118,7 +120,7 @@ func (m *Model) Unit(name string) (UnitStatus, error) {
 
 func (m *Model) showApplication(a *application) ApplicationStatus {
 	shown := ApplicationStatus{
-		Name: a.name, CharmURL: a.charmURL, Charm: a.charm, Revision: a.revision, Life: a.life, Exposed: a.exposed,
+		Name: a.name, CharmURL: a.charmURL, Charm: a.charm, Bindings: a.showBindings(), Revision: a.revision, Life: a.life, Exposed: a.exposed,
 		Status: a.status.now, OwnStatus: a.status.now, WorkloadVersion: a.workloadVersion, Leader: a.leader, Config: maps.Clone(a.config),
 	}
 	for _, u := range a.sortedUnits() {

@@ -144,19 +144,19 @@ type Network struct {
 	Egress         []string
 }
 
-// Network of an endpoint or extra binding; there is one space, so all are alike.
+// Network of an endpoint or extra binding: the address in the space that it is bound to.
 func (v View) Network(binding string) (n Network, err error) {
 	err = v.read(func(u *unit) error {
 		if !slices.Contains(u.app.charm.Bindings(), binding) {
 			return errorf(NotValid, "binding name %q not defined by the unit's charm", binding)
 		}
-		address := u.address()
+		address := u.addressIn(binding)
 		if address == "" {
 			return errorf(NotFound, "no network config found for binding %q", binding)
 		}
-		keys := v.m.addressKeys(u)
+		keys := v.m.addressKeys(address)
 		n = Network{
-			Interface: "lo", Hostname: "", BindAddress: address, CIDR: "127.0.0.0/8",
+			Interface: "lo", Hostname: "", BindAddress: address, CIDR: network(address),
 			Ingress: []string{address}, Egress: []string{keys["egress-subnets"]},
 		}
 		return nil

@@ -44,7 +44,7 @@ func applicationGet(c *call, params wire.ApplicationGet) (wire.ApplicationGetRes
 		ApplicationConfig: map[string]wire.ConfigOption{"trust": {
 			Default: false, Description: "Does this application have access to trusted credentials", Source: "default", Type: "bool", Value: false,
 		}},
-		Base: wire.Base{Name: "ubuntu", Channel: "24.04"}, EndpointBindings: bindings(a.Charm),
+		Base: wire.Base{Name: "ubuntu", Channel: "24.04"}, EndpointBindings: a.Bindings,
 	}, nil
 }
 
@@ -111,7 +111,7 @@ func applicationsInfo(c *call, params wire.Entities) (wire.ApplicationInfoResult
 		}
 		info := &wire.ApplicationResult{
 			Tag: e.Tag, Charm: a.Charm.Metadata.Name, Base: &wire.Base{Name: "ubuntu", Channel: "24.04"}, Constraints: noConstraints,
-			Principal: true, Exposed: a.Exposed, Life: string(a.Life), EndpointBindings: bindings(a.Charm),
+			Principal: true, Exposed: a.Exposed, Life: string(a.Life), EndpointBindings: a.Bindings,
 		}
 		if a.Exposed {
 			info.ExposedEndpoints = exposedToAll()

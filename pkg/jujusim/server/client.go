@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
-	"jujuetcd.io/pkg/jujusim/charm"
 	"jujuetcd.io/pkg/jujusim/model"
 )
 
@@ -17,7 +16,6 @@ import (
 const (
 	cloudTag = "cloud-jujusim"
 	region   = "default"
-	space    = "alpha"
 )
 
 var clientMethods = map[string]method{
@@ -137,13 +135,30 @@ func (c *call) machine(m model.Machine) wire.MachineStatus {
 	}
 	if len(m.Addresses) > 0 {
 		shown.DNSName = m.Addresses[0]
-		var networks []string
-		for _, a := range m.Addresses {
-			networks = append(networks, a+"/8")
+		shown.NetworkInterfaces = interfaces(m)
+	}
+	return shown
+}
+
+func prefix(address string) string {
+	if strings.Contains(address, ":") {
+		return "/64"
+	}
+	return "/8"
+}
+
+// interfaces are one for each space that the machine is in.
+func interfaces(m model.Machine) map[string]wire.NetworkInterface {
+	shown := map[string]wire.NetworkInterface{}
+	for _, address := range m.Addresses {
+		name, space := "lo", m.SpaceOf(address)
+		if space != model.DefaultSpace {
+			name = "lo-" + space
 		}
-		shown.NetworkInterfaces = map[string]wire.NetworkInterface{
-			"lo": {IPAddresses: networks, MACAddress: "00:00:00:00:00:00", Space: space, IsUp: true},
-		}
+		one := shown[name]
+		one.IPAddresses, one.Space, one.IsUp = append(one.IPAddresses, address+prefix(address)), space, true
+		one.MACAddress = "00:00:00:00:00:00"
+		shown[name] = one
 	}
 	return shown
 }
@@ -152,7 +167,7 @@ func (c *call) application(a model.ApplicationStatus, relations []model.Relation
 	shown := wire.ApplicationStatus{
 		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: "24.04/stable"}, Exposed: a.Exposed,
 		Life: c.life(a.Life), Relations: related(a.Name, relations), SubordinateTo: []string{}, Units: map[string]wire.UnitStatus{},
-		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: bindings(a.Charm),
+		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: a.Bindings,
 	}
 	if len(shown.Status.Data) == 0 {
 		shown.Status.Data = nil
@@ -232,14 +247,6 @@ func related(application string, relations []model.RelationStatus) map[string][]
 		}
 	}
 	return found
-}
-
-func bindings(c *charm.Charm) map[string]string {
-	bound := map[string]string{"": space}
-	for _, name := range c.Bindings() {
-		bound[name] = space
-	}
-	return bound
 }
 
 func (c *call) unit(u model.UnitStatus) wire.UnitStatus {

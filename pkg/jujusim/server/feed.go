@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/model"
@@ -145,7 +146,11 @@ func machineEntity(uuid string, m model.Machine) wire.MachineEntity {
 		entity.InstanceID = ""
 	}
 	for _, a := range m.Addresses {
-		entity.Addresses = append(entity.Addresses, wire.Address{Value: a, Type: "ipv4", Scope: "local-cloud", SpaceName: space})
+		kind := "ipv4"
+		if strings.Contains(a, ":") {
+			kind = "ipv6"
+		}
+		entity.Addresses = append(entity.Addresses, wire.Address{Value: a, Type: kind, Scope: "local-cloud", SpaceName: m.SpaceOf(a)})
 	}
 	return entity
 }

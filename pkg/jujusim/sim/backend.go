@@ -67,7 +67,7 @@ func (i *instance) Deploy(d control.Deploy) (control.Deployed, error) {
 	if d.Application == "" {
 		d.Application = c.Metadata.Name
 	}
-	url, err := m.Deploy(model.DeployArgs{Charm: c, Name: d.Application, NumUnits: d.Units, Config: d.Config, To: d.To})
+	url, err := m.Deploy(model.DeployArgs{Charm: c, Name: d.Application, NumUnits: d.Units, Config: d.Config, To: d.To, Bindings: d.Bindings})
 	return control.Deployed{Application: d.Application, CharmURL: url}, err
 }
 

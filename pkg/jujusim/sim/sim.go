@@ -42,8 +42,13 @@ type Options struct {
 	Record string
 	// Lease is how long leadership outlives its agent; zero for Juju's 30 s.
 	Lease time.Duration
-	Fleet fleet.Maker
-	Log   *zap.Logger
+	// Machines is the network of the machines: an IPv6 one whose addresses the host has, or, where it is not valid, that of the API.
+	Machines netip.Prefix
+	// Spaces are those that machines are in beside Juju's default one; Public gives each machine an address for other networks.
+	Spaces []string
+	Public bool
+	Fleet  fleet.Maker
+	Log    *zap.Logger
 	// Ready, if not nil, is called when verbs and API answer.
 	Ready func(control.Info)
 }
@@ -89,7 +94,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if i.program, err = os.Executable(); err != nil {
 		return fmt.Errorf("cannot find the running program: %w", err)
 	}
-	i.controller = model.NewController(model.Options{Profile: o.Profile, Pace: o.Pace, Lease: o.Lease})
+	i.controller = model.NewController(model.Options{Profile: o.Profile, Pace: o.Pace, Lease: o.Lease, Spaces: o.Spaces})
 	defer i.controller.Close()
 	if err := i.listen(recorder); err != nil {
 		return err
@@ -202,8 +207,13 @@ func (i *instance) AddModel(name string) (control.Model, error) {
 	if len(i.fleets) > 0 {
 		place = "m-" + name
 	}
+	network := i.network
+	if i.options.Machines.IsValid() {
+		network = i.options.Machines
+	}
 	f, err := i.options.Fleet(fleet.Options{
-		Model: m, Dir: filepath.Join(i.options.Dir, place), Store: i.options.Store, Network: i.network,
+		Spaces: i.options.Spaces, Public: i.options.Public,
+		Model: m, Dir: filepath.Join(i.options.Dir, place), Store: i.options.Store, Network: network,
 		First: addressesOfModel * len(i.fleets), APIAddress: i.server.Address(), Program: i.program,
 		Log: i.options.Log.With(zap.String("model", name)),
 	})

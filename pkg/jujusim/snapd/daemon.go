@@ -30,8 +30,9 @@ type Services interface {
 
 // Options are what a Daemon needs to know of its machine.
 type Options struct {
-	// Root is the machine's root folder, Address its address.
+	// Root is the machine's root folder, Address its address; MoreAddresses are those that it has beside.
 	Root, Address string
+	MoreAddresses []string
 	// Store is the folder that stands in for the snap store; empty means that the machine is offline.
 	Store string
 	// Version is the snapd version to play; empty means 2.68.3.
@@ -43,10 +44,11 @@ type Options struct {
 
 // Daemon is the snapd of one machine.
 type Daemon struct {
-	root, address, store, version string
-	taskDelay                     time.Duration
-	log                           logr.Logger
-	services                      Services
+	root, store, version string
+	addresses            []string // the first is "" where the machine shares its host's
+	taskDelay            time.Duration
+	log                  logr.Logger
+	services             Services
 
 	mu    sync.Mutex
 	state state
@@ -69,7 +71,8 @@ func New(o Options) (*Daemon, error) {
 	if o.Version == "" {
 		o.Version = DefaultVersion
 	}
-	d := &Daemon{root: o.Root, address: o.Address, store: o.Store, version: o.Version, taskDelay: o.TaskDelay, log: o.Log, state: st}
+	d := &Daemon{root: o.Root, addresses: append([]string{o.Address}, o.MoreAddresses...), store: o.Store, version: o.Version,
+		taskDelay: o.TaskDelay, log: o.Log, state: st}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d, nil
 }

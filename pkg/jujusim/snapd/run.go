@@ -121,16 +121,20 @@ func (d *Daemon) translateNode(key string, n *yaml.Node) {
 	}
 }
 
-// listenURLs puts the machine's address for "every address" into a list of URLs.
+// listenURLs puts the machine's addresses for "every address" into a list of URLs.
 func (d *Daemon) listenURLs(list string) string {
-	urls := strings.Split(list, ",")
-	for i, text := range urls {
+	var urls []string
+	for _, text := range strings.Split(list, ",") {
 		u, err := url.Parse(strings.TrimSpace(text))
-		if err != nil || d.address == "" || !slices.Contains([]string{"0.0.0.0", "::"}, u.Hostname()) {
+		if err != nil || d.addresses[0] == "" || !slices.Contains([]string{"0.0.0.0", "::"}, u.Hostname()) {
+			urls = append(urls, text)
 			continue
 		}
-		u.Host = net.JoinHostPort(d.address, u.Port())
-		urls[i] = u.String()
+		port := u.Port()
+		for _, address := range d.addresses {
+			u.Host = net.JoinHostPort(address, port)
+			urls = append(urls, u.String())
+		}
 	}
 	return strings.Join(urls, ",")
 }
