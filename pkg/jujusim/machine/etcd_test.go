@@ -14,6 +14,7 @@ import (
 
 	"jujuetcd.io/pkg/jujusim/machine"
 	"jujuetcd.io/pkg/jujusim/snapd"
+	"jujuetcd.io/test/etcd/etcdbin"
 )
 
 const unit = "snap.etcd.etcd"
@@ -21,19 +22,10 @@ const unit = "snap.etcd.etcd"
 // store is a snap store with the etcd that is built already; the newest 3.6 of the cache.
 func store(t *testing.T) string {
 	t.Helper()
-	cache := os.Getenv("XDG_CACHE_HOME")
-	if cache == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cache = filepath.Join(home, ".cache")
+	from, err := etcdbin.Dir(t.Context(), "3.6")
+	if err != nil {
+		t.Fatal(err)
 	}
-	versions, err := filepath.Glob(filepath.Join(cache, "jujuetcd/etcd/3.6.*"))
-	if err != nil || len(versions) == 0 {
-		t.Fatalf("there is no etcd 3.6 below %s: build it first (make etcd)", cache)
-	}
-	from := versions[len(versions)-1]
 	dir := filepath.Join(t.TempDir(), "etcd/3.6/stable")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
