@@ -34,10 +34,15 @@ type names struct {
 	sans []string
 }
 
-// namesOf collects a unit's own names; empty ones are left out.
+// namesOf collects a unit's own names, with what its own programs call it; empty ones are left out. ::1 is one of these only where
+// the unit has no IPv4 address, so that certificates of all others stay as they are.
 func namesOf(public string, own ...string) names {
 	n := names{common: public}
-	for _, name := range append([]string{public, "127.0.0.1"}, own...) {
+	local := []string{public, "127.0.0.1"}
+	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(own, isIPv4) {
+		local = append(local, "::1")
+	}
+	for _, name := range append(local, own...) {
 		if name != "" {
 			n.sans = append(n.sans, canonical(name))
 		}
@@ -45,6 +50,16 @@ func namesOf(public string, own ...string) names {
 	slices.Sort(n.sans)
 	n.sans = slices.Compact(n.sans)
 	return n
+}
+
+func isIPv4(name string) bool {
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Unmap().Is4()
+}
+
+func isIPv6(name string) bool {
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Unmap().Is6()
 }
 
 // canonical writes an address as certificates do, so that two spellings of one address are the same.

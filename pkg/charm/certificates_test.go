@@ -151,3 +151,17 @@ func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
 		bags[0], bags[1] = bags[1], bags[0]
 	}
 }
+
+// What a unit's own programs call it is in its certificate: ::1 only where the unit has IPv6 addresses alone.
+func TestCertificatesAreGoodForLoopbackOfTheUnitsFamilies(t *testing.T) {
+	for want, own := range map[string][]string{
+		`["10.0.0.4","127.0.0.1","node"]`:      {"10.0.0.4", "node"},
+		`["127.0.0.1","::1","fd00::4","node"]`: {"fd00:0::4", "node"},
+		`["10.0.0.4","127.0.0.1","fd00::4"]`:   {"10.0.0.4", "fd00::4"},
+		`["10.0.0.4","127.0.0.1"]`:             {"::ffff:10.0.0.4"},
+	} {
+		if got := charm.Request(nil, "etcd/0", charm.NamesOf(own[0], own...))["sans"]; got != want {
+			t.Errorf("%v: names %v, want %v", own, got, want)
+		}
+	}
+}

@@ -56,6 +56,16 @@ func (w *world) dbFile(unit, endpoint string) string {
 	return filepath.Join(w.MachineRoot(s.Unit(unit).Machine), "var/lib/etcdclient", endpoint+".json")
 }
 
+// said is what the charm on that unit's machine has written of an endpoint.
+func (w *world) said(unit, endpoint string) map[string]string {
+	w.t.Helper()
+	text, err := os.ReadFile(w.dbFile(unit, endpoint))
+	must(w.t, err)
+	var said map[string]string
+	must(w.t, json.Unmarshal(text, &said))
+	return said
+}
+
 // startDBClient starts a client on what the relation of etcdclient/0 says, once it says something.
 func (w *world) startDBClient() *dbClient {
 	w.t.Helper()
@@ -244,10 +254,7 @@ func (c *dbClient) certificate() string {
 // members is the member list, as the client finds it.
 func (c *dbClient) members(w *world) []*etcdserverpb.Member {
 	w.t.Helper()
-	text, err := os.ReadFile(c.path)
-	must(w.t, err)
-	var said map[string]string
-	must(w.t, json.Unmarshal(text, &said))
+	said := w.said("etcdclient/0", "db")
 	config, err := saidTLS(said)
 	must(w.t, err)
 	client, err := rig.Connect(config, strings.Split(said["connection_string"], ",")...)

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,7 @@ func (s Status) Endpoints(application string) []string {
 	var urls []string
 	for _, name := range s.UnitNames(application) {
 		if u := s.Unit(name); len(u.OpenPorts) > 0 {
-			urls = append(urls, "https://"+u.PublicAddress+":2379")
+			urls = append(urls, "https://"+net.JoinHostPort(u.PublicAddress, "2379"))
 		}
 	}
 	return urls
