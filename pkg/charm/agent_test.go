@@ -2,8 +2,10 @@ package charm_test
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,9 @@ import (
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/nagios"
+	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -35,6 +39,12 @@ type fakeMachine struct {
 	leaves  int
 	checks  *nagios.Checks
 	noNRPE  bool
+
+	dir            string // of its requests
+	server, client *x509.Certificate
+	broken         error // why a leaf cannot be written
+	unserved       error
+	proofs         int
 }
 
 func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus {
@@ -55,8 +65,38 @@ func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.Unit
 	if server != nil || client != nil {
 		m.leaves++
 	}
-	return nil, nil
+	if m.broken != nil {
+		return nil, m.broken
+	}
+	var wrote []string
+	for path, put := range map[string]struct {
+		leaf *tlsfiles.Leaf
+		to   **x509.Certificate
+	}{"/server.crt": {server, &m.server}, "/client.crt": {client, &m.client}} {
+		if put.leaf == nil {
+			continue
+		}
+		certs, err := tlsfiles.Certificates(put.leaf.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		if *put.to == nil || !(*put.to).Equal(certs[0]) {
+			*put.to = certs[0]
+			wrote = append(wrote, path)
+		}
+	}
+	return wrote, nil
 }
+
+func (m *fakeMachine) Leaves() (server, client *x509.Certificate, err error) {
+	return m.server, m.client, nil
+}
+
+func (m *fakeMachine) Requests() requests.Store {
+	return requests.Store{Dir: m.dir, Disk: &durable.Disk{}}
+}
+
+func (m *fakeMachine) Served(context.Context) error { m.proofs++; return m.unserved }
 
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
@@ -101,7 +141,7 @@ func newBench(t *testing.T) *bench {
 			goal:      `{"units":{"etcd/0":{"status":"active"},"etcd/1":{"status":"active"}}}`,
 			results:   map[string]string{},
 		},
-		machine: &fakeMachine{outcome: v1alpha1.OutcomeApplied},
+		machine: &fakeMachine{outcome: v1alpha1.OutcomeApplied, dir: filepath.Join(t.TempDir(), "requests")},
 		action:  11,
 		clock:   now,
 	}

@@ -3,131 +3,34 @@ package charm
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"crypto/x509"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/requests"
+	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Keys of the classic certificates relation. The requirer's are the first, legacy request: one certificate for the unit.
-const (
-	keyUnitName        = "unit_name"
-	keyCommonName      = "common_name"
-	keySANs            = "sans"
-	keyCertificateName = "certificate_name"
-	keyCA              = "ca"
-	keyChain           = "chain"
-	keyClientCert      = "client.cert"
-	keyClientKey       = "client.key"
-)
-
-// munged is the unit's name as the classic relation writes it: etcd_0.
-func munged(unit string) string { return strings.ReplaceAll(unit, "/", "_") }
-
-// names are what the unit's server certificate must be good for.
-type names struct {
-	// common is the public address, as certificates of this charm have always had it.
-	common string
-	// sans are all of them, sorted, the common name among them.
-	sans []string
+// authorityRelation is one relation to a certificate authority. Which of the two dialects of the endpoint its other end speaks is
+// known only when it has written something; until then the unit asks in both, because a provider of either leaves alone what it does
+// not know, and one that waits to be asked would otherwise wait for ever.
+type authorityRelation struct {
+	id string
+	// mine is the unit's own databag.
+	mine         map[string]string
+	classic, csr bool
 }
 
-// namesOf collects a unit's own names, with what its own programs call it; empty ones are left out. ::1 is one of these only where
-// the unit has no IPv4 address, so that certificates of all others stay as they are.
-func namesOf(public string, own ...string) names {
-	n := names{common: public}
-	local := []string{public, "127.0.0.1"}
-	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(append(own, public), isIPv4) {
-		local = append(local, "::1")
-	}
-	for _, name := range append(local, own...) {
-		if name != "" {
-			n.sans = append(n.sans, canonical(name))
-		}
-	}
-	slices.Sort(n.sans)
-	n.sans = slices.Compact(n.sans)
-	return n
-}
+// leaves are the certificates on disk; nil where there is none.
+type leaves struct{ server, client *x509.Certificate }
 
-func isIPv4(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().Is4()
-}
-
-func isIPv6(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().Is6()
-}
-
-// canonical writes an address as certificates do, so that two spellings of one address are the same.
-func canonical(name string) string {
-	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
-		return ip.Unmap().WithZone("").String()
-	}
-	return name
-}
-
-// request is what must change in the unit's own databag so that it asks for a certificate with these names; nothing if what
-// it asks for has all of them. A request that stands is not touched: each change makes the provider issue anew.
-func request(bag map[string]string, unit string, n names) map[string]string {
-	if n.common == "" {
-		return nil
-	}
-	asked := askedFor(bag)
-	common := bag[keyCommonName]
-	if common != "" && bag[keyUnitName] == munged(unit) && bag[keyCertificateName] != "" && covers(asked, n.sans) {
-		return nil
-	}
-	// The common name stays as long as the address is ours: a provider tells requests apart by it.
-	if common == "" || !slices.Contains(n.sans, canonical(common)) {
-		common = n.common
-	}
-	sans, _ := json.Marshal(n.sans) // a list of strings always encodes
-	want := map[string]string{
-		keyUnitName:        munged(unit),
-		keyCommonName:      common,
-		keySANs:            string(sans),
-		keyCertificateName: munged(unit),
-	}
-	return changes(bag, want)
-}
-
-// askedFor are the names that the unit's standing request has.
-func askedFor(bag map[string]string) []string {
-	var asked []string
-	// A request that cannot be read asks for nothing, and is written anew.
-	_ = json.Unmarshal([]byte(bag[keySANs]), &asked)
-	if common := bag[keyCommonName]; common != "" {
-		asked = append(asked, common)
-	}
-	for i := range asked {
-		asked[i] = canonical(asked[i])
-	}
-	return asked
-}
-
-func covers(have, need []string) bool {
-	return !slices.ContainsFunc(need, func(name string) bool { return !slices.Contains(have, name) })
-}
-
-// changes are the keys of want whose value in bag is another.
-func changes(bag, want map[string]string) map[string]string {
-	diff := map[string]string{}
-	for key, value := range want {
-		if bag[key] != value {
-			diff[key] = value
-		}
-	}
-	return diff
-}
-
-// offers reads the relation to a certificate authority: what is offered, and what is left to ask for. extra are names beside
-// the unit's own. It writes nothing.
+// offers reads the relations to certificate authorities: what is offered, and what was asked. extra are names beside the unit's own. It
+// writes nothing.
 func (a *Agent) offers(ctx context.Context, n network, extra []string) (Offer, error) {
-	var offer Offer
+	offer := Offer{asked: map[tlsfiles.Name]requests.Asked{}, answered: map[tlsfiles.Name]string{}}
 	ids, err := a.relations(ctx, "certificates")
 	if err != nil || len(ids) == 0 {
 		return offer, err
@@ -138,73 +41,150 @@ func (a *Agent) offers(ctx context.Context, n network, extra []string) (Offer, e
 	}
 	// Where a cloud has no public addresses, the tool fails.
 	public = cmp.Or(public, n.addresses.Client)
-	need := namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, extra)...)
-	offer.needs = need.sans
-	offer.requests = map[string]map[string]string{}
-	for _, id := range ids {
-		mine, err := a.tools.Relation(ctx, id, a.env.Unit)
+	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, extra)...)
+	for _, name := range leafNames {
+		asked, err := a.machine.Requests().Load(name)
 		if err != nil {
-			return offer, err
+			offer.trouble("%s", sentence(err))
 		}
-		common := mine[keyCommonName]
-		if diff := request(mine, a.env.Unit, need); len(diff) > 0 {
-			offer.requests[id] = diff
-			common = cmp.Or(diff[keyCommonName], common)
-		}
-		if err := a.collectOffer(ctx, &offer, id, common); err != nil {
+		offer.asked[name] = asked
+	}
+	for _, id := range ids {
+		r, err := a.readAuthority(ctx, &offer, id)
+		if err != nil {
 			return offer, fmt.Errorf("cannot read what relation %s offers: %w", id, err)
 		}
+		offer.relations = append(offer.relations, r)
 	}
 	offer.choose(a.now())
 	return offer, nil
 }
 
-// ask writes what is left to ask for into the unit's databag.
-func (a *Agent) ask(ctx context.Context, offer Offer) error {
-	for _, id := range slices.Sorted(maps.Keys(offer.requests)) {
-		if err := a.tools.SetRelation(ctx, id, offer.requests[id]); err != nil {
-			return err
-		}
-		a.log.Info("Asked for a server certificate", "relation", id, "names", strings.Join(offer.needs, " "))
+// readAuthority adds what the other end of one relation offers.
+func (a *Agent) readAuthority(ctx context.Context, offer *Offer, id string) (authorityRelation, error) {
+	r := authorityRelation{id: id}
+	var err error
+	if r.mine, err = a.tools.Relation(ctx, id, a.env.Unit); err != nil {
+		return r, err
 	}
-	return nil
-}
-
-// collectOffer adds what the other end of one relation offers.
-func (a *Agent) collectOffer(ctx context.Context, offer *Offer, id, common string) error {
+	common := r.mine[keyCommonName]
+	if diff := request(r.mine, a.env.Unit, offer.names); diff[keyCommonName] != "" {
+		common = diff[keyCommonName]
+	}
 	provider, err := a.tools.RelationApplication(ctx, id)
 	if err != nil {
-		return err
+		return r, err
 	}
 	offer.Application = provider
 	units, err := a.tools.RelationUnits(ctx, id)
 	if err != nil {
-		return err
+		return r, err
 	}
 	for _, unit := range units {
 		bag, err := a.tools.Relation(ctx, id, unit)
 		if err != nil {
-			return err
+			return r, err
 		}
-		offer.addClassic(bag, munged(a.env.Unit), common)
+		r.classic = r.classic || bag[keyCA] != ""
+		offer.addClassic(bag, a.env.Unit, common)
 	}
-	if offer.classic {
-		return nil
+	if r.classic {
+		return r, nil
 	}
 	bag, err := a.tools.ApplicationRelation(ctx, id, provider)
 	if err != nil {
+		return r, err
+	}
+	if r.csr = isCSRProvider(bag); r.csr {
+		offer.addSigned(bag)
+	}
+	return r, nil
+}
+
+// settle puts leaves that have arrived in their place, proves that etcd serves a new one, and asks for what is missing or due. What
+// stands in the way is added to the offer's trouble. written names files that were put in their place already.
+func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.UnitAddresses, written []string) error {
+	more, err := a.machine.WriteLeaves(offer.Server, offer.Client, addresses)
+	if err != nil {
+		a.log.Error(err, "Left the certificates on disk as they were")
+		offer.trouble("%s", sentence(err))
+	}
+	if len(more) > 0 {
+		a.log.Info("Wrote certificates", "files", more)
+	}
+	isNew := slices.ContainsFunc(slices.Concat(written, more), func(path string) bool { return strings.HasSuffix(path, "/server.crt") })
+	if isNew || a.env.Name == "update-status" {
+		if err := a.machine.Served(ctx); err != nil {
+			a.log.Error(err, "etcd does not serve the certificate on disk")
+			offer.trouble("%s", sentence(err))
+		}
+	}
+	return a.ask(ctx, offer)
+}
+
+// ask writes into the unit's databags what is missing or due. A key is on disk before anybody hears of its request.
+func (a *Agent) ask(ctx context.Context, offer *Offer) error {
+	if len(offer.relations) == 0 {
+		return nil
+	}
+	server, client, err := a.machine.Leaves()
+	if err != nil {
 		return err
 	}
-	offer.csr = offer.csr || isCSRProvider(bag)
+	have := leaves{server: server, client: client}
+	if slices.ContainsFunc(offer.relations, func(r authorityRelation) bool { return !r.classic }) {
+		if err := a.remember(offer, have); err != nil {
+			return err
+		}
+	}
+	for _, r := range offer.relations {
+		want := map[string]string{keySigningRequests: ""}
+		if !r.classic {
+			want[keySigningRequests] = askSigning(offer.asked)
+		}
+		if r.csr {
+			for _, key := range classicKeys {
+				want[key] = ""
+			}
+		} else {
+			maps.Copy(want, offer.askClassic(r.mine, a.env.Unit, have, a.now()))
+		}
+		diff := changes(r.mine, want)
+		if len(diff) == 0 {
+			continue
+		}
+		if err := a.tools.SetRelation(ctx, r.id, diff); err != nil {
+			return err
+		}
+		a.log.Info("Asked for certificates", "relation", r.id, "names", strings.Join(offer.names.sans, " "),
+			"keys", slices.Sorted(maps.Keys(diff)))
+	}
 	return nil
 }
 
-// isCSRProvider recognises the newer protocol of tls-certificates, in which the provider signs requests and never sees a key.
-func isCSRProvider(application map[string]string) bool {
-	for _, key := range []string{"certificates", "capabilities", "request_errors"} {
-		if application[key] != "" {
-			return true
+// remember keeps what is asked to be signed from now on.
+func (a *Agent) remember(offer *Offer, have leaves) error {
+	for name, cert := range map[tlsfiles.Name]*x509.Certificate{tlsfiles.Server: have.server, tlsfiles.Client: have.client} {
+		next, err := offer.follow(name, a.env.Unit, cert, a.now())
+		if err != nil {
+			return err
 		}
+		if next == offer.asked[name] {
+			continue
+		}
+		if err := a.machine.Requests().Save(name, next); err != nil {
+			return err
+		}
+		offer.asked[name] = next
 	}
-	return false
+	return nil
+}
+
+// sentence is an error as a status tells it.
+func sentence(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
 }

@@ -9,7 +9,9 @@
 //	what                                              who, when
 //	peer databag of the unit, key facts               every hook and reconcile, only when it changed
 //	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it
-//	certificates databag of the unit                  every hook and reconcile, only when an address is missing
+//	certificates databag of the unit                  every hook and reconcile, only when a name is missing, a renewal is due, or the
+//	                                                  provider has shown which dialect it speaks
+//	keys and signing requests on disk                 every hook and reconcile, through machine.Requests, before the databag
 //	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last tells clients of the cluster
 //	db and proxy databags of the unit                 every hook and reconcile, from the spec applied last: complete or empty
 //	prometheus, grafana databag of the unit           every hook and reconcile, from the spec applied last; the leader's asks, and

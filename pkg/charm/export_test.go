@@ -10,9 +10,9 @@ var (
 
 // OfferOf is what bags of a provider's units offer to a unit that asked under a common name and needs these names.
 func OfferOf(bags []map[string]string, unit, common string, needs []string, now func() time.Time) Offer {
-	o := Offer{needs: needs}
+	o := Offer{names: names{sans: needs}}
 	for _, bag := range bags {
-		o.addClassic(bag, munged(unit), common)
+		o.addClassic(bag, unit, common)
 	}
 	o.choose(now())
 	return o

@@ -3,6 +3,7 @@ package charm
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
@@ -38,6 +39,7 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider
 	facts.Certificates.OfferedCA = offer.CA
+	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
 	facts.Applied = p.facts.Applied
 	return facts
 }

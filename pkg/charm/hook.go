@@ -9,7 +9,7 @@ import (
 
 // hook runs any hook but stop: all look at the same things, so that none has to come first and none may be missed.
 //
-//  1. ask for certificates, and put those that have come in their place
+//  1. put certificates that have come in their place, and ask for those that are missing or due
 //  2. publish facts
 //  3. answer the db relation, Prometheus and Grafana from what was applied last
 //  4. give Nagios its checks, or take them away
@@ -36,13 +36,8 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.ask(ctx, offer); err != nil {
+	if err := a.settle(ctx, &offer, n.addresses, nil); err != nil {
 		return err
-	}
-	if written, err := a.machine.WriteLeaves(offer.Server, offer.Client, n.addresses); err != nil {
-		a.log.Error(err, "Left the certificates on disk as they were")
-	} else if len(written) > 0 {
-		a.log.Info("Wrote certificates", "files", written)
 	}
 	facts, err := a.machine.Facts(ctx)
 	if err != nil {

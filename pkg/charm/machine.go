@@ -11,6 +11,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/nagios"
+	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -19,6 +20,9 @@ type Machine interface {
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
+	Leaves() (server, client *x509.Certificate, err error)
+	Requests() requests.Store
+	Served(ctx context.Context) error
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	ClientCredentials() (machine.Credentials, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)

@@ -6,17 +6,18 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Offer is what certificate authorities offer to the unit now.
+// Offer is what certificate authorities offer to the unit now, and what it has asked them.
 type Offer struct {
 	// Provider is the dialect, empty without a relation; Application is its name.
 	Provider    v1alpha1.CertificateProvider
@@ -25,41 +26,39 @@ type Offer struct {
 	CA string
 	// Server and Client are nil until they are offered, valid now, and have a key that fits.
 	Server, Client *tlsfiles.Leaf
+	// Trouble are sentences about what stands between the unit and its next certificate.
+	Trouble []string
 
-	classic, csr    bool
-	needs           []string                     // names that a server certificate must have
-	requests        map[string]map[string]string // by relation, what must be written to ask for it
+	names           names // that a server certificate must have
+	relations       []authorityRelation
 	servers, shared []candidate
+	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, and
+	// revoked the leaves that the provider has taken back.
+	asked    map[tlsfiles.Name]requests.Asked
+	answered map[tlsfiles.Name]string
+	revoked  []tlsfiles.Name
+}
+
+// trouble adds a sentence, once.
+func (o *Offer) trouble(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(o.Trouble, text) {
+		o.Trouble = append(o.Trouble, text)
+	}
+}
+
+// trust adds certificates of the authority, each once.
+func (o *Offer) trust(blocks ...*pem.Block) {
+	for _, block := range blocks {
+		if text := string(pem.EncodeToMemory(block)); !strings.Contains(o.CA, text) {
+			o.CA += text
+		}
+	}
 }
 
 // candidate is one pair that was offered.
 type candidate struct {
 	leaf *tlsfiles.Leaf
 	cert *x509.Certificate
-}
-
-// addClassic adds what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
-// with another name stands beside the first answer, under that name.
-func (o *Offer) addClassic(bag map[string]string, unit, common string) {
-	if bag[keyCA] != "" {
-		o.classic = true
-	}
-	for _, key := range []string{keyCA, keyChain} {
-		for _, block := range certificatesIn(bag[key]) {
-			text := string(pem.EncodeToMemory(block))
-			if !strings.Contains(o.CA, text) {
-				o.CA += text
-			}
-		}
-	}
-	o.servers = appendPair(o.servers, bag[unit+".server.cert"], bag[unit+".server.key"])
-	var processed map[string]struct{ Cert, Key string }
-	if json.Unmarshal([]byte(bag[unit+".processed_requests"]), &processed) == nil {
-		if answer, ok := processed[common]; ok {
-			o.servers = appendPair(o.servers, answer.Cert, answer.Key)
-		}
-	}
-	o.shared = appendPair(o.shared, bag[keyClientCert], bag[keyClientKey])
 }
 
 // certificatesIn are the certificates of a PEM text; easyrsa puts a description for people before each.
@@ -113,15 +112,15 @@ func privateKeyIn(text string) string {
 	}
 }
 
-// choose decides on the dialect, and for each leaf on one of the pairs that were offered.
+// choose decides on the dialect, and for each leaf on one of the pairs that were offered. A provider that has said nothing yet counts
+// as classic.
 func (o *Offer) choose(now time.Time) {
-	switch {
-	case o.classic || !o.csr:
-		o.Provider = v1alpha1.ProviderClassic
-	default:
+	o.Provider = v1alpha1.ProviderClassic
+	if slices.ContainsFunc(o.relations, func(r authorityRelation) bool { return r.csr }) &&
+		!slices.ContainsFunc(o.relations, func(r authorityRelation) bool { return r.classic }) {
 		o.Provider = v1alpha1.ProviderCSR
 	}
-	o.Server = best(o.servers, o.needs, now)
+	o.Server = best(o.servers, o.names.sans, now)
 	o.Client = best(o.shared, nil, now)
 }
 

@@ -91,6 +91,11 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		Client:    offer.Client,
 		SnapFile:  func(ctx context.Context) string { return a.tools.Resource(ctx, machine.SnapName) },
 	})
+	if status.Outcome != v1alpha1.OutcomeRefused {
+		if err := a.settle(ctx, &offer, n.addresses, status.Changed); err != nil {
+			return status, err
+		}
+	}
 	if status.Facts != nil {
 		facts := p.tell(*status.Facts, n.addresses, offer)
 		status.Facts = &facts
@@ -102,9 +107,6 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		if err := a.tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
 			return status, err
 		}
-	}
-	if err := a.ask(ctx, offer); err != nil {
-		return status, err
 	}
 	if err := a.answerClients(ctx, &spec); err != nil {
 		return status, err

@@ -3,6 +3,7 @@ package charm
 import (
 	"context"
 	"strings"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -56,17 +57,28 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		return nil
 	}
 	local := etcdops.UnitWords(view, etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}, phaseOf(word))
+	if phaseOf(word) == etcdops.PhaseServing {
+		local = etcdops.WithNotices(local, notices(facts, offer, a.now())...)
+	}
 	return a.show(ctx, text(etcdops.Shown(word, local)))
+}
+
+// notices are what is told beside health; the controller tells the same of the facts.
+func notices(facts v1alpha1.CertificateFacts, offer Offer, now time.Time) []etcdops.Notice {
+	var lives []etcdops.CertificateLife
+	for _, c := range facts.Named() {
+		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
+	}
+	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}}
 }
 
 // missing are the words for a unit that no controller has reached yet.
 func (a *Agent) missing(have v1alpha1.CertificateFacts, offer Offer) etcdops.Words {
-	switch offer.Provider {
-	case v1alpha1.ProviderNone:
+	switch {
+	case offer.Provider == v1alpha1.ProviderNone:
 		return etcdops.MissingAuthorityWords()
-	case v1alpha1.ProviderCSR:
-		return etcdops.Words{State: etcdops.Blocked, Message: "Cannot use " + offer.Application +
-			": it signs certificate requests, which is not supported yet. Relate easyrsa or vault instead."}
+	case len(offer.Trouble) > 0:
+		return etcdops.Words{State: etcdops.Blocked, Message: strings.Join(offer.Trouble, " ")}
 	}
 	var missing []string
 	for _, part := range []struct {

@@ -49,20 +49,6 @@ func TestStatusBeforeTheFirstReconcileSaysWhatIsMissing(t *testing.T) {
 	b.hook("a-hook-of-a-later-juju")
 }
 
-func TestProviderOfTheNewerProtocolIsRecognisedAndToldOfInWords(t *testing.T) {
-	b := newBench(t)
-	b.juju.relations["certificates"] = []string{"certificates:1"}
-	b.juju.members["certificates:1"] = []string{"self-signed-certificates/0"}
-	b.juju.bags["certificates:1 self-signed-certificates"] = map[string]string{"capabilities": "{}"}
-	b.hook("certificates-relation-changed")
-	if got := b.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "self-signed-certificates") {
-		t.Errorf("status %q", got)
-	}
-	if facts := b.juju.bags["cluster:0 etcd/0"]["facts"]; !strings.Contains(facts, `"provider":"csr"`) {
-		t.Errorf("facts %s", facts)
-	}
-}
-
 func TestDamagedRecordIsNoFreshUnit(t *testing.T) {
 	b := newBench(t)
 	b.relate(newAuthority(t, "ca"))

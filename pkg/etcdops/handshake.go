@@ -44,12 +44,23 @@ const http2Hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00
 // speaks HTTP/2, and closes it. Kept connections survive a broken certificate authority; this does not. The error wraps a
 // *FaultError.
 func (p *Pool) FreshHandshake(ctx context.Context, endpoint string) (Handshake, error) {
+	return p.shake(ctx, endpoint, greet)
+}
+
+// Served makes a new connection to a member's client or peer URL, looks at the certificate that it serves, and closes it. Whether the
+// member has accepted ours it does not tell: peers speak another protocol than clients. The error wraps a *FaultError.
+func (p *Pool) Served(ctx context.Context, url string) (Handshake, error) {
+	return p.shake(ctx, url, func(*tls.Conn) error { return nil })
+}
+
+// shake makes a new connection, and says something on it.
+func (p *Pool) shake(ctx context.Context, endpoint string, say func(*tls.Conn) error) (Handshake, error) {
 	if err := p.usable(endpoint); err != nil {
 		return Handshake{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.healthTimeout)
 	defer cancel()
-	shake, err := handshake(ctx, endpoint, p.tls)
+	shake, err := shakeHands(ctx, endpoint, p.tls, say)
 	if err != nil {
 		fault, text := classifyDial(err)
 		return Handshake{}, fmt.Errorf("cannot make a fresh connection to %s: %w", endpoint,
@@ -58,7 +69,21 @@ func (p *Pool) FreshHandshake(ctx context.Context, endpoint string) (Handshake, 
 	return shake, nil
 }
 
+// greet begins to speak HTTP/2 and waits for the answer.
+func greet(c *tls.Conn) error {
+	if _, err := c.Write([]byte(http2Hello)); err != nil {
+		return err
+	}
+	_, err := c.Read(make([]byte, 1))
+	return err
+}
+
+// handshake goes to the point where the member has accepted our certificate.
 func handshake(ctx context.Context, endpoint string, config *tls.Config) (Handshake, error) {
+	return shakeHands(ctx, endpoint, config, greet)
+}
+
+func shakeHands(ctx context.Context, endpoint string, config *tls.Config, say func(*tls.Conn) error) (Handshake, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return Handshake{}, err
@@ -81,10 +106,7 @@ func handshake(ctx context.Context, endpoint string, config *tls.Config) (Handsh
 	if err := c.HandshakeContext(ctx); err != nil {
 		return Handshake{}, err
 	}
-	if _, err := c.Write([]byte(http2Hello)); err != nil {
-		return Handshake{}, err
-	}
-	if _, err := c.Read(make([]byte, 1)); err != nil {
+	if err := say(c); err != nil {
 		return Handshake{}, err
 	}
 	leaf := c.ConnectionState().PeerCertificates[0]

@@ -207,9 +207,16 @@ func (a *application) certificates(ctx context.Context) error {
 	if err := a.changing(ctx); err != nil {
 		return err
 	}
-	now := a.m.o.Now()
-	next := map[tlsfiles.Name]*tlsfiles.Leaf{tlsfiles.Server: a.s.Server, tlsfiles.Client: a.s.Client}
-	_, err := a.m.tls.WriteBundle(a.spec.TLS.CABundle, now, next)
+	server, err := a.usable(tlsfiles.Server, a.s.Server)
+	if err != nil {
+		return err
+	}
+	client, err := a.usable(tlsfiles.Client, a.s.Client)
+	if err != nil {
+		return err
+	}
+	next := map[tlsfiles.Name]*tlsfiles.Leaf{tlsfiles.Server: server, tlsfiles.Client: client}
+	_, err = a.m.tls.WriteBundle(a.spec.TLS.CABundle, a.m.o.Now(), next)
 	var untrusted *tlsfiles.UntrustedError
 	if errors.As(err, &untrusted) {
 		return failed(v1alpha1.ReasonNoCertificate, err)
@@ -217,10 +224,32 @@ func (a *application) certificates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.m.writeLeaves(a.s.Server, a.s.Client, serverNames(a.s.Addresses)); err != nil {
+	if _, err := a.m.writeLeaves(server, client, serverNames(a.s.Addresses)); err != nil {
 		return failed(v1alpha1.ReasonNoCertificate, err)
 	}
 	return nil
+}
+
+// usable is the leaf that has arrived if it can be put in its place. One that cannot stands back for the one on disk, which goes on
+// serving; the charm tells what is wrong with it. Where there is none on disk, that is what keeps etcd from starting.
+func (a *application) usable(name tlsfiles.Name, leaf *tlsfiles.Leaf) (*tlsfiles.Leaf, error) {
+	if leaf == nil {
+		return nil, nil
+	}
+	check := tlsfiles.Check{Now: a.m.o.Now(), Names: serverNames(a.s.Addresses)}
+	fault := tlsfiles.Usable(name, *leaf, check, a.spec.TLS.CABundle)
+	if fault == nil {
+		return leaf, nil
+	}
+	have, err := a.m.tls.Certificate(name)
+	if err != nil {
+		return nil, err
+	}
+	if have == nil {
+		return nil, failed(v1alpha1.ReasonNoCertificate, fault)
+	}
+	a.m.log.Error(fault, "Left a certificate as it was", "certificate", name)
+	return nil, nil
 }
 
 // serverNames are what the unit's server certificate must be good for.

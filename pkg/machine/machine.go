@@ -104,9 +104,7 @@ func New(o Options) *Machine {
 	m.snapd = snapd.New(m.path(Socket))
 	m.unit = service.Unit{Root: o.Root, Name: ServiceName, Disk: m.disk}
 	m.tls = tlsfiles.In(m.path(CommonDir), m.disk)
-	m.store = record.Store{
-		Path: m.path(filepath.Join(StateDir, strings.ReplaceAll(o.Unit, "/", "-"), "applied.json")), Disk: m.disk,
-	}
+	m.store = record.Store{Path: filepath.Join(m.stateDir(), "applied.json"), Disk: m.disk}
 	return m
 }
 

@@ -59,12 +59,17 @@ type CertificateFacts struct {
 	CA     []string   `json:"ca,omitempty"`
 	Server *LeafFacts `json:"server,omitempty"`
 	Client *LeafFacts `json:"client,omitempty"`
+	// Authority is the certificate of the bundle that ends first; it has no names.
+	Authority *LeafFacts `json:"authority,omitempty"`
+	// Trouble is what stands between the unit and its next certificate, in sentences; empty if nothing does.
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // LeafFacts is one leaf on disk, whose key fits.
 type LeafFacts struct {
 	// Fingerprint is the certificate's SHA-256 in hex.
 	Fingerprint string      `json:"fingerprint"`
+	NotBefore   metav1.Time `json:"notBefore,omitempty"`
 	NotAfter    metav1.Time `json:"notAfter"`
 	SANs        []string    `json:"sans,omitempty"`
 }
@@ -95,3 +100,24 @@ type AppliedFacts struct {
 
 // DataLost says that a member was started on this unit and its data is gone.
 func (m MemberFacts) DataLost() bool { return m.Started && !m.Present }
+
+// NamedLeaf is a certificate with what people call it.
+type NamedLeaf struct {
+	Name string
+	LeafFacts
+}
+
+// Named are the certificates that the unit has on disk.
+func (c CertificateFacts) Named() []NamedLeaf {
+	var named []NamedLeaf
+	for _, n := range []struct {
+		name string
+		leaf *LeafFacts
+	}{{"server certificate", c.Server}, {"client certificate", c.Client}, {"certificate authority", c.Authority}} {
+		// An agent of before told no beginning: without it nothing can be said of the end.
+		if n.leaf != nil && !n.leaf.NotBefore.IsZero() {
+			named = append(named, NamedLeaf{Name: n.name, LeafFacts: *n.leaf})
+		}
+	}
+	return named
+}

@@ -107,30 +107,16 @@ func usages(name Name) []x509.ExtKeyUsage {
 // WriteLeaf puts a leaf in its place and returns the paths that it wrote. It may be called by any hook, and again: see the
 // package's guarantees.
 func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
-	fail := func(err error) ([]string, error) {
-		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
-	}
-	p, err := read(leaf)
-	if err != nil {
-		return fail(err)
-	}
-	if err := checkDates(p.chain[0], check.Now); err != nil {
-		return fail(err)
-	}
-	if missing := MissingNames(p.chain[0], check.Names); len(missing) > 0 && name == Server {
-		return fail(fmt.Errorf("it is not good for %s", strings.Join(missing, ", ")))
-	}
 	bundle, err := f.Bundle()
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
 	}
-	if len(bundle) > 0 {
-		if err := verify(p.chain, bundle, check.Now, usages(name)); err != nil {
-			return fail(err)
-		}
+	p, err := judge(name, leaf, check, bundle)
+	if err != nil {
+		return nil, err
 	}
 	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
 	}
 	// The key goes first: etcd reads both at each handshake, and one that meets the instant between fails and is tried again.
 	wrote, err := f.disk.Write(
@@ -141,6 +127,49 @@ func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
 		return wrote, fmt.Errorf("cannot write the %s certificate: %w", name, err)
 	}
 	return wrote, nil
+}
+
+// Usable says why a leaf cannot be put in its place under the bundle, which may be about to be written; nil if it can.
+func Usable(name Name, leaf Leaf, check Check, bundle string) error {
+	certs, err := Certificates(bundle)
+	if err != nil {
+		return fmt.Errorf("cannot use the CA bundle: %w", err)
+	}
+	_, err = judge(name, leaf, check, certs)
+	return err
+}
+
+// judge reads a leaf and holds it against everything that a leaf must be; without a bundle nothing is known of its issuer yet.
+func judge(name Name, leaf Leaf, check Check, bundle []*x509.Certificate) (pair, error) {
+	p, err := read(leaf)
+	if err == nil {
+		err = checkDates(p.chain[0], check.Now)
+	}
+	if err == nil && name == Server {
+		if missing := MissingNames(p.chain[0], check.Names); len(missing) > 0 {
+			err = fmt.Errorf("it is not good for %s", strings.Join(missing, ", "))
+		}
+	}
+	if err == nil && len(bundle) > 0 {
+		err = verify(p.chain, bundle, check.Now, usages(name))
+	}
+	if err != nil {
+		return pair{}, fmt.Errorf("cannot use the %s certificate: %w", name, err)
+	}
+	return p, nil
+}
+
+// Certificate is a leaf's certificate on disk; nil if it is not there, not whole, or cannot be read.
+func (f *Files) Certificate(name Name) (*x509.Certificate, error) {
+	leaf, err := f.Leaf(name)
+	if err != nil || leaf == nil {
+		return nil, err
+	}
+	p, err := read(*leaf)
+	if err != nil {
+		return nil, nil // what cannot be read is as good as not there, and is replaced
+	}
+	return p.chain[0], nil
 }
 
 // UntrustedError says that a leaf on disk does not verify against a new bundle.
@@ -215,6 +244,10 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 	}
 	for _, c := range bundle {
 		facts.CA = append(facts.CA, Fingerprint(c))
+		if facts.Authority == nil || c.NotAfter.Before(facts.Authority.NotAfter.Time) {
+			facts.Authority = leafFacts(c)
+			facts.Authority.SANs = nil
+		}
 	}
 	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
 		leaf, err := f.Leaf(name)
@@ -245,7 +278,10 @@ func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {
 		sans = append(sans, ip.String())
 	}
 	slices.Sort(sans)
-	return &v1alpha1.LeafFacts{Fingerprint: Fingerprint(cert), NotAfter: metav1.NewTime(cert.NotAfter.UTC()), SANs: sans}
+	return &v1alpha1.LeafFacts{
+		Fingerprint: Fingerprint(cert), NotBefore: metav1.NewTime(cert.NotBefore.UTC()), NotAfter: metav1.NewTime(cert.NotAfter.UTC()),
+		SANs: sans,
+	}
 }
 
 // ClientConfig is how this unit reaches etcd: with its client certificate, trusting the bundle on disk.

@@ -22,7 +22,7 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	obs.CA.Bundle = seen.bundle()
 
 	credentials := o.cfg.Foreign
-	if credentials.Empty() {
+	if credentials.Empty() && !planner.OtherAuthority(*obs) {
 		credentials = world.Credentials{CA: seen.bundle(), Cert: seen.provider.Cert, Key: seen.provider.Key}
 	}
 	if !o.info.ever {

@@ -93,12 +93,26 @@ func (d *databags) readProvider(r jujuapi.RelationData) {
 	}
 }
 
+// offeredCA is what the first unit that has been answered takes for the authority.
+func (d *databags) offeredCA() string {
+	for _, unit := range slices.Sorted(maps.Keys(d.facts)) {
+		if offered := d.facts[unit].Certificates.OfferedCA; offered != "" {
+			return offered
+		}
+	}
+	return ""
+}
+
 // bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
 // certificate once: the units' desired state holds it, which must not change with its layout.
 func (d *databags) bundle() string {
 	var out strings.Builder
 	seen := map[string]bool{}
 	rest := []byte(d.provider.CA + "\n" + d.chain)
+	if d.provider.CA == "" {
+		// A provider that signs requests names its authority in each answer; the units tell which that is.
+		rest = []byte(d.offeredCA())
+	}
 	for {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {

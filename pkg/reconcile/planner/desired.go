@@ -104,7 +104,7 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 			SnapshotCount:       in.opts.SnapshotCount,
 			CipherSuites:        in.opts.CipherSuites,
 		},
-		TLS:     v1alpha1.TLSSpec{CABundle: in.CA.Bundle, ExtraSANs: in.Policy.Certificates.ExtraSANs},
+		TLS:     v1alpha1.TLSSpec{CABundle: in.bundle(), ExtraSANs: in.Policy.Certificates.ExtraSANs},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
 	}
 }

@@ -26,7 +26,7 @@ func prepareJoiners(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
-	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.prepared(u) })
+	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.estranged(u) && !in.prepared(u) })
 	if len(raw) == 0 {
 		return Step{}, false
 	}
@@ -63,6 +63,9 @@ func grow(in *input) (Step, bool) {
 			waits = append(waits, why)
 		case !ready(u):
 			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
+		case in.estranged(u):
+			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
+				u.Name, in.CA.Application))
 		case !in.prepared(u):
 			waits = append(waits, u.Name+" is not prepared yet")
 		case u.Task != nil:

@@ -28,6 +28,8 @@ const (
 	ReasonClosed          = "ClosedNetwork"
 	ReasonNoAuthority     = "NoAuthority"
 	ReasonNoCertificate   = "NoCertificate"
+	ReasonOtherAuthority  = "OtherAuthority"
+	ReasonExpiring        = "Expiring"
 	ReasonIdentityUnknown = "NotLatched"
 	ReasonTwoClusters     = "TwoClusters"
 	ReasonOptions         = "Options"
@@ -210,6 +212,9 @@ func (in *input) certificates() metav1.Condition {
 	if !in.CA.Related {
 		return condition(kind, false, ReasonNoAuthority, "%s", etcdops.MissingAuthorityWords().Message)
 	}
+	if in.otherAuthority() {
+		return condition(kind, false, ReasonOtherAuthority, "%s.", etcdops.OtherAuthorityWords(in.CA.Application).Message)
+	}
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Certificates.Server == nil {
 			return condition(kind, false, ReasonNoCertificate, "%s has no server certificate from %s yet.", u.Name, in.CA.Application)
@@ -217,6 +222,9 @@ func (in *input) certificates() metav1.Condition {
 	}
 	if !in.CA.ClientCertificate {
 		return condition(kind, false, ReasonNoCertificate, "%s has not given a client certificate for this daemon yet.", in.CA.Application)
+	}
+	if n := in.expiring(); n.Text != "" {
+		return condition(kind, !n.Urgent, ReasonExpiring, "%s.", n.Text)
 	}
 	return condition(kind, true, ReasonAsWanted, "%s has answered every unit.", in.CA.Application)
 }

@@ -53,7 +53,7 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 	case in.Etcd.Listed && (!member || m.Learner):
 		return in.underAuthority(etcdops.UnitWords(v, etcdops.Ref{Name: etcdops.MemberName(u.Name)}, etcdops.PhaseJoining))
 	}
-	return in.underAuthority(etcdops.UnitWords(v, ref, etcdops.PhaseServing))
+	return in.underAuthority(etcdops.WithNotices(etcdops.UnitWords(v, ref, etcdops.PhaseServing), in.notices(u)...))
 }
 
 // applicationWords is the status of the application.
@@ -80,15 +80,7 @@ func (in *input) applicationWords() etcdops.Words {
 		}
 		w.Message += separator + strings.TrimRight(strings.Join(in.faults, " "), ".")
 	}
-	return in.underAuthority(w)
-}
-
-// underAuthority puts a missing certificate authority before all that is less bad.
-func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
-	if in.CA.Related {
-		return w
-	}
-	return etcdops.Worse(w, etcdops.MissingAuthorityWords())
+	return in.applicationUnderAuthority(w)
 }
 
 // closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's

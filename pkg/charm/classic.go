@@ -1,0 +1,243 @@
+package charm
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/machine/tlsfiles"
+)
+
+// Keys of the classic certificates relation. The requirer's are the first, legacy request: one certificate for the unit.
+const (
+	keyUnitName           = "unit_name"
+	keyCommonName         = "common_name"
+	keySANs               = "sans"
+	keyCertificateName    = "certificate_name"
+	keyClientCertRequests = "client_cert_requests"
+	keyCA                 = "ca"
+	keyChain              = "chain"
+	keyClientCert         = "client.cert"
+	keyClientKey          = "client.key"
+)
+
+// Keys of our own in the unit's databag: the fingerprint of the certificate that a renewal was asked for. A provider that does not
+// answer is not asked again with each hook, and what is asked and that it was are committed together.
+const (
+	keyServerRenewal = "jujuetcd-server-renewal-of"
+	keyClientRenewal = "jujuetcd-client-renewal-of"
+)
+
+// classicKeys are all that a unit may have asked for in the classic dialect.
+var classicKeys = []string{
+	keyUnitName, keyCommonName, keySANs, keyCertificateName, keyClientCertRequests, keyServerRenewal, keyClientRenewal,
+}
+
+// munged is the unit's name as the classic relation writes it: etcd_0.
+func munged(unit string) string { return strings.ReplaceAll(unit, "/", "_") }
+
+// dashed is the unit's name as a DNS name: etcd-0.
+func dashed(unit string) string { return strings.ReplaceAll(unit, "/", "-") }
+
+// names are what the unit's server certificate must be good for.
+type names struct {
+	// common is the public address, as certificates of this charm have always had it.
+	common string
+	// sans are all of them, sorted, the common name among them.
+	sans []string
+}
+
+// namesOf collects a unit's own names, with what its own programs call it; empty ones are left out. ::1 is one of these only where
+// the unit has no IPv4 address, so that certificates of all others stay as they are.
+func namesOf(public string, own ...string) names {
+	n := names{common: public}
+	local := []string{public, "127.0.0.1"}
+	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(append(own, public), isIPv4) {
+		local = append(local, "::1")
+	}
+	for _, name := range append(local, own...) {
+		if name != "" {
+			n.sans = append(n.sans, canonical(name))
+		}
+	}
+	slices.Sort(n.sans)
+	n.sans = slices.Compact(n.sans)
+	return n
+}
+
+func isIPv4(name string) bool {
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Unmap().Is4()
+}
+
+func isIPv6(name string) bool {
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Unmap().Is6()
+}
+
+// canonical writes an address as certificates do, so that two spellings of one address are the same.
+func canonical(name string) string {
+	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return ip.Unmap().WithZone("").String()
+	}
+	return name
+}
+
+// request is what must change in the unit's own databag so that it asks for a certificate with these names; nothing if what
+// it asks for has all of them. A request that stands is not touched: each change makes the provider issue anew.
+func request(bag map[string]string, unit string, n names) map[string]string {
+	if n.common == "" {
+		return nil
+	}
+	asked := askedFor(bag)
+	common := bag[keyCommonName]
+	if common != "" && bag[keyUnitName] == munged(unit) && bag[keyCertificateName] != "" && covers(asked, n.sans) {
+		return nil
+	}
+	// The common name stays as long as the address is ours: a provider tells requests apart by it.
+	if common == "" || !slices.Contains(n.sans, canonical(common)) {
+		common = n.common
+	}
+	return changes(bag, map[string]string{
+		keyUnitName:        munged(unit),
+		keyCommonName:      common,
+		keySANs:            list(n.sans),
+		keyCertificateName: munged(unit),
+	})
+}
+
+// renewal is what must change so that a provider, who issues anew only for other names, does so for the same ones: the unit's own
+// dashed name is among them, or not, in turn. It is asked for once for each certificate.
+func renewal(bag map[string]string, unit string, have *x509.Certificate, now time.Time) map[string]string {
+	if have == nil || !due(have, now) || bag[keySANs] == "" || bag[keyServerRenewal] == tlsfiles.Fingerprint(have) {
+		return nil
+	}
+	return map[string]string{
+		keySANs:          list(toggled(askedFor(bag), dashed(unit))),
+		keyServerRenewal: tlsfiles.Fingerprint(have),
+	}
+}
+
+// clientRenewal asks for a client certificate of the unit's own when the one in use, which may be the provider's for all, is due. Other
+// client requests are left as they are.
+func clientRenewal(bag map[string]string, unit string, have *x509.Certificate, now time.Time) map[string]string {
+	if have == nil || !due(have, now) || bag[keyClientRenewal] == tlsfiles.Fingerprint(have) {
+		return nil
+	}
+	asked := clientRequests(bag)
+	mine := asked[dashed(unit)]
+	// It needs no name: the second one only makes the request another.
+	mine.SANs = toggled(append(mine.SANs, dashed(unit)), "client."+dashed(unit))
+	asked[dashed(unit)] = mine
+	return map[string]string{
+		keyClientCertRequests: encodeRequests(asked),
+		keyClientRenewal:      tlsfiles.Fingerprint(have),
+	}
+}
+
+// clientRequest is one entry of client_cert_requests.
+type clientRequest struct {
+	SANs []string `json:"sans"`
+}
+
+// clientRequests are the client certificates that the unit asks for, by common name; what cannot be read asks for nothing.
+func clientRequests(bag map[string]string) map[string]clientRequest {
+	asked := map[string]clientRequest{}
+	if err := json.Unmarshal([]byte(bag[keyClientCertRequests]), &asked); err != nil {
+		return map[string]clientRequest{}
+	}
+	return asked
+}
+
+func encodeRequests(asked map[string]clientRequest) string {
+	text, _ := json.Marshal(asked) // strings always encode, and maps in order
+	return string(text)
+}
+
+// due says that a certificate should be renewed.
+func due(cert *x509.Certificate, now time.Time) bool { return !now.Before(tlsfiles.RenewAt(cert)) }
+
+// toggled is a list with the name, or without it if it has it; sorted, each once.
+func toggled(names []string, name string) []string {
+	without := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+	if len(without) == len(names) {
+		without = append(without, name)
+	}
+	slices.Sort(without)
+	return slices.Compact(without)
+}
+
+func list(names []string) string {
+	text, _ := json.Marshal(names) // a list of strings always encodes
+	return string(text)
+}
+
+// askedFor are the names that the unit's standing request has.
+func askedFor(bag map[string]string) []string {
+	var asked []string
+	// A request that cannot be read asks for nothing, and is written anew.
+	_ = json.Unmarshal([]byte(bag[keySANs]), &asked)
+	if common := bag[keyCommonName]; common != "" {
+		asked = append(asked, common)
+	}
+	for i := range asked {
+		asked[i] = canonical(asked[i])
+	}
+	return asked
+}
+
+func covers(have, need []string) bool {
+	return !slices.ContainsFunc(need, func(name string) bool { return !slices.Contains(have, name) })
+}
+
+// changes are the keys of want whose value in bag is another.
+func changes(bag, want map[string]string) map[string]string {
+	diff := map[string]string{}
+	for key, value := range want {
+		if bag[key] != value {
+			diff[key] = value
+		}
+	}
+	return diff
+}
+
+// addClassic adds what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
+// with another name stands beside the first answer, under that name.
+func (o *Offer) addClassic(bag map[string]string, unit, common string) {
+	for _, key := range []string{keyCA, keyChain} {
+		o.trust(certificatesIn(bag[key])...)
+	}
+	m := munged(unit)
+	o.servers = appendPair(o.servers, bag[m+".server.cert"], bag[m+".server.key"])
+	if answer, ok := processed(bag[m+".processed_requests"])[common]; ok {
+		o.servers = appendPair(o.servers, answer.Cert, answer.Key)
+	}
+	o.shared = appendPair(o.shared, bag[keyClientCert], bag[keyClientKey])
+	if answer, ok := processed(bag[m+".processed_client_requests"])[dashed(unit)]; ok {
+		o.shared = appendPair(o.shared, answer.Cert, answer.Key)
+	}
+}
+
+// processed are a classic provider's answers by common name; what cannot be read answers nothing.
+func processed(text string) map[string]struct{ Cert, Key string } {
+	var answers map[string]struct{ Cert, Key string }
+	if json.Unmarshal([]byte(text), &answers) != nil {
+		return nil
+	}
+	return answers
+}
+
+// askClassic is what must change in the unit's databag of a relation in the classic dialect.
+func (o *Offer) askClassic(bag map[string]string, unit string, have leaves, now time.Time) map[string]string {
+	diff := request(bag, unit, o.names)
+	if len(diff) == 0 {
+		diff = map[string]string{}
+		maps.Copy(diff, renewal(bag, unit, have.server, now))
+	}
+	maps.Copy(diff, clientRenewal(bag, unit, have.client, now))
+	return diff
+}

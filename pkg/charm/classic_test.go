@@ -1,0 +1,145 @@
+package charm_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// classicBag is what the unit asks a classic provider for.
+func (b *bench) classicBag() map[string]string { return b.juju.bags["certificates:1 etcd/0"] }
+
+func (b *bench) sans() []string {
+	b.t.Helper()
+	var names []string
+	if err := json.Unmarshal([]byte(b.classicBag()["sans"]), &names); err != nil {
+		b.t.Fatal(err)
+	}
+	return names
+}
+
+// issueAnew is a classic provider's answer to a changed request.
+func (b *bench) issueAnew(ca *authority) {
+	b.t.Helper()
+	cert, key := ca.issue(b.clock, 24*time.Hour, b.sans()...)
+	bag := b.juju.bags["certificates:1 easyrsa/0"]
+	bag["etcd_0.server.cert"], bag["etcd_0.server.key"] = cert, key
+}
+
+// The charm before this one renewed nothing (pain F4): certificates ran out, and with them the cluster. A classic provider issues anew
+// only for other names, so that a name of the unit's own comes and goes; it is asked once for each certificate.
+func TestCharmPainF4AClassicCertificateIsRenewedBeforeItEnds(t *testing.T) {
+	b := newBench(t)
+	ca := newAuthority(t, "ca")
+	b.relate(ca) // for 24 hours, an hour ago
+	b.hook("certificates-relation-changed")
+	first := b.machine.server
+	if slices.Contains(b.sans(), "etcd-0") {
+		t.Fatal("renewed at once")
+	}
+	for round, want := range []bool{true, false} {
+		b.clock = b.machine.server.NotBefore.Add(15 * time.Hour)
+		b.hook("update-status")
+		if slices.Contains(b.sans(), "etcd-0") == want {
+			t.Fatalf("round %d: asked before two thirds of the certificate's life", round)
+		}
+		b.clock = b.machine.server.NotBefore.Add(17 * time.Hour)
+		b.hook("update-status")
+		if slices.Contains(b.sans(), "etcd-0") != want {
+			t.Fatalf("round %d: no other names are asked for: %v", round, b.sans())
+		}
+		asked := b.classicBag()["sans"]
+		b.hook("update-status")
+		b.hook("config-changed")
+		if b.classicBag()["sans"] != asked {
+			t.Fatalf("round %d: a provider that takes its time is asked again", round)
+		}
+		before := b.machine.server
+		b.issueAnew(ca)
+		b.hook("certificates-relation-changed")
+		if b.machine.server.Equal(before) {
+			t.Fatalf("round %d: the renewed certificate is not used", round)
+		}
+		if b.classicBag()["sans"] != asked {
+			t.Fatalf("round %d: asked again after the answer", round)
+		}
+	}
+	if b.machine.server.Equal(first) {
+		t.Error("the first certificate is in use again")
+	}
+}
+
+func TestTheClientCertificateOfAClassicProviderIsRenewed(t *testing.T) {
+	b := newBench(t)
+	ca := newAuthority(t, "ca")
+	b.relate(ca)
+	b.hook("certificates-relation-changed")
+	shared := b.machine.client
+	b.clock = shared.NotBefore.Add(17 * time.Hour)
+	b.classicBag()["client_cert_requests"] = `{"other":{"sans":["x"]}}`
+	b.hook("update-status")
+	var asked map[string]struct{ SANs []string }
+	if err := json.Unmarshal([]byte(b.classicBag()["client_cert_requests"]), &asked); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked["etcd-0"].SANs) == 0 || asked["other"].SANs == nil {
+		t.Fatalf("asked for %v", asked)
+	}
+	text := b.classicBag()["client_cert_requests"]
+	b.hook("update-status")
+	if b.classicBag()["client_cert_requests"] != text {
+		t.Error("asked twice")
+	}
+	cert, key := ca.issue(b.clock, 24*time.Hour, "etcd-0")
+	answers, err := json.Marshal(map[string]any{"etcd-0": map[string]string{"cert": cert, "key": key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.juju.bags["certificates:1 easyrsa/0"]["etcd_0.processed_client_requests"] = string(answers)
+	b.hook("certificates-relation-changed")
+	if b.machine.client.Equal(shared) {
+		t.Error("the renewed client certificate is not used")
+	}
+}
+
+// In the charm before this one a certificate for a new common name stood beside the old one in the answer and was never used.
+func TestCharmDefect22ACertificateForANewCommonNameIsUsed(t *testing.T) {
+	b := newBench(t)
+	ca := newAuthority(t, "ca")
+	b.relate(ca)
+	b.hook("certificates-relation-changed")
+	network := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.9"}]}],"ingress-addresses":["10.0.0.9"]}`
+	b.juju.networks = map[string]string{"cluster": network, "db": network}
+	b.juju.public = "10.0.0.9"
+	b.hook("config-changed")
+	if got := b.classicBag()["common_name"]; got != "10.0.0.9" {
+		t.Fatalf("asked under the name %s", got)
+	}
+	cert, key := ca.issue(b.clock, 24*time.Hour, b.sans()...)
+	answers, err := json.Marshal(map[string]any{"10.0.0.9": map[string]string{"cert": cert, "key": key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The answer to the first request stays where it is.
+	b.juju.bags["certificates:1 easyrsa/0"]["etcd_0.processed_requests"] = string(answers)
+	b.hook("certificates-relation-changed")
+	if b.machine.server.VerifyHostname("10.0.0.9") != nil {
+		t.Errorf("the certificate in use is good for %v", b.machine.server.IPAddresses)
+	}
+}
+
+// In the charm before this one each peer's arrival made every member ask for another certificate, and restart with it (pain F5).
+func TestCharmPainF5APeersArrivalReIssuesNothing(t *testing.T) {
+	b := newBench(t)
+	b.relate(newAuthority(t, "ca"))
+	b.hook("certificates-relation-changed")
+	before := b.classicBag()["sans"]
+	b.juju.members["cluster:0"] = []string{"etcd/1", "etcd/2"}
+	b.juju.bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"addresses":{"peer":"10.0.0.6"}}`}
+	b.hook("cluster-relation-changed")
+	if writes := b.juju.writes(); len(writes) > 0 || b.classicBag()["sans"] != before || strings.Contains(before, "10.0.0.6") {
+		t.Errorf("a peer's arrival wrote %v", writes)
+	}
+}

@@ -1,0 +1,125 @@
+package planner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"slices"
+
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// Another certificate authority in the place of the one in use is a rotation, which takes phases of its own: handed out at once, it would
+// leave members that do not trust each other at their next restart, or their next new connection. So the units keep what they have,
+// which is good for as long as it is valid, and the application says what has to be done.
+
+// OtherAuthority says that the provider of the observation offers none of the certificates that the cluster's members trust: whatever it
+// gives, credentials of the daemon's own among them, opens no door.
+func OtherAuthority(o Observation) bool { return newInput(o).otherAuthority() }
+
+// otherAuthority says that the provider offers none of the certificates that the cluster's members trust.
+func (in *input) otherAuthority() bool {
+	if in.Latch.ClusterID == "" || in.CA.Bundle == "" {
+		return false
+	}
+	trusted := in.trusted()
+	offered := fingerprints(in.CA.Bundle)
+	return len(trusted) > 0 && !slices.ContainsFunc(offered, func(f string) bool { return slices.Contains(trusted, f) })
+}
+
+// trusted are the fingerprints of what the units that have a member trust.
+func (in *input) trusted() []string {
+	var all []string
+	for _, u := range in.Units {
+		if hasData(u) {
+			all = append(all, u.Facts.Certificates.CA...)
+		}
+	}
+	return all
+}
+
+// estranged says that a unit without a member has no certificates that the members would trust, and gets none.
+func (in *input) estranged(u Unit) bool {
+	if !in.otherAuthority() || hasData(u) {
+		return false
+	}
+	trusted := in.trusted()
+	return !slices.ContainsFunc(u.Facts.Certificates.CA, func(f string) bool { return slices.Contains(trusted, f) })
+}
+
+// bundle is what members are to trust; empty means what they have.
+func (in *input) bundle() string {
+	if in.otherAuthority() {
+		return ""
+	}
+	return in.CA.Bundle
+}
+
+// fingerprints are those of the certificates in a PEM text, as units tell theirs: SHA-256 in hex.
+func fingerprints(bundle string) []string {
+	var all []string
+	for rest := []byte(bundle); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return all
+		}
+		sum := sha256.Sum256(block.Bytes)
+		all = append(all, hex.EncodeToString(sum[:]))
+	}
+}
+
+// notices are what the status of a unit tells beside health.
+func (in *input) notices(u Unit) []etcdops.Notice {
+	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}}
+}
+
+func (in *input) expiry(u Unit) etcdops.Notice {
+	var lives []etcdops.CertificateLife
+	for _, c := range u.Facts.Certificates.Named() {
+		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
+	}
+	return etcdops.CertificateNotice(in.Now, lives...)
+}
+
+// expiring tells of the first unit, and how many others, whose certificates end soon.
+func (in *input) expiring() etcdops.Notice {
+	var first etcdops.Notice
+	others := 0
+	for _, u := range in.alive() {
+		if u.Facts == nil {
+			continue
+		}
+		n := in.expiry(u)
+		switch {
+		case n.Text == "":
+			continue
+		case first.Text == "":
+			first.Text = u.Name + ": " + n.Text
+		default:
+			others++
+		}
+		first.Urgent = first.Urgent || n.Urgent
+	}
+	if others > 0 {
+		first.Text += fmt.Sprintf(" (and %d more)", others)
+	}
+	return first
+}
+
+// underAuthority adds what there is to say of certificates and of who signs them. A missing or another authority comes before all that
+// is less bad.
+func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
+	if !in.CA.Related {
+		return etcdops.Worse(w, etcdops.MissingAuthorityWords())
+	}
+	return w
+}
+
+// applicationUnderAuthority is underAuthority for the application.
+func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
+	if in.otherAuthority() {
+		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.CA.Application))
+	}
+	return in.underAuthority(etcdops.WithNotices(w, in.expiring()))
+}
