@@ -24,6 +24,21 @@ if [ "${1:-}" = machines ]; then
   need=(systemd-nspawn:systemd-container mmdebstrap mksquashfs:squashfs-tools ip:iproute2)
 fi
 
+# Prometheus is taken out of Debian's package: to install that would start a server.
+prometheus=${XDG_CACHE_HOME:-$HOME/.cache}/jujuetcd/prometheus
+if [ "${1:-}" != machines ] && ! { command -v prometheus && command -v promtool || [ -x "$prometheus/promtool" ]; } >/dev/null 2>&1; then
+  command -v apt-get >/dev/null 2>&1 || fail "cannot get prometheus: no apt-get here; install it by hand"
+  if ! apt-cache show prometheus >/dev/null 2>&1; then
+    [ "$(id -u)" -eq 0 ] && apt-get update -q || sudo apt-get update -q
+  fi
+  unpacked=$(mktemp -d)
+  trap 'rm -rf "$unpacked"' EXIT
+  chmod 755 "$unpacked"
+  (cd "$unpacked" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .)
+  mkdir -p "$prometheus"
+  install -m 755 "$unpacked"/usr/bin/prometheus "$unpacked"/usr/bin/promtool "$prometheus/"
+fi
+
 packages=()
 for tool in "${need[@]}"; do
   command -v "${tool%:*}" >/dev/null 2>&1 || packages+=("${tool#*:}")

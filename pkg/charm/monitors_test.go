@@ -27,7 +27,9 @@ func monitored(t *testing.T) *bench {
 	b.juju.config = map[string]string{"nagios_context": "juju"}
 	b.machine.keys = machine.Credentials{CA: "the ca", Certificate: "the certificate", Key: "the key"}
 	s := spec()
+	// The third member does not serve, so clients are not told of it, but a monitor is.
 	s.Clients.Endpoints = []string{"https://10.0.0.5:2379", "https://10.0.0.4:2379"}
+	s.Clients.Members = []string{"https://10.0.0.4:2379", "https://10.0.0.5:2379", "https://10.0.0.6:2379"}
 	b.machine.last = &s
 	return b
 }
@@ -76,7 +78,7 @@ func TestCharmDefect19PrometheusJobNamesItsTLSFiles(t *testing.T) {
 		"job_data": map[string]any{
 			"scheme": "https",
 			"static_configs": []any{map[string]any{
-				"targets": []any{"10.0.0.4:2379", "10.0.0.5:2379"},
+				"targets": []any{"10.0.0.4:2379", "10.0.0.5:2379", "10.0.0.6:2379"},
 				"labels":  map[string]any{"juju_model": "prod", "juju_model_uuid": "m-1", "juju_application": "etcd"},
 			}},
 			"tls_config": map[string]any{"ca_file": "__ca_file__", "cert_file": "__cert_file__", "key_file": "__key_file__"},

@@ -51,8 +51,8 @@ type scrapeTLS struct {
 
 var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", KeyFile: "__key_file__"}
 
-// answerPrometheus asks each related Prometheus to scrape the members that serve, from the leader alone; and takes that back
-// where it is not true any more. It returns the applications that have been asked.
+// answerPrometheus asks each related Prometheus to scrape all members, once some serve, from the leader alone; and takes that back
+// where it is not true any more. A member that is down stays a target: that is what Prometheus is there to tell. It returns the applications that have been asked.
 //
 // A unit that does not lead any more may hear so minutes later. Its request has the same id as the new leader's, so the other
 // end takes both for one; and they are alike, because whatever would change it (members, certificates) runs a dispatch here, too.
@@ -104,7 +104,7 @@ func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrap
 	if err != nil || !complete(shared) {
 		return nil, err
 	}
-	targets, err := targetsOf(last.Clients.Endpoints)
+	targets, err := targetsOf(slices.Concat(last.Clients.Endpoints, last.Clients.Members))
 	if err != nil {
 		return nil, err
 	}

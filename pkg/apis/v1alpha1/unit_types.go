@@ -164,6 +164,8 @@ type ClientsSpec struct {
 	Endpoints []string `json:"endpoints,omitempty"`
 	// Cluster are the same members as their peers know them, one entry for each peer URL.
 	Cluster []NamedMember `json:"cluster,omitempty"`
+	// Members are the client URLs of all voters, whether they serve or not: a monitor must see the one that does not.
+	Members []string `json:"members,omitempty"`
 	Version string        `json:"version,omitempty"`
 }
 

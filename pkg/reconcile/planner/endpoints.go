@@ -39,6 +39,7 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 	slices.SortFunc(s.Cluster, func(a, b v1alpha1.NamedMember) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
 	})
+	s.Members = in.watched()
 	if u.Facts.Snap != nil {
 		s.Version = u.Facts.Snap.Version
 	}
@@ -68,6 +69,23 @@ func (in *input) clientMembers() []clientMember {
 		return voters
 	}
 	return told
+}
+
+// watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if a monitor forgot it, nobody
+// would be told of it, and a quorum would be counted of those that are left.
+func (in *input) watched() []string {
+	var urls []string
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		switch {
+		case in.Etcd.Listed && member && !m.Learner && m.Started():
+			urls = append(urls, m.ClientURLs...)
+		case !in.Etcd.Listed && hasData(u) && u.Facts.Addresses.Client != "":
+			urls = append(urls, in.clientURL(u))
+		}
+	}
+	slices.Sort(urls)
+	return urls
 }
 
 // onList says that a voter is on the clients' list, and until when, if it does not serve; zero means for as long as nothing
