@@ -172,3 +172,33 @@ func TestDueIsWhenASilentMemberGoesOffTheList(t *testing.T) {
 		t.Errorf("the other one is due at %s", next)
 	}
 }
+
+// A monitor that forgot a member which is down would never tell of it, and would count a quorum of those that are left.
+func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
+	all := []string{url(0), url(1), url(2)}
+	watched := func(o planner.Observation) []string { return planner.Desired(o, "etcd/0").Clients.Members }
+	o := settled(3)
+	if got := watched(o); !slices.Equal(got, all) {
+		t.Fatalf("watched %v", got)
+	}
+	down(&o, 1, time.Hour)
+	if got := watched(o); !slices.Equal(got, all) || slices.Contains(planner.Desired(o, "etcd/0").Clients.Endpoints, url(1)) {
+		t.Errorf("one has been down for an hour: watched %v, told %v", got, planner.Desired(o, "etcd/0").Clients.Endpoints)
+	}
+	down(&o, 0, time.Hour)
+	o.Etcd.Listed, o.Etcd.Members = false, nil
+	if got := watched(o); !slices.Equal(got, all) {
+		t.Errorf("the quorum is lost: watched %v", got)
+	}
+	o = settled(3)
+	o.Units[1].Dying = true
+	if got := watched(o); !slices.Equal(got, []string{url(0), url(2)}) {
+		t.Errorf("a unit leaves: watched %v", got)
+	}
+	o = settled(3)
+	join(&o)
+	learn(&o, 0)
+	if got := watched(o); !slices.Equal(got, all) {
+		t.Errorf("a learner is there: watched %v", got)
+	}
+}
