@@ -166,7 +166,7 @@ type ClientsSpec struct {
 	Cluster []NamedMember `json:"cluster,omitempty"`
 	// Members are the client URLs of all voters, whether they serve or not: a monitor must see the one that does not.
 	Members []string `json:"members,omitempty"`
-	Version string        `json:"version,omitempty"`
+	Version string   `json:"version,omitempty"`
 }
 
 // StatusText is a Juju workload status.
