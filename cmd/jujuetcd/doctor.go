@@ -241,7 +241,7 @@ func (d *doctor) reach(c reconcile.Examination) {
 		case h.Serves:
 			serving++
 		case h.Fault == etcdops.FaultUnreachable:
-			d.bad(errors.New("client port closed"), "let this machine reach the port (security groups open it within the model only), or run jujuetcd in the model",
+			d.bad(errors.New("client port closed"), "let this machine reach the port (security groups open it within the model only), run jujuetcd in the model, or allow it to expose etcd to itself (spec.network.exposeTo)",
 				"%s: no answer from %s.", c.Name, host)
 		case h.Fault == etcdops.FaultRefused:
 			d.warn("see juju status: a member that was never started is fine", "%s: nothing listens at %s.", c.Name, host)

@@ -115,7 +115,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	var all []v1alpha1.EtcdCluster
 	for _, s := range links.all {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		clusters, err := reconcile.Look(ctx, reconcile.Model{Ref: s.Model(), Juju: s}, reconcile.Config{
+		clusters, err := reconcile.Look(ctx, reconcile.Model{Ref: s.Model(), Juju: s, Link: s.State}, reconcile.Config{
 			Self: self, Policies: policies, Dial: reconcile.DialEtcd,
 		})
 		cancel()

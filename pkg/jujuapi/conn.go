@@ -24,6 +24,7 @@ const (
 type Conn struct {
 	ws      *websocket.Conn
 	address string
+	local   string
 
 	writes chan []byte
 	work   sync.WaitGroup
@@ -39,10 +40,10 @@ type Conn struct {
 	login   LoginInfo
 }
 
-func newConn(ws *websocket.Conn, address string) *Conn {
+func newConn(ws *websocket.Conn, address, local string) *Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{
-		ws: ws, address: address, writes: make(chan []byte), waiting: map[uint64]chan wire.Response{},
+		ws: ws, address: address, local: local, writes: make(chan []byte), waiting: map[uint64]chan wire.Response{},
 		done: make(chan struct{}), cancel: cancel,
 	}
 	c.work.Go(func() { c.read(ctx) })
@@ -52,6 +53,9 @@ func newConn(ws *websocket.Conn, address string) *Conn {
 
 // Address returns the host and port that the connection was made to.
 func (c *Conn) Address() string { return c.address }
+
+// LocalAddress returns the IP address that the connection was made from: our own, as this machine sees it.
+func (c *Conn) LocalAddress() string { return c.local }
 
 // Done returns a channel that is closed when the connection is lost or closed.
 func (c *Conn) Done() <-chan struct{} { return c.done }
@@ -134,7 +138,7 @@ func (c *Conn) call(ctx context.Context, request wire.Request, params, result an
 }
 
 func decode(call string, r wire.Response, result any) error {
-	if r.Error != "" {
+	if r.Error != "" || r.ErrorCode != "" {
 		if r.ErrorCode == wire.CodeRedirect {
 			return redirected(call, r)
 		}

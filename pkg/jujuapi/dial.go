@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -46,9 +47,10 @@ func dial(ctx context.Context, controller Controller, modelUUID string, network 
 	rand.Shuffle(len(endpoints), func(i, j int) { endpoints[i], endpoints[j] = endpoints[j], endpoints[i] })
 
 	type outcome struct {
-		ws   *websocket.Conn
-		from endpoint
-		err  error
+		ws    *websocket.Conn
+		local string
+		from  endpoint
+		err   error
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -59,8 +61,8 @@ func dial(ctx context.Context, controller Controller, modelUUID string, network 
 				outcomes <- outcome{from: e, err: context.Cause(ctx)}
 				return
 			}
-			ws, err := dialOne(ctx, controller, e, modelUUID, network)
-			outcomes <- outcome{ws, e, err}
+			ws, local, err := dialOne(ctx, controller, e, modelUUID, network)
+			outcomes <- outcome{ws, local, e, err}
 		}()
 	}
 	var winner *outcome
@@ -79,25 +81,30 @@ func dial(ctx context.Context, controller Controller, modelUUID string, network 
 	if winner == nil {
 		return nil, errors.Join(faults...)
 	}
-	return newConn(winner.ws, winner.from.hostPort), nil
+	return newConn(winner.ws, winner.from.hostPort, winner.local), nil
 }
 
-// dialOne tries one address, with each way in which the controller may prove itself.
-func dialOne(ctx context.Context, controller Controller, e endpoint, modelUUID string, network dialFunc) (*websocket.Conn, error) {
+// dialOne tries one address, with each way in which the controller may prove itself. It also returns the IP address that it was
+// dialled from.
+func dialOne(ctx context.Context, controller Controller, e endpoint, modelUUID string, network dialFunc) (*websocket.Conn, string, error) {
 	ways, err := controller.tlsConfigs(e)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, way := range ways {
+		var local string
+		traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+			local, _, _ = net.SplitHostPort(i.Conn.LocalAddr().String())
+		}})
 		var ws *websocket.Conn
-		if ws, err = dialTLS(ctx, e.url(modelUUID), way, network); err == nil {
-			return ws, nil
+		if ws, err = dialTLS(traced, e.url(modelUUID), way, network); err == nil {
+			return ws, local, nil
 		}
 		if !untrusted(err) {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return nil, fmt.Errorf("its certificate is not trusted, check the controller's CA certificate (juju show-controller): %w", err)
+	return nil, "", fmt.Errorf("its certificate is not trusted, check the controller's CA certificate (juju show-controller): %w", err)
 }
 
 func dialTLS(ctx context.Context, url string, way *tls.Config, network dialFunc) (*websocket.Conn, error) {

@@ -119,9 +119,10 @@ func options(config map[string]wire.ConfigOption) map[string]Option {
 
 // ApplicationInfo is what ApplicationsInfo tells of an application.
 type ApplicationInfo struct {
-	Name    string
-	Life    Life
-	Exposed bool
+	Name string
+	Life Life
+	// Exposures are what it is exposed to, by endpoint or EveryEndpoint; none if it is not.
+	Exposures map[string]Exposure
 	// Principal is false for a subordinate.
 	Principal bool
 }
@@ -146,7 +147,8 @@ func (c *Conn) ApplicationsInfo(ctx context.Context, applications ...string) ([]
 		}
 		a := result.Result
 		name, _ := wire.ID(a.Tag, "application")
-		infos = append(infos, ApplicationInfo{Name: name, Life: life(a.Life), Exposed: a.Exposed, Principal: a.Principal})
+		infos = append(infos, ApplicationInfo{Name: name, Life: life(a.Life), Exposures: exposures(a.Exposed, a.ExposedEndpoints),
+			Principal: a.Principal})
 	}
 	return infos, nil
 }

@@ -23,11 +23,12 @@ type Model struct {
 
 // Application is one application of a Model.
 type Application struct {
-	Name            string
-	Charm           string
-	CharmRevision   int
-	Life            Life
-	Exposed         bool
+	Name          string
+	Charm         string
+	CharmRevision int
+	Life          Life
+	// Exposures are what the application is exposed to, by endpoint or EveryEndpoint; none if it is not.
+	Exposures       map[string]Exposure
 	Status          Status
 	WorkloadVersion string
 	// Relations lists, by endpoint of this application, the relations it is part of.

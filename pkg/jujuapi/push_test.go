@@ -169,7 +169,12 @@ func (h *past) changes() []change {
 			}
 			return h.m.UnitGone(u)
 		}},
-		{name: "expose", told: true, do: func(string) error { return h.m.SetExposed("etcd", h.random.IntN(2) == 0) }},
+		{name: "expose", told: true, do: func(string) error {
+			if h.random.IntN(2) == 0 {
+				return h.m.Unexpose("etcd", nil)
+			}
+			return h.m.Expose("etcd", nil)
+		}},
 		{name: "ports", told: true, do: func(u string) error {
 			return h.m.Commit(u, sim.Changes{Open: []sim.PortRange{{From: 2000 + h.random.IntN(9), To: 2379, Protocol: "udp"}}})
 		}},

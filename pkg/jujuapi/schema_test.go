@@ -26,6 +26,7 @@ var sent = map[string]any{
 	"Application.ApplicationsInfo": wire.Entities{},
 	"Application.UnitsInfo":        wire.Entities{},
 	"Application.Leader":           wire.Entity{},
+	"Application.Expose":           wire.ApplicationExpose{},
 	"Action.EnqueueOperation":      wire.Actions{},
 	"Action.Actions":               wire.Entities{},
 	"Action.ListOperations":        wire.OperationQueryArgs{},

@@ -26,7 +26,7 @@ func newModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model {
 	relations := relationsByApplication(s.Relations)
 	for name, a := range s.Applications {
 		m.Applications[name] = Application{
-			Name: name, Charm: a.Charm, CharmRevision: charmRevision(a), Life: life(a.Life), Exposed: a.Exposed,
+			Name: name, Charm: a.Charm, CharmRevision: charmRevision(a), Life: life(a.Life), Exposures: exposures(a.Exposed, a.ExposedEndpoints),
 			Status: status(a.Status), WorkloadVersion: a.WorkloadVersion, Relations: relations[name], Units: map[string]Unit{},
 		}
 	}

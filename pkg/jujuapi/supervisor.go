@@ -52,6 +52,8 @@ type State struct {
 	Since time.Time
 	// Address is the controller's address that is, or was last, connected to.
 	Address string
+	// LocalAddress is the IP address that it is, or was last, connected from.
+	LocalAddress string
 	// Login is what the last login told; zero before the first.
 	Login LoginInfo
 	// Err is why the session is not connected, or why the connection before this one was lost; nil if neither happened.
@@ -184,7 +186,7 @@ func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	s.update(func(st *State) {
 		s.conn = conn
-		*st = State{Connected: true, Since: began, Address: conn.Address(), Login: info, Err: st.Err}
+		*st = State{Connected: true, Since: began, Address: conn.Address(), LocalAddress: conn.LocalAddress(), Login: info, Err: st.Err}
 	})
 	select {
 	case <-conn.Done():

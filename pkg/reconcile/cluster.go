@@ -178,6 +178,9 @@ func (c *cluster) next(obs planner.Observation, step planner.Step, pending bool)
 	default:
 		after = tiredPass
 	}
+	if at := obs.History.NotBefore[planner.Step{Kind: planner.StepExpose}.Key()]; at.After(obs.Now) {
+		after = min(after, at.Sub(obs.Now)) // what could not be exposed holds nothing up, but is tried again
+	}
 	if pending && !step.Until.IsZero() {
 		after = min(after, max(step.Until.Sub(obs.Now), 50*time.Millisecond))
 	}

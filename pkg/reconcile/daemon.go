@@ -229,7 +229,7 @@ func (d *Daemon) ensure(m *model, application string) {
 	c.observer = observe.New(observe.Config{
 		Application: application, Self: d.cfg.Self, Juju: m, Dial: d.cfg.Dial, Memory: remembered, Now: time.Now,
 		Policy:   func() v1alpha1.EtcdClusterSpec { return d.cfg.Policies.Spec(key.Model, key.Application) },
-		TakeOver: d.cfg.TakeOver, ThroughUnits: true,
+		TakeOver: d.cfg.TakeOver, ThroughUnits: true, Local: m.local,
 	})
 	c.actor = act.New(act.Config{
 		Application: application, Self: d.cfg.Self, Juju: m, Memory: remembered, Etcd: c.observer.Etcd, Now: time.Now,

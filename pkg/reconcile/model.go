@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -112,6 +113,25 @@ func (m *model) Enqueue(ctx context.Context, unit, action string, params map[str
 	return task, err
 }
 
+// ExposeTo implements world.Juju. How it ends is told by the cluster that wanted it: it is no way to tell how Juju treats us.
+func (m *model) ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error {
+	m.touch()
+	err := m.Juju.ExposeTo(ctx, application, endpoint, cidrs)
+	jujuRequests.WithLabelValues(m.Name(), callExpose, outcomeOf(err)).Inc()
+	if trouble, is := troubleOf(err); is {
+		return fmt.Errorf("%s (%w)", trouble.Message, err)
+	}
+	return err
+}
+
+// local is the address from which we are connected to Juju; empty if it is not known.
+func (m Model) local() string {
+	if m.Link == nil {
+		return ""
+	}
+	return m.Link().LocalAddress
+}
+
 // touch makes snapshots that were asked for before now too old.
 func (m *model) touch() {
 	m.mu.Lock()
@@ -120,11 +140,7 @@ func (m *model) touch() {
 }
 
 func (m *model) count(ctx context.Context, call string, err error) {
-	outcome := "ok"
-	if err != nil {
-		outcome = "error"
-	}
-	jujuRequests.WithLabelValues(m.Name(), call, outcome).Inc()
+	jujuRequests.WithLabelValues(m.Name(), call, outcomeOf(err)).Inc()
 	switch call {
 	case callTask, callEnqueue:
 		call = callTasks // of one facade; the list is what is asked for again and again
@@ -132,6 +148,13 @@ func (m *model) count(ctx context.Context, call string, err error) {
 	if ctx.Err() == nil { // whoever asked has not given up by himself
 		m.weather.note(call, err)
 	}
+}
+
+func outcomeOf(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
 }
 
 // measure shows how the model is doing.

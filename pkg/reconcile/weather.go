@@ -81,6 +81,7 @@ const (
 	callTasks    = "Tasks"
 	callTask     = "Task"
 	callEnqueue  = "Enqueue"
+	callExpose   = "Expose"
 )
 
 // weather is how a model's controller treats us, as the calls show. Trouble is told once when it begins, and once when it is

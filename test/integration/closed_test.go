@@ -36,7 +36,7 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 	}
 
 	w := begin(t)
-	network, err := w.NewClosedNetwork()
+	network, err := w.NewClosedNetwork(w.ctx, "admin/demo")
 	if errors.Is(err, rig.ErrNotRoot) {
 		t.Skipf("THIS TEST DID NOT RUN: %v", err)
 	}

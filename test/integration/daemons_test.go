@@ -108,6 +108,25 @@ func TestOfTwoDaemonsOneLeadsAndTheOtherHarmsNothing(t *testing.T) {
 	_, all := w.client()
 	writer.SetEndpoints(all...)
 	t.Log(writer.VerifyNoneLost())
+
+	// Told to take over, the first one leads again at once, though there is nothing to do.
+	w.eventually(t, "the cluster is settled", func() bool { return w.cluster(w.OtherSocket("b")).Status.Phase == v1alpha1.PhaseSteady })
+	must(t, w.StopDaemon())
+	began := time.Now()
+	w.daemon("--take-over")
+	w.eventually(t, "the first daemon leads, and the second says so", func() bool {
+		c, other := w.cluster(w.Socket()), w.cluster(w.OtherSocket("b"))
+		return c.Status.Epoch != nil && c.Status.Epoch.Number == first.Number+2 && c.Status.Epoch.Holder == first.Holder &&
+			leads(c) && other.Status.Phase == v1alpha1.PhaseStandby
+	})
+	t.Logf("taken over in a settled cluster after %.1f s", time.Since(began).Seconds())
+}
+
+// leads says that the daemon that tells of the cluster holds its epoch.
+func leads(c v1alpha1.EtcdCluster) bool {
+	return slices.ContainsFunc(c.Status.Conditions, func(k metav1.Condition) bool {
+		return k.Type == v1alpha1.ConditionLeading && k.Status == metav1.ConditionTrue
+	})
 }
 
 // memberList is the cluster's member list as text.

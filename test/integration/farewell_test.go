@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +19,7 @@ func TestAMemberStaysUntilItsClientsHaveTakenInThatItGoes(t *testing.T) {
 	w := begin(t)
 	w.daemon()
 	w.deploy("4")
-	w.juju("deploy", filepath.Join(w.Root, "dist/etcdclient.charm"))
-	w.juju("integrate", "etcd:db", "etcdclient:db")
+	w.relateClient()
 	w.await(rig.Healthy("etcd", 4))
 	w.await(rig.UnitShows("etcdclient/0", "active", "4 endpoints"))
 	quick := w.farewell("etcd/3", 3)
@@ -83,9 +81,7 @@ func (w *world) farewell(unit string, left int) time.Duration {
 // takenIn is the list of endpoints that the client's charm has written down.
 func (w *world) takenIn() string {
 	w.t.Helper()
-	s, err := w.Status(w.ctx)
-	must(w.t, err)
-	text, err := os.ReadFile(filepath.Join(w.MachineRoot(s.Unit("etcdclient/0").Machine), "var/lib/etcdclient/db.json"))
+	text, err := os.ReadFile(w.dbFile("etcdclient/0", "db"))
 	must(w.t, err)
 	var said map[string]string
 	must(w.t, json.Unmarshal(text, &said))

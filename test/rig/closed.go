@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 var ErrNotRoot = errors.New("it takes root, ip and nft to give the daemon a network of its own")
 
 // ClosedNetwork is a network namespace from which only the Juju API can be reached. Packets to etcd's client port vanish in
-// it, as a cloud's security group has it.
+// it, as a cloud's security group has it, unless the application is exposed to the address of those who are in it.
 type ClosedNetwork struct {
 	orders chan func() error
 	done   chan error
@@ -29,8 +30,9 @@ type ClosedNetwork struct {
 	wait   sync.WaitGroup
 }
 
-// NewClosedNetwork makes the network. The rig's jujusim must run. Without root the error is ErrNotRoot.
-func (r *Rig) NewClosedNetwork() (*ClosedNetwork, error) {
+// NewClosedNetwork makes the network, which follows what is exposed in the model. The rig's jujusim must run. Without root the error
+// is ErrNotRoot.
+func (r *Rig) NewClosedNetwork(ctx context.Context, model string) (*ClosedNetwork, error) {
 	if os.Geteuid() != 0 {
 		return nil, ErrNotRoot
 	}
@@ -43,21 +45,26 @@ func (r *Rig) NewClosedNetwork() (*ClosedNetwork, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find the Juju API: %w", err)
 	}
+	api, err := r.API(ctx, model)
+	if err != nil {
+		return nil, err
+	}
 	n := &ClosedNetwork{orders: make(chan func() error), done: make(chan error), ended: make(chan struct{}), stop: make(chan struct{})}
 	go n.live()
 	err = n.inside(func() error {
 		if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("%w: %w", ErrNotRoot, err)
 		}
-		for _, command := range []string{
+		for _, command := range []command{
 			"ip link set lo up",
 			"nft add table inet closed",
 			"nft add chain inet closed out { type filter hook output priority 0 ; }",
+			"nft add set inet closed holes { type ipv4_addr . inet_service ; }",
+			"nft add rule inet closed out ip daddr . tcp dport @holes accept",
 			"nft add rule inet closed out tcp dport 2379 drop",
 		} {
-			words := strings.Fields(command)
-			if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-				return fmt.Errorf("cannot %s: %w: %s", command, err, out)
+			if err := command.run(); err != nil {
+				return err
 			}
 		}
 		for _, address := range target.Controller.Addresses {
@@ -71,10 +78,23 @@ func (r *Rig) NewClosedNetwork() (*ClosedNetwork, error) {
 		return nil
 	})
 	if err != nil {
+		_ = api.Close()
 		n.Close()
 		return nil, err
 	}
+	n.wait.Go(func() { n.firewall(api) })
 	return n, nil
+}
+
+// command is a program with its arguments, separated by spaces.
+type command string
+
+func (c command) run() error {
+	words := strings.Fields(string(c))
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot %s: %w: %s", c, err, out)
+	}
+	return nil
 }
 
 // live owns the one thread that is in the network. It is never given back: it ends with this goroutine.

@@ -321,6 +321,12 @@ func (d *Daemon) Enqueue(_ context.Context, unit, action string, params map[stri
 	return queued, err
 }
 
+// ExposeTo implements world.Juju: the simulated network is open, and nobody has reason to.
+func (d *Daemon) ExposeTo(context.Context, string, string, []string) error {
+	d.sim.violate("the daemon exposes etcd in an open network")
+	return nil
+}
+
 // Look implements world.Etcd.
 func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
 	if d.dead {

@@ -40,6 +40,8 @@ type EtcdClusterSpec struct {
 	Removal RemovalPolicy `json:"removal,omitempty"`
 	// +optional
 	Certificates CertificatePolicy `json:"certificates,omitempty"`
+	// +optional
+	Network NetworkPolicy `json:"network,omitempty"`
 }
 
 // BootstrapPolicy rules how a cluster is born.
@@ -83,6 +85,18 @@ type CertificatePolicy struct {
 	// +optional
 	ExtraSANs []string `json:"extraSANs,omitempty"`
 }
+
+// NetworkPolicy rules how the daemon gets to etcd's client port.
+type NetworkPolicy struct {
+	// ExposeTo allows the daemon, where no client port of the units can be reached from it, to expose the application's endpoint db to
+	// these CIDRs, beside what it is exposed to already. The word auto stands for the address from which the daemon is connected to
+	// Juju; behind an address translation, its CIDR as the units' cloud sees it must be given. By default nothing is exposed.
+	// +optional
+	ExposeTo []string `json:"exposeTo,omitempty"`
+}
+
+// ExposeToSelf is the word in NetworkPolicy.ExposeTo that stands for the daemon's own address.
+const ExposeToSelf = "auto"
 
 // ClusterPhase sums a cluster up in one word.
 type ClusterPhase string

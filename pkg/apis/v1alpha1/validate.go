@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"net"
+	"net/netip"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,6 +45,19 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	for i, san := range s.Certificates.ExtraSANs {
 		if net.ParseIP(san) == nil && len(validation.IsDNS1123Subdomain(san)) > 0 && len(validation.IsWildcardDNS1123Subdomain(san)) > 0 {
 			faults = append(faults, field.Invalid(sans.Index(i), san, "must be an IP address or a DNS name in lower case"))
+		}
+	}
+	network := path.Child("network", "exposeTo")
+	for i, to := range s.Network.ExposeTo {
+		prefix, err := netip.ParsePrefix(to)
+		switch {
+		case to == ExposeToSelf:
+		case err != nil:
+			faults = append(faults, field.Invalid(network.Index(i), to, "must be auto or a CIDR such as 192.0.2.7/32"))
+		case prefix != prefix.Masked():
+			faults = append(faults, field.Invalid(network.Index(i), to, "must not have bits beyond its length: "+prefix.Masked().String()))
+		case prefix.Bits() == 0:
+			faults = append(faults, field.Invalid(network.Index(i), to, "must not be everybody: that is what juju expose is for"))
 		}
 	}
 	return faults

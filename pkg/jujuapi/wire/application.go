@@ -139,6 +139,13 @@ type RelationData struct {
 	UnitData map[string]any `json:"UnitData"`
 }
 
+// ApplicationExpose is the parameters of Application.Expose. What it says of an endpoint replaces what was so; "" means all
+// endpoints. No endpoints at all mean all of them, and everywhere; nothing said of an endpoint means everywhere.
+type ApplicationExpose struct {
+	Application      string                     `json:"application"`
+	ExposedEndpoints map[string]ExposedEndpoint `json:"exposed-endpoints,omitempty"`
+}
+
 // StringResult is the result of Application.Leader: the leader's name.
 type StringResult struct {
 	Error  *Error `json:"error,omitempty"`

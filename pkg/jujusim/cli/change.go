@@ -212,17 +212,41 @@ func (a *App) removeRelation() *cobra.Command {
 	return a.modelFlag(c)
 }
 
-func (a *App) expose(exposed bool) *cobra.Command {
-	name, method, short := "expose", "Expose", "Open an application's ports to the world"
-	if !exposed {
-		name, method, short = "unexpose", "Unexpose", "Close an application's ports to the world"
-	}
+func (a *App) expose() *cobra.Command {
+	var endpoints, spaces, cidrs []string
 	c := &cobra.Command{
-		Use: name + " APPLICATION", Short: short, Args: exactly("application"), ValidArgsFunction: a.completeApplications,
+		Use: "expose APPLICATION", Short: "Open an application's ports to the world, or to parts of it", Args: exactly("application"),
+		ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.call(c.Context(), "Application", 19, method, map[string]any{"application": args[0], "exposed-endpoints": nil}, nil)
+			params := wire.ApplicationExpose{Application: args[0]}
+			if len(endpoints) == 0 && len(spaces)+len(cidrs) > 0 {
+				endpoints = []string{""}
+			}
+			for _, name := range endpoints {
+				if params.ExposedEndpoints == nil {
+					params.ExposedEndpoints = map[string]wire.ExposedEndpoint{}
+				}
+				params.ExposedEndpoints[name] = wire.ExposedEndpoint{ExposeToSpaces: spaces, ExposeToCIDRs: cidrs}
+			}
+			return a.call(c.Context(), "Application", 19, "Expose", params, nil)
 		},
 	}
+	c.Flags().StringSliceVar(&endpoints, "endpoints", nil, "only the ports opened for these endpoints")
+	c.Flags().StringSliceVar(&spaces, "to-spaces", nil, "the spaces from which they can be reached")
+	c.Flags().StringSliceVar(&cidrs, "to-cidrs", nil, "the CIDRs from which they can be reached")
+	return a.modelFlag(c)
+}
+
+func (a *App) unexpose() *cobra.Command {
+	var endpoints []string
+	c := &cobra.Command{
+		Use: "unexpose APPLICATION", Short: "Close an application's ports to the world", Args: exactly("application"),
+		ValidArgsFunction: a.completeApplications,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.call(c.Context(), "Application", 19, "Unexpose", server.Unexpose{Application: args[0], Endpoints: endpoints}, nil)
+		},
+	}
+	c.Flags().StringSliceVar(&endpoints, "endpoints", nil, "only these endpoints")
 	return a.modelFlag(c)
 }
 

@@ -119,7 +119,7 @@ func (a *App) root() *cobra.Command {
 		{"look", "Looking:", []*cobra.Command{a.status(), a.showUnit(), a.debugLog(), a.waitFor()}},
 		{"change", "Changing a model:", []*cobra.Command{
 			a.deploy(), a.refresh(), a.addUnit(), a.removeUnit(), a.removeApplication(), a.config(), a.integrate(), a.removeRelation(),
-			a.expose(true), a.expose(false), a.resolve(),
+			a.expose(), a.unexpose(), a.resolve(),
 		}},
 		{"act", "Acting:", []*cobra.Command{a.run(), a.exec(), a.operations(), a.showOperation(), a.showTask()}},
 		{"users", "Models and users:", []*cobra.Command{

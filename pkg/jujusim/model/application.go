@@ -20,8 +20,8 @@ type application struct {
 	configVersion   int
 	status          statusLog
 	workloadVersion string
-	exposed         bool
-	bindings        map[string]string // What users set: endpoint to space, "" for all others.
+	exposed         map[string]Exposure // by endpoint; replaced as a whole
+	bindings        map[string]string   // What users set: endpoint to space, "" for all others.
 	units           map[int]*unit
 
 	leader   string
@@ -277,19 +277,6 @@ func parseConfig(c *charm.Charm, values map[string]string) (map[string]any, erro
 		settings[key] = v
 	}
 	return settings, nil
-}
-
-// SetExposed is expose and unexpose.
-func (m *Model) SetExposed(name string, exposed bool) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a, ok := m.applications[name]
-	if !ok {
-		return errorf(NotFound, "application %q not found", name)
-	}
-	a.exposed = exposed
-	m.bump()
-	return nil
 }
 
 // unit finds a unit; the caller holds the lock.

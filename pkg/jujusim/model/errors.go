@@ -15,6 +15,7 @@ const (
 	AlreadyExists  Code = "already exists"
 	NotValid       Code = "not valid"
 	NotImplemented Code = "not implemented"
+	BadRequest     Code = "bad request"
 	NoCode         Code = ""
 )
 

@@ -31,7 +31,7 @@ type ApplicationStatus struct {
 	Bindings   map[string]string
 	Revision   int
 	Life       Life
-	Exposed    bool
+	Exposed    map[string]Exposure // by endpoint, "" for all of them
 	Status     Status
 	StatusData map[string]any
 	// OwnStatus is what the charm has set, unset where it has not.

@@ -28,8 +28,8 @@ var applicationMethods = map[string]method{
 	"AddRelation":             {need: model.Write, changes: true, run: typed(addRelation)},
 	"DestroyRelation":         {need: model.Write, changes: true, run: typed(destroyRelation)},
 	"ResolveUnitErrors":       {need: model.Write, changes: true, run: typed(resolveUnitErrors)},
-	"Expose":                  {need: model.Write, changes: true, run: exposes(true)},
-	"Unexpose":                {need: model.Write, changes: true, run: exposes(false)},
+	"Expose":                  {need: model.Write, changes: true, run: typed(expose)},
+	"Unexpose":                {need: model.Write, changes: true, run: typed(unexpose)},
 }
 
 var noConstraints = json.RawMessage(`{"arch":"amd64"}`)
@@ -111,10 +111,8 @@ func applicationsInfo(c *call, params wire.Entities) (wire.ApplicationInfoResult
 		}
 		info := &wire.ApplicationResult{
 			Tag: e.Tag, Charm: a.Charm.Metadata.Name, Base: &wire.Base{Name: "ubuntu", Channel: "24.04"}, Constraints: noConstraints,
-			Principal: true, Exposed: a.Exposed, Life: string(a.Life), EndpointBindings: a.Bindings,
-		}
-		if a.Exposed {
-			info.ExposedEndpoints = exposedToAll()
+			Principal: true, Exposed: len(a.Exposed) > 0, Life: string(a.Life), EndpointBindings: a.Bindings,
+			ExposedEndpoints: exposedEndpoints(a),
 		}
 		results.Results = append(results.Results, wire.ApplicationInfoResult{Result: info})
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/google/uuid"
@@ -31,7 +32,7 @@ func (b *blocks) change(modelUUID string) (string, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	block, ok := b.set[modelUUID][blockChange]
-	return block.Message, ok
+	return cmp.Or(block.Message, "the operation has been blocked"), ok
 }
 
 // SwitchBlock is the parameters of Block.SwitchBlockOn and SwitchBlockOff.

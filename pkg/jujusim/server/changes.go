@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -200,10 +199,20 @@ func resolveUnitErrors(c *call, params Resolve) (wire.ErrorResults, error) {
 	return results, nil
 }
 
-func exposes(exposed bool) func(*call, json.RawMessage) (any, error) {
-	return typed(func(c *call, params struct {
-		Application string `json:"application"`
-	}) (struct{}, error) {
-		return struct{}{}, c.model.SetExposed(params.Application, exposed)
-	})
+func expose(c *call, params wire.ApplicationExpose) (struct{}, error) {
+	endpoints := map[string]model.Exposure{}
+	for name, e := range params.ExposedEndpoints {
+		endpoints[name] = model.Exposure{Spaces: e.ExposeToSpaces, CIDRs: e.ExposeToCIDRs}
+	}
+	return struct{}{}, c.model.Expose(params.Application, endpoints)
+}
+
+// Unexpose is the parameters of Application.Unexpose.
+type Unexpose struct {
+	Application string   `json:"application"`
+	Endpoints   []string `json:"exposed-endpoints"`
+}
+
+func unexpose(c *call, params Unexpose) (struct{}, error) {
+	return struct{}{}, c.model.Unexpose(params.Application, params.Endpoints)
 }

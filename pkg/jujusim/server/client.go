@@ -165,18 +165,15 @@ func interfaces(m model.Machine) map[string]wire.NetworkInterface {
 
 func (c *call) application(a model.ApplicationStatus, relations []model.RelationStatus) wire.ApplicationStatus {
 	shown := wire.ApplicationStatus{
-		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: "24.04/stable"}, Exposed: a.Exposed,
+		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: "24.04/stable"}, Exposed: len(a.Exposed) > 0,
 		Life: c.life(a.Life), Relations: related(a.Name, relations), SubordinateTo: []string{}, Units: map[string]wire.UnitStatus{},
-		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: a.Bindings,
+		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: a.Bindings, ExposedEndpoints: exposedEndpoints(a),
 	}
 	if len(shown.Status.Data) == 0 {
 		shown.Status.Data = nil
 	}
 	if c.model.Profile().Meters {
 		shown.MeterStatuses = json.RawMessage("null")
-	}
-	if a.Exposed {
-		shown.ExposedEndpoints = exposedToAll()
 	}
 	for _, u := range a.Units {
 		unit := c.unit(u)
@@ -229,8 +226,15 @@ func principals(a model.ApplicationStatus, relations []model.RelationStatus) []s
 	return found
 }
 
-func exposedToAll() map[string]wire.ExposedEndpoint {
-	return map[string]wire.ExposedEndpoint{"": {ExposeToCIDRs: []string{"0.0.0.0/0", "::/0"}}}
+func exposedEndpoints(a model.ApplicationStatus) map[string]wire.ExposedEndpoint {
+	if len(a.Exposed) == 0 {
+		return nil
+	}
+	shown := map[string]wire.ExposedEndpoint{}
+	for endpoint, e := range a.Exposed {
+		shown[endpoint] = wire.ExposedEndpoint{ExposeToSpaces: e.Spaces, ExposeToCIDRs: e.CIDRs}
+	}
+	return shown
 }
 
 func related(application string, relations []model.RelationStatus) map[string][]string {

@@ -70,7 +70,7 @@ func (f *Feed) entities() map[string]wire.Delta {
 	add(wire.KindModel, uuid, f.modelEntity())
 	for _, a := range seen.Applications {
 		add(wire.KindApplication, a.Name, wire.ApplicationEntity{
-			ModelUUID: uuid, Name: a.Name, Exposed: a.Exposed, CharmURL: a.CharmURL, OwnerTag: wire.UserTag(f.model.Owner), Life: string(a.Life),
+			ModelUUID: uuid, Name: a.Name, Exposed: len(a.Exposed) > 0, CharmURL: a.CharmURL, OwnerTag: wire.UserTag(f.model.Owner), Life: string(a.Life),
 			Constraints: map[string]any{"arch": "amd64"}, Config: a.Config, Status: statusInfo(a.OwnStatus, nil), WorkloadVersion: a.WorkloadVersion,
 			Subordinate: a.Charm.Metadata.Subordinate,
 		})

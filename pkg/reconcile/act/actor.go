@@ -24,7 +24,7 @@ type Reporter interface {
 	Queued(d planner.Delivery, task int64)
 	// Delivered: the delivery has ended. took is from queueing to the observed end.
 	Delivered(d planner.Delivery, r planner.Result, took time.Duration)
-	// Stepped: a membership step has ended, with an error if it was not done.
+	// Stepped: a step that is no delivery has ended, with an error if it was not done.
 	Stepped(s planner.Step, err error, took time.Duration)
 }
 
@@ -59,15 +59,21 @@ func New(cfg Config) *Actor {
 	return &Actor{cfg: cfg}
 }
 
-// Act performs the step. A unit step is handed to the memory, and done by Deliver; a membership step is done when Act
-// returns nil. Failures of membership steps are counted in the memory, so that the next observation shows them.
+// Act performs the step. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
+// Act returns nil. Failures of those are counted in the memory, so that the next observation shows them.
 func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.Step) error {
 	switch step.Kind {
 	case planner.StepWait:
 		return nil
 	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader,
 		planner.StepUpdatePeer:
-		return a.change(ctx, obs, step)
+		return a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
+	case planner.StepExpose:
+		err := a.counted(step, func() error { return a.expose(ctx, obs, step) })
+		if err == nil {
+			a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(exposeRest))
+		}
+		return err
 	}
 	if len(step.Units) == 0 {
 		return fmt.Errorf("cannot do step %s: it names no unit", step.Kind)
@@ -79,6 +85,34 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 		a.cfg.Memory.Hand(d, a.cfg.Now())
 	}
 	return nil
+}
+
+// counted does a step that is no delivery, and records how it ended.
+func (a *Actor) counted(step planner.Step, do func() error) error {
+	began := a.cfg.Now()
+	err := do()
+	if err != nil {
+		attempts, _ := a.cfg.Memory.Attempts()
+		a.cfg.Memory.Failed(step.Key(), err.Error(), a.cfg.Now().Add(a.backoff(attempts[step.Key()]+1)))
+		err = fmt.Errorf("cannot do step %s: %w", step.Key(), err)
+	} else {
+		a.cfg.Memory.Succeeded(step.Key())
+	}
+	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
+	return err
+}
+
+// exposeRest is how long an exposure that was made is not made again: Juju shows it at once, and one that it does not show, or that a
+// person takes back, is not worth a quarrel.
+const exposeRest = 30 * time.Second
+
+// expose opens an endpoint to us. Like a change it is made only by who holds the epoch.
+func (a *Actor) expose(ctx context.Context, obs planner.Observation, step planner.Step) error {
+	if err := a.ownEpoch(ctx, obs); err != nil {
+		return err
+	}
+	a.cfg.Memory.Touch()
+	return a.cfg.Juju.ExposeTo(ctx, a.cfg.Application, planner.ExposedEndpoint, step.CIDRs)
 }
 
 type silent struct{}

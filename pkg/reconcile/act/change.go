@@ -16,7 +16,7 @@ import (
 // LockTTL is how long the lock key outlives a daemon that was killed with it.
 const LockTTL = 15 * time.Second
 
-// change does one membership step:
+// changeLocked does one membership step:
 //
 //  1. the latch's epoch is read again and must be ours;
 //  2. the lock key is taken; losing it cancels what follows, and so does its lease's time to live, by the clock: a process that was
@@ -26,20 +26,6 @@ const LockTTL = 15 * time.Second
 //  4. the change is made, unless the look shows that it is there already;
 //  5. etcd is looked at once more: the member list says what has happened, whatever the answer was;
 //  6. the lock is given back.
-func (a *Actor) change(ctx context.Context, obs planner.Observation, step planner.Step) error {
-	began := a.cfg.Now()
-	err := a.changeLocked(ctx, obs, step)
-	if err != nil {
-		err = fmt.Errorf("cannot do step %s: %w", step.Key(), err)
-		attempts, _ := a.cfg.Memory.Attempts()
-		a.cfg.Memory.Failed(step.Key(), a.cfg.Now().Add(a.backoff(attempts[step.Key()]+1)))
-	} else {
-		a.cfg.Memory.Succeeded(step.Key())
-	}
-	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
-	return err
-}
-
 func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step planner.Step) (err error) {
 	etcd := a.cfg.Etcd()
 	if etcd == nil {

@@ -22,6 +22,7 @@
 // # Who writes what
 //
 //	Delivery.NotAfter, Protocol, Hash   this package, right before the delivery is queued
+//	what the endpoint db is exposed to  this package adds to it, for the daemon
 //	the rest of an EtcdUnitSpec         the planner
 //	the member list, the lock key       this package, for the daemon
 package act

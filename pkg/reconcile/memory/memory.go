@@ -36,6 +36,7 @@ type Memory struct {
 	last      map[string]planner.Result
 	attempts  map[string]int
 	notBefore map[string]time.Time
+	faults    map[string]string
 	changes   int64
 }
 
@@ -48,7 +49,7 @@ type handed struct {
 func New() *Memory {
 	return &Memory{
 		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{},
-		attempts: map[string]int{}, notBefore: map[string]time.Time{},
+		attempts: map[string]int{}, notBefore: map[string]time.Time{}, faults: map[string]string{},
 	}
 }
 
@@ -161,12 +162,12 @@ func (m *Memory) Busy() bool {
 	return len(m.handed)+len(m.flights) > 0
 }
 
-// Failed counts a failed attempt of a step and bars the next one until notBefore.
-func (m *Memory) Failed(key string, notBefore time.Time) {
+// Failed counts a failed attempt of a step, with why it failed, and bars the next one until notBefore.
+func (m *Memory) Failed(key, why string, notBefore time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.attempts[key]++
-	m.notBefore[key] = notBefore
+	m.notBefore[key], m.faults[key] = notBefore, why
 	m.changes++
 }
 
@@ -176,7 +177,15 @@ func (m *Memory) Succeeded(key string) {
 	defer m.mu.Unlock()
 	delete(m.attempts, key)
 	delete(m.notBefore, key)
+	delete(m.faults, key)
 	m.changes++
+}
+
+// Rest bars the next attempt of a step until then, though the last one has not failed.
+func (m *Memory) Rest(key string, until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.notBefore[key] = until
 }
 
 // Attempts are the failures in a row by step key, and until when the next attempt is barred. The maps are copies.
@@ -184,6 +193,13 @@ func (m *Memory) Attempts() (attempts map[string]int, notBefore map[string]time.
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.attempts), maps.Clone(m.notBefore)
+}
+
+// Faults are, by step key, why the last attempt failed. The map is a copy.
+func (m *Memory) Faults() map[string]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.faults)
 }
 
 // Forget drops what is remembered of units that keep does not know any more.

@@ -11,8 +11,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// clientsEndpoint is where the charm tells others how to reach etcd.
-const clientsEndpoint = "db"
+// clientsEndpoints are where the charm tells others how to reach etcd.
+var clientsEndpoints = []string{"db", "proxy"}
 
 // clients are who is related to the application there: the units of its own model that have begun, and, unseen, those of others.
 // A relation of another model may show in the units' own relations only.
@@ -20,7 +20,7 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 	found := map[string]planner.Client{}
 	shown := map[int]bool{}
 	for _, r := range application.Relations {
-		if r.Endpoint != clientsEndpoint {
+		if !slices.Contains(clientsEndpoints, r.Endpoint) {
 			continue
 		}
 		shown[r.ID] = true
@@ -36,7 +36,7 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 	}
 	for _, u := range o.info.units {
 		for _, r := range u.RelationData {
-			if name := fmt.Sprintf("relation %d", r.RelationID); r.Endpoint == clientsEndpoint && !shown[r.RelationID] {
+			if name := fmt.Sprintf("relation %d", r.RelationID); slices.Contains(clientsEndpoints, r.Endpoint) && !shown[r.RelationID] {
 				found[name] = planner.Client{Name: name, Unseen: true}
 			}
 		}

@@ -20,7 +20,8 @@ func (r *rig) relate() {
 		"kube/2": {Name: "kube/2", AgentStatus: jujuapi.Status{Current: "allocating", Since: start}},
 	}}
 	r.juju.Units[0].RelationData = append(r.juju.Units[0].RelationData, jujuapi.RelationData{RelationID: 9, Endpoint: "db"},
-		jujuapi.RelationData{RelationID: 11, Endpoint: "db"}, jujuapi.RelationData{RelationID: 12, Endpoint: "proxy"})
+		jujuapi.RelationData{RelationID: 11, Endpoint: "db"}, jujuapi.RelationData{RelationID: 12, Endpoint: "proxy"},
+		jujuapi.RelationData{RelationID: 13, Endpoint: "prometheus"})
 }
 
 func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
@@ -34,6 +35,7 @@ func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
 		{Name: "kube/0", Idle: true, Since: start.Add(-time.Minute)},
 		{Name: "kube/1", Since: start.Add(-time.Second)},
 		{Name: "relation 11", Unseen: true},
+		{Name: "relation 12", Unseen: true},
 		{Name: "remote-77", Unseen: true},
 	}
 	got := r.observe(false).Clients

@@ -122,7 +122,7 @@ func (h *history) snapshot(m *memory.Memory) planner.History {
 		StableSince: h.stableSince, LastChange: h.lastChange,
 		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
-		Notices: maps.Clone(h.notices),
+		Faults: m.Faults(), Notices: maps.Clone(h.notices),
 	}
 }
 

@@ -22,7 +22,7 @@ var ErrGone = errors.New("the application is not in the model")
 // DefaultResync is how long what UnitsInfo, options and tasks said is believed while the model's hash does not change.
 const DefaultResync = time.Minute
 
-// Config is what an Observer is made of. All fields but the last five are needed.
+// Config is what an Observer is made of. All fields but the last six are needed.
 type Config struct {
 	Application string
 	// Self is the daemon's identity.
@@ -41,6 +41,8 @@ type Config struct {
 	Resync time.Duration
 	// ThroughUnits allows to look at etcd through its units, which costs actions, where the network is closed to us.
 	ThroughUnits bool
+	// Local tells the address from which we are connected to Juju, or nothing if it is not known.
+	Local func() string
 	// Foreign are credentials that a person gave; without them those of the certificates relation are used.
 	Foreign world.Credentials
 }
@@ -80,6 +82,9 @@ func New(cfg Config) *Observer {
 			spec.SetDefaults()
 			return spec
 		}
+	}
+	if cfg.Local == nil {
+		cfg.Local = func() string { return "" }
 	}
 	o := &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: planner.DefaultOptions()}}
 	if cfg.ThroughUnits {
@@ -133,7 +138,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 		ApplicationDying:  application.Life != jujuapi.Alive,
 		ApplicationStatus: statusText(application.Status),
 		Self:              o.cfg.Self, Claimed: o.cfg.Memory.Claimed(), TakeOver: o.cfg.TakeOver,
-		Policy: o.cfg.Policy(), Options: o.options.options,
+		Policy: o.cfg.Policy(), Options: o.options.options, Exposures: application.Exposures, Local: o.cfg.Local(),
 	}
 	seen := readInfo(o.info.units, application.Name)
 	obs.Blind = append(obs.Blind, o.blind(model.Name)...)
@@ -144,7 +149,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	o.peerRelation(application, &obs)
 	o.authority(application, seen, now, &obs)
 
-	endpoints := clientEndpoints(obs.Units, obs.Options.Port)
+	endpoints := clientEndpoints(obs)
 	o.mu.Lock()
 	o.endpoints = endpoints
 	o.mu.Unlock()

@@ -143,18 +143,21 @@ func tcpPorts(opened []string) []int32 {
 }
 
 // clientEndpoints are the addresses where a member may answer: each unit's client address with the application's port, and
-// with the ports that it has open, which are still the old ones while the option has changed.
-func clientEndpoints(units []planner.Unit, port int32) []string {
+// with the ports that it has open, which are still the old ones while the option has changed. Where Juju's exposures decide what is
+// closed, a unit that has yet to open its port and to become a member is left out: packets to it vanish, and each look would wait
+// for them.
+func clientEndpoints(obs planner.Observation) []string {
 	var endpoints []string
-	for _, u := range units {
-		if u.Facts == nil {
+	for _, u := range obs.Units {
+		joins := u.Facts != nil && !u.Facts.Member.Present && !u.Facts.Member.Started && obs.Latch.ClusterID != ""
+		if u.Facts == nil || joins && len(u.OpenedPorts) == 0 && len(obs.Exposures) > 0 {
 			continue
 		}
 		address := cmp.Or(u.Facts.Addresses.Client, u.Facts.Addresses.Peer)
 		if address == "" {
 			continue
 		}
-		ports := append([]int32{port}, u.OpenedPorts...)
+		ports := append([]int32{obs.Options.Port}, u.OpenedPorts...)
 		for _, p := range ports {
 			if p > 0 {
 				endpoints = append(endpoints, "https://"+net.JoinHostPort(address, fmt.Sprint(p)))

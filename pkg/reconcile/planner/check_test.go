@@ -161,6 +161,15 @@ func TestNext(t *testing.T) {
 			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
 			o.Claimed, o.TakeOver, o.Units[1].Facts.Applied = 0, true, nil
 		}, want{planner.StepClaim, "etcd/0", false, ""}},
+		{"a foreign daemon is replaced at once, though there is nothing to do", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
+			o.Claimed, o.TakeOver, o.Blind = 0, true, []string{"the tasks cannot be read"}
+		}, want{planner.StepClaim, "etcd/0", false, "daemon-b) leads this cluster since epoch 9, and this one was told to take over"}},
+		{"nobody takes over from himself", settled(3), func(o *planner.Observation) { o.Claimed, o.TakeOver = 0, true }, want{}},
+		{"nobody takes over while it is paused", settled(3), func(o *planner.Observation) {
+			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
+			o.Claimed, o.TakeOver, o.Policy.Paused = 0, true, true
+		}, want{wait, "", true, "paused"}},
 		{"whoever was replaced does not take over again", settled(3), func(o *planner.Observation) {
 			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
 			o.TakeOver, o.Units[1].Facts.Applied = true, nil

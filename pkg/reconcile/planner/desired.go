@@ -59,7 +59,11 @@ func (in *input) stageOf(u Unit) stage {
 // specOf is the desired state of a unit that has published facts.
 func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
-	switch in.stageOf(u) {
+	stage := in.stageOf(u)
+	if in.Latch.ClusterID != "" && (stage == stageMember || in.exposed()) {
+		s.OpenPorts = []int32{in.opts.Port}
+	}
+	switch stage {
 	case stageSeed:
 		s.Service.State = v1alpha1.ServiceRunning
 		s.Etcd.Initial = in.seedInitial()
@@ -69,7 +73,6 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	case stageMember:
 		s.Service.State = v1alpha1.ServiceRunning
 		if in.Latch.ClusterID != "" {
-			s.OpenPorts = []int32{in.opts.Port}
 			s.Clients = in.clients(u)
 		}
 	}

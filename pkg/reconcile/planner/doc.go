@@ -18,12 +18,14 @@
 //
 // # Guarantees
 //
-//   - No act before this process has claimed the epoch; the claim itself is lazy: a settled cluster is not written to.
+//   - No act before this process has claimed the epoch; the claim itself is lazy: a settled cluster is not written to. Only who was
+//     told to take over claims at once, and once.
 //   - At most one membership change is under way: while a member is unstarted or a learner, none is added.
 //   - Nobody is removed, stopped or added unless etcdops' guard says that quorum survives it.
 //   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
 //   - No member that serves leaves with its unit before clients' databags have a list without it, and clients' hooks have run
 //     since (which Juju shows of units of the same model only), or 30 s are over.
+//   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.
 //   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
 //   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other.

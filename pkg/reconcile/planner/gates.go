@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"fmt"
 	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -39,6 +40,17 @@ func standby(in *input) (Step, bool) {
 		return wait("A newer process of this daemon leads this cluster since epoch %d.", e.Number).person(), true
 	}
 	return Step{}, false
+}
+
+// takeOver: who was told to replace the daemon that leads does so at once, though there may be nothing to do for long: until then
+// the other one would go on, and nobody could see who leads.
+func takeOver(in *input) (Step, bool) {
+	e := in.Latch.Epoch
+	if e == nil || e.Holder == in.Self || !in.TakeOver || in.Claimed != 0 {
+		return Step{}, false
+	}
+	return in.claim(fmt.Sprintf("Another daemon (%s) leads this cluster since epoch %d, and this one was told to take over.",
+		e.Holder, e.Number)), true
 }
 
 // closed: etcd cannot be reached from here, and no unit has told how it is. Nothing is concluded from that, and nobody's status

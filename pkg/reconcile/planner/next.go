@@ -27,6 +27,8 @@ var checks = []check{
 	{name: "nobody", next: nobody, gate: true},
 	{name: "blind", next: blind, gate: true},
 	{name: "standby", next: standby, gate: true},
+	{name: "take-over", next: takeOver, gate: true},
+	{name: "exposure", next: expose, yields: true},
 	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: identity, gate: true},
 	{name: "lost data", next: lostData},
@@ -81,7 +83,11 @@ func Next(o Observation) (Step, bool) {
 // permit is what every act passes last: nothing blind, nothing while another disruption may run, nothing before its time,
 // nothing before the claim. It returns the step, the claim that has to come first, or a Wait.
 func (in *input) permit(s Step) Step {
-	if len(in.Blind) > 0 && s.Kind != StepUpdate {
+	if s.Kind == StepClaim {
+		return s
+	}
+	// An exposure is what ends a blindness.
+	if len(in.Blind) > 0 && s.Kind != StepUpdate && s.Kind != StepExpose {
 		return wait("Cannot %s before everything can be seen: %s", s.Kind.verb(), in.Blind[0])
 	}
 	if s.Disruptive() {
@@ -96,7 +102,7 @@ func (in *input) permit(s Step) Step {
 			times(in.History.Attempts[s.Key()])).until(at)
 	}
 	if !in.claimed() {
-		return in.claim(s)
+		return in.claim(fmt.Sprintf("The epoch is claimed before the first act, which is to %s.", s.Kind.verb()))
 	}
 	return s
 }
@@ -114,14 +120,13 @@ func (in *input) claimed() bool {
 	return e != nil && e.Holder == in.Self && e.Number == in.Claimed && in.Claimed != 0
 }
 
-// claim is the step that claims the epoch so that then can follow.
-func (in *input) claim(then Step) Step {
+// claim is the step that claims the epoch.
+func (in *input) claim(reason string) Step {
 	next := v1alpha1.Epoch{Number: 1, Holder: in.Self}
 	if in.Latch.Epoch != nil {
 		next.Number = in.Latch.Epoch.Number + 1
 	}
-	return in.latchStep(StepClaim, fmt.Sprintf("The epoch is claimed before the first act, which is to %s.", then.Kind.verb()),
-		next, v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
+	return in.latchStep(StepClaim, reason, next, v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
 }
 
 // latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it neither starts nor stops.
@@ -212,6 +217,8 @@ func (k StepKind) verb() string {
 		return "change a member's peer URL"
 	case StepMoveLeader:
 		return "move the leadership"
+	case StepExpose:
+		return "expose etcd"
 	case StepUpdate:
 		return "update units"
 	case StepRestart:

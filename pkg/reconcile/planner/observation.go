@@ -6,6 +6,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
 )
 
 // Observation is everything that a plan is made from, as it was at one time. It is immutable, and holds no secret, no
@@ -44,6 +45,10 @@ type Observation struct {
 	// Through saw; an empty Through means that no unit has told yet.
 	Closed  bool
 	Through string
+	// Exposures are what the application is exposed to, by endpoint. Local is the address from which we are connected to Juju; empty
+	// if it is not known.
+	Exposures map[string]jujuapi.Exposure
+	Local     string
 
 	History History
 	// Blind names, in sentences, what could not be seen. A plan made with blind spots says so; facts that are missing because
@@ -150,9 +155,10 @@ type History struct {
 	Progress map[etcdops.MemberID]time.Time
 	// UnhealthySince is, by client URL, since when an endpoint does not serve.
 	UnhealthySince map[string]time.Time
-	// Attempts counts, by step key, failures in a row; NotBefore is when the next attempt may be made.
+	// Attempts counts, by step key, failures in a row; NotBefore is when the next attempt may be made, and Faults why the last failed.
 	Attempts  map[string]int
 	NotBefore map[string]time.Time
+	Faults    map[string]string
 	// Notices are, by leaving unit, when its clients were told of it.
 	Notices map[string]Notice
 	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.

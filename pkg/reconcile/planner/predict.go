@@ -7,6 +7,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
 )
 
 // Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
@@ -53,6 +54,11 @@ func Predict(o Observation, s Step) Observation {
 	case StepUpdatePeer:
 		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		p.Etcd.Members[i].PeerURLs = []string{s.PeerURL}
+	case StepExpose:
+		if p.Exposures == nil {
+			p.Exposures = map[string]jujuapi.Exposure{}
+		}
+		p.Exposures[ExposedEndpoint] = p.Exposures[ExposedEndpoint].With(s.CIDRs...)
 	case StepMoveLeader:
 		for url, h := range p.Etcd.Health {
 			h.Leader = s.To
@@ -75,6 +81,7 @@ func clone(o Observation) Observation {
 			o.Units[i].Facts = f.DeepCopy()
 		}
 	}
+	o.Exposures = maps.Clone(o.Exposures)
 	o.Etcd.Members = slices.Clone(o.Etcd.Members)
 	o.Etcd.Health = maps.Clone(o.Etcd.Health)
 	if o.Etcd.Health == nil {
@@ -84,6 +91,7 @@ func clone(o Observation) Observation {
 	o.History.UnhealthySince = maps.Clone(o.History.UnhealthySince)
 	o.History.Attempts = maps.Clone(o.History.Attempts)
 	o.History.NotBefore = maps.Clone(o.History.NotBefore)
+	o.History.Faults = maps.Clone(o.History.Faults)
 	o.History.Notices = maps.Clone(o.History.Notices)
 	return o
 }

@@ -187,6 +187,14 @@ func progressing(steps []Step) metav1.Condition {
 }
 
 func (in *input) reachable() metav1.Condition {
+	c := in.reachability()
+	if more := in.exposureWords(); more != "" {
+		c.Message += " " + more
+	}
+	return c
+}
+
+func (in *input) reachability() metav1.Condition {
 	const kind = v1alpha1.ConditionReachable
 	if in.Closed {
 		if in.unseen() {

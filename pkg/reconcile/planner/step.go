@@ -28,6 +28,8 @@ const (
 	StepPromote    StepKind = "PromoteLearner"
 	StepRemove     StepKind = "RemoveMember"
 	StepMoveLeader StepKind = "MoveLeader"
+	// StepExpose: open etcd's port to us, where the policy allows it.
+	StepExpose StepKind = "Expose"
 	// StepUpdatePeer: tell the others where a member's peers find it now, because its machine has another address.
 	StepUpdatePeer StepKind = "UpdatePeerURL"
 	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
@@ -48,6 +50,8 @@ type Step struct {
 	To      etcdops.MemberID
 	PeerURL string
 	Unit    string
+	// CIDRs are what Expose adds.
+	CIDRs []string
 	// Until is when a Wait is over at the latest; zero means when the world changes.
 	Until time.Time
 	// Person says that a Wait is over only when a person acts.

@@ -65,7 +65,7 @@ status: {}
 `)
 	_, err := policy.Open(dir)
 	want := []string{
-		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, growth, paused, removal`,
+		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, growth, network, paused, removal`,
 		`cluster.yaml:7:11: field "spec.paused" must be true or false, not "maybe"`,
 		`cluster.yaml:10:13: field "spec.growth.stable" must be a duration such as 90s or 5m, not "5 seconds"`,
 		`cluster.yaml:11:5: unknown field "spec.growth.laglimit": it is written "lagLimit"`,
@@ -82,11 +82,14 @@ status: {}
 func TestValuesThatCannotBeCarriedOutAreFaults(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.yaml", "apiVersion: v1\nkind: EtcdCluster\nmetadata: {}\nspec:\n  growth:\n    lagLimit: -1\n    stable: 300h\n"+
-		"  certificates:\n    extraSANs: [10.0.0.1, Bad_Name]\n")
+		"  certificates:\n    extraSANs: [10.0.0.1, Bad_Name]\n"+
+		"  network:\n    exposeTo: [auto, 192.0.2.0/24, 2001:db8::7/128, 192.0.2.7, self, 192.0.2.7/24, 0.0.0.0/0, '::/0']\n")
 	_, err := policy.Open(dir)
 	got := faults(err)
 	for i, want := range []string{"a.yaml:1:13: apiVersion", "a.yaml:3:11: metadata.name", "a.yaml:6:15: spec.growth.lagLimit",
-		"a.yaml:7:13: spec.growth.stable", "a.yaml:9:27: spec.certificates.extraSANs[1]"} {
+		"a.yaml:7:13: spec.growth.stable", "a.yaml:9:27: spec.certificates.extraSANs[1]",
+		"a.yaml:11:53: spec.network.exposeTo[3]", "a.yaml:11:64: spec.network.exposeTo[4]", "a.yaml:11:70: spec.network.exposeTo[5]",
+		"a.yaml:11:84: spec.network.exposeTo[6]", "a.yaml:11:95: spec.network.exposeTo[7]"} {
 		if i >= len(got) || !strings.HasPrefix(got[i], want) {
 			t.Errorf("faults %q, want the %dth to begin with %q", got, i, want)
 			break
@@ -193,6 +196,7 @@ func TestSampleIsValidAndStatesTheDefaults(t *testing.T) {
 	var want v1alpha1.EtcdClusterSpec
 	want.SetDefaults()
 	want.Certificates.ExtraSANs = []string{"etcd.example.com", "192.0.2.10"}
+	want.Network.ExposeTo = []string{}
 	if diff := cmp.Diff(want, s.Spec("admin/prod", "etcd")); diff != "" {
 		t.Errorf("sample (-want +got):\n%s", diff)
 	}

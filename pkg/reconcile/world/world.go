@@ -28,6 +28,8 @@ type Juju interface {
 	Task(ctx context.Context, id string) (jujuapi.Task, error)
 	// Enqueue queues an action on a unit and returns its task.
 	Enqueue(ctx context.Context, unit, action string, params map[string]any) (jujuapi.Task, error)
+	// ExposeTo adds CIDRs to what an endpoint of the application is exposed to.
+	ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error
 }
 
 // Etcd is one cluster, reached with one set of credentials. Implementations are safe for concurrent use.

@@ -31,6 +31,8 @@ type Juju struct {
 	// Calls are the names of the methods called, in order; Sent the desired states that were enqueued.
 	Calls []string
 	Sent  []v1alpha1.EtcdUnitSpec
+	// Exposed are the CIDRs that endpoints were exposed to, each as "application:endpoint CIDR".
+	Exposed []string
 	// OnEnqueue answers a delivery at once, when set: its status ends the task.
 	OnEnqueue func(spec v1alpha1.EtcdUnitSpec) (v1alpha1.EtcdUnitStatus, bool)
 	next      int
@@ -124,6 +126,19 @@ func (j *Juju) Enqueue(ctx context.Context, unit, action string, params map[stri
 		}
 	}
 	return task, nil
+}
+
+// ExposeTo implements world.Juju.
+func (j *Juju) ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error {
+	j.Lock()
+	defer j.Unlock()
+	if err := j.call(ctx, "ExposeTo"); err != nil {
+		return err
+	}
+	for _, c := range cidrs {
+		j.Exposed = append(j.Exposed, application+":"+endpoint+" "+c)
+	}
+	return nil
 }
 
 // End ends a task with a status as its result.
