@@ -81,6 +81,10 @@ bench: etcd ## benchmarks
 generate: ## deep copies and CRD schemas
 	$(GO) run $(CONTROLLER_GEN) object crd paths=./pkg/apis/... output:crd:dir=config/crd
 
+.PHONY: dashboard-picture
+dashboard-picture: tools etcd ## draw docs/explanation/dashboard.png anew (needs chromium)
+	$(GO) run ./test/dashboard -out docs/explanation/dashboard.png
+
 .PHONY: verify
 verify: generate ## fail if generated files or go.mod are not up to date
 	$(GO) mod tidy

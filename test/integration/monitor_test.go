@@ -178,9 +178,6 @@ func (w *world) panelsShowSomething(server *prometheus.Server) {
 	}
 }
 
-// inRules are the metrics of an expression: a name before a selector, a range or an operator.
-var inRules = regexp.MustCompile(`\b(?:etcd|grpc_server|process)_[a-z_]+|\bup\b`)
-
 // metricsOfAlertsAreThere looks for each metric that an alert names: an alert about one that is not there would never fire.
 func (w *world) metricsOfAlertsAreThere(server *prometheus.Server) {
 	w.t.Helper()
@@ -193,7 +190,7 @@ func (w *world) metricsOfAlertsAreThere(server *prometheus.Server) {
 	seen := map[string]bool{}
 	for _, group := range rules.Groups {
 		for _, rule := range group.Rules {
-			for _, metric := range inRules.FindAllString(rule.Expr, -1) {
+			for _, metric := range inExpressions.FindAllString(rule.Expr, -1) {
 				samples, err := server.Query(w.ctx, metric)
 				must(w.t, err)
 				if len(samples) == 0 {
