@@ -63,10 +63,25 @@ func (s statusData) applicationTable() string {
 		if app.Exposed {
 			exposed = "yes"
 		}
-		t.add(name, app.Version, app.Status.Current, strconv.Itoa(len(app.Units)), app.CharmName, "", strconv.Itoa(app.CharmRev), exposed,
+		t.add(name, app.Version, app.Status.Current, strconv.Itoa(s.scale(name)), app.CharmName, "", strconv.Itoa(app.CharmRev), exposed,
 			app.Status.Message)
 	}
 	return t.String()
+}
+
+// scale is how many units an application has; those of a subordinate one are listed under their principals.
+func (s statusData) scale(application string) int {
+	n := len(s.Applications[application].Units)
+	for _, principal := range s.Applications[application].SubordinateTo {
+		for _, u := range s.Applications[principal].Units {
+			for name := range u.Subordinates {
+				if owner, _, _ := strings.Cut(name, "/"); owner == application {
+					n++
+				}
+			}
+		}
+	}
+	return n
 }
 
 func (s statusData) unitTable() string {
