@@ -158,6 +158,25 @@ func TestRemoveLeavesWhatWasThereBefore(t *testing.T) {
 	}
 }
 
+// A hook may take the checks away while cron's agent asks etcd: what that writes then must not stay.
+func TestAListThatComesTooLateDoesNotStay(t *testing.T) {
+	root, files := installed(t)
+	if _, err := files.Write(checks()); err != nil {
+		t.Fatal(err)
+	}
+	files.Disk.Did = func(path string) {
+		if strings.HasSuffix(path, "etcd-alarm-list.txt") {
+			_ = os.Remove(filepath.Join(root, "/etc/cron.d/check_etcd-alarms"))
+		}
+	}
+	if err := files.WriteAlarms(nagios.Alarms{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "/var/lib/nagios/etcd-alarm-list.txt")); err == nil {
+		t.Error("the list stayed")
+	}
+}
+
 // run runs a check as nrpe does: the command of its file, which prints one line and says the state by its exit code.
 func run(t *testing.T, root, name string) (state int, line string) {
 	t.Helper()
