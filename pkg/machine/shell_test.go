@@ -46,8 +46,12 @@ func TestCharmDefect25AliasesOfTheUserStay(t *testing.T) {
 	if diff := cmp.Diff("https://10.0.0.1:4001 "+common+"ca.crt "+common+"client.crt "+common+"client.key vi\n", string(out)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if n := strings.Count(read(t, path), "ETCDCTL_ENDPOINTS"); n != 1 {
+	last := read(t, path)
+	if n := strings.Count(last, "ETCDCTL_ENDPOINTS"); n != 1 {
 		t.Errorf("%d settings of ETCDCTL_ENDPOINTS", n)
+	}
+	if !strings.HasPrefix(last, "alias ll='ls -l'\n") || !strings.HasSuffix(last, "export EDITOR=vi\n") {
+		t.Errorf("the user's lines are not where they were:\n%s", last)
 	}
 }
 
