@@ -25,7 +25,7 @@ import (
 
 func main() {
 	out := flag.String("out", "docs/explanation/dashboard.png", "the picture; a name that ends in .html keeps the page instead")
-	last := flag.Duration("for", 4*time.Minute, "how long the cluster is watched")
+	last := flag.Duration("for", 330*time.Second, "how long the cluster is watched")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *out, *last)
@@ -85,6 +85,9 @@ func photograph(ctx context.Context, page, out string) error {
 		fmt.Sprintf("--window-size=%d,%d", pageWidth, pageHeight(board)), "file://"+page)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot make the picture: %w\n%s", err, text)
+	}
+	if err := shrink(target); err != nil {
+		return err
 	}
 	info, err := os.Stat(target)
 	if err != nil {
