@@ -79,6 +79,18 @@ func (c *Client) AddModel(ctx context.Context, name string) (Model, error) {
 	return result, c.do(ctx, http.MethodPost, "/models", Model{Name: name}, &result)
 }
 
+// Offer offers an application and returns the offer's URL.
+func (c *Client) Offer(ctx context.Context, o Offer) (Named, error) {
+	var result Named
+	return result, c.do(ctx, http.MethodPost, "/offers", o, &result)
+}
+
+// Consume takes an offer into a model and returns the application's name there.
+func (c *Client) Consume(ctx context.Context, o Consume) (Named, error) {
+	var result Named
+	return result, c.do(ctx, http.MethodPost, "/consumed", o, &result)
+}
+
 // Fault makes or heals a fault.
 func (c *Client) Fault(ctx context.Context, f Fault) error {
 	return c.do(ctx, http.MethodPost, "/faults", f, nil)

@@ -69,6 +69,26 @@ type Deployed struct {
 	CharmURL    string `json:"charm-url"`
 }
 
+// Offer is an application to offer to other models.
+type Offer struct {
+	Model       string   `json:"model,omitempty"`
+	Application string   `json:"application"`
+	Endpoints   []string `json:"endpoints"`
+	Name        string   `json:"name,omitempty"`
+}
+
+// Consume is an offer to take into a model. The answers to both name what there is now: an offer's URL, an application.
+type Consume struct {
+	Model string `json:"model,omitempty"`
+	URL   string `json:"url"`
+	Alias string `json:"alias,omitempty"`
+}
+
+// Named names what was made.
+type Named struct {
+	Name string `json:"name"`
+}
+
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
 // redirect, refuse-watch, break-feed, mix-pages, heal; and of a model stop-agent,
 // start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address

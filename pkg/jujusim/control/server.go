@@ -22,6 +22,8 @@ type Backend interface {
 	Call(ctx context.Context, c Call) Answer
 	Deploy(d Deploy) (Deployed, error)
 	AddModel(name string) (Model, error)
+	Offer(o Offer) (Named, error)
+	Consume(c Consume) (Named, error)
 	Fault(f Fault) error
 	// Logs waits for lines of a model's log after the given number; without follow it does not wait.
 	Logs(ctx context.Context, modelName string, after int, follow bool) ([]model.LogLine, error)
@@ -83,6 +85,8 @@ func handler(b Backend) http.Handler {
 	mux.HandleFunc("POST /models", func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, func(m Model) (Model, error) { return b.AddModel(m.Name) })
 	})
+	mux.HandleFunc("POST /offers", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Offer) })
+	mux.HandleFunc("POST /consumed", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Consume) })
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, func(f Fault) (struct{}, error) { return struct{}{}, b.Fault(f) })
 	})

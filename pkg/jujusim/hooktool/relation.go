@@ -137,7 +137,14 @@ func networkGet(c *Context, f flags) ([]byte, error) {
 	if f.word(0) == "" {
 		return nil, usage("no arguments specified")
 	}
-	n, err := c.view().Network(f.word(0))
+	id := c.RelationID // that of a relation hook counts, also for whoever does not say so
+	if f.values["relation"] != "" {
+		var err error
+		if id, err = c.relation(f); err != nil {
+			return nil, err
+		}
+	}
+	n, err := c.view().Network(f.word(0), id)
 	if err != nil {
 		return nil, err
 	}

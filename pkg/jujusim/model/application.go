@@ -21,6 +21,8 @@ type application struct {
 	status          statusLog
 	workloadVersion string
 	exposed         map[string]Exposure // by endpoint; replaced as a whole
+	foreign         bool                // It stands for an application of another model.
+	offer           *Offer              // What it was consumed from, if it was.
 	bindings        map[string]string   // What users set: endpoint to space, "" for all others.
 	units           map[int]*unit
 

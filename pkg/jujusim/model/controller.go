@@ -56,6 +56,8 @@ type Controller struct {
 	users  map[string]*user
 	models map[string]*Model
 	order  []string
+
+	mirrors sync.WaitGroup // of relations across models
 }
 
 type user struct {
@@ -89,6 +91,7 @@ func (c *Controller) Close() {
 	for _, m := range c.Models() {
 		m.Close()
 	}
+	c.mirrors.Wait()
 }
 
 // UUID of the controller.

@@ -37,6 +37,8 @@ type Model struct {
 
 	sequences    map[string]int
 	applications map[string]*application
+	remotes      map[string]*application // Stand-ins for applications of other models.
+	offers       map[string]Offer
 	machines     map[string]*machine
 	relations    map[int]*relation
 	operations   map[int]*operation
@@ -50,7 +52,8 @@ func newModel(o Options, owner, name, id string) *Model {
 		Name: name, Owner: owner, UUID: id,
 		profile: o.Profile, now: func() time.Time { return o.Now().UTC() }, lease: o.Lease, pace: o.Pace, spaces: o.Spaces,
 		changed: make(chan struct{}), delivered: make(chan struct{}),
-		sequences:    map[string]int{},
+		sequences: map[string]int{},
+		remotes:   map[string]*application{}, offers: map[string]Offer{},
 		applications: map[string]*application{}, machines: map[string]*machine{}, relations: map[int]*relation{},
 		operations: map[int]*operation{}, tasks: map[int]*task{},
 		log: newLogBook(), created: o.Now().UTC(),

@@ -169,6 +169,9 @@ func (e endpoint) iface() string {
 func (m *Model) candidates(text string) ([]endpoint, error) {
 	name, only, _ := strings.Cut(text, ":")
 	a, ok := m.applications[name]
+	if !ok {
+		a, ok = m.remotes[name]
+	}
 	if !ok || a.life != Alive {
 		return nil, errorf(NotFound, "application %q not found", name)
 	}
@@ -227,8 +230,7 @@ func (m *Model) EnterScope(unitName string, relationID int) error {
 		return errorf(NoCode, "cannot enter scope: unit or relation is not alive")
 	}
 	bag := newDatabag()
-	own, _, _ := r.side(u.app)
-	bag.apply(m.addressKeys(u.addressIn(own.name)))
+	bag.apply(m.addressKeys(u.addressFor(r)))
 	r.units[u.name] = bag
 	delete(r.left, u.name)
 	m.ensureSubordinate(u, r)

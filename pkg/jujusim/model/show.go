@@ -20,6 +20,8 @@ type FullStatus struct {
 	Applications []ApplicationStatus // Sorted by name.
 	Machines     []Machine           // In the order of their numbers.
 	Relations    []RelationStatus    // In the order of their ids.
+	Remotes      []RemoteApplication // Sorted by name.
+	Offers       []Offer             // Sorted by name.
 }
 
 // ApplicationStatus is an application as a user sees it.
@@ -89,6 +91,10 @@ func (m *Model) FullStatus() FullStatus {
 	}
 	for _, id := range m.machineIDs() {
 		s.Machines = append(s.Machines, m.showMachine(m.machines[id]))
+	}
+	s.Remotes = m.showRemotes()
+	for _, name := range slices.Sorted(maps.Keys(m.offers)) {
+		s.Offers = append(s.Offers, m.offers[name])
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.relations)) {
 		s.Relations = append(s.Relations, m.relations[id].show())
@@ -184,6 +190,8 @@ type RelationData struct {
 	ID       int
 	Endpoint string
 	Related  string
+	// CrossModel says that the other side is of another model.
+	CrossModel bool
 	// OwnApplication and RemoteApplication are the two application databags; alike for peers.
 	OwnApplication, RemoteApplication map[string]string
 	// Units are those of the other side, all of them for peers; nil databag where not in scope.
@@ -202,7 +210,7 @@ func (m *Model) RelationData(unitName string) ([]RelationData, error) {
 	for _, r := range slices.Backward(m.relationsOf(u.app)) {
 		own, other, _ := r.side(u.app)
 		d := RelationData{
-			ID: r.id, Endpoint: own.name, Related: other.name, Units: map[string]map[string]string{},
+			ID: r.id, Endpoint: own.name, Related: other.name, CrossModel: r.crossModel(), Units: map[string]map[string]string{},
 			OwnApplication: maps.Clone(r.apps[own.app.name].data), RemoteApplication: maps.Clone(r.apps[other.app.name].data),
 		}
 		for _, o := range other.app.units {

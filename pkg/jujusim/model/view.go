@@ -144,8 +144,9 @@ type Network struct {
 	Egress         []string
 }
 
-// Network of an endpoint or extra binding: the address in the space that it is bound to.
-func (v View) Network(binding string) (n Network, err error) {
+// Network of an endpoint or extra binding: the address in the space that it is bound to. In the context of a relation (not -1) its
+// own endpoint's ingress is where the other side of that relation reaches the unit.
+func (v View) Network(binding string, relationID int) (n Network, err error) {
 	err = v.read(func(u *unit) error {
 		if !slices.Contains(u.app.charm.Bindings(), binding) {
 			return errorf(NotValid, "binding name %q not defined by the unit's charm", binding)
@@ -154,10 +155,16 @@ func (v View) Network(binding string) (n Network, err error) {
 		if address == "" {
 			return errorf(NotFound, "no network config found for binding %q", binding)
 		}
-		keys := v.m.addressKeys(address)
+		ingress := address
+		if r := v.m.relations[relationID]; r != nil {
+			if own, _, ok := r.side(u.app); ok && own.name == binding {
+				ingress = u.addressFor(r)
+			}
+		}
+		keys := v.m.addressKeys(ingress)
 		n = Network{
 			Interface: "lo", Hostname: "", BindAddress: address, CIDR: network(address),
-			Ingress: []string{address}, Egress: []string{keys["egress-subnets"]},
+			Ingress: []string{ingress}, Egress: []string{keys["egress-subnets"]},
 		}
 		return nil
 	})

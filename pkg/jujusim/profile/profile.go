@@ -45,6 +45,8 @@ type Profile struct {
 	Meters bool
 	// RelatedData says that UnitsInfo shows the related application's databag, else the queried one's.
 	RelatedData bool
+	// MarksCrossModel says that UnitsInfo marks relations across models.
+	MarksCrossModel bool
 	// QuotesNames says that errors quote the names of what was not found.
 	QuotesNames bool
 	// ConfigYAML says that SetConfigs takes YAML.

@@ -16,6 +16,7 @@ var V36 = Profile{
 	RelatedData:       true,
 	QuotesNames:       true,
 	ConfigYAML:        true,
+	MarksCrossModel:   true,
 
 	ControllerFacades: map[string][]int{
 		"AllModelWatcher":     {4},

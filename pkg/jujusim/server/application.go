@@ -172,7 +172,7 @@ func (c *call) unitInfo(name string) (*wire.UnitResult, error) {
 	for _, r := range relations {
 		shown := wire.EndpointRelationData{
 			RelationID: r.ID, Endpoint: r.Endpoint, RelatedEndpoint: r.Related, ApplicationData: anyMap(r.OwnApplication),
-			UnitRelationData: map[string]wire.RelationData{},
+			UnitRelationData: map[string]wire.RelationData{}, CrossModel: r.CrossModel && c.model.Profile().MarksCrossModel,
 		}
 		if c.model.Profile().RelatedData {
 			shown.ApplicationData = anyMap(r.RemoteApplication)

@@ -53,6 +53,9 @@ func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 	for _, r := range seen.Relations {
 		status.Relations = append(status.Relations, relation(r))
 	}
+	for _, a := range seen.Remotes {
+		status.RemoteApplications[a.Name] = c.remoteApplication(a, seen.Relations)
+	}
 	if params.IncludeStorage {
 		if err := addStorage(&status, seen); err != nil {
 			return wire.FullStatus{}, err
@@ -224,6 +227,16 @@ func principals(a model.ApplicationStatus, relations []model.RelationStatus) []s
 	}
 	slices.Sort(found)
 	return found
+}
+
+func (c *call) remoteApplication(a model.RemoteApplication, relations []model.RelationStatus) wire.RemoteApplicationStatus {
+	shown := wire.RemoteApplicationStatus{
+		OfferURL: a.OfferURL, OfferName: a.OfferName, Life: c.life(a.Life), Relations: related(a.Name, relations), Status: detailed(a.Status, nil),
+	}
+	for _, e := range a.Endpoints {
+		shown.Endpoints = append(shown.Endpoints, wire.RemoteEndpoint{Name: e.Name, Role: e.Role, Interface: e.Interface, Limit: e.Limit})
+	}
+	return shown
 }
 
 func exposedEndpoints(a model.ApplicationStatus) map[string]wire.ExposedEndpoint {

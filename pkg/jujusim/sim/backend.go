@@ -71,6 +71,26 @@ func (i *instance) Deploy(d control.Deploy) (control.Deployed, error) {
 	return control.Deployed{Application: d.Application, CharmURL: url}, err
 }
 
+// Offer offers an application to other models.
+func (i *instance) Offer(o control.Offer) (control.Named, error) {
+	m, err := i.model(o.Model)
+	if err != nil {
+		return control.Named{}, err
+	}
+	offer, err := i.controller.Offer(m.UUID, o.Application, o.Name, o.Endpoints)
+	return control.Named{Name: offer.URL}, err
+}
+
+// Consume takes an offer into a model.
+func (i *instance) Consume(c control.Consume) (control.Named, error) {
+	m, err := i.model(c.Model)
+	if err != nil {
+		return control.Named{}, err
+	}
+	name, err := i.controller.Consume(m.UUID, c.URL, c.Alias)
+	return control.Named{Name: name}, err
+}
+
 // Fault makes a fault, between client and server or in a fleet.
 func (i *instance) Fault(f control.Fault) error {
 	faults := i.server.Faults()
