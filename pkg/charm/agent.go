@@ -96,13 +96,19 @@ type network struct {
 	ingress []string
 }
 
+// network asks for the addresses of the endpoints' bindings, and for where clients of another model reach the unit. The former are the
+// same in every hook, whatever relation it is of: it is asked in the context of the peer relation.
 func (a *Agent) network(ctx context.Context) (network, error) {
 	var n network
-	cluster, err := a.tools.Network(ctx, "cluster")
+	peers, err := a.peers(ctx)
 	if err != nil {
 		return n, err
 	}
-	db, err := a.tools.Network(ctx, "db")
+	cluster, err := a.tools.Network(ctx, "cluster", peers)
+	if err != nil {
+		return n, err
+	}
+	db, err := a.tools.Network(ctx, "db", peers)
 	if err != nil {
 		return n, err
 	}
@@ -113,6 +119,23 @@ func (a *Agent) network(ctx context.Context) (network, error) {
 		ClientBind: first(db.Bind),
 	}
 	n.ingress = append(cluster.Ingress, db.Ingress...)
+	ids, err := a.relations(ctx, "db")
+	if err != nil {
+		return n, err
+	}
+	for _, id := range ids {
+		from, err := a.tools.Network(ctx, "db", id)
+		if err != nil {
+			return n, err
+		}
+		if address := first(from.Ingress); address != "" && address != n.addresses.Client {
+			if n.addresses.Relations == nil {
+				n.addresses.Relations = map[string]string{}
+			}
+			n.addresses.Relations[id] = address
+			n.ingress = append(n.ingress, address)
+		}
+	}
 	return n, nil
 }
 

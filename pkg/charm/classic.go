@@ -56,7 +56,7 @@ type names struct {
 func namesOf(public string, own ...string) names {
 	n := names{common: public}
 	local := []string{public, "127.0.0.1"}
-	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(append(own, public), isIPv4) {
+	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(own, isIPv4) && !isIPv4(public) {
 		local = append(local, "::1")
 	}
 	for _, name := range append(local, own...) {

@@ -27,15 +27,18 @@ const keyClientAddress = "db-ingress-address"
 // answers are how each endpoint that clients relate to is answered; without members all values are empty.
 var answers = []struct {
 	endpoint string
-	answer   func(v1alpha1.ClientsSpec, machine.Credentials) map[string]string
+	answer   func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string
 }{
-	{"db", func(c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
+	{"db", func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
+		if own, there := c.Relations[id]; there {
+			c.Endpoints = own
+		}
 		return map[string]string{
 			keyClientCA: with.CA, keyClientCertOfDB: with.Certificate, keyClientKeyOfDB: with.Key,
 			keyConnectionString: strings.Join(slices.Sorted(slices.Values(c.Endpoints)), ","), keyVersion: c.Version,
 		}
 	}},
-	{"proxy", func(c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
+	{"proxy", func(_ string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
 		members := make([]string, len(c.Cluster))
 		for i, m := range c.Cluster {
 			members[i] = m.Name + "=" + m.PeerURL
@@ -62,9 +65,8 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec) 
 		if err != nil {
 			return err
 		}
-		answer := endpoint.answer(told, with)
 		for _, id := range ids {
-			if err := a.answer(ctx, id, answer); err != nil {
+			if err := a.answer(ctx, id, endpoint.answer(id, told, with)); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package charm_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -110,5 +111,43 @@ func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 	b.reconcile(s)
 	if peer() != "" {
 		t.Errorf("the address of a unit that is no member any more is %q", peer())
+	}
+}
+
+// Juju may say that clients of another model reach a unit at another address: the unit tells it, asks for a certificate that is
+// good for it, and answers that relation alone with such addresses. Its own addresses are the same in every hook: in one of that
+// relation Juju answers for it if nothing else is asked.
+func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T) {
+	b := related(t)
+	public := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
+	b.juju.networks["db db:5"] = public
+	b.hook("db-relation-changed", "JUJU_RELATION_ID=db:5")
+	var facts v1alpha1.UnitFacts
+	if err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
+		t.Fatal(err)
+	}
+	want := v1alpha1.UnitAddresses{Peer: "10.0.0.4", PeerBind: "10.0.0.4", Client: "10.0.0.4", ClientBind: "10.0.0.4",
+		Relations: map[string]string{"db:5": "198.51.100.4"}}
+	if diff := cmp.Diff(want, facts.Addresses); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+	for _, call := range b.juju.calls {
+		if strings.HasPrefix(call.line, "network-get") && !strings.Contains(call.line, " -r ") {
+			t.Errorf("what %q answers depends on the hook", call.line)
+		}
+	}
+	if asked := b.juju.bags["certificates:1 etcd/0"]["sans"]; !strings.Contains(asked, `"198.51.100.4"`) {
+		t.Errorf("asked for a certificate with %s", asked)
+	}
+
+	s := served()
+	s.Clients.Relations = map[string][]string{"db:5": {"https://198.51.100.5:2379", "https://198.51.100.4:2379"}}
+	b.reconcile(s)
+	for id, want := range map[string]string{
+		"db:2": "https://10.0.0.4:2379,https://[fd00::5]:2379", "db:5": "https://198.51.100.4:2379,https://198.51.100.5:2379",
+	} {
+		if got := b.juju.bags[id+" etcd/0"]["connection_string"]; got != want {
+			t.Errorf("%s is told %q, not %q", id, got, want)
+		}
 	}
 }

@@ -97,6 +97,12 @@ func (f *fakeJuju) answer(tool string, args []string, stdin []byte) (any, error)
 	case "status-set":
 		f.status[map[bool]string{false: "unit", true: "application"}[app]] = [2]string{args[0], args[1]}
 	case "network-get":
+		// In the context of a relation its own endpoint may have other addresses.
+		if len(args) == 3 {
+			if own, there := f.networks[args[0]+" "+args[2]]; there {
+				return json.RawMessage(own), nil
+			}
+		}
 		return json.RawMessage(f.networks[args[0]]), nil
 	case "goal-state":
 		return json.RawMessage(f.goal), nil

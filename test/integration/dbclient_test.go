@@ -59,7 +59,12 @@ func (w *world) dbFile(unit, endpoint string) string {
 // said is what the charm on that unit's machine has written of an endpoint.
 func (w *world) said(unit, endpoint string) map[string]string {
 	w.t.Helper()
-	text, err := os.ReadFile(w.dbFile(unit, endpoint))
+	return w.saidAt(w.dbFile(unit, endpoint))
+}
+
+func (w *world) saidAt(path string) map[string]string {
+	w.t.Helper()
+	text, err := os.ReadFile(path)
 	must(w.t, err)
 	var said map[string]string
 	must(w.t, json.Unmarshal(text, &said))
@@ -69,7 +74,13 @@ func (w *world) said(unit, endpoint string) map[string]string {
 // startDBClient starts a client on what the relation of etcdclient/0 says, once it says something.
 func (w *world) startDBClient() *dbClient {
 	w.t.Helper()
-	c := &dbClient{path: w.dbFile("etcdclient/0", "db")}
+	return w.startDBClientAt(w.dbFile("etcdclient/0", "db"))
+}
+
+// startDBClientAt starts a client on what a charm has written there.
+func (w *world) startDBClientAt(path string) *dbClient {
+	w.t.Helper()
+	c := &dbClient{path: path}
 	eventually(w.ctx, w.t, "the client knows where etcd is", func() bool {
 		text, err := os.ReadFile(c.path)
 		return err == nil && strings.Contains(string(text), "connection_string")
@@ -79,6 +90,11 @@ func (w *world) startDBClient() *dbClient {
 	c.cancel, c.last = cancel, time.Now()
 	c.done.Go(func() { c.work(ctx) })
 	w.t.Cleanup(c.stop)
+	eventually(w.ctx, w.t, "the client has called", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.calls > 0
+	})
 	return c
 }
 
@@ -184,7 +200,7 @@ func (c *dbClient) call(ctx context.Context, do func(context.Context) error) err
 }
 
 func (c *dbClient) putAndGet(ctx context.Context, value string) error {
-	const key = "etcdclient/beat"
+	key := "etcdclient" + c.path // of its own
 	if _, err := c.client.Put(ctx, key, value); err != nil {
 		return err
 	}
@@ -254,7 +270,7 @@ func (c *dbClient) certificate() string {
 // members is the member list, as the client finds it.
 func (c *dbClient) members(w *world) []*etcdserverpb.Member {
 	w.t.Helper()
-	said := w.said("etcdclient/0", "db")
+	said := w.saidAt(c.path)
 	config, err := saidTLS(said)
 	must(w.t, err)
 	client, err := rig.Connect(config, strings.Split(said["connection_string"], ",")...)

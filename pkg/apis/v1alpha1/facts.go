@@ -31,6 +31,9 @@ type UnitAddresses struct {
 	// Client and ClientBind are those of the endpoint db.
 	Client     string `json:"client,omitempty"`
 	ClientBind string `json:"clientBind,omitempty"`
+	// Relations are, by the id of a relation such as db:7, where Juju says that its clients reach the unit, if that is not Client:
+	// those of another model.
+	Relations map[string]string `json:"relations,omitempty"`
 }
 
 // SnapFacts is the snap as snapd knows it.

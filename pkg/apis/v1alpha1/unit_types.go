@@ -162,6 +162,8 @@ type ServiceSpec struct {
 type ClientsSpec struct {
 	// Endpoints are the client URLs of members that serve.
 	Endpoints []string `json:"endpoints,omitempty"`
+	// Relations are, by the id of a relation such as db:7, the endpoints for its clients, where they are not Endpoints.
+	Relations map[string][]string `json:"relations,omitempty"`
 	// Cluster are the same members as their peers know them, one entry for each peer URL.
 	Cluster []NamedMember `json:"cluster,omitempty"`
 	// Members are the client URLs of all voters, whether they serve or not: a monitor must see the one that does not.

@@ -12,8 +12,10 @@ type Network struct {
 	Ingress []string
 }
 
-// Network asks for the addresses of an endpoint's binding.
-func (t *Tools) Network(ctx context.Context, endpoint string) (Network, error) {
+// Network asks for the addresses of an endpoint's binding as a relation has them. For the relation's own endpoint the ingress is where
+// its other side reaches the unit: over a relation across models that may be a public address. In a relation's hook Juju takes that
+// relation for meant if none is named: who wants the binding's own addresses in any hook names a relation of another endpoint.
+func (t *Tools) Network(ctx context.Context, endpoint, relation string) (Network, error) {
 	var info struct {
 		BindAddresses []struct {
 			Addresses []struct {
@@ -23,7 +25,11 @@ func (t *Tools) Network(ctx context.Context, endpoint string) (Network, error) {
 		} `json:"bind-addresses"`
 		IngressAddresses []string `json:"ingress-addresses"`
 	}
-	if err := t.ask(ctx, &info, "network-get", endpoint); err != nil {
+	args := []string{endpoint}
+	if relation != "" {
+		args = append(args, "-r", relation)
+	}
+	if err := t.ask(ctx, &info, "network-get", args...); err != nil {
 		return Network{}, err
 	}
 	var n Network

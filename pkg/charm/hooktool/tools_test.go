@@ -50,7 +50,7 @@ func TestAnswersAreReadInTheShapesThatJujuPrints(t *testing.T) {
 		"action-get --format=json desired":                      `"{\"unit\":\"etcd/0\"}"`,
 		"action-get --format=json absent":                       "null",
 		"goal-state --format=json":                              `{"units":{"etcd/0":{"status":"dying","since":"x"}},"relations":{}}`,
-		"network-get --format=json db":                          `{"bind-addresses":[{"interface-name":"eth0","addresses":[{"hostname":"","value":"fd00::4","cidr":"fd00::/64"},{"value":"10.0.0.4"}]}],"egress-subnets":["10.0.0.4/32"],"ingress-addresses":["fd00::4","10.0.0.4"]}`,
+		"network-get --format=json db -r cluster:0":             `{"bind-addresses":[{"interface-name":"eth0","addresses":[{"hostname":"","value":"fd00::4","cidr":"fd00::/64"},{"value":"10.0.0.4"}]}],"egress-subnets":["10.0.0.4/32"],"ingress-addresses":["fd00::4","10.0.0.4"]}`,
 		"network-get --format=json cluster":                     `{"bind-addresses":[{"addresses":[{"address":"10.0.0.5"}]}],"ingress-addresses":["node.example"]}`,
 		"network-get --format=json prometheus":                  "",
 	}}
@@ -93,11 +93,11 @@ func TestAnswersAreReadInTheShapesThatJujuPrints(t *testing.T) {
 	check("no parameter", desired, err, "")
 	goal, err := tools.GoalStates(ctx)
 	check("goal", goal, err, map[string]string{"etcd/0": "dying"})
-	network, err := tools.Network(ctx, "db")
+	network, err := tools.Network(ctx, "db", "cluster:0")
 	check("IPv4 first", network, err, hooktool.Network{Bind: []string{"10.0.0.4", "fd00::4"}, Ingress: []string{"10.0.0.4", "fd00::4"}})
-	network, err = tools.Network(ctx, "cluster")
+	network, err = tools.Network(ctx, "cluster", "")
 	check("2.9's network", network, err, hooktool.Network{Bind: []string{"10.0.0.5"}, Ingress: []string{"node.example"}})
-	network, err = tools.Network(ctx, "prometheus")
+	network, err = tools.Network(ctx, "prometheus", "")
 	check("nothing printed", network, err, hooktool.Network{})
 	if tools.Pending() != 0 {
 		t.Errorf("%d writes are pending after questions", tools.Pending())

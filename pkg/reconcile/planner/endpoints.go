@@ -21,6 +21,29 @@ type clientMember struct {
 	name string
 	urls []string // client URLs that it advertises
 	peer []string
+	// relations are other addresses that clients of a relation reach it at, and that its server certificate is good for.
+	relations map[string]string
+}
+
+// urlsFor is where clients of a relation find the member.
+func (c clientMember) urlsFor(relation string) []string {
+	address, other := c.relations[relation]
+	if !other || len(c.urls) == 0 {
+		return c.urls
+	}
+	return []string{httpsURL(address, portOf(c.urls[0]))}
+}
+
+// reachable are the addresses for clients of single relations that the unit's server certificate is good for: until it is, they are
+// told of the ones that it was made for.
+func reachable(u Unit) map[string]string {
+	found := map[string]string{}
+	for id, address := range u.Facts.Addresses.Relations {
+		if leaf := u.Facts.Certificates.Server; leaf != nil && slices.Contains(leaf.SANs, address) {
+			found[id] = address
+		}
+	}
+	return found
 }
 
 // clients is what the unit tells its clients: nothing before its own member is a voter. All units tell the same.
@@ -29,13 +52,15 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 	if m, member := in.member[u.Name]; in.Etcd.Listed && (!member || m.Learner) {
 		return s
 	}
-	for _, m := range in.clientMembers() {
+	members := in.clientMembers()
+	for _, m := range members {
 		s.Endpoints = append(s.Endpoints, m.urls...)
 		for _, peer := range m.peer {
 			s.Cluster = append(s.Cluster, v1alpha1.NamedMember{Name: m.name, PeerURL: peer})
 		}
 	}
 	slices.Sort(s.Endpoints)
+	s.Relations = forRelations(members)
 	slices.SortFunc(s.Cluster, func(a, b v1alpha1.NamedMember) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
 	})
@@ -44,6 +69,28 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 		s.Version = u.Facts.Snap.Version
 	}
 	return s
+}
+
+// forRelations are the endpoints for clients of relations for which a member has an address of its own.
+func forRelations(members []clientMember) map[string][]string {
+	var lists map[string][]string
+	for _, with := range members {
+		for id := range with.relations {
+			if _, done := lists[id]; done {
+				continue
+			}
+			var list []string
+			for _, m := range members {
+				list = append(list, m.urlsFor(id)...)
+			}
+			slices.Sort(list)
+			if lists == nil {
+				lists = map[string][]string{}
+			}
+			lists[id] = list
+		}
+	}
+	return lists
 }
 
 // clientMembers are the members that clients are told of: voters of units that stay. One comes onto the list when it serves. It
@@ -59,7 +106,7 @@ func (in *input) clientMembers() []clientMember {
 		if !member || m.Learner || !m.Started() || len(m.ClientURLs) == 0 {
 			continue
 		}
-		c := clientMember{name: m.Name, urls: m.ClientURLs, peer: m.PeerURLs}
+		c := clientMember{name: m.Name, urls: m.ClientURLs, peer: m.PeerURLs, relations: reachable(u)}
 		voters = append(voters, c)
 		if until, on := in.onList(u, m); on && (until.IsZero() || in.Now.Before(until)) {
 			told = append(told, c)
@@ -142,7 +189,9 @@ func (in *input) toldMembers() []clientMember {
 		if !hasData(u) || u.Facts.Addresses.Client == "" {
 			continue
 		}
-		c := clientMember{name: etcdops.MemberName(u.Name), urls: []string{in.clientURL(u)}, peer: []string{in.peerURL(u)}}
+		c := clientMember{
+			name: etcdops.MemberName(u.Name), urls: []string{in.clientURL(u)}, peer: []string{in.peerURL(u)}, relations: reachable(u),
+		}
 		all = append(all, c)
 		if in.told(c.urls) {
 			told = append(told, c)

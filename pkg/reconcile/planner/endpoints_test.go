@@ -202,3 +202,27 @@ func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
 		t.Errorf("a learner is there: watched %v", got)
 	}
 }
+
+// Clients of another model are told the addresses that Juju gives for their relation, of each member whose certificate is good for it.
+func TestClientsOfAnotherModelAreToldAddressesThatCertificatesAreGoodFor(t *testing.T) {
+	o := settled(3)
+	for i, address := range []string{"198.51.100.1", "198.51.100.2", ""} {
+		f := o.Units[i].Facts
+		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "f", SANs: []string{f.Addresses.Peer, f.Addresses.Client}}
+		if address != "" {
+			f.Addresses.Relations = map[string]string{"db:7": address}
+		}
+	}
+	leaf := o.Units[0].Facts.Certificates.Server
+	if got := planner.Desired(o, "etcd/2").Clients.Relations; len(got) > 0 {
+		t.Errorf("before any certificate is good for it: %v", got)
+	}
+	leaf.SANs = append(leaf.SANs, "198.51.100.1")
+	c := planner.Desired(o, "etcd/2").Clients
+	if want := []string{url(1), url(2), "https://198.51.100.1:2379"}; !slices.Equal(c.Relations["db:7"], want) || len(c.Relations) != 1 {
+		t.Errorf("relations %v, want %v", c.Relations, want)
+	}
+	if want := []string{url(0), url(1), url(2)}; !slices.Equal(c.Endpoints, want) {
+		t.Errorf("all others are told %v", c.Endpoints)
+	}
+}

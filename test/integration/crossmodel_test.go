@@ -1,0 +1,63 @@
+//go:build integration
+
+package integration
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"jujuetcd.io/test/rig"
+)
+
+// Clients of another model relate to an offer. They are told the addresses that Juju says they reach each unit at, which may be
+// public ones, with certificates that are good for these, while clients of the model itself are told its own. Neither fails while
+// the cluster grows and shrinks, and when the relation ends nothing is left of it.
+func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
+	w := begin(t, "--public-addresses")
+	w.daemon()
+	w.deploy("3")
+	w.relateClient()
+	w.juju("add-model", "second")
+	w.juju("deploy", filepath.Join(w.Root, "dist/etcdclient.charm"), "-m", "second")
+	w.juju("offer", "etcd:db")
+	w.juju("consume", "admin/demo.etcd", "-m", "second")
+	w.juju("integrate", "etcd:db", "etcdclient:db", "-m", "second")
+	w.await(rig.Healthy("etcd", 3))
+
+	file := filepath.Join(w.Dir, "s/m-second/0/var/lib/etcdclient/db.json")
+	far, near := w.startDBClientAt(file), w.startDBClient()
+	w.listsOf("born", near, far)
+	w.juju("add-unit", "etcd")
+	w.await(rig.Healthy("etcd", 4))
+	w.listsOf("grown", near, far)
+	leader := w.etcdLeader()
+	w.juju("remove-unit", leader)
+	w.await(rig.Healthy("etcd", 3))
+	w.listsOf("shrunk without "+leader, near, far)
+
+	far.stop()
+	w.juju("remove-relation", "etcd:db", "etcdclient:db", "-m", "second")
+	eventually(w.ctx, t, "what the other model was told is gone", func() bool { return len(w.saidAt(file)) == 0 })
+	near.lap(t, "the offer's relation ended")
+}
+
+// listsOf waits until the clients of both models know all units, each by its own addresses, and tells of their phase.
+func (w *world) listsOf(phase string, near, far *dbClient) {
+	w.t.Helper()
+	s, err := w.Status(w.ctx)
+	must(w.t, err)
+	var own, public []string
+	for _, name := range s.UnitNames("etcd") {
+		address := s.Unit(name).PublicAddress
+		own, public = append(own, "https://"+address+":2379"), append(public, "https://"+inSpace(w.t, address, 1)+":2379")
+	}
+	slices.Sort(own)
+	slices.Sort(public)
+	eventually(w.ctx, w.t, "both models know "+strings.Join(own, ","), func() bool {
+		return near.list() == strings.Join(own, ",") && far.list() == strings.Join(public, ",")
+	})
+	near.lap(w.t, phase+", its own model")
+	far.lap(w.t, phase+", the other model")
+}
