@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -90,16 +91,18 @@ func TestCharmDefect19PrometheusJobNamesItsTLSFiles(t *testing.T) {
 }
 
 func TestMonitorsAreAskedOnlyWhileItIsTrue(t *testing.T) {
-	none := []string(nil)
+	none, both := []string(nil), []string{grafanaRelation, prometheusRelation}
 	tests := []struct {
 		name   string
 		change func(*bench)
 		want   []string
 	}{
-		{"a leader of a cluster that serves", func(*bench) {}, []string{grafanaRelation, prometheusRelation}},
+		{"a leader of a cluster that serves", func(*bench) {}, both},
 		{"not the leader", func(b *bench) { b.juju.leader = false }, none},
 		{"nothing was applied", func(b *bench) { b.machine.last = nil }, none},
-		{"no member serves", func(b *bench) { b.machine.last.Clients.Endpoints = nil }, none},
+		{"there is no member", func(b *bench) { b.machine.last.Clients = v1alpha1.ClientsSpec{} }, none},
+		{"this unit's own member does not vote", func(b *bench) { b.machine.last.Clients.Endpoints = nil }, both},
+		{"a daemon that does not tell members", func(b *bench) { b.machine.last.Clients.Members = nil }, both},
 		{"no certificate", func(b *bench) { b.machine.keys.Certificate = "" }, none},
 		{"no key", func(b *bench) { b.machine.keys.Key = "" }, none},
 		{"no Prometheus", func(b *bench) { delete(b.juju.relations, "prometheus") }, none},
@@ -153,7 +156,7 @@ func TestScrapeRequestHasOneIDWhoeverLeads(t *testing.T) {
 	b.hook("config-changed")
 	first := b.only(prometheusRelation)["request_id"]
 
-	b.machine.last.Clients.Endpoints = []string{"https://10.0.0.4:2379"}
+	b.machine.last.Clients.Members = []string{"https://10.0.0.4:2379", "https://10.0.0.5:2379"}
 	b.machine.keys.Certificate = "another certificate"
 	b.hook("config-changed")
 	if changed := b.only(prometheusRelation); changed["request_id"] != first || changed["client_cert"] != "another certificate" {

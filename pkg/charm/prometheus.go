@@ -51,7 +51,7 @@ type scrapeTLS struct {
 
 var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", KeyFile: "__key_file__"}
 
-// answerPrometheus asks each related Prometheus to scrape all members, once some serve, from the leader alone; and takes that back
+// answerPrometheus asks each related Prometheus to scrape all members, once there are some, from the leader alone; and takes that back
 // where it is not true any more. A member that is down stays a target: that is what Prometheus is there to tell. It returns the applications that have been asked.
 //
 // A unit that does not lead any more may hear so minutes later. Its request has the same id as the new leader's, so the other
@@ -93,8 +93,12 @@ func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpe
 
 // scrape is the request without its id; nil where there is nothing to ask for, or it is not this unit's to ask.
 func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrapeRequest, error) {
-	if last == nil || len(last.Clients.Endpoints) == 0 {
+	if last == nil {
 		return nil, nil
+	}
+	targets, err := targetsOf(slices.Concat(last.Clients.Endpoints, last.Clients.Members))
+	if err != nil || len(targets) == 0 {
+		return nil, err
 	}
 	leader, err := a.tools.IsLeader(ctx)
 	if err != nil || !leader {
@@ -102,10 +106,6 @@ func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrap
 	}
 	shared, err := a.machine.ClientCredentials()
 	if err != nil || !complete(shared) {
-		return nil, err
-	}
-	targets, err := targetsOf(slices.Concat(last.Clients.Endpoints, last.Clients.Members))
-	if err != nil {
 		return nil, err
 	}
 	labels := map[string]string{

@@ -48,6 +48,10 @@
 // any agent sees them. FinishTask ends it. A task is taken between hooks, before other pending hooks, and also while the unit
 // is in error.
 //
+// Subordinate applications have no units of their own choice: EnterScope of a relation with scope container makes one beside the
+// unit that enters, which is in the scope once its own agent has entered. It goes with the relation or with its principal, whose
+// agent waits for that (Snapshot.Subordinates) before UnitGone.
+//
 // A failed hook: FailHook; FullStatus shows the workload as in error until the agent sets its status again. Retry it by backoff or when Snapshot.Resolved asks (then ClearResolved).
 //
 // A unit that is dying: after its last hook the agent has left all scopes, and calls UnitGone, which removes the unit, frees its

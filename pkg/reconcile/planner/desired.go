@@ -76,6 +76,9 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 			s.Clients = in.clients(u)
 		}
 	}
+	if in.Latch.ClusterID != "" {
+		s.Clients.Members = in.watched()
+	}
 	s.Status = in.statusOf(u)
 	return s
 }

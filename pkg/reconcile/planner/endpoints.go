@@ -64,7 +64,6 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 	slices.SortFunc(s.Cluster, func(a, b v1alpha1.NamedMember) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
 	})
-	s.Members = in.watched()
 	if u.Facts.Snap != nil {
 		s.Version = u.Facts.Snap.Version
 	}
@@ -119,7 +118,8 @@ func (in *input) clientMembers() []clientMember {
 }
 
 // watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if a monitor forgot it, nobody
-// would be told of it, and a quorum would be counted of those that are left.
+// would be told of it, and a quorum would be counted of those that are left. All units are told, also one whose own member does
+// not vote: Juju's leader may be the one that has just lost its disk.
 func (in *input) watched() []string {
 	var urls []string
 	for _, u := range in.alive() {

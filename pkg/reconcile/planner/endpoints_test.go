@@ -201,6 +201,14 @@ func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
 	if got := watched(o); !slices.Equal(got, all) {
 		t.Errorf("a learner is there: watched %v", got)
 	}
+	if got := planner.Desired(o, "etcd/3").Clients.Members; !slices.Equal(got, all) {
+		t.Errorf("the learner's own unit, which may lead in Juju, watches %v", got)
+	}
+	o = settled(3)
+	o.Latch.ClusterID = ""
+	if got := watched(o); len(got) > 0 {
+		t.Errorf("before there is a cluster: watched %v", got)
+	}
 }
 
 // Clients of another model are told the addresses that Juju gives for their relation, of each member whose certificate is good for it.
