@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,37 +20,60 @@ func TestADaemonKilledAfterASideEffectComesToTheSameEnd(t *testing.T) {
 	for _, after := range []int{1, 3, 6, 9, 12} {
 		t.Run(fmt.Sprintf("after side effect %d", after), func(t *testing.T) {
 			w := begin(t)
-			w.daemon()
-			w.deploy("1")
-			added := false
-			seen := 0
-			last := ""
-			ctx, cancel := context.WithTimeout(w.ctx, 90*time.Second)
-			defer cancel()
-			for seen < after {
-				if mark := w.effects(ctx); mark != last {
-					last = mark
-					seen++
-				}
-				if s, err := w.Status(ctx); err == nil && !added && strings.HasPrefix(s.Unit("etcd/0").Workload.Message, "Healthy") {
-					w.juju("add-unit", "etcd", "-n", "2")
-					added = true
-				}
-				if ctx.Err() != nil {
-					t.Fatalf("only %d side effects were seen", seen)
-				}
-			}
-			w.KillDaemon()
-			if !added {
-				w.juju("add-unit", "etcd", "-n", "2")
-			}
-			w.daemon()
-			took := w.await(rig.Healthy("etcd", 3))
-
-			w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
-			t.Logf("killed after %d side effects (%s); three healthy %.1f s after the restart", seen, last, took.Seconds())
+			w.killedAfter(after, func() { w.daemon() })
 		})
 	}
+}
+
+// The same in a closed network, where changes are made by units: while they are asked for, made and answered.
+func TestADaemonKilledInAClosedNetworkComesToTheSameEnd(t *testing.T) {
+	runBeside(t)
+	for _, after := range []int{15, 20} {
+		t.Run(fmt.Sprintf("after side effect %d", after), func(t *testing.T) {
+			w := begin(t)
+			network, err := w.NewClosedNetwork(w.ctx, "admin/demo")
+			if errors.Is(err, rig.ErrNotRoot) {
+				t.Skipf("THIS TEST DID NOT RUN: %v", err)
+			}
+			must(t, err)
+			t.Cleanup(network.Close)
+			w.killedAfter(after, func() { must(t, network.StartDaemon(w.Rig, "jujuetcd", w.password, "admin/demo")) })
+		})
+	}
+}
+
+// killedAfter lets a cluster grow from one to three, kills the daemon after so many side effects and starts it again.
+func (w *world) killedAfter(after int, start func()) {
+	w.t.Helper()
+	start()
+	w.deploy("1")
+	added := false
+	seen := 0
+	last := ""
+	ctx, cancel := context.WithTimeout(w.ctx, 90*time.Second)
+	defer cancel()
+	for seen < after {
+		if mark := w.effects(ctx); mark != last {
+			last = mark
+			seen++
+		}
+		if s, err := w.Status(ctx); err == nil && !added && strings.HasPrefix(s.Unit("etcd/0").Workload.Message, "Healthy") {
+			w.juju("add-unit", "etcd", "-n", "2")
+			added = true
+		}
+		if ctx.Err() != nil {
+			w.t.Fatalf("only %d side effects were seen", seen)
+		}
+	}
+	w.KillDaemon()
+	if !added {
+		w.juju("add-unit", "etcd", "-n", "2")
+	}
+	start()
+	took := w.await(rig.Healthy("etcd", 3))
+
+	w.oneMemberEach(w.t, "etcd0", "etcd1", "etcd2")
+	w.t.Logf("killed after %d side effects (%s); three healthy %.1f s after the restart", seen, last, took.Seconds())
 }
 
 // effects sums up what the daemon has done so far.

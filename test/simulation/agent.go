@@ -20,6 +20,7 @@ type Agent struct {
 
 	freeAt    time.Time
 	held      bool
+	dies      bool
 	certified bool
 	// leaf is the address that the certificate is good for; moves is how often the machine's has changed.
 	leaf  string
@@ -68,7 +69,14 @@ func (a *Agent) work() {
 
 func (a *Agent) finish(t *task) {
 	s := a.sim
+	a.dies = false
 	status := a.deliver(t.spec, int64(t.id))
+	if a.dies {
+		// Whoever starts in its place finds the task begun, and ends it.
+		t.status, t.output = jujuapi.TaskFailed, nil
+		s.say("    %s: task %d dies with its agent", a.unit.Name, t.id)
+		return
+	}
 	text, _ := json.Marshal(status)
 	t.status, t.output = jujuapi.TaskCompleted, map[string]any{"status": string(text)}
 	a.unit.agentSince = s.now
@@ -82,6 +90,9 @@ func (a *Agent) finish(t *task) {
 func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
 	s := a.sim
 	latch := s.juju.latch
+	if len(spec.Ops) > 0 {
+		return a.operate(&spec, machine.Situation{Latch: latch, Leader: a.unit.leader, Action: action})
+	}
 	next, judged := latch, latch
 	if spec.Latch != nil {
 		if !a.unit.leader {

@@ -56,6 +56,7 @@ func (s *Sim) startDaemon(self string, takeOver bool) *Daemon {
 	now := func() time.Time { return s.now }
 	d.observer = observe.New(observe.Config{
 		Application: Application, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
+		ThroughUnits: s.cfg.Closed, Pause: d.pause,
 		Dial: func(world.Credentials) (world.Etcd, error) { return d, nil },
 	})
 	d.actor = act.New(act.Config{
@@ -333,6 +334,9 @@ func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
 		return etcdops.View{Err: errDead.Error()}
 	}
 	d.sim.counts.Looks++
+	if d.sim.cfg.Closed {
+		return d.sim.silence(endpoints)
+	}
 	return d.sim.view(endpoints)
 }
 
@@ -357,63 +361,31 @@ func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) er
 func (d *Daemon) AddLearner(_ context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
 	var added etcdops.Member
 	var list []etcdops.Member
-	err := d.change("add learner "+peerURL, v, func(c *cluster) error {
-		d.sim.judgeAdd(c)
-		m, err := c.add(peerURL)
-		if err != nil {
-			return err
-		}
-		list = c.list()
-		added = etcdops.Member{ID: m.id, PeerURLs: []string{m.peer}, Learner: true}
-		return nil
+	err := d.change("add learner "+peerURL, v, func(c *cluster) (err error) {
+		added, list, err = c.addLearner(peerURL)
+		return err
 	})
 	return added, list, err
 }
 
 // Promote implements world.Etcd.
 func (d *Daemon) Promote(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
-	return d.change("promote "+id.String(), v, func(c *cluster) error {
-		d.sim.judgePromote(c, id)
-		return c.promote(id)
-	})
+	return d.change("promote "+id.String(), v, func(c *cluster) error { return c.promoteLearner(id) })
 }
 
 // Remove implements world.Etcd.
 func (d *Daemon) Remove(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
-	return d.change("remove "+id.String(), v, func(c *cluster) error {
-		d.sim.judgeRemove(c, id)
-		return c.remove(id)
-	})
+	return d.change("remove "+id.String(), v, func(c *cluster) error { return c.removeMember(id) })
 }
 
 // MoveLeader implements world.Etcd.
 func (d *Daemon) MoveLeader(_ context.Context, v etcdops.View, to etcdops.MemberID) error {
-	return d.change("move leadership to "+to.String(), v, func(c *cluster) error {
-		m := c.member(to)
-		if m == nil || m.learner || !c.reachable(m) {
-			return errors.New("etcdserver: bad leader transferee")
-		}
-		c.leader = to
-		return nil
-	})
+	return d.change("move leadership to "+to.String(), v, func(c *cluster) error { return c.moveLeader(to) })
 }
 
 // UpdatePeerURL implements world.Etcd.
 func (d *Daemon) UpdatePeerURL(_ context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error {
-	return d.change("update peer URL of "+id.String(), v, func(c *cluster) error {
-		d.sim.judgeMove(c, id)
-		m := c.member(id)
-		switch {
-		case !c.quorum():
-			return errors.New("etcdserver: request timed out")
-		case m == nil:
-			return errors.New("etcdserver: member not found")
-		}
-		m.peer = peerURL
-		c.index++
-		c.elect()
-		return nil
-	})
+	return d.change("update peer URL of "+id.String(), v, func(c *cluster) error { return c.updatePeerURL(id, peerURL) })
 }
 
 // Close implements world.Etcd.

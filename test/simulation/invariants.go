@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"reflect"
+	"slices"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -38,6 +39,9 @@ func (s *Sim) judgeDelivery(t *task) {
 			s.violate("I6: new is handed to %s while the latch has seeds: %t, cluster ID: %q", t.unit.Name,
 				s.juju.latch.Seeds != nil, s.juju.latch.ClusterID)
 		}
+	}
+	if len(t.spec.Ops) > 0 && !slices.ContainsFunc(t.spec.Ops, v1alpha1.EtcdOp.Changes) {
+		return // a look changes nothing, and comes before the claim
 	}
 	e := s.juju.latch.Epoch
 	if l := t.spec.Latch; (l == nil || l.Claim == nil) && (e == nil || *e != t.spec.Delivery.Epoch) {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/test/simulation"
 )
 
@@ -119,4 +121,83 @@ func TestADaemonKilledAtAnySideEffectComesToTheSameEnd(t *testing.T) {
 				fmt.Sprint(slices.Sorted(maps.Keys(names))))
 		})
 	}
+}
+
+// closedWays are the ways in a closed network on which each op is needed that an agent does for its daemon.
+var closedWays = []way{
+	{"0 to 1 to 3", nil, oneThenThree},
+	{"3 to 1, the leader among them", threeAtOnce, func(t *testing.T, s *simulation.Sim) {
+		for _, u := range s.Units()[:2] {
+			s.RemoveUnit(u)
+		}
+		must(t, s, "not gone", s.Until(func() bool { return len(s.Units()) == 1 && s.Voters() == 1 }, patience))
+		s.Pass(2 * time.Minute) // a settled cluster is looked at once a minute
+		settles(t, s, 1)
+	}},
+	{"a machine has another address", threeAtOnce, func(t *testing.T, s *simulation.Sim) {
+		s.Readdress(s.Units()[1])
+		must(t, s, "not seen", s.Until(func() bool { return s.Voters() == 2 }, patience))
+		settles(t, s, 3)
+	}},
+}
+
+// TestEveryOpIsKilledAndDoneOnce kills whoever is at work at each look and change that an agent makes for a daemon in a closed
+// network, before and after it: the daemon that asked, or the agent itself, whose task then ends without an answer. The same end
+// is come to, and each change has been made once.
+func TestEveryOpIsKilledAndDoneOnce(t *testing.T) {
+	for _, w := range closedWays {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			run := func(kill *simulation.Kill) (*simulation.Sim, int) {
+				s := simulation.New(simulation.Config{Seed: *killSeed, Slow: *slowAgents, Closed: true})
+				if kill != nil {
+					s.Kill(kill)
+				}
+				first := 0
+				if w.before != nil {
+					w.before(t, s)
+					first = s.Effects()
+				}
+				w.do(t, s)
+				return s, first
+			}
+			calm, first := run(nil)
+			end, ops := calm.End(), once(t, calm)
+			kills := map[string]int{}
+			for _, n := range calm.OpEffects() {
+				if n <= first {
+					continue
+				}
+				for _, agent := range []bool{false, true} {
+					for _, mode := range []simulation.Mode{simulation.BeforeEffect, simulation.AfterReply} {
+						kill := &simulation.Kill{At: n, Mode: mode, After: time.Second, Agent: agent}
+						s, _ := run(kill)
+						if kill.Hit == nil {
+							t.Fatalf("there is no side effect %d", n)
+						}
+						kills[strings.Fields(kill.Hit.Name)[0]]++
+						if got := s.End(); got != end {
+							t.Fatalf("killed %s at %s (the agent: %t):\n%s\nwithout:\n%s\n%s", mode, kill.Hit.Name, agent, got, end, tail(s))
+						}
+						if got := once(t, s); got != ops {
+							t.Fatalf("killed %s at %s (the agent: %t), the changes were\n%s\nand without\n%s\n%s", mode, kill.Hit.Name, agent, got, ops, tail(s))
+						}
+					}
+				}
+			}
+			t.Logf("kills: %v; changes: %s", kills, strings.ReplaceAll(ops, "\n", ", "))
+		})
+	}
+}
+
+// once are the changes that agents have made, sorted. The leadership may move again, because elections do not ask; nothing else
+// may be done twice.
+func once(t *testing.T, s *simulation.Sim) string {
+	t.Helper()
+	ops := slices.DeleteFunc(s.Ops(), func(op string) bool { return strings.HasPrefix(op, string(v1alpha1.OpMoveLeader)) })
+	slices.Sort(ops)
+	if n := len(slices.Compact(slices.Clone(ops))); n != len(ops) {
+		t.Errorf("a change was made twice: %q", ops)
+	}
+	return strings.Join(ops, "\n")
 }

@@ -16,6 +16,8 @@ type Config struct {
 	Provision, Install, CatchUp time.Duration
 	// Slow makes agents pick up a task after up to ten seconds, as after a quiet spell of Juju 4.0.
 	Slow bool
+	// Closed lets no packet of the daemon's get to etcd: it works through the units.
+	Closed bool
 }
 
 // Sim is a model with one application, etcd, and the daemons that watch it.
@@ -32,12 +34,15 @@ type Sim struct {
 	daemon   *Daemon
 
 	lease      *lease
+	opLock     time.Time // until when the lock of an agent that died holds
 	effects    int
 	kill       *Kill
 	counts     Counts
 	acts       []Act
 	violations []string
 	onPlan     func([]string, int)
+	ops        []string
+	opEffects  []int
 	log        []string
 }
 
@@ -73,6 +78,8 @@ type Kill struct {
 	Mode Mode
 	// After is how long it stays dead.
 	After time.Duration
+	// Agent says that it is the agent that dies, of those side effects that are an agent's. Juju then ends its task.
+	Agent bool
 	// Hit is set when it has happened.
 	Hit *Effect
 }

@@ -22,7 +22,7 @@ var ErrGone = errors.New("the application is not in the model")
 // DefaultResync is how long what UnitsInfo, options and tasks said is believed while the model's hash does not change.
 const DefaultResync = time.Minute
 
-// Config is what an Observer is made of. All fields but the last six are needed.
+// Config is what an Observer is made of. All fields but the last seven are needed.
 type Config struct {
 	Application string
 	// Self is the daemon's identity.
@@ -41,6 +41,8 @@ type Config struct {
 	Resync time.Duration
 	// ThroughUnits allows to look at etcd through its units, which costs actions, where the network is closed to us.
 	ThroughUnits bool
+	// Pause is how time passes while a unit is asked; nil means by itself.
+	Pause func(ctx context.Context, d time.Duration) error
 	// Local tells the address from which we are connected to Juju, or nothing if it is not known.
 	Local func() string
 	// Foreign are credentials that a person gave; without them those of the certificates relation are used.
@@ -89,7 +91,7 @@ func New(cfg Config) *Observer {
 	o := &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: planner.DefaultOptions()}}
 	if cfg.ThroughUnits {
 		o.through = through.New(through.Config{
-			Application: cfg.Application, Self: cfg.Self, Juju: cfg.Juju, Memory: cfg.Memory, Now: cfg.Now,
+			Application: cfg.Application, Self: cfg.Self, Juju: cfg.Juju, Memory: cfg.Memory, Now: cfg.Now, Pause: cfg.Pause,
 		})
 	}
 	return o

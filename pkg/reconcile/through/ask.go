@@ -12,7 +12,6 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -78,7 +77,7 @@ func (c *Cluster) free(ctx context.Context, subject etcdops.MemberID) (string, e
 		if !c.cfg.Now().Before(deadline) {
 			return "", errors.New("every unit has another task")
 		}
-		if err := pause.For(ctx, firstPoll); err != nil {
+		if err := c.cfg.Pause(ctx, firstPoll); err != nil {
 			return "", err
 		}
 	}
@@ -135,7 +134,7 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 		if !c.cfg.Now().Before(deadline) {
 			return status, fmt.Errorf("task %s has not ended within %s", task.ID, patience)
 		}
-		if err := pause.For(ctx, interval); err != nil {
+		if err := c.cfg.Pause(ctx, interval); err != nil {
 			return status, err
 		}
 		id := task.ID

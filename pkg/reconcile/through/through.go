@@ -13,6 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/pkg/reconcile/memory"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
@@ -37,7 +38,7 @@ const (
 	lastPoll  = time.Second
 )
 
-// Config is what a Cluster is made of. Every may be left out.
+// Config is what a Cluster is made of. Every and Pause may be left out.
 type Config struct {
 	Application string
 	// Self is the daemon's identity.
@@ -45,8 +46,9 @@ type Config struct {
 	Juju   world.Juju
 	Memory *memory.Memory
 	Now    func() time.Time
-	// Every replaces DefaultEvery.
+	// Every replaces DefaultEvery, and Pause how time passes.
 	Every time.Duration
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // Situation is what the current observation shows of Juju.
@@ -80,6 +82,9 @@ type Cluster struct {
 // New makes a Cluster. It does nothing before it is asked.
 func New(cfg Config) *Cluster {
 	cfg.Every = cmp.Or(cfg.Every, DefaultEvery)
+	if cfg.Pause == nil {
+		cfg.Pause = pause.For
+	}
 	return &Cluster{cfg: cfg, avoid: map[string]time.Time{}}
 }
 
