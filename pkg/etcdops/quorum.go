@@ -2,6 +2,7 @@ package etcdops
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -237,14 +238,36 @@ func (v View) subject(verb string, id MemberID) (Member, error) {
 	return m, nil
 }
 
+// othersVoting counts the voters but this one that can be counted on: those that serve where they say, and those that have moved,
+// serve at their new place, and are looked for there by the others. One that the others look for at its old place does not count:
+// it may serve through one of them alone, and not without that one.
 func (v View) othersVoting(id MemberID) int {
 	n := 0
-	for _, m := range v.VotingMembers() {
-		if m.ID != id {
+	for _, m := range v.Voters() {
+		if m.ID != id && (v.HealthOf(m).Votes() || v.votesWhereFound(m)) {
 			n++
 		}
 	}
 	return n
+}
+
+// votesWhereFound says that the member serves under its own ID at a host at which its peers look for it.
+func (v View) votesWhereFound(m Member) bool {
+	for at, h := range v.Health {
+		if h.MemberID == m.ID && h.Votes() && slices.ContainsFunc(m.PeerURLs, func(peer string) bool { return hostOf(peer) == hostOf(at) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOf is the host of a URL; empty, which no URL of etcd's has, if it is none.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // downList names the other voters that cannot be counted on, as the end of a sentence.

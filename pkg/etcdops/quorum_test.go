@@ -258,3 +258,40 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 		})
 	}
 }
+
+// A member that has moved is counted on when it serves where the others look for it. Before that it may be found through the one
+// that has not moved alone, which must then not stop.
+func TestAMemberThatHasMovedCountsWhereItsPeersLookForIt(t *testing.T) {
+	v := world{voters: ups(3, 0)}.view()
+	move := func(id int) string {
+		old, at := v.Members[id-1].ClientURLs[0], "https://127.0.1."+string(rune('0'+id))+":2379"
+		h := v.Health[old]
+		h.Endpoint = at
+		v.Health[at] = h
+		v.Health[old] = etcdops.EndpointHealth{Endpoint: old, Fault: etcdops.FaultRefused}
+		return strings.Replace(at, "2379", "2380", 1)
+	}
+	two, three := move(2), move(3)
+	if err := etcdops.CanStop(v, 1); !errors.Is(err, etcdops.ErrGuard) {
+		t.Errorf("the one that the others are found through stops: %v", err)
+	}
+	if err := etcdops.CanMove(v, 2, two); err != nil {
+		t.Errorf("the first is not told: %v", err)
+	}
+	v.Members[1].PeerURLs = []string{two}
+	if err := etcdops.CanStop(v, 2); !errors.Is(err, etcdops.ErrGuard) {
+		t.Errorf("the first stops while the other one is found through one alone: %v", err)
+	}
+	if err := etcdops.CanMove(v, 3, three); err != nil {
+		t.Errorf("the second is not told: %v", err)
+	}
+	v.Members[2].PeerURLs = []string{three}
+	for id := range 3 {
+		if err := etcdops.CanStop(v, etcdops.MemberID(id+1)); err != nil {
+			t.Errorf("all find each other, and %d does not stop: %v", id+1, err)
+		}
+	}
+	if places := v.Places(); len(places) != 5 {
+		t.Errorf("members answer or should at %q", places)
+	}
+}

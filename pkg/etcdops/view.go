@@ -183,6 +183,19 @@ func (v View) ClientURLs() []string {
 	return urls
 }
 
+// Places are the client URLs that members name, and those at which something answered beside: a member that has moved serves at
+// one that is in no list yet.
+func (v View) Places() []string {
+	urls := v.ClientURLs()
+	for at, h := range v.Health {
+		if h.Answered && !slices.Contains(urls, at) {
+			urls = append(urls, at)
+		}
+	}
+	slices.Sort(urls)
+	return urls
+}
+
 // Lag is how many raft entries the member has still to apply to be where the cluster was seen to be: the highest raft index
 // of all members of this cluster, less what the member has applied. False means that it cannot be told.
 func Lag(v View, id MemberID) (int64, bool) {

@@ -127,7 +127,7 @@ func (a *application) guardedRestart(ctx context.Context) (err error) {
 	}
 	defer cluster.Close()
 	own := a.spec.Etcd.AdvertiseClientURLs
-	endpoints := slices.Concat(a.spec.Clients.Endpoints, own)
+	endpoints := slices.Concat(a.spec.Clients.Endpoints, a.spec.Delivery.Endpoints, own)
 	slices.Sort(endpoints)
 	endpoints = slices.Compact(endpoints)
 	lock, err := cluster.Lock(ctx, endpoints, a.spec.Unit, lockTTL, etcdops.Purpose("restart "+a.spec.Unit), etcdops.WaitUpTo(lockWait))

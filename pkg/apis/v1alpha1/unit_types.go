@@ -73,6 +73,9 @@ type Delivery struct {
 	ExpectMemberID  string `json:"expectMemberID,omitempty"`
 	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started with differs.
 	AllowRestart bool `json:"allowRestart,omitempty"`
+	// Endpoints are where members answered the sender, for the guard before a restart: one that has moved does so at a client URL
+	// that is in no list yet.
+	Endpoints []string `json:"endpoints,omitempty"`
 	// AllowReset permits to set aside the record that a member was started here, and what is left of its data, because the
 	// member was removed from the cluster. The unit checks that its own member ID is none of Members before it does so.
 	AllowReset bool `json:"allowReset,omitempty"`

@@ -151,6 +151,11 @@ func (in *Delivery) DeepCopyInto(out *Delivery) {
 	*out = *in
 	out.Epoch = in.Epoch
 	in.NotAfter.DeepCopyInto(&out.NotAfter)
+	if in.Endpoints != nil {
+		in, out := &in.Endpoints, &out.Endpoints
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Members != nil {
 		in, out := &in.Members, &out.Members
 		*out = make([]string, len(*in))

@@ -34,7 +34,7 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 	if err := a.ownEpoch(ctx, obs); err != nil {
 		return err
 	}
-	endpoints := obs.Etcd.ClientURLs()
+	endpoints := obs.Etcd.Places()
 	asked := time.Now()
 	lock, err := etcd.Lock(ctx, endpoints, fmt.Sprintf("jujuetcd %s", a.cfg.Self), LockTTL)
 	if err != nil {

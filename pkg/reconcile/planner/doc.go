@@ -35,7 +35,8 @@
 // A Wait whose Person is set ends only when a person acts: paused; a foreign daemon holds the epoch; two cluster IDs, or one
 // that is not the latched one; data or an answering etcd where nothing is latched; the data of all members, or of a majority
 // of the latched seeds, is lost; no certificate authority; an option that is out of range before the cluster is born; a
-// provisioned unit that does not publish facts for five minutes; a restart of one of only two members, which is an outage.
+// provisioned unit that does not publish facts for five minutes; a restart of one of only two members, which is an outage; members
+// that have all changed their addresses at once.
 //
 // # Who writes what
 //

@@ -146,6 +146,7 @@ func (in *input) restartOf(u Unit) Step {
 		step.Member = m.ID
 		step.Unit = u.Name
 		step.Units[0].Spec.Delivery.AllowRestart = true
+		step.Units[0].Spec.Delivery.Endpoints = in.Etcd.Places()
 	}
 	return step
 }

@@ -1,6 +1,8 @@
 package planner_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,15 +20,24 @@ const (
 
 // readdress gives the machine of a unit another address: nobody answers at the old one, and its agent has told so. Its
 // certificate is good for the new one, and its configuration written.
-func readdress(o *planner.Observation, i int) {
+func readdress(o *planner.Observation, i int) { readdressTo(o, i, newAddress) }
+
+func readdressTo(o *planner.Observation, i int, address string) {
 	down(o, i, time.Minute)
-	o.Etcd.Health[newClient] = etcdops.EndpointHealth{Endpoint: newClient, Serves: true, Answered: true, ClusterID: clusterID,
+	at := "https://" + address + ":2379"
+	o.Etcd.Health[at] = etcdops.EndpointHealth{Endpoint: at, Serves: true, Answered: true, ClusterID: clusterID,
 		MemberID: id(i), Leader: id(0), RaftIndex: 1000000, AppliedIndex: 1000000}
 	u := &o.Units[i]
-	u.Facts.Addresses = v1alpha1.UnitAddresses{Peer: newAddress, PeerBind: newAddress, Client: newAddress, ClientBind: newAddress}
-	u.Facts.Certificates.Server.SANs = []string{newAddress, "127.0.0.1"}
+	u.Facts.Addresses = v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address}
+	u.Facts.Certificates.Server.SANs = []string{address, "127.0.0.1"}
 	u.Facts.RestartPending = true
 	apply(o)
+}
+
+// bothMoved lets two of three have moved, all that is needed for it being there.
+func bothMoved(o *planner.Observation) {
+	readdressTo(o, 1, "10.0.1.98")
+	readdressTo(o, 2, newAddress)
 }
 
 func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
@@ -77,6 +88,26 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 			o.History.StableSince = o.Now.Add(-time.Hour)
 			apply(o)
 		}, want{planner.StepUpdatePeer, "etcd/0", false, ""}},
+		{"of two that have moved one is told", settled(3), bothMoved, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
+		{"and the other before the first is restarted", settled(3), func(o *planner.Observation) {
+			bothMoved(o)
+			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
+		}, want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
+		{"the first is not restarted while the other waits for a certificate", settled(3), func(o *planner.Observation) {
+			bothMoved(o)
+			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
+			o.Units[2].Facts.Certificates.Server.SANs = []string{"10.0.0.3"}
+		}, want{wait, "", false, "certificate is not good for " + newAddress}},
+		{"both are restarted when both were told", settled(3), func(o *planner.Observation) {
+			bothMoved(o)
+			o.Etcd.Members[1].PeerURLs, o.Etcd.Members[2].PeerURLs = []string{"https://10.0.1.98:2380"}, []string{newPeer}
+			apply(o)
+		}, want{planner.StepRestart, "etcd/1", false, ""}},
+		{"none is told that does not serve where it is", settled(3), func(o *planner.Observation) {
+			bothMoved(o)
+			delete(o.Etcd.Health, "https://10.0.1.98:2379")
+			delete(o.Etcd.Health, newClient)
+		}, want{wait, "", false, "1 of 3 voters serve"}},
 		{"one that is gone for good is not told again", settled(3), func(o *planner.Observation) {
 			readdress(o, 2)
 			o.Units[2].Dying = true
@@ -101,5 +132,58 @@ func TestThePlanForAMovedMemberIsToTellItAndToRestartIt(t *testing.T) {
 	}
 	if got := strings.Join(kinds, " "); !strings.HasPrefix(got, "UpdatePeerURL RestartMember") || strings.Count(got, "RestartMember") != 1 {
 		t.Errorf("the plan is %s", got)
+	}
+}
+
+// The agent asks the guard again before it restarts: it is told where the other one is that has moved, which is in no list yet.
+func TestARestartTellsWhereMembersAnswer(t *testing.T) {
+	o := settled(3)
+	bothMoved(&o)
+	o.Etcd.Members[1].PeerURLs, o.Etcd.Members[2].PeerURLs = []string{"https://10.0.1.98:2380"}, []string{newPeer}
+	apply(&o)
+	step, _ := planner.Next(o)
+	if step.Kind != planner.StepRestart || !slices.Contains(step.Units[0].Spec.Delivery.Endpoints, newClient) {
+		t.Errorf("%s with %+v", step.Kind, step.Units)
+	}
+}
+
+// Where all machines have changed their addresses at once, nobody finds anybody, and etcd cannot be told. One that has its old
+// address back is enough: the sentence says so.
+func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
+	scatter := func(n int) planner.Observation {
+		o := settled(3)
+		o.Etcd.Listed, o.Etcd.Members, o.Etcd.Err = false, nil, "no leader"
+		for i := range 3 {
+			o.Units[i].Facts.Applied = &v1alpha1.AppliedFacts{Hash: "old", Clients: []string{url(0), url(1), url(2)}}
+			address := fmt.Sprintf("10.0.0.%d", i+1)
+			if i < n {
+				address = fmt.Sprintf("10.0.9.%d", i+1)
+				o.Units[i].Facts.Addresses = v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address}
+			}
+			at := "https://" + address + ":2379"
+			o.Etcd.Health[at] = etcdops.EndpointHealth{Endpoint: at, Answered: true, ClusterID: clusterID, MemberID: id(i), Fault: etcdops.FaultNoLeader}
+		}
+		apply := func(u *planner.Unit) {
+			clients := u.Facts.Applied.Clients
+			spec := planner.Desired(o, u.Name)
+			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Clients: clients}
+		}
+		for i := range o.Units {
+			apply(&o.Units[i])
+		}
+		return o
+	}
+	const told = "Give one machine, better more, its old address back (those were 10.0.0.1, 10.0.0.2, 10.0.0.3)"
+	expect(t, scatter(3), want{planner.StepWait, "", true, told})
+	for n := range 3 {
+		step, ok := planner.Next(scatter(n))
+		if !ok || step.Person || strings.Contains(step.Reason, told) {
+			t.Errorf("with %d of 3 moved: %s", n, step.Reason)
+		}
+	}
+	silent := scatter(3)
+	delete(silent.Etcd.Health, "https://10.0.9.2:2379")
+	if step, _ := planner.Next(silent); step.Person {
+		t.Errorf("with one that does not answer: %s", step.Reason)
 	}
 }

@@ -1,7 +1,10 @@
 package planner
 
 import (
+	"maps"
+	"net/url"
 	"slices"
+	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -36,6 +39,11 @@ func noQuorum(in *input) (Step, bool) {
 				with, len(units)).person(), true
 		}
 	}
+	if old := in.scattered(); len(old) > 0 {
+		return wait("There is no quorum: the members answer at other addresses than they had, and do not find each other there. Give one "+
+			"machine, better more, its old address back (those were %s): the others then find it, and the rest heals by itself.",
+			strings.Join(old, ", ")).person(), true
+	}
 	switch {
 	case !in.CA.ClientCertificate:
 		return wait("There is no client certificate to look at etcd with."), true
@@ -43,6 +51,37 @@ func noQuorum(in *input) (Step, bool) {
 		return wait("There is no quorum: %s. Nothing is stopped, added or removed.", in.Etcd.Err), true
 	}
 	return wait("There is no quorum. Nothing is stopped, added or removed."), true
+}
+
+// scattered are the addresses that members had, if each that there is answers at another one now: all machines have changed their
+// addresses at once. One that has not would be found by the others, and hold them together.
+func (in *input) scattered() []string {
+	had := map[string]bool{}
+	for _, u := range in.alive() {
+		if u.Facts != nil && u.Facts.Applied != nil {
+			for _, url := range u.Facts.Applied.Clients {
+				had[hostOf(url)] = true
+			}
+		}
+	}
+	members := filter(in.alive(), hasData)
+	for _, u := range members {
+		if h := in.Etcd.Health[in.clientURL(u)]; !h.Answered || h.MemberID.String() != u.Facts.Member.MemberID || had[u.Facts.Addresses.Client] {
+			return nil
+		}
+	}
+	if len(members) < 2 || len(had) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(had))
+}
+
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // stable says since long enough every voter is healthy under one leader and nobody came or went; until tells when that will
