@@ -32,9 +32,9 @@ charm: ## pack dist/etcd.charm, and one charm for each architecture
 	@$(GO) run ./deploy/charm/pack -out dist
 
 .PHONY: charm-host
-charm-host: ## pack only this machine's charm, and the certificate authority that demo and tests use
+charm-host: ## pack only this machine's charm, and the small charms that demo and tests use
 	@$(GO) run ./deploy/charm/pack -out dist -arch host >/dev/null
-	@$(GO) run ./test/charms/pack -out dist easyrsa etcdclient prometheus grafana nrpe >/dev/null
+	@$(GO) run ./test/charms/pack -out dist >/dev/null
 
 .PHONY: etcd
 etcd: ## build the real etcd that demo and tests run, once, into the user's cache

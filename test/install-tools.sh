@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that tests use. Works on Debian and Ubuntu, as root or with sudo, and says what is missing elsewhere.
 #
-#   install-tools.sh            for all tests but those on real machines: beyond what a Go machine has, python3 for the Nagios checks and the tools of closed networks
+#   install-tools.sh            for all tests but those on real machines: beyond what a Go machine has, python3 for the Nagios checks, easy-rsa and the tools of closed networks
 #   install-tools.sh machines   for those: needs root, and says why they cannot run where they cannot
 set -euo pipefail
 
@@ -11,7 +11,7 @@ fail() {
 }
 
 # A program, and the package that it is in where that has another name.
-need=(gcc git make python3)
+need=(gcc git make python3 /usr/share/easy-rsa/easyrsa:easy-rsa)
 # Tests that close or cut networks do so in one of their own, which takes root; as somebody else they say that they did not run.
 [ "$(id -u)" -ne 0 ] || need+=(ip:iproute2 nft:nftables)
 if [ "${1:-}" = machines ]; then

@@ -19,8 +19,20 @@ import (
 	"path/filepath"
 )
 
-//go:embed easyrsa/*.yaml etcdclient/*.yaml prometheus/*.yaml grafana/*.yaml nrpe/*.yaml
+//go:embed */*.yaml
 var files embed.FS
+
+// Names are those of all charms, sorted.
+func Names() []string {
+	all, err := fs.Glob(files, "*/metadata.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, file := range all {
+		all[i] = path.Dir(file)
+	}
+	return all
+}
 
 // Pack writes out/NAME.charm and returns its path.
 func Pack(ctx context.Context, name, out string) (string, error) {

@@ -1,74 +1,114 @@
 // Command easyrsa is the dispatch of a small charm that plays the easyrsa charm: the provider of the classic tls-certificates
-// protocol that tests and the demo use.
+// protocol that tests and the demo use. What it writes into its relations is in package classic.
 //
-// For every relation on its endpoint client it writes into its own unit databag: ca, client.cert, client.key; and for each remote
-// unit that has asked (unit_name, common_name, sans), named with an underscore: <unit>.server.cert and .key,
-// <unit>.processed_requests for the further names in cert_requests, and <unit>.processed_client_requests.
+// As with easyrsa, a certificate's text stands before its PEM block, it is issued anew only when its names change, and nothing watches
+// its end. Unlike easyrsa, whose leader shares the authority, each unit of this charm would have its own: deploy one.
 //
-// As with easyrsa, a certificate's text stands before its PEM block, it is good for servers and clients alike, it is issued anew
-// only when its names change, and nothing watches its end. Unlike easyrsa, whose leader shares the authority, each unit of this
-// charm would have its own: deploy one.
+// With the option authority set to easy-rsa it is Debian's package of that name that makes the keys and signs, as the easyrsa charm has
+// it do.
 //
 // # Who writes what
 //
-//	ROOT/var/lib/easyrsa/{ca,client,issued/NAME}.{crt,key}     this charm, root-only
+//	ROOT/var/lib/easyrsa/{ca,issued/NAME}.{crt,key}     this charm, root-only
+//	ROOT/var/lib/easyrsa/pki                            easy-rsa, root-only
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/test/charms/classic"
 )
 
 // dir is where the authority lies below the machine's root.
 const dir = "var/lib/easyrsa"
 
 func main() {
-	if err := run(os.Getenv("JUJU_DISPATCH_PATH")); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Getenv("JUJU_DISPATCH_PATH"))
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "easyrsa:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path string) error {
-	root := os.Getenv("JUJUETCD_ROOT")
-	if root == "" {
-		root = "/"
-	}
-	days := 0
-	if err := ask(&days, "config-get", "validity"); err != nil {
-		return err
-	}
-	a := authority{dir: filepath.Join(root, dir), days: days}
+func run(ctx context.Context, path string) error {
+	dir := filepath.Join(classic.Root(), dir)
+	tools := hooktool.New(hooktool.Exec{})
 	switch {
 	case path == "hooks/install":
-		return tell("status-set", "maintenance", "Making the certificate authority.")
+		return tools.SetStatus(ctx, v1alpha1.StatusText{State: "maintenance", Message: "Making the certificate authority."})
 	case path == "hooks/remove" || path == "hooks/stop":
 		return nil
 	case path == "actions/reissue":
-		if err := os.RemoveAll(filepath.Join(a.dir, "issued")); err != nil {
+		if err := forget(dir); err != nil {
 			return err
 		}
 	case path == "actions/renew-authority":
-		if err := os.RemoveAll(a.dir); err != nil {
+		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
 	case strings.HasPrefix(path, "actions/"):
 		return fmt.Errorf("cannot run %s: there is no such action", path)
 	}
-	if err := a.open(); err != nil {
+	a, err := open(ctx, dir)
+	if err != nil {
 		return err
 	}
-	gone := ""
-	if strings.HasSuffix(path, "-relation-broken") {
-		gone = os.Getenv("JUJU_RELATION_ID")
-	}
-	if err := answerAll(a, gone); err != nil {
+	if err := classic.Dispatch(ctx, "client", a); err != nil {
 		return err
 	}
 	if os.Getenv("JUJU_HOOK_NAME") == "update-status" {
 		return nil // nothing has changed: no new status either
 	}
-	return tell("status-set", "active", "Certificate Authority ready.")
+	return tools.SetStatus(ctx, v1alpha1.StatusText{State: "active", Message: "Certificate Authority ready."})
+}
+
+// forget removes all certificates but the authority's, so that they are issued anew.
+func forget(dir string) error {
+	for _, issued := range []string{"issued/*.crt", "pki/issued/*.crt"} {
+		files, err := filepath.Glob(filepath.Join(dir, issued))
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// open opens the authority that the options name.
+func open(ctx context.Context, dir string) (classic.Authority, error) {
+	text, err := classic.Option(ctx, "validity")
+	if err != nil {
+		return nil, err
+	}
+	days, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read option validity: %w", err)
+	}
+	kind, err := classic.Option(ctx, "authority")
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "builtin":
+		return openBuiltin(ctx, dir, time.Duration(days)*24*time.Hour)
+	case "easy-rsa":
+		return openEasyRSA(ctx, dir, days)
+	}
+	return nil, fmt.Errorf("cannot use option authority: it is %q, and neither builtin nor easy-rsa", kind)
 }

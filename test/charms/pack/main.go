@@ -1,4 +1,4 @@
-// Command pack packs charms of test/charms: pack -out DIR NAME...
+// Command pack packs charms of test/charms, all if none is named: pack -out DIR [NAME...]
 package main
 
 import (
@@ -16,7 +16,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	for _, name := range flag.Args() {
+	names := flag.Args()
+	if len(names) == 0 {
+		names = charms.Names()
+	}
+	for _, name := range names {
 		charm, err := charms.Pack(ctx, name, *out)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "pack:", err)
