@@ -23,6 +23,8 @@
 //   - At most one membership change is under way: while a member is unstarted or a learner, none is added.
 //   - Nobody is removed, stopped or added unless etcdops' guard says that quorum survives it.
 //   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
+//   - Clients are told of no member before it votes and serves, and of none that has been silent for a minute while a quorum of
+//     the others serves; their list never gets empty because of trouble, and a daemon that begins does not change it.
 //   - No member that serves leaves with its unit before clients' databags have a list without it, and clients' hooks have run
 //     since (which Juju shows of units of the same model only), or 30 s are over.
 //   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.
