@@ -30,7 +30,8 @@
 //   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.
 //   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
 //   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
-//   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other.
+//   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
+//     minute, until clients are told of the other members alone, and unless its data is lost.
 //
 // # Reserved for a person
 //
