@@ -2,6 +2,7 @@ package charmfiles_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -95,6 +96,15 @@ func TestOptionsAreThoseOfTheCharmThatIsReplaced(t *testing.T) {
 		"nagios_context":          "string juju",
 		"nagios_servicegroups":    "string ",
 	}
+	// Those that it had not, with defaults that leave all as it was.
+	maps.Copy(want, map[string]string{
+		"quota_backend_bytes":       "string auto",
+		"auto_compaction_mode":      "string periodic",
+		"auto_compaction_retention": "string 0",
+		"extra_sans":                "string ",
+		"log_level":                 "string info",
+		"metrics_url":               "string ",
+	})
 	got := map[string]string{}
 	for name, option := range read(t, "config.yaml")["options"].(map[string]any) {
 		o := option.(map[string]any)

@@ -53,7 +53,7 @@ func (p published) mark(facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, a
 	}
 	if p.facts.Applied == nil || p.facts.Applied.Hash != hash {
 		facts.Applied = &v1alpha1.AppliedFacts{
-			Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action, Clients: spec.Clients.Endpoints,
+			Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action, Clients: spec.Clients.Endpoints, Options: spec.Options,
 		}
 	}
 	return facts

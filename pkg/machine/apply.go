@@ -264,12 +264,13 @@ func (a *application) changing(ctx context.Context) error {
 	if err != nil || hash == a.record.Config.Hash {
 		return err
 	}
+	now := reads(a.spec)
 	state, err := a.m.unit.State(ctx)
 	if err != nil {
 		return err
 	}
 	a.process(state)
-	a.record.Config = record.Config{Hash: hash}
+	a.record.Config = record.Config{Hash: hash, Reads: now}
 	return a.m.remember(&a.record)
 }
 

@@ -52,11 +52,14 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 		}
 		r.Process = runsWith(r, state, m.bootID())
 		facts.RestartPending = found.Present && outdated(r)
+		if read := r.Process.Read; found.Present && read.ClientURL != "" {
+			facts.Running = &read
+		}
 	}
 	if r.Hash != "" {
 		facts.Applied = &v1alpha1.AppliedFacts{Hash: r.Hash, Epoch: r.Epoch.Number, Action: r.Action}
 		if r.Spec != nil {
-			facts.Applied.Clients = r.Spec.Clients.Endpoints
+			facts.Applied.Clients, facts.Applied.Options = r.Spec.Clients.Endpoints, r.Spec.Options
 		}
 	}
 	return facts, nil
@@ -122,7 +125,8 @@ func (m *Machine) Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.V
 	if err != nil {
 		return etcdops.EndpointHealth{}, etcdops.View{}, err
 	}
-	if r.Spec == nil || len(r.Spec.Etcd.AdvertiseClientURLs) == 0 {
+	own := ownURL(r)
+	if r.Spec == nil || own == "" {
 		return etcdops.EndpointHealth{}, etcdops.View{}, errors.New("cannot ask etcd: nothing has been applied to this unit yet")
 	}
 	cluster, err := m.connect()
@@ -130,7 +134,6 @@ func (m *Machine) Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.V
 		return etcdops.EndpointHealth{}, etcdops.View{}, err
 	}
 	defer cluster.Close()
-	own := r.Spec.Etcd.AdvertiseClientURLs[0]
 	endpoints := append([]string{own}, slices.DeleteFunc(slices.Clone(r.Spec.Clients.Endpoints), func(e string) bool { return e == own })...)
 	view := cluster.Look(ctx, endpoints)
 	health, ok := view.Health[own]

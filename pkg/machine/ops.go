@@ -210,7 +210,7 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 func (a *application) lookFrom(op v1alpha1.EtcdOp) []string {
 	endpoints := slices.Clone(op.Endpoints)
 	if last := a.record.Spec; last != nil {
-		endpoints = slices.Concat(endpoints, last.Etcd.AdvertiseClientURLs, last.Clients.Endpoints)
+		endpoints = slices.Concat(endpoints, last.Etcd.AdvertiseClientURLs, last.Clients.Endpoints, []string{ownURL(a.record)})
 	}
 	slices.Sort(endpoints)
 	return slices.Compact(endpoints)

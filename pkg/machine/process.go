@@ -3,6 +3,7 @@ package machine
 import (
 	"golang.org/x/sys/unix"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/service"
 )
@@ -27,17 +28,42 @@ func (a *application) process(state service.State) {
 // before it had.
 func runsWith(r record.Record, state service.State, boot string) record.Process {
 	if !state.Running() {
-		return record.Process{Hash: r.Process.Hash}
+		return record.Process{Hash: r.Process.Hash, Read: r.Process.Read}
 	}
-	now := record.Process{PID: state.PID, Started: state.Started, Boot: boot, Hash: r.Process.Hash}
+	now := record.Process{PID: state.PID, Started: state.Started, Boot: boot, Hash: r.Process.Hash, Read: r.Process.Read}
 	known := r.Process
 	if known.PID == now.PID && known.Started == now.Started && known.Boot == now.Boot {
 		return known
 	}
 	if r.Config.Since != 0 && (r.Config.Boot != boot || state.Started > r.Config.Since) {
-		now.Hash = r.Config.Hash
+		now.Hash, now.Read = r.Config.Hash, r.Config.Reads
 	}
 	return now
+}
+
+// reads is what an etcd that is started with the spec will have read.
+func reads(spec *v1alpha1.EtcdUnitSpec) v1alpha1.RunningFacts {
+	e := spec.Etcd
+	r := v1alpha1.RunningFacts{HeartbeatIntervalMs: e.HeartbeatIntervalMs, ElectionTimeoutMs: e.ElectionTimeoutMs}
+	if len(e.AdvertisePeerURLs) > 0 {
+		r.PeerURL = e.AdvertisePeerURLs[0]
+	}
+	if len(e.AdvertiseClientURLs) > 0 {
+		r.ClientURL = e.AdvertiseClientURLs[0]
+	}
+	return r
+}
+
+// ownURL is where the unit's own etcd serves clients: where the process that runs was told to, which is not where the spec
+// says until it is restarted. It is the address that all others use; nothing relies on a listener on the loopback.
+func ownURL(r record.Record) string {
+	if r.Process.Read.ClientURL != "" {
+		return r.Process.Read.ClientURL
+	}
+	if r.Spec == nil {
+		return ""
+	}
+	return reads(r.Spec).ClientURL
 }
 
 // outdated says that the process runs with another configuration than the one on disk.

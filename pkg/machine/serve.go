@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
+	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -126,8 +129,7 @@ func (a *application) guardedRestart(ctx context.Context) (err error) {
 		return failed(v1alpha1.ReasonQuorumGuard, err)
 	}
 	defer cluster.Close()
-	own := a.spec.Etcd.AdvertiseClientURLs
-	endpoints := slices.Concat(a.spec.Clients.Endpoints, a.spec.Delivery.Endpoints, own)
+	endpoints := slices.Concat(a.spec.Clients.Endpoints, a.spec.Delivery.Endpoints, a.spec.Etcd.AdvertiseClientURLs, []string{ownURL(a.record)})
 	slices.Sort(endpoints)
 	endpoints = slices.Compact(endpoints)
 	lock, err := cluster.Lock(ctx, endpoints, a.spec.Unit, lockTTL, etcdops.Purpose("restart "+a.spec.Unit), etcdops.WaitUpTo(lockWait))
@@ -150,10 +152,44 @@ func (a *application) guardedRestart(ctx context.Context) (err error) {
 		return failed(v1alpha1.ReasonQuorumGuard, errors.New("cannot restart etcd: the cluster's lock was lost"))
 	default:
 	}
+	if err := a.portsFree(); err != nil {
+		a.pending = true
+		return failed(v1alpha1.ReasonPortInUse, err)
+	}
 	if err := a.restart(ctx); err != nil {
 		return err
 	}
 	return a.up(ctx)
+}
+
+// portsFree tries the addresses that etcd does not have yet and will have after its restart: one that another process has would
+// keep it down. What cannot be tried, because the advertised address is not the machine's own, is left to etcd.
+func (a *application) portsFree() error {
+	var faults []error
+	has := []string{addressOf(a.record.Process.Read.ClientURL), addressOf(a.record.Process.Read.PeerURL)}
+	for _, u := range slices.Concat(a.spec.Etcd.AdvertiseClientURLs, a.spec.Etcd.AdvertisePeerURLs) {
+		address := addressOf(u)
+		if slices.Contains(has, address) {
+			continue
+		}
+		listener, err := net.Listen("tcp", address)
+		if err == nil {
+			err = listener.Close()
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			faults = append(faults, fmt.Errorf("cannot restart etcd: another process listens at %s; end it, or choose another port", address))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// addressOf is a URL's address with its port.
+func addressOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // up watches until etcd answers: its process is there, its data too, and it answers a status call. What is seen on the way is
@@ -191,7 +227,7 @@ func (a *application) up(ctx context.Context) error {
 					return failed(v1alpha1.ReasonNoCertificate, err)
 				}
 			}
-			if cluster.Check(ctx, a.spec.Etcd.AdvertiseClientURLs[0]).Answered {
+			if cluster.Check(ctx, ownURL(a.record)).Answered {
 				a.record.Process.Answered = true
 				return a.m.remember(&a.record)
 			}

@@ -23,6 +23,8 @@ type world struct {
 	ctx      context.Context
 	api      *rig.API
 	password string
+	// optionPolicies is the directory of policy files that the daemon was started with, if it was.
+	optionPolicies string
 }
 
 // beside are the tests that run beside others already.

@@ -50,7 +50,8 @@ func (s Status) Endpoints(application string) []string {
 	var urls []string
 	for _, name := range s.UnitNames(application) {
 		if u := s.Unit(name); len(u.OpenPorts) > 0 {
-			urls = append(urls, "https://"+net.JoinHostPort(u.PublicAddress, "2379"))
+			port, _, _ := strings.Cut(u.OpenPorts[0], "/")
+			urls = append(urls, "https://"+net.JoinHostPort(u.PublicAddress, port))
 		}
 	}
 	return urls

@@ -164,6 +164,10 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		s.counts.FileWrites++
 	}
 	running := restartKey(spec)
+	a.process.wanted, a.process.next = running, v1alpha1.RunningFacts{
+		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
+		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
+	}
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 	switch {
 	case spec.Service.State != v1alpha1.ServiceRunning:
@@ -171,16 +175,13 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		if reason := a.start(spec); reason != "" {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonStartFailed, Message: reason}
 		}
-		a.process.config = running
 	case a.process.config != running && spec.Delivery.AllowRestart:
 		if !s.mayStop(a) {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonQuorumGuard}
 		}
 		s.judgeStop(a)
 		a.restart()
-		a.process.config = running
 	}
-	a.process.wanted = running
 	status.RestartPending = a.process.up && a.process.config != running
 	return status
 }
@@ -227,8 +228,11 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	if a.record.Hash != "" {
 		f.Applied = &v1alpha1.AppliedFacts{Hash: a.record.Hash, Epoch: a.record.Epoch.Number, Action: a.record.Action}
 		if a.record.Spec != nil {
-			f.Applied.Clients = a.record.Spec.Clients.Endpoints
+			f.Applied.Clients, f.Applied.Options = a.record.Spec.Clients.Endpoints, a.record.Spec.Options
 		}
+	}
+	if read := a.process.read; a.process.data != nil && read.ClientURL != "" {
+		f.Running = &read
 	}
 	f.RestartPending = a.process.up && a.process.config != a.process.wanted
 	return f

@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -75,7 +76,28 @@ var faults = []fault{
 		return true
 	}},
 	{"an option changes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
-		s.SetOption("heartbeat_interval", 100+rng.IntN(100))
+		s.SetOption("snapshot_count", fmt.Sprint(5000+rng.IntN(100)))
+		return true
+	}},
+	{"the pair changes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		pair := [][2]int{{100, 1000}, {180, 1000}, {100, 500}, {900, 4500}, {1000, 50000}}[rng.IntN(5)]
+		s.SetOption("heartbeat_interval", pair[0])
+		s.SetOption("election_timeout", pair[1])
+		return true
+	}},
+	{"a port changes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.SetOption("port", []int{2379, 4001, 4002}[rng.IntN(3)])
+		return true
+	}},
+	{"the peers' port changes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.SetOption("management_port", []int{2380, 7001, 7002}[rng.IntN(3)])
+		return true
+	}},
+	{"an option is wrong for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		name := []string{"port", "management_port", "election_timeout", "snapshot_count"}[rng.IntN(4)]
+		good := s.Option(name)
+		s.SetOption(name, -1)
+		s.At(time.Duration(rng.IntN(300))*time.Second, func() { s.SetOption(name, good) })
 		return true
 	}},
 	{"the authority is away for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {

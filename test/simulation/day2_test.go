@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -141,10 +142,64 @@ func TestAFaultyOptionKeepsTheLastGoodOneAndIsTold(t *testing.T) {
 	must(t, s, "told", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "Option port is 99999") }, patience))
 	s.SetOption("port", 2379)
 	must(t, s, "healed", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, patience))
-	s.SetOption("port", 2479)
-	must(t, s, "told", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "cannot be changed") }, patience))
-	if got := count(s, "RestartMember"); got != 0 {
+	// A daemon that begins with a faulty option knows the last good one from what the units have applied.
+	s.SetOption("heartbeat_interval", 150)
+	must(t, s, "roll", s.Until(func() bool { return count(s, "RestartMember") == 3 && s.Settled() }, patience))
+	s.Daemon().Stop()
+	s.SetOption("heartbeat_interval", 7000)
+	s.SetOption("snapshot_count", "none")
+	s.StartDaemon("daemon-a")
+	must(t, s, "told", s.Until(func() bool {
+		return strings.Contains(s.ApplicationStatus(), "heartbeat_interval, which is 7000") && strings.Contains(s.ApplicationStatus(), "Option snapshot_count")
+	}, patience))
+	if got := s.ApplicationStatus(); !strings.HasPrefix(got, "blocked") {
+		t.Errorf("the application is %s", got)
+	}
+	s.Pass(5 * time.Minute)
+	s.SetOption("heartbeat_interval", 150)
+	s.SetOption("snapshot_count", "auto")
+	must(t, s, "healed", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, patience))
+	if got := count(s, "RestartMember") - 3; got != 0 {
 		t.Errorf("%d restarts", got)
+	}
+}
+
+// TestPortsMoveOneMemberAtATime: both ports change, one member at a time, the leader last; each is told to the others right before
+// it is restarted, and clients hear of it before the next.
+func TestPortsMoveOneMemberAtATime(t *testing.T) {
+	cases := []map[string]any{{"port": 4001}, {"management_port": 7001}, {"port": 4001, "management_port": 7001}}
+	for _, options := range cases {
+		t.Run(fmt.Sprint(options), func(t *testing.T) {
+			s := simulation.New(simulation.Config{Seed: 31})
+			threeAtOnce(t, s)
+			leader, before := s.LeaderUnit(), len(steps(s))
+			for name, value := range options {
+				s.SetOption(name, value)
+			}
+			want := "2379/tcp"
+			if options["port"] != nil {
+				want = "4001/tcp"
+			}
+			must(t, s, "roll", s.Until(func() bool {
+				return count(s, "RestartMember") == 3 && s.Settled() && !slices.ContainsFunc(s.Units(), func(u *simulation.Unit) bool {
+					return !slices.Equal(s.Ports(u), []string{want})
+				})
+			}, patience))
+			rolled := slices.DeleteFunc(steps(s)[before:], func(a string) bool {
+				return !strings.HasPrefix(a, "RestartMember") && !strings.HasPrefix(a, "UpdatePeerURL")
+			})
+			var kinds []string
+			for _, step := range rolled {
+				kinds = append(kinds, strings.Fields(step)[0])
+			}
+			want = "RestartMember RestartMember RestartMember"
+			if options["management_port"] != nil {
+				want = strings.TrimSpace(strings.Repeat("UpdatePeerURL RestartMember ", 3))
+			}
+			if got := strings.Join(kinds, " "); got != want || rolled[len(rolled)-1] != "RestartMember "+leader {
+				t.Errorf("the roll is %v; the leader was %s", rolled, leader)
+			}
+		})
 	}
 }
 

@@ -20,11 +20,12 @@ const election = 1500 * time.Millisecond
 
 // process is etcd on one machine, with its data directory.
 type process struct {
-	up     bool
-	since  time.Time
-	data   *data
-	config string
-	wanted string
+	up    bool
+	since time.Time
+	data  *data
+	// config and read are what the process has read that runs, or ran last; wanted and next what is on disk for the next one.
+	config, wanted string
+	read, next     v1alpha1.RunningFacts
 }
 
 // data is what a data directory remembers.
@@ -63,8 +64,16 @@ func hash64(text ...string) uint64 {
 	return h.Sum64() | 1
 }
 
-func (a *Agent) clientURL() string { return "https://" + a.address() + ":2379" }
-func (a *Agent) peerURL() string   { return "https://" + a.address() + ":2380" }
+// clientURL and peerURL are where the process serves that runs, or ran last: its machine's address, the ports that it has read.
+func (a *Agent) clientURL() string { return a.serves(a.process.read.ClientURL, "2379") }
+func (a *Agent) peerURL() string   { return a.serves(a.process.read.PeerURL, "2380") }
+
+func (a *Agent) serves(read, port string) string {
+	if i := strings.LastIndexByte(read, ':'); i >= 0 {
+		port = read[i+1:]
+	}
+	return "https://" + a.address() + ":" + port
+}
 
 // membership is the unit's cluster and member, by its data directory.
 func (a *Agent) membership() (*cluster, *Member) {
@@ -89,6 +98,7 @@ func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
 		s.violate("I6: %s starts without data under the record of a member", a.unit.Name)
 		return "data lost"
 	}
+	a.process.read = a.process.next
 	if i.State == v1alpha1.InitialNew {
 		r.Member.StartedNew = true
 		s.counts.FileWrites++
@@ -157,6 +167,8 @@ func (a *Agent) begin(c *cluster, m *Member) {
 func (a *Agent) comeUp() {
 	s := a.sim
 	a.process.up, a.process.since = true, s.now
+	a.process.config, a.process.read = a.process.wanted, a.process.next
+	s.judgePairs()
 	c, m := a.membership()
 	if m == nil {
 		s.At(time.Second, a.stop)
@@ -246,6 +258,20 @@ func (c *cluster) host(m *Member) *Agent {
 
 func (c *cluster) reachable(m *Member) bool {
 	a := c.host(m)
+	if a == nil || !a.process.up {
+		return false
+	}
+	if c.found(m) || len(c.members) == 1 {
+		return true
+	}
+	// On another port it is found by nobody, and finds by itself whoever is where the list says: one connection serves both ways.
+	elsewhere := a.peerURL()
+	return strings.HasPrefix(m.peer, elsewhere[:strings.LastIndexByte(elsewhere, ':')+1]) && slices.ContainsFunc(c.members, c.found)
+}
+
+// found says that the others find the member where the list has it.
+func (c *cluster) found(m *Member) bool {
+	a := c.host(m)
 	return a != nil && a.process.up && a.peerURL() == m.peer
 }
 
@@ -288,7 +314,7 @@ func (c *cluster) elect() {
 		i := slices.IndexFunc(c.members, func(m *Member) bool { return !m.learner && c.reachable(m) })
 		c.leader = c.members[i].id
 		for _, m := range c.members {
-			if a := c.host(m); a != nil && a.process.up && m.client == "" {
+			if a := c.host(m); a != nil && a.process.up && m.client != a.clientURL() {
 				m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
 			}
 		}

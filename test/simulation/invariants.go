@@ -141,8 +141,17 @@ func (s *Sim) mayStop(a *Agent) bool {
 	if m == nil || m.learner {
 		return true
 	}
-	all, up := c.voters()
-	return all == 1 || up-1 >= etcdops.Quorum(all)
+	all, left := c.without(m)
+	return all == 1 || left >= etcdops.Quorum(all)
+}
+
+// without counts all voters, and those besides the member that are up.
+func (c *cluster) without(m *Member) (all, left int) {
+	all, left = c.voters()
+	if c.reachable(m) {
+		left--
+	}
+	return all, left
 }
 
 // judgeStop is asked when an agent stops a member.
@@ -151,9 +160,22 @@ func (s *Sim) judgeStop(a *Agent) {
 	if m == nil {
 		return
 	}
-	all, up := c.voters()
-	if !m.learner && all > 1 && up-1 < etcdops.Quorum(all) {
-		s.violate("I3: the stop of %s leaves %d of %d voters", m.name, up-1, all)
+	all, left := c.without(m)
+	if !m.learner && all > 1 && left < etcdops.Quorum(all) {
+		s.violate("I3: the stop of %s leaves %d of %d voters", m.name, left, all)
+	}
+}
+
+// judgePairs is asked when a process has begun: nobody may take a heartbeat's pause for a leader's end, whoever leads.
+func (s *Sim) judgePairs() {
+	for _, u := range s.juju.units {
+		for _, o := range s.juju.units {
+			a, b := u.agent.process, o.agent.process
+			if a.up && b.up && a.data != nil && b.data != nil && a.read.ElectionTimeoutMs < 5*b.read.HeartbeatIntervalMs {
+				s.violate("the election timeout of %s is %d ms, and %s has a heartbeat of %d ms", u.Name, a.read.ElectionTimeoutMs,
+					o.Name, b.read.HeartbeatIntervalMs)
+			}
+		}
 	}
 }
 

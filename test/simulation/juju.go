@@ -83,6 +83,12 @@ func (s *Sim) Relate() {
 // Unrelate takes the certificate authority away. What it signed stays on the machines.
 func (s *Sim) Unrelate() { s.juju.related = false }
 
+// Ports are those that the unit has open.
+func (s *Sim) Ports(u *Unit) []string { return u.ports }
+
+// Option is what an option is set to; nil if it is not.
+func (s *Sim) Option(name string) any { return s.juju.options[name].Value }
+
 // SetOption sets one of the application's options.
 func (s *Sim) SetOption(name string, value any) {
 	s.juju.options[name] = jujuapi.Option{Value: value, Source: "user"}

@@ -18,7 +18,9 @@ type UnitFacts struct {
 	Snap         *SnapFacts       `json:"snap,omitempty"`
 	Certificates CertificateFacts `json:"certificates"`
 	Member       MemberFacts      `json:"member"`
-	Applied      *AppliedFacts    `json:"applied,omitempty"`
+	// Running is what the process has read that runs now, or ran last; nil where that is not known.
+	Running *RunningFacts `json:"running,omitempty"`
+	Applied *AppliedFacts `json:"applied,omitempty"`
 	// RestartPending says that etcd runs with another configuration than the one applied last.
 	RestartPending bool `json:"restartPending,omitempty"`
 }
@@ -75,6 +77,8 @@ type LeafFacts struct {
 	NotBefore   metav1.Time `json:"notBefore,omitempty"`
 	NotAfter    metav1.Time `json:"notAfter"`
 	SANs        []string    `json:"sans,omitempty"`
+	// Key is the algorithm of its key, RSA or ECDSA: it decides which cipher suites of TLS 1.2 a server can serve.
+	Key string `json:"key,omitempty"`
 }
 
 // MemberFacts is what the data directory says.
@@ -99,6 +103,8 @@ type AppliedFacts struct {
 	Action int64 `json:"action"`
 	// Clients are the spec's Clients.Endpoints: where the unit's clients are told to find the cluster.
 	Clients []string `json:"clients,omitempty"`
+	// Options are those of the spec that was applied.
+	Options *ClusterOptions `json:"options,omitempty"`
 }
 
 // DataLost says that a member was started on this unit and its data is gone.

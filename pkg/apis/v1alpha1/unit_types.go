@@ -46,6 +46,8 @@ type EtcdUnitSpec struct {
 	OpenPorts []int32     `json:"openPorts,omitempty"`
 	Clients   ClientsSpec `json:"clients,omitempty"`
 	Status    StatusSpec  `json:"status"`
+	// Options are what this desired state was made from. The unit only tells them with what it has applied.
+	Options *ClusterOptions `json:"options,omitempty"`
 
 	// Latch asks the Juju leader's unit to write the cluster's latch. Other units refuse it.
 	Latch *LatchRequest `json:"latch,omitempty"`
@@ -135,6 +137,11 @@ type EtcdSpec struct {
 	QuotaBackendBytes   int64           `json:"quotaBackendBytes,omitempty"`
 	CipherSuites        []string        `json:"cipherSuites,omitempty"`
 	LogLevel            string          `json:"logLevel,omitempty"`
+	// AutoCompactionMode is periodic or revision, and the retention a duration or a number of revisions; both or none are set.
+	AutoCompactionMode      string `json:"autoCompactionMode,omitempty"`
+	AutoCompactionRetention string `json:"autoCompactionRetention,omitempty"`
+	// ListenMetricsURLs are where metrics are served beside the client URLs: over TLS as there, or in clear on the loopback.
+	ListenMetricsURLs []string `json:"listenMetricsURLs,omitempty"`
 }
 
 // TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses them.
@@ -223,6 +230,7 @@ const (
 	ReasonNoCertificate  = "NoCertificate"  // no server certificate has arrived yet
 	ReasonSnapInProgress = "SnapInProgress" // snapd is busy with a change
 	ReasonStartFailed    = "StartFailed"    // etcd does not stay up
+	ReasonPortInUse      = "PortInUse"      // another process listens where etcd is to
 	ReasonMachine        = "MachineError"   // a file, snapd or systemd failed
 	ReasonOtherMembers   = "OtherMembers"   // the member list is not the one that the sender of an op saw
 	ReasonLocked         = "Locked"         // somebody else holds the cluster's lock

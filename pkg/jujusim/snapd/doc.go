@@ -29,7 +29,8 @@
 //
 // A service is run as the etcd snap's wrapper does: with --config-file $SNAP_COMMON/<snap>.conf.yml; without that file it
 // exits 1. The program gets a translated copy, because a folder is not a machine: absolute paths are put below the
-// machine's root, 0.0.0.0 and [::] in listen-... become the machine's addresses. Nothing else is changed.
+// machine's root, 0.0.0.0 and [::] in listen-... become the machine's addresses, and the loopback the first of them. Nothing
+// else is changed.
 //
 // # Guarantees
 //

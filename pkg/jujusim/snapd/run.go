@@ -121,17 +121,23 @@ func (d *Daemon) translateNode(key string, n *yaml.Node) {
 	}
 }
 
-// listenURLs puts the machine's addresses for "every address" into a list of URLs.
+// listenURLs puts the machine's addresses for "every address" into a list of URLs, and the first of them for the loopback, which a
+// machine has for itself: all of ours share one.
 func (d *Daemon) listenURLs(list string) string {
 	var urls []string
 	for _, text := range strings.Split(list, ",") {
 		u, err := url.Parse(strings.TrimSpace(text))
-		if err != nil || d.addresses[0] == "" || !slices.Contains([]string{"0.0.0.0", "::"}, u.Hostname()) {
+		every := err == nil && slices.Contains([]string{"0.0.0.0", "::"}, u.Hostname())
+		loopback := err == nil && slices.Contains([]string{"127.0.0.1", "::1"}, u.Hostname())
+		if d.addresses[0] == "" || !every && !loopback {
 			urls = append(urls, text)
 			continue
 		}
 		port := u.Port()
-		for _, address := range d.addresses {
+		for i, address := range d.addresses {
+			if loopback && i > 0 {
+				break
+			}
 			u.Host = net.JoinHostPort(address, port)
 			urls = append(urls, u.String())
 		}

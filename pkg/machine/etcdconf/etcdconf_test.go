@@ -35,6 +35,16 @@ func seeds() *v1alpha1.InitialCluster {
 		{Name: "etcd0", PeerURL: "https://10.0.0.1:2380"}, {Name: "etcd1", PeerURL: "https://10.0.0.2:2380"}}}
 }
 
+// everyOption sets all that has a default.
+func everyOption(s *v1alpha1.EtcdSpec) {
+	s.ListenClientURLs = []string{"http://127.0.0.1:4001", "https://10.0.0.1:2379"}
+	s.ListenPeerURLs = []string{"https://10.1.0.1:2380"}
+	s.ListenMetricsURLs = []string{"http://127.0.0.1:2381", "https://10.0.0.1:2382"}
+	s.QuotaBackendBytes, s.LogLevel = 4<<30, "warn"
+	s.AutoCompactionMode, s.AutoCompactionRetention = "periodic", "1h"
+	s.CipherSuites = []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
+}
+
 func TestRenderedFilesAreGolden(t *testing.T) {
 	for _, tt := range []struct {
 		golden, version string
@@ -47,6 +57,8 @@ func TestRenderedFilesAreGolden(t *testing.T) {
 			s.Initial = seeds()
 			s.Initial.State, s.QuotaBackendBytes, s.LogLevel = v1alpha1.InitialExisting, 8<<30, "debug"
 		}},
+		{"3.4.23-options.yml", "3.4.23", everyOption}, {"3.5.35-options.yml", "3.5.35", everyOption},
+		{"3.6.16-options.yml", "3.6.16", everyOption}, {"3.7.3-options.yml", "3.7.3", everyOption},
 	} {
 		s := spec()
 		tt.change(&s)
@@ -149,6 +161,16 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 		}, []string{"etcd.name", "etcd.dataDir", "etcd.listenPeerURLs", "http://0.0.0.0:2379", "between 1 and 65535", "cannot be reached",
 			"at least 5 times", "snapshotCount", "quotaBackendBytes", "logLevel", "not safe", "TLS 1.3", "NONE is not"}},
 		{"election too long", func(s *v1alpha1.EtcdSpec) { s.ElectionTimeoutMs = 50001 }, []string{"at most 50000"}},
+		{"metrics in clear for all", func(s *v1alpha1.EtcdSpec) { s.ListenMetricsURLs = []string{"http://0.0.0.0:2381"} },
+			[]string{"etcd.listenMetricsURLs"}},
+		{"a duration for revisions", func(s *v1alpha1.EtcdSpec) { s.AutoCompactionMode, s.AutoCompactionRetention = "revision", "1h" },
+			[]string{"a number of revisions"}},
+		{"revisions for a duration", func(s *v1alpha1.EtcdSpec) { s.AutoCompactionMode, s.AutoCompactionRetention = "periodic", "1000" },
+			[]string{"a duration"}},
+		{"a mode without a retention", func(s *v1alpha1.EtcdSpec) { s.AutoCompactionMode = "periodic" }, []string{"a duration"}},
+		{"a retention without a mode", func(s *v1alpha1.EtcdSpec) { s.AutoCompactionRetention = "1h" }, []string{"autoCompactionMode"}},
+		{"no suite for HTTP/2", func(s *v1alpha1.EtcdSpec) { s.CipherSuites = []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"} },
+			[]string{"HTTP/2"}},
 		{"no heartbeat", func(s *v1alpha1.EtcdSpec) { s.HeartbeatIntervalMs = 0 }, []string{"must be positive"}},
 		{"not among the seeds", func(s *v1alpha1.EtcdSpec) {
 			s.Initial = seeds()

@@ -82,6 +82,12 @@ func values(spec v1alpha1.EtcdSpec, paths Paths, v Version) func(yield func(stri
 	if spec.QuotaBackendBytes > 0 {
 		all["quota-backend-bytes"] = spec.QuotaBackendBytes
 	}
+	if spec.AutoCompactionRetention != "" {
+		all["auto-compaction-mode"], all["auto-compaction-retention"] = spec.AutoCompactionMode, spec.AutoCompactionRetention
+	}
+	if len(spec.ListenMetricsURLs) > 0 {
+		all["listen-metrics-urls"] = strings.Join(spec.ListenMetricsURLs, ",")
+	}
 	if spec.LogLevel != "" {
 		all["log-level"] = spec.LogLevel
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
@@ -31,16 +32,17 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 		fault("etcd.dataDir %q must be a clean absolute path", spec.DataDir)
 	}
 	for _, u := range []struct {
-		field            string
-		urls             []string
-		listen, loopback bool
+		field                      string
+		urls                       []string
+		listen, loopback, optional bool
 	}{
-		{"etcd.listenPeerURLs", spec.ListenPeerURLs, true, false},
-		{"etcd.listenClientURLs", spec.ListenClientURLs, true, true},
-		{"etcd.advertisePeerURLs", spec.AdvertisePeerURLs, false, false},
-		{"etcd.advertiseClientURLs", spec.AdvertiseClientURLs, false, false},
+		{"etcd.listenPeerURLs", spec.ListenPeerURLs, true, false, false},
+		{"etcd.listenClientURLs", spec.ListenClientURLs, true, true, false},
+		{"etcd.listenMetricsURLs", spec.ListenMetricsURLs, true, true, true},
+		{"etcd.advertisePeerURLs", spec.AdvertisePeerURLs, false, false, false},
+		{"etcd.advertiseClientURLs", spec.AdvertiseClientURLs, false, false, false},
 	} {
-		if len(u.urls) == 0 {
+		if len(u.urls) == 0 && !u.optional {
 			fault("%s must not be empty", u.field)
 		}
 		for _, text := range u.urls {
@@ -63,6 +65,9 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 	if spec.QuotaBackendBytes < 0 {
 		fault("etcd.quotaBackendBytes %d must not be negative", spec.QuotaBackendBytes)
 	}
+	if err := checkCompaction(spec.AutoCompactionMode, spec.AutoCompactionRetention); err != nil {
+		faults = append(faults, err)
+	}
 	if levels := []string{"", "debug", "info", "warn", "error", "panic", "fatal"}; !slices.Contains(levels, spec.LogLevel) {
 		fault("etcd.logLevel %q must be one of %s", spec.LogLevel, strings.Join(levels[1:], ", "))
 	}
@@ -70,6 +75,10 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 		if err := checkSuite(name, v); err != nil {
 			fault("etcd.cipherSuites: %w", err)
 		}
+	}
+	if len(spec.CipherSuites) > 0 && !slices.ContainsFunc(spec.CipherSuites, forHTTP2) {
+		fault("etcd.cipherSuites: neither TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 nor TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 is there, " +
+			"and etcd does not serve HTTP/2 without one of them")
 	}
 	if spec.Initial != nil {
 		faults = append(faults, checkInitial(spec)...)
@@ -80,6 +89,32 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// forHTTP2 says that HTTP/2 wants the suite to be there, or the other one of its kind: Go's server does not start without.
+func forHTTP2(suite string) bool {
+	return strings.HasPrefix(suite, "TLS_ECDHE_") && strings.HasSuffix(suite, "_WITH_AES_128_GCM_SHA256")
+}
+
+// checkCompaction wants both or none: a duration to keep, or a number of revisions.
+func checkCompaction(mode, retention string) error {
+	switch mode {
+	case "":
+		if retention == "" {
+			return nil
+		}
+	case "periodic":
+		if d, err := time.ParseDuration(retention); err == nil && d > 0 {
+			return nil
+		}
+		return fmt.Errorf("etcd.autoCompactionRetention %q must be a duration such as 1h for mode periodic", retention)
+	case "revision":
+		if n, err := strconv.ParseInt(retention, 10, 64); err == nil && n > 0 {
+			return nil
+		}
+		return fmt.Errorf("etcd.autoCompactionRetention %q must be a number of revisions for mode revision", retention)
+	}
+	return fmt.Errorf("etcd.autoCompactionMode %q must be periodic or revision, with a retention", mode)
 }
 
 func checkURL(text string, listen, loopback bool) error {

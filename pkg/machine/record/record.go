@@ -61,6 +61,8 @@ type Member struct {
 // Config identifies a configuration by a hash over all that etcd reads only when it starts.
 type Config struct {
 	Hash string `json:"hash,omitempty"`
+	// Reads is what an etcd that is started with it has read.
+	Reads v1alpha1.RunningFacts `json:"reads,omitzero"`
 	// Since is when it was on disk for certain, in microseconds since boot, and Boot that boot; zero while that is not known.
 	Since int64  `json:"since,omitempty"`
 	Boot  string `json:"boot,omitempty"`
@@ -72,8 +74,9 @@ type Process struct {
 	// Started is in microseconds since boot.
 	Started int64  `json:"started,omitempty"`
 	Boot    string `json:"boot,omitempty"`
-	// Hash is the configuration that it was started with.
-	Hash string `json:"hash,omitempty"`
+	// Hash is the configuration that it was started with, and Read what it has read of it.
+	Hash string                `json:"hash,omitempty"`
+	Read v1alpha1.RunningFacts `json:"read,omitzero"`
 	// Answered says that it has answered since.
 	Answered bool `json:"answered,omitempty"`
 }

@@ -280,7 +280,7 @@ func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {
 	slices.Sort(sans)
 	return &v1alpha1.LeafFacts{
 		Fingerprint: Fingerprint(cert), NotBefore: metav1.NewTime(cert.NotBefore.UTC()), NotAfter: metav1.NewTime(cert.NotAfter.UTC()),
-		SANs: sans,
+		SANs: sans, Key: cert.PublicKeyAlgorithm.String(),
 	}
 }
 

@@ -156,7 +156,8 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 // land records how the delivery ended.
 func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) planner.Result {
 	now := a.cfg.Now()
-	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message}
+	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
+		Ports: d.Spec.OpenPorts}
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Told = s.Facts.Applied.Clients
 	}

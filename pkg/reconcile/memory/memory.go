@@ -38,6 +38,7 @@ type Memory struct {
 	notBefore map[string]time.Time
 	faults    map[string]string
 	changes   int64
+	restarted time.Time
 }
 
 type handed struct {
@@ -141,6 +142,9 @@ func (m *Memory) Seen(unit string, task int64, running bool) {
 func (m *Memory) Landed(unit string, r planner.Result) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.flights[unit].Delivery.Spec.Delivery.AllowRestart {
+		m.restarted = r.At
+	}
 	delete(m.flights, unit)
 	delete(m.handed, unit)
 	m.last[unit] = r
@@ -153,6 +157,13 @@ func (m *Memory) Last(unit string) (planner.Result, bool) {
 	defer m.mu.Unlock()
 	r, ok := m.last[unit]
 	return r, ok
+}
+
+// Restarted is when the last delivery that could restart a member ended; zero if there was none.
+func (m *Memory) Restarted() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.restarted
 }
 
 // Busy says that a delivery waits to be queued or is on its way, to any unit.

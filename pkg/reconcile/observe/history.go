@@ -118,8 +118,13 @@ func (h *history) noteLearners(now time.Time, v etcdops.View) {
 // snapshot is the history as it goes into an observation: copies, so that the observation stays as it is.
 func (h *history) snapshot(m *memory.Memory) planner.History {
 	attempts, notBefore := m.Attempts()
+	stable := h.stableSince
+	if at := m.Restarted(); !stable.IsZero() && at.After(stable) {
+		// A restart is no stability, also if it was over before anybody looked.
+		stable = at
+	}
 	return planner.History{
-		StableSince: h.stableSince, LastChange: h.lastChange,
+		StableSince: stable, LastChange: h.lastChange,
 		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
 		Faults: m.Faults(), Notices: maps.Clone(h.notices),

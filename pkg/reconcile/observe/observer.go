@@ -226,7 +226,7 @@ func (o *Observer) read(ctx context.Context) {
 		o.info.units, o.info.ever = units, true
 	}
 	if o.options.err = optionsErr; optionsErr == nil {
-		o.options.options = planner.ParseOptions(values(options)).OrLast(o.options.options)
+		o.options.options = planner.ParseOptions(values(options))
 	}
 	if o.tasks.err = tasksErr; tasksErr == nil {
 		o.tasks.tasks = tasks

@@ -142,10 +142,10 @@ func tcpPorts(opened []string) []int32 {
 	return slices.Compact(ports)
 }
 
-// clientEndpoints are the addresses where a member may answer: each unit's client address with the application's port, and
-// with the ports that it has open, which are still the old ones while the option has changed. Where Juju's exposures decide what is
-// closed, a unit that has yet to open its port and to become a member is left out: packets to it vanish, and each look would wait
-// for them.
+// clientEndpoints are the addresses where a member may answer: each unit's client address with the application's port, with the
+// one that its etcd runs with, and with the ports that it has open, which are others while the option changes. Where Juju's exposures
+// decide what is closed, a unit that has yet to open its port and to become a member is left out: packets to it vanish, and each
+// look would wait for them.
 func clientEndpoints(obs planner.Observation) []string {
 	var endpoints []string
 	for _, u := range obs.Units {
@@ -158,6 +158,9 @@ func clientEndpoints(obs planner.Observation) []string {
 			continue
 		}
 		ports := append([]int32{obs.Options.Port}, u.OpenedPorts...)
+		if r := u.Facts.Running; r != nil {
+			ports = append(ports, planner.PortOf(r.ClientURL))
+		}
 		for _, p := range ports {
 			if p > 0 {
 				endpoints = append(endpoints, "https://"+net.JoinHostPort(address, fmt.Sprint(p)))

@@ -146,7 +146,7 @@ func (in *input) resumeBirth() Step {
 			begunSeeds = append(begunSeeds, u)
 			continue
 		}
-		h := in.Etcd.Health[in.clientURL(u)]
+		h := in.Etcd.Health[in.servesAt(u)]
 		switch {
 		case h.Serves && h.ClusterID != 0:
 			serving[h.ClusterID]++
@@ -200,7 +200,7 @@ func (in *input) soonFree(u Unit) time.Time {
 
 // silent says that the unit's endpoint has been out of reach for long enough to believe that its data is lost.
 func (in *input) silent(u Unit) bool {
-	since := in.History.UnhealthySince[in.clientURL(u)]
+	since := in.silentSince(u)
 	return !since.IsZero() && !in.Now.Before(since.Add(wipedGrace))
 }
 

@@ -421,7 +421,7 @@ func TestNext(t *testing.T) {
 			apply(o)
 			o.Units[1].Facts.RestartPending = true
 		}, want{wait, "", false, "Not every voter is healthy"}},
-		{"one of two is a person's business", settled(2), func(o *planner.Observation) { o.Units[1].Facts.RestartPending = true },
+		{"one of two is a person's business", settled(2), func(o *planner.Observation) { o.Units[1].Facts.RestartPending = true; apply(o) },
 			want{wait, "", true, "add a unit"}},
 		{"the only member is restarted, and the cost told", settled(1), func(o *planner.Observation) { o.Units[0].Facts.RestartPending = true },
 			want{planner.StepRestart, "etcd/0", false, "nothing is served"}},
@@ -443,8 +443,8 @@ func TestNext(t *testing.T) {
 			o.Units[1].Facts.Applied.Hash = "old"
 			o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-time.Second)}
 		}, want{}},
-		{"a changed port of a living cluster is told and not carried out", settled(3), func(o *planner.Observation) { o.Options.Port = 4001 },
-			want{planner.StepUpdate, "etcd/0", false, ""}},
+		{"a changed port is written on all first", settled(3), func(o *planner.Observation) { o.Options.Port = 4001 },
+			want{planner.StepUpdate, "etcd/0, etcd/1, etcd/2", false, ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := planner.Clone(c.start)

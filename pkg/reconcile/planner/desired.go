@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
 	stage := in.stageOf(u)
 	if in.Latch.ClusterID != "" && (stage == stageMember || in.exposed()) {
-		s.OpenPorts = []int32{in.opts.Port}
+		s.OpenPorts = in.openPorts(u)
 	}
 	switch stage {
 	case stageSeed:
@@ -83,6 +84,14 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	return s
 }
 
+// openPorts are the port at which the unit's member serves, and the one at which it is to: that is opened before the member moves
+// there, and the old one closed when it has.
+func (in *input) openPorts(u Unit) []int32 {
+	ports := []int32{in.opts.Port, PortOf(in.servesAt(u))}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
 // atRest is what a unit is handed with a request for the latch: what it should be, but nothing is started by it.
 func (in *input) atRest(u Unit) v1alpha1.EtcdUnitSpec {
 	s := in.specOf(u)
@@ -96,23 +105,65 @@ func (in *input) atRest(u Unit) v1alpha1.EtcdUnitSpec {
 // base is what holds in every stage: everything but the start, and nothing runs by it.
 func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 	a := u.Facts.Addresses
+	heartbeat, election := in.pair()
+	options := in.opts
 	return v1alpha1.EtcdUnitSpec{
 		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID,
 		Snap: v1alpha1.SnapSpec{Name: "etcd", Channel: in.channel(u)},
 		Etcd: v1alpha1.EtcdSpec{
 			Name: etcdops.MemberName(u.Name), DataDir: DataDir,
-			ListenPeerURLs:      []string{in.listenURL(a.PeerBind, a.Peer, in.opts.ManagementPort)},
-			ListenClientURLs:    []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)},
-			AdvertisePeerURLs:   []string{in.peerURL(u)},
-			AdvertiseClientURLs: []string{in.clientURL(u)},
-			HeartbeatIntervalMs: in.opts.HeartbeatIntervalMs,
-			ElectionTimeoutMs:   in.opts.ElectionTimeoutMs,
-			SnapshotCount:       in.opts.SnapshotCount,
-			CipherSuites:        in.opts.CipherSuites,
+			ListenPeerURLs:          []string{in.listenURL(a.PeerBind, a.Peer, in.peerPort(u))},
+			ListenClientURLs:        in.listenClientURLs(u),
+			AdvertisePeerURLs:       []string{in.peerURL(u)},
+			AdvertiseClientURLs:     []string{in.clientURL(u)},
+			ListenMetricsURLs:       in.metricsURLs(u),
+			HeartbeatIntervalMs:     heartbeat,
+			ElectionTimeoutMs:       election,
+			SnapshotCount:           in.opts.SnapshotCount,
+			QuotaBackendBytes:       in.opts.QuotaBackendBytes,
+			AutoCompactionMode:      in.opts.AutoCompactionMode,
+			AutoCompactionRetention: in.opts.AutoCompactionRetention,
+			CipherSuites:            in.opts.CipherSuites,
+			LogLevel:                in.opts.LogLevel,
 		},
-		TLS:     v1alpha1.TLSSpec{CABundle: in.bundle(), ExtraSANs: in.Policy.Certificates.ExtraSANs},
+		TLS:     v1alpha1.TLSSpec{CABundle: in.bundle(), ExtraSANs: in.extraSANs()},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
+		Options: &options,
 	}
+}
+
+// extraSANs are those of the policy, and then those of the option.
+func (in *input) extraSANs() []string {
+	sans := slices.Clone(in.Policy.Certificates.ExtraSANs)
+	for _, san := range in.opts.ExtraSANs {
+		if !slices.Contains(sans, san) {
+			sans = append(sans, san)
+		}
+	}
+	return sans
+}
+
+// listenClientURLs are where etcd listens for clients: the one for all, and, if that is wanted, one in clear for those on the
+// machine itself.
+func (in *input) listenClientURLs(u Unit) []string {
+	a := u.Facts.Addresses
+	urls := []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)}
+	if in.opts.BindWithInsecureHTTP {
+		urls = append([]string{fmt.Sprintf("http://127.0.0.1:%d", insecurePort)}, urls...)
+	}
+	return urls
+}
+
+// metricsURLs are where etcd serves its metrics beside the client port; none if the option is empty.
+func (in *input) metricsURLs(u Unit) []string {
+	if in.opts.MetricsURL == "" {
+		return nil
+	}
+	host := cmp.Or(u.Facts.Addresses.ClientBind, u.Facts.Addresses.Client)
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return []string{strings.Replace(strings.TrimSuffix(in.opts.MetricsURL, "/"), AddressPlaceholder, host, 1)}
 }
 
 // listenURL binds to all interfaces, of the address' own family, or to the endpoint's bind address.

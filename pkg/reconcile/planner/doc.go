@@ -11,7 +11,8 @@
 // # Order
 //
 // Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
-// daemon; a network that is closed to us; identity; lost data; lost quorum; a membership change under way; a wiped member; units that leave; members
+// daemon; a network that is closed to us; identity; lost data; lost quorum; a membership change under way; a wiped member; a member that is half
+// moved; units that leave; members
 // without a unit; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check that answers with an act
 // wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
 // so that a cluster in trouble still says so. Gates hold back everything.
@@ -30,6 +31,9 @@
 //   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.
 //   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
 //   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
+//   - A faulty option changes nothing: the last good value is what the units have applied, also for a daemon that has just begun.
+//   - A member serves elsewhere only after clients have been told where all others serve, and its port is open.
+//   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
 //     minute, until clients are told of the other members alone, and unless its data is lost.
 //

@@ -31,7 +31,7 @@ func (c clientMember) urlsFor(relation string) []string {
 	if !other || len(c.urls) == 0 {
 		return c.urls
 	}
-	return []string{httpsURL(address, portOf(c.urls[0]))}
+	return []string{httpsURL(address, PortOf(c.urls[0]))}
 }
 
 // reachable are the addresses for clients of single relations that the unit's server certificate is good for: until it is, they are
@@ -190,7 +190,7 @@ func (in *input) toldMembers() []clientMember {
 			continue
 		}
 		c := clientMember{
-			name: etcdops.MemberName(u.Name), urls: []string{in.clientURL(u)}, peer: []string{in.peerURL(u)}, relations: reachable(u),
+			name: etcdops.MemberName(u.Name), urls: []string{in.servesAt(u)}, peer: []string{in.peerURL(u)}, relations: reachable(u),
 		}
 		all = append(all, c)
 		if in.told(c.urls) {

@@ -107,18 +107,21 @@ func (in *input) addLearner(u Unit) Step {
 // restart restarts members that run with another configuration than they should, one at a time: unhealthy ones first, then
 // followers, those that lag most first, the leader last.
 func restart(in *input) (Step, bool) {
-	if in.Latch.ClusterID == "" || !in.Etcd.Listed || len(in.faults) > 0 {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false
 	}
-	due := filter(in.alive(), func(u Unit) bool {
-		m, member := in.member[u.Name]
-		return member && !m.Learner && hasData(u) && u.Facts.RestartPending
-	})
+	due := filter(in.alive(), in.restartDue)
 	if len(due) == 0 {
 		return Step{}, false
 	}
 	slices.SortStableFunc(due, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
 	return in.restartOf(due[0]), true
+}
+
+// restartDue says that the unit's member runs with another configuration than the one that was written for it.
+func (in *input) restartDue(u Unit) bool {
+	m, member := in.member[u.Name]
+	return member && !m.Learner && hasData(u) && u.Facts.RestartPending
 }
 
 // restartOf is the restart of a unit's member, or a Wait that says why it may not be now.
@@ -129,6 +132,13 @@ func (in *input) restartOf(u Unit) Step {
 		if step, ok := in.stable(); !ok {
 			step.Reason = reason + " " + step.Reason
 			return step
+		}
+		switch why, yes := in.untold(); {
+		case yes && in.runsElsewhere(u):
+			return wait("%s But clients are told first where all others serve: %s.", reason, why)
+		case yes && in.runsWithAnotherPair(u):
+			return wait("%s But heartbeat and election timeout are written on all first, because any of them may begin to run with them: %s.",
+				reason, why)
 		}
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -24,9 +25,11 @@ const (
 // input is an observation with what is computed from it once. Checks read it and never write.
 type input struct {
 	Observation
-	// opts are the options that this cluster runs with; faults tell where they differ from what the user asked for.
-	opts   Options
+	// opts are the options that this cluster is to run with; faults tell where they differ from what the user asked for.
+	opts   v1alpha1.ClusterOptions
 	faults []string
+	// unsure says that an option is faulty and its last good value is not known.
+	unsure bool
 	// member is each unit's member; owner is the index in Units of each member's unit.
 	member map[string]etcdops.Member
 	owner  map[etcdops.MemberID]int
@@ -34,13 +37,13 @@ type input struct {
 
 func newInput(o Observation) *input {
 	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
-	in.opts, in.faults = effectiveOptions(o)
 	in.match()
+	in.choose()
 	return in
 }
 
 // match pairs members with units: by the ID in the unit's data directory first, then a started member by its name (Juju
-// never uses a unit number twice) and an unstarted one by its peer URL.
+// never uses a unit number twice) and an unstarted one by the address of its peer URL, whatever its port.
 func (in *input) match() {
 	pair := func(m etcdops.Member, i int) {
 		if _, taken := in.member[in.Units[i].Name]; i >= 0 && !taken {
@@ -65,7 +68,9 @@ func (in *input) match() {
 			if m.Started() {
 				return m.Name == etcdops.MemberName(u.Name)
 			}
-			return u.Facts != nil && u.Facts.Addresses.Peer != "" && slices.Contains(m.PeerURLs, in.peerURL(u))
+			return u.Facts != nil && u.Facts.Addresses.Peer != "" && slices.ContainsFunc(m.PeerURLs, func(url string) bool {
+				return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
+			})
 		})
 		if i >= 0 {
 			pair(m, i)
@@ -182,85 +187,46 @@ func (t *Task) deadline() time.Time {
 	return t.Deadline
 }
 
-// ClientURL and PeerURL are where a unit's member serves; the unit must have published its addresses.
-func ClientURL(u v1alpha1.UnitAddresses, o Options) string { return httpsURL(u.Client, o.Port) }
-
-// PeerURL is where a unit's member talks to its peers.
-func PeerURL(u v1alpha1.UnitAddresses, o Options) string { return httpsURL(u.Peer, o.ManagementPort) }
+// ClientURL is where a unit's member serves with these options; the unit must have published its addresses.
+func ClientURL(u v1alpha1.UnitAddresses, o v1alpha1.ClusterOptions) string {
+	return httpsURL(u.Client, o.Port)
+}
 
 func httpsURL(host string, port int32) string {
 	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
+// clientURL is where the unit's member is to serve.
 func (in *input) clientURL(u Unit) string { return ClientURL(u.Facts.Addresses, in.opts) }
-func (in *input) peerURL(u Unit) string   { return PeerURL(u.Facts.Addresses, in.opts) }
 
-// Endpoints are the client URLs of all units that have published an address: what an observer should look at, beside the
-// members' own.
-func Endpoints(o Observation) []string {
-	in := newInput(o)
-	var urls []string
-	for _, u := range in.Units {
-		if u.Facts != nil && u.Facts.Addresses.Client != "" {
-			urls = append(urls, in.clientURL(u))
-		}
+// servesAt is where the unit's member is to be found now: at its address, with the port that it tells, or, while nobody lists it,
+// that its process has read. That is another than clientURL from a change of the option port until the member's restart.
+func (in *input) servesAt(u Unit) string {
+	port := in.opts.Port
+	if r := u.Facts.Running; r != nil && hasData(u) {
+		port = cmp.Or(PortOf(r.ClientURL), port)
 	}
-	slices.Sort(urls)
-	return slices.Compact(urls)
+	if m, ok := in.member[u.Name]; ok && len(m.ClientURLs) > 0 {
+		port = cmp.Or(PortOf(m.ClientURLs[0]), port)
+	}
+	return httpsURL(u.Facts.Addresses.Client, port)
 }
 
-// effectiveOptions are the options that a cluster runs with, and in sentences where they differ from what was asked for. The
-// ports of a cluster that lives cannot be changed.
-func effectiveOptions(o Observation) (Options, []string) {
-	opts, faults := o.Options, slices.Clone(o.Options.Faults)
-	if o.Latch.Seeds == nil {
-		return opts, faults
+// peerURL is where the unit's peers are to find its member. One that is joining stays where it was added: etcd moves voters only.
+func (in *input) peerURL(u Unit) string { return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u)) }
+
+func (in *input) peerPort(u Unit) int32 {
+	if m, ok := in.member[u.Name]; ok && (m.Learner || !m.Started()) && len(m.PeerURLs) > 0 {
+		return cmp.Or(PortOf(m.PeerURLs[0]), in.opts.ManagementPort)
 	}
-	if live := livePeerPort(o); live != 0 && live != opts.ManagementPort {
-		if !slices.Contains(opts.Bad, "management_port") {
-			faults = append(faults, fmt.Sprintf("Option management_port is %d, but the cluster lives on %d; "+
-				"the port of a living cluster cannot be changed: set it back.", opts.ManagementPort, live))
-		}
-		opts.ManagementPort = live
-	}
-	if live := liveClientPort(o); live != 0 && live != opts.Port {
-		if !slices.Contains(opts.Bad, "port") {
-			faults = append(faults, fmt.Sprintf("Option port is %d, but the cluster lives on %d; "+
-				"the port of a living cluster cannot be changed: set it back.", opts.Port, live))
-		}
-		opts.Port = live
-	}
-	return opts, faults
+	return in.opts.ManagementPort
 }
 
-// livePeerPort is the port of the seeds' peer URLs: the latch outlives every member.
-func livePeerPort(o Observation) int32 {
-	for _, s := range o.Latch.Seeds.Members {
-		if port := portOf(s.PeerURL); port != 0 {
-			return port
-		}
-	}
-	return 0
-}
+// silentSince is since when the unit's member has answered nowhere; zero while it does, or while that is not known.
+func (in *input) silentSince(u Unit) time.Time { return in.History.UnhealthySince[in.servesAt(u)] }
 
-// liveClientPort is what members advertise, or, while nobody lists them, the one port that units have opened.
-func liveClientPort(o Observation) int32 {
-	for _, m := range o.Etcd.Members {
-		for _, url := range m.ClientURLs {
-			if port := portOf(url); port != 0 {
-				return port
-			}
-		}
-	}
-	for _, u := range o.Units {
-		if len(u.OpenedPorts) == 1 {
-			return u.OpenedPorts[0]
-		}
-	}
-	return 0
-}
-
-func portOf(url string) int32 {
+// PortOf is the port of a URL that ends with one; zero if it has none.
+func PortOf(url string) int32 {
 	i := strings.LastIndexByte(url, ':')
 	port, err := strconv.ParseInt(url[i+1:], 10, 32)
 	if i < 0 || err != nil {

@@ -103,7 +103,7 @@ func wiped(in *input) (Step, bool) {
 			continue
 		}
 		reason := fmt.Sprintf("The data of %s is lost: its old identity must not come back.", u.Name)
-		since := in.History.UnhealthySince[in.clientURL(u)]
+		since := in.silentSince(u)
 		if at := since.Add(wipedGrace); since.IsZero() || in.Now.Before(at) {
 			return wait("%s", reason).until(at), true
 		}

@@ -4,54 +4,129 @@ import (
 	"fmt"
 	"slices"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// A machine that has another address than its member tells is a member that has moved. It is brought home in this order, one
-// member at a time:
+// A member has moved if its peers or its clients are to find it elsewhere than they do: its machine has another address, or the
+// options port or management_port have changed. It is brought home in this order, one member at a time, the leader last:
 //
-//  1. its agent asks for a certificate with the new address, and puts it in its place (a hook);
-//  2. its configuration is written anew, and waits for a restart (updates);
-//  3. the others are told where its peers find it now;
-//  4. it is restarted, and tells clients its new URL by itself.
+//  1. its agent asks for a certificate with a new address, and puts it in its place (a hook);
+//  2. its configuration is written anew, and waits for a restart; a new port is opened, too (updates);
+//  3. the others are told where its peers find it now, which cuts no connection that is there;
+//  4. it is restarted, and tells its new client URL by itself;
+//  5. clients are told, and its old port is closed (updates), before the next one is restarted.
 
-// Several at once, two of three even, are no different while there is a quorum: members that have moved still find those that have
-// not, and these answer over the connections that they got. All are told before one is restarted: until then the others may need
-// the one that has not moved to find each other.
+// Several that have another address at once, two of three even, are no different while there is a quorum: members that have moved still
+// find those that have not, and these answer over the connections that they got. All are told before one is restarted: until then the
+// others may need the one that has not moved to find each other.
 
-// moved does the last two of these. They come before growth, which waits for every voter to be healthy.
+// moved does the third and fourth of these. They come before growth, which waits for every voter to be healthy.
 func moved(in *input) (Step, bool) {
-	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false
 	}
-	var home []Unit // where their peers look for them, and clients not yet
-	for _, u := range in.alive() {
+	if len(in.Etcd.Voters()) == 2 && len(in.joiners()) > 0 {
+		return Step{}, false // a third one comes first: no restart of one of two is without an outage
+	}
+	units := filter(in.alive(), func(u Unit) bool {
 		m, member := in.member[u.Name]
-		if !member || m.Learner || !m.Started() || !hasData(u) || !ready(u) {
+		return member && !m.Learner && m.Started() && hasData(u) && ready(u)
+	})
+	slices.SortStableFunc(units, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
+	for _, u := range units {
+		if !in.atAnotherAddress(u) {
 			continue
 		}
-		if slices.Equal(m.PeerURLs, []string{in.peerURL(u)}) {
-			if len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u)) && u.Facts.RestartPending {
-				home = append(home, u)
-			}
-			continue
-		}
-		if step, ok := in.tellMove(u, m); ok {
+		if step, ok := in.tellPeers(u); ok {
 			return step, true
 		}
 	}
-	if len(home) == 0 {
-		return Step{}, false
+	// One that the others have been told of is finished before the next one. If it has to wait, that may be for one that serves
+	// nowhere until the others are told.
+	var waits *Step
+	for _, u := range units {
+		if !in.peersKnow(u) || !in.runsElsewhere(u) {
+			continue
+		}
+		step := in.restartOf(u)
+		if step.Kind != StepWait {
+			return step, true
+		}
+		waits = &step
+		break
 	}
-	return in.restartOf(home[0]), true
+	for _, u := range units {
+		if waits != nil && in.serving(in.member[u.Name]) {
+			continue
+		}
+		if step, ok := in.tellPeers(u); ok {
+			return step, true
+		}
+	}
+	if waits != nil {
+		return *waits, true
+	}
+	return Step{}, false
 }
 
-// tellMove has the others told where the member's peers find it now. False means that its restart has to come first.
-func (in *input) tellMove(u Unit, m etcdops.Member) (Step, bool) {
-	reason := fmt.Sprintf("The peers of %s find it at %s now, and the member list has %s.", u.Name, in.peerURL(u), m.PeerURLs)
-	if len(in.Etcd.Voters()) == 1 && !in.serving(m) {
-		// The only member can be asked only at the URL that it tells, which is new after its restart.
+// halfMoved finishes a member that the others have been told of and that does not run there yet, before others may go: two
+// members of which one is looked for where it is not yet, and the other begins where it is not looked for, find each other no
+// more. In a cluster where it cannot be restarted now, others are not kept waiting for it.
+func halfMoved(in *input) (Step, bool) {
+	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure || len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()) || len(in.Etcd.Voters()) == 2 {
 		return Step{}, false
+	}
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || !hasData(u) || u.Facts.Running == nil || u.Lost || u.Failed {
+			continue
+		}
+		if in.peersKnow(u) && u.Facts.Running.PeerURL != in.peerURL(u) && u.Facts.RestartPending {
+			return in.restartOf(u), true
+		}
+	}
+	return Step{}, false
+}
+
+// peersKnow says that the member list has the peer URL that the unit's member should have.
+func (in *input) peersKnow(u Unit) bool {
+	return slices.Equal(in.member[u.Name].PeerURLs, []string{in.peerURL(u)})
+}
+
+// atAnotherAddress says that the unit's machine has another address than the one where its peers look for it.
+func (in *input) atAnotherAddress(u Unit) bool {
+	return !slices.ContainsFunc(in.member[u.Name].PeerURLs, func(url string) bool {
+		return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
+	})
+}
+
+// runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it should, and that a restart
+// would end that.
+func (in *input) runsElsewhere(u Unit) bool {
+	m := in.member[u.Name]
+	elsewhere := len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u))
+	if r := u.Facts.Running; r != nil {
+		elsewhere = elsewhere || r.PeerURL != in.peerURL(u) || r.ClientURL != in.clientURL(u)
+	}
+	return elsewhere && u.Facts.RestartPending
+}
+
+// tellPeers is the change of the unit's peer URL in the member list, if it needs one.
+func (in *input) tellPeers(u Unit) (Step, bool) {
+	m := in.member[u.Name]
+	if in.peersKnow(u) {
+		return Step{}, false
+	}
+	reason := fmt.Sprintf("The peers of %s find it at %s now, and the member list has %s.", u.Name, in.peerURL(u), m.PeerURLs)
+	if len(in.Etcd.Voters()) == 1 {
+		// The only member can be asked only at the URL that it tells, which is new after its restart. No peer is cut off by that.
+		if in.runsElsewhere(u) {
+			return in.restartOf(u), true
+		}
+		if !in.serving(m) {
+			return Step{}, false
+		}
 	}
 	if !certifies(u) {
 		return wait("%s But its server certificate is not good for %s yet.", reason, u.Facts.Addresses.Peer), true
@@ -59,10 +134,36 @@ func (in *input) tellMove(u Unit, m etcdops.Member) (Step, bool) {
 	if !in.applied(u) {
 		return wait("%s But its configuration is not written yet.", reason), true
 	}
+	if in.serving(m) && in.runsElsewhere(u) && !in.atAnotherAddress(u) {
+		// It is restarted right after this: nothing is begun that would have to wait half done.
+		if step := in.restartOf(u); step.Kind == StepWait {
+			step.Reason = reason + " " + step.Reason
+			return step, true
+		}
+	}
 	if err := etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil {
 		return wait("%s But it stays for now: %v", reason, err), true
 	}
 	return Step{Kind: StepUpdatePeer, Member: m.ID, Unit: u.Name, PeerURL: in.peerURL(u), Reason: reason}, true
+}
+
+// untold says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member
+// that is to serve elsewhere waits for that, so that whoever knows what was told last finds all the others.
+func (in *input) untold() (why string, yes bool) {
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || u.Facts == nil || !hasData(u) {
+			continue
+		}
+		spec := in.specOf(u)
+		if u.Facts.Applied == nil || u.Facts.Applied.Hash != spec.Hash() {
+			if why, _ := in.blocked(u); why != "" {
+				return why, true
+			}
+			return u.Name + " has not done so yet", true
+		}
+	}
+	return "", false
 }
 
 // certifies says that the unit's server certificate is good for its addresses. One that does not tell its names was written by
@@ -73,4 +174,24 @@ func certifies(u Unit) bool {
 		return false
 	}
 	return len(leaf.SANs) == 0 || slices.Contains(leaf.SANs, u.Facts.Addresses.Peer) && slices.Contains(leaf.SANs, u.Facts.Addresses.Client)
+}
+
+// refusedPorts are sentences on units that cannot have the port that they should: Juju does not open it, because another
+// application on the machine has it, or another process listens there.
+func (in *input) refusedPorts() []string {
+	var sentences []string
+	for _, u := range in.alive() {
+		if u.Facts == nil || u.Last == nil || !hasData(u) {
+			continue
+		}
+		port := in.opts.Port
+		switch {
+		case u.Last.Reason == v1alpha1.ReasonPortInUse:
+			sentences = append(sentences, fmt.Sprintf("%s: %s", u.Name, sentence(u.Last.Message)))
+		case u.Last.Outcome == v1alpha1.OutcomeApplied && slices.Contains(u.Last.Ports, port) && !slices.Contains(u.OpenedPorts, port):
+			sentences = append(sentences, fmt.Sprintf("Juju does not open port %d for %s, because another application on its machine has "+
+				"it open; choose another port, or have that one closed.", port, u.Name))
+		}
+	}
+	return sentences
 }

@@ -35,6 +35,7 @@ var checks = []check{
 	{name: "no quorum", next: noQuorum},
 	{name: "change under way", next: finishChange},
 	{name: "wiped member", next: wiped},
+	{name: "half moved members", next: halfMoved},
 	{name: "leaving units", next: leaving, yields: true},
 	{name: "stale members", next: stale},
 	{name: "birth", next: birth, gate: true},

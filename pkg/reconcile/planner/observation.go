@@ -56,22 +56,6 @@ type Observation struct {
 	Blind []string
 }
 
-// Options are the application's own options, checked. Invalid ones are in Faults, each a sentence that names the option, its
-// value and what is allowed; the field then has the last good or default value.
-type Options struct {
-	Port                int32
-	ManagementPort      int32
-	Channel             string
-	HeartbeatIntervalMs int32
-	ElectionTimeoutMs   int32
-	SnapshotCount       int64
-	BindToAllInterfaces bool
-	CipherSuites        []string
-	Faults              []string
-	// Bad names the options that Faults are about.
-	Bad []string
-}
-
 // Unit is one unit as Juju, its databag and its tasks show it.
 type Unit struct {
 	// Name is etcd/0; Number is 0.
@@ -128,6 +112,8 @@ type Result struct {
 	Message string
 	// Told is where the unit told its clients to find the cluster when it ended.
 	Told []string
+	// Ports are those that it asked Juju to have open.
+	Ports []int32
 	// Failures counts consecutive deliveries that were not applied; NotBefore is when the next one may go out.
 	Failures  int
 	NotBefore time.Time

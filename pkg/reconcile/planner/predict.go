@@ -3,6 +3,7 @@ package planner
 import (
 	"hash/fnv"
 	"maps"
+	"reflect"
 	"slices"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -38,7 +39,8 @@ func Predict(o Observation, s Step) Observation {
 	case StepRestart:
 		p.land(s.Units)
 		for _, d := range s.Units {
-			p.facts(d.Unit).RestartPending = false
+			f := p.facts(d.Unit)
+			f.RestartPending, f.Running = false, running(d.Spec)
 			p.republish(d)
 		}
 	case StepAddLearner:
@@ -113,8 +115,14 @@ func (p *prediction) land(deliveries []Delivery) {
 		u.Task, u.Last = nil, nil
 		hash := d.Spec.Hash()
 		if u.Facts.Applied == nil || u.Facts.Applied.Hash != hash {
+			if a := u.Facts.Applied; a != nil && a.Options != nil && needsRestart(*a.Options, *d.Spec.Options) {
+				u.Facts.RestartPending = u.Facts.Member.Present
+			}
+			if r := u.Facts.Running; r != nil && *r != *running(d.Spec) {
+				u.Facts.RestartPending = u.Facts.Member.Present
+			}
 			u.Facts.Applied = &v1alpha1.AppliedFacts{
-				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints,
+				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints, Options: d.Spec.Options,
 			}
 		}
 		if u.Facts.Snap == nil {
@@ -131,11 +139,26 @@ func (p *prediction) land(deliveries []Delivery) {
 	}
 }
 
+// running is what a process has read that is started with the spec.
+func running(spec v1alpha1.EtcdUnitSpec) *v1alpha1.RunningFacts {
+	return &v1alpha1.RunningFacts{
+		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
+		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
+	}
+}
+
+// needsRestart says that a running etcd has to be restarted for the difference. Names in certificates and the snap's channel are
+// no matter of its configuration.
+func needsRestart(a, b v1alpha1.ClusterOptions) bool {
+	a.ExtraSANs, b.ExtraSANs, a.Channel, b.Channel = nil, nil, "", ""
+	return !reflect.DeepEqual(a, b)
+}
+
 // start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.
 func (p *prediction) start(deliveries []Delivery) {
 	for _, d := range deliveries {
 		f := p.facts(d.Unit)
-		f.Member.Present, f.Member.Started = true, true
+		f.Member.Present, f.Member.Started, f.Running = true, true, running(d.Spec)
 		f.Member.StartedNew = d.Spec.Etcd.Initial != nil && d.Spec.Etcd.Initial.State == v1alpha1.InitialNew
 		url := ClientURL(f.Addresses, p.in.opts)
 		if f.Member.StartedNew {

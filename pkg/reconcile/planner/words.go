@@ -23,19 +23,32 @@ func (in *input) statusView() etcdops.View {
 		}
 	}
 	for _, u := range in.Units {
+		in.showWhereItRuns(v, u)
 		if m, ok := in.member[u.Name]; ok && in.wipedOut(u, m) && v.Health != nil {
-			h := v.Health[in.clientURL(u)]
+			h := v.Health[in.servesAt(u)]
 			h.Serves, h.Fault, h.Detail = false, etcdops.FaultOther, "its data is lost"
-			v.Health[in.clientURL(u)] = h
+			v.Health[in.servesAt(u)] = h
 		}
 	}
 	return v
 }
 
+// showWhereItRuns takes a member that has just been restarted with another port for what it is there: it serves before the list
+// tells where.
+func (in *input) showWhereItRuns(v etcdops.View, u Unit) {
+	m, member := in.member[u.Name]
+	if !member || u.Facts == nil || u.Facts.Running == nil || len(m.ClientURLs) == 0 {
+		return
+	}
+	if h := v.Health[u.Facts.Running.ClientURL]; h.Serves && h.MemberID == m.ID && !v.HealthOf(m).Serves {
+		v.Health[m.ClientURLs[0]] = h
+	}
+}
+
 // unitWords is the status of a unit that has published facts.
 func (in *input) unitWords(u Unit) etcdops.Words {
 	v := in.statusView()
-	ref := etcdops.Ref{ClientURL: in.clientURL(u), Name: etcdops.MemberName(u.Name)}
+	ref := etcdops.Ref{ClientURL: in.servesAt(u), Name: etcdops.MemberName(u.Name)}
 	m, member := in.member[u.Name]
 	if member {
 		ref.ID = m.ID
@@ -73,14 +86,33 @@ func (in *input) applicationWords() etcdops.Words {
 		}
 	}
 	w := etcdops.ApplicationWords(in.statusView(), wanted, "")
-	if len(in.faults) > 0 {
+	if todo := in.forAPerson(); len(todo) > 0 {
 		separator := ": "
 		if strings.Contains(w.Message, ": ") {
 			separator = "; "
 		}
-		w.Message += separator + strings.TrimRight(strings.Join(in.faults, " "), ".")
+		w = etcdops.Words{State: etcdops.Blocked, Message: w.Message + separator + strings.TrimRight(strings.Join(todo, " "), ".")}
 	}
 	return in.applicationUnderAuthority(w)
+}
+
+// forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
+// and a restart that would be an outage.
+func (in *input) forAPerson() []string {
+	todo := slices.Concat(in.faults, in.refusedPorts())
+	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
+		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
+			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))
+		}
+	}
+	return todo
+}
+
+func waitsFor(units []Unit) string {
+	if len(units) == 1 {
+		return units[0].Name + " waits to be restarted"
+	}
+	return names(units) + " wait to be restarted"
 }
 
 // closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's
