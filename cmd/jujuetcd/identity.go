@@ -11,6 +11,9 @@ import (
 	"syscall"
 
 	"github.com/google/uuid"
+
+	"jujuetcd.io/pkg/reconcile/keyring"
+	"jujuetcd.io/pkg/reconcile/world"
 )
 
 // The daemon's stable identity, in its state directory. Whoever holds it is the same daemon to its clusters.
@@ -55,6 +58,26 @@ func readIdentity(dir string) (string, error) {
 			filepath.Join(dir, identityFile))}
 	}
 	return id, nil
+}
+
+// keysIn are the daemon's own keys, in its state directory.
+func keysIn(dir string) func(modelUUID, application string) world.Keys {
+	return keysOf(dir, func(path, text string) error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		return writeDurably(path, text)
+	})
+}
+
+// knownKeysIn are the same for who only looks: what it would ask for is not kept.
+func knownKeysIn(dir string) func(modelUUID, application string) world.Keys {
+	return keysOf(dir, func(string, string) error { return nil })
+}
+
+func keysOf(dir string, write func(path, text string) error) func(modelUUID, application string) world.Keys {
+	ring := keyring.Ring{Dir: filepath.Join(dir, "clusters"), Write: write}
+	return func(modelUUID, application string) world.Keys { return ring.For(modelUUID, application) }
 }
 
 // writeDurably writes a file that is there whole or not at all, and survives a power cut.

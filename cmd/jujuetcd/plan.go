@@ -109,14 +109,15 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	defer links.close()
 	// Without an identity of our own the plan is the one of whoever holds the epoch.
 	self, err := readIdentity(o.stateDir)
+	keys := knownKeysIn(o.stateDir)
 	if err != nil {
-		self = ""
+		self, keys = "", nil
 	}
 	var all []v1alpha1.EtcdCluster
 	for _, s := range links.all {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		clusters, err := reconcile.Look(ctx, reconcile.Model{Ref: s.Model(), Juju: s, Link: s.State}, reconcile.Config{
-			Self: self, Policies: policies, Dial: reconcile.DialEtcd,
+			Self: self, Policies: policies, Dial: reconcile.DialEtcd, Keys: keys,
 		})
 		cancel()
 		if err != nil {

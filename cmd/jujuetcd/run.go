@@ -45,7 +45,7 @@ The user needs a grant of its own: juju grant USER write MODEL.`,
 	o.logs.flags(c)
 	f := c.Flags()
 	f.StringVar(&o.configDir, "config-dir", "", "directory with EtcdCluster policies (*.yaml); none is needed")
-	f.StringVar(&o.stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory for the daemon's identity")
+	f.StringVar(&o.stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory for the daemon's identity and keys")
 	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket for get, describe, plan and env")
 	f.StringVar(&o.metrics, "metrics-address", "127.0.0.1:8093", "address of /metrics, /healthz and /readyz; 0 serves none")
 	f.BoolVar(&o.takeOver, "take-over", false, "take over clusters that another daemon looks after")
@@ -98,7 +98,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	objects := registry.New(time.Now)
 	d, err := reconcile.New(reconcile.Config{
 		Self: id, TakeOver: o.takeOver, Registry: objects, Policies: policies, Dial: reconcile.DialEtcd, Log: log,
-		ProbeEvery: o.probe, MetricsAddress: o.metrics,
+		ProbeEvery: o.probe, MetricsAddress: o.metrics, Keys: keysIn(o.stateDir),
 	}, models)
 	if err != nil {
 		return err

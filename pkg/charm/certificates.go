@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // authorityRelation is one relation to a certificate authority. Which of the two dialects of the endpoint its other end speaks is
@@ -27,10 +27,10 @@ type authorityRelation struct {
 // leaves are the certificates on disk; nil where there is none.
 type leaves struct{ server, client *x509.Certificate }
 
-// offers reads the relations to certificate authorities: what is offered, and what was asked. extra are names beside the unit's own. It
-// writes nothing.
-func (a *Agent) offers(ctx context.Context, n network, extra []string) (Offer, error) {
-	offer := Offer{asked: map[tlsfiles.Name]requests.Asked{}, answered: map[tlsfiles.Name]string{}}
+// offers reads the relations to certificate authorities: what is offered, and what was asked. The spec has names beside the unit's own,
+// and the controller's requests. It writes nothing.
+func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (Offer, error) {
+	offer := Offer{asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, forController: spec.ControllerRequests}
 	ids, err := a.relations(ctx, "certificates")
 	if err != nil || len(ids) == 0 {
 		return offer, err
@@ -41,7 +41,7 @@ func (a *Agent) offers(ctx context.Context, n network, extra []string) (Offer, e
 	}
 	// Where a cloud has no public addresses, the tool fails.
 	public = cmp.Or(public, n.addresses.Client)
-	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, extra)...)
+	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, spec.ExtraSANs)...)
 	for _, name := range leafNames {
 		asked, err := a.machine.Requests().Load(name)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Keys of the classic certificates relation. The requirer's are the first, legacy request: one certificate for the unit.
@@ -159,7 +160,7 @@ func encodeRequests(asked map[string]clientRequest) string {
 }
 
 // due says that a certificate should be renewed.
-func due(cert *x509.Certificate, now time.Time) bool { return !now.Before(tlsfiles.RenewAt(cert)) }
+func due(cert *x509.Certificate, now time.Time) bool { return !now.Before(signing.RenewAt(cert)) }
 
 // toggled is a list with the name, or without it if it has it; sorted, each once.
 func toggled(names []string, name string) []string {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Keys of the newer tls-certificates protocol, version 1 of the interface: the provider signs requests and never sees a key.
@@ -70,6 +70,7 @@ func (o *Offer) addSigned(application map[string]string) {
 	if err := readList(application[keyRequestErrors], &refusals); err != nil {
 		o.trouble("What %s says of its refusals cannot be read: %v.", o.Application, err)
 	}
+	o.addController(answers, refusals)
 	for _, name := range leafNames {
 		asked := o.asked[name]
 		for _, request := range asked.Standing() {
@@ -87,7 +88,7 @@ func (o *Offer) addSigned(application map[string]string) {
 	}
 }
 
-func (o *Offer) addAnswer(name tlsfiles.Name, asked requests.Asked, request string, answer signed) {
+func (o *Offer) addAnswer(name tlsfiles.Name, asked signing.Asked, request string, answer signed) {
 	chain := slices.Concat(certificatesIn(answer.CA), certificatesIn(strings.Join(answer.Chain, "\n")))
 	o.trust(slices.DeleteFunc(chain, func(b *pem.Block) bool { return !isAuthority(b) })...)
 	if answer.Revoked {
@@ -157,7 +158,7 @@ func same(a, b string) bool { return strings.TrimSpace(a) == strings.TrimSpace(b
 
 // follow is what is to be asked for a leaf from now on, given the one on disk: a request anew when there is none, when it lacks a
 // name, and when the certificate is to be renewed. One that has no answer yet is waited for.
-func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, now time.Time) (requests.Asked, error) {
+func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, now time.Time) (signing.Asked, error) {
 	asked := o.asked[name]
 	if asked.Next != "" && have != nil && o.answered[name] == tlsfiles.Fingerprint(have) {
 		asked = asked.Answered()
@@ -168,7 +169,7 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, 
 	}
 	newest := asked.Newest()
 	switch {
-	case newest == "", !covers(canonicalAll(requests.NamesIn(newest)), subject.Names):
+	case newest == "", !covers(canonicalAll(signing.NamesIn(newest)), subject.Names):
 		return asked.Ask(subject)
 	case asked.Next != "":
 		return asked, nil
@@ -179,11 +180,11 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, 
 }
 
 // subject is what the leaf should be good for. A client certificate tells only whose it is.
-func (o *Offer) subject(name tlsfiles.Name, unit string) requests.Subject {
+func (o *Offer) subject(name tlsfiles.Name, unit string) signing.Subject {
 	if name == tlsfiles.Client {
-		return requests.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}
+		return signing.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}
 	}
-	return requests.Subject{CommonName: o.names.common, Names: o.names.sans}
+	return signing.Subject{CommonName: o.names.common, Names: o.names.sans}
 }
 
 func canonicalAll(names []string) []string {
@@ -195,7 +196,7 @@ func canonicalAll(names []string) []string {
 }
 
 // askSigning is what the unit's databag of a relation in the newer protocol should hold.
-func askSigning(asked map[tlsfiles.Name]requests.Asked) string {
+func askSigning(asked map[tlsfiles.Name]signing.Asked) string {
 	var list []signingRequest
 	for _, name := range leafNames {
 		for _, request := range asked[name].Standing() {

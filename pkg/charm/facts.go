@@ -39,6 +39,7 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider
 	facts.Certificates.OfferedCA = offer.CA
+	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
 	facts.Applied = p.facts.Applied
 	return facts

@@ -28,11 +28,11 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var extra []string
+	var tls v1alpha1.TLSSpec
 	if last != nil {
-		extra = last.TLS.ExtraSANs
+		tls = last.TLS
 	}
-	offer, err := a.offers(ctx, n, extra)
+	offer, err := a.offers(ctx, n, tls)
 	if err != nil {
 		return err
 	}

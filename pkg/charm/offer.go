@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Offer is what certificate authorities offer to the unit now, and what it has asked them.
@@ -34,9 +34,12 @@ type Offer struct {
 	servers, shared []candidate
 	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, and
 	// revoked the leaves that the provider has taken back.
-	asked    map[tlsfiles.Name]requests.Asked
+	asked    map[tlsfiles.Name]signing.Asked
 	answered map[tlsfiles.Name]string
 	revoked  []tlsfiles.Name
+	// forController are the controller's requests, and controller the answers to them.
+	forController []string
+	controller    []v1alpha1.SignedRequest
 }
 
 // trouble adds a sentence, once.

@@ -74,7 +74,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	offer, err := a.offers(ctx, n, spec.TLS.ExtraSANs)
+	offer, err := a.offers(ctx, n, spec.TLS)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
@@ -93,6 +93,9 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	})
 	if status.Outcome != v1alpha1.OutcomeRefused {
 		if err := a.settle(ctx, &offer, n.addresses, status.Changed); err != nil {
+			return status, err
+		}
+		if err := a.askForController(ctx, offer, leader); err != nil {
 			return status, err
 		}
 	}

@@ -52,10 +52,19 @@ type Config struct {
 	Policies Policies
 	Dial     world.Dial
 	Log      logr.Logger
+	// Keys are the daemon's own keys for a cluster; nil for who only looks.
+	Keys func(modelUUID, application string) world.Keys
 	// ProbeEvery is the time between two looks at a cluster's health; default 1 s.
 	ProbeEvery time.Duration
 	// MetricsAddress serves /metrics, /healthz and /readyz; "0" serves nothing.
 	MetricsAddress string
+}
+
+func (c Config) keys(modelUUID, application string) world.Keys {
+	if c.Keys == nil {
+		return nil
+	}
+	return c.Keys(modelUUID, application)
 }
 
 // Daemon looks after the etcd clusters of some models.
@@ -230,6 +239,7 @@ func (d *Daemon) ensure(m *model, application string) {
 		Application: application, Self: d.cfg.Self, Juju: m, Dial: d.cfg.Dial, Memory: remembered, Now: time.Now,
 		Policy:   func() v1alpha1.EtcdClusterSpec { return d.cfg.Policies.Spec(key.Model, key.Application) },
 		TakeOver: d.cfg.TakeOver, ThroughUnits: true, Local: m.local,
+		Keys: d.cfg.keys(m.Ref.UUID, application),
 	})
 	c.actor = act.New(act.Config{
 		Application: application, Self: d.cfg.Self, Juju: m, Memory: remembered, Etcd: c.observer.Etcd, Now: time.Now,

@@ -71,7 +71,7 @@ func lookAt(ctx context.Context, m Model, cfg Config, application string) (plann
 	o := observe.New(observe.Config{
 		Application: application, Self: cfg.Self, Juju: m.Juju, Dial: cfg.Dial, Memory: memory.New(), Now: time.Now,
 		Policy:   func() v1alpha1.EtcdClusterSpec { return cfg.Policies.Spec(m.Name(), application) },
-		TakeOver: cfg.TakeOver, Local: m.local,
+		TakeOver: cfg.TakeOver, Local: m.local, Keys: cfg.keys(m.Ref.UUID, application),
 	})
 	defer o.Close()
 	obs, err := o.Observe(ctx, true)

@@ -68,6 +68,14 @@ type CertificateFacts struct {
 	Authority *LeafFacts `json:"authority,omitempty"`
 	// Trouble is what stands between the unit and its next certificate, in sentences; empty if nothing does.
 	Trouble string `json:"trouble,omitempty"`
+	// Controller are the answers to TLSSpec.ControllerRequests; an unanswered one has none.
+	Controller []SignedRequest `json:"controller,omitempty"`
+}
+
+// SignedRequest is a certificate signing request with its certificate, both as PEM, and what further certificates verify it.
+type SignedRequest struct {
+	Request     string `json:"request"`
+	Certificate string `json:"certificate"`
 }
 
 // LeafFacts is one leaf on disk, whose key fits.

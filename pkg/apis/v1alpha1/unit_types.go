@@ -150,6 +150,9 @@ type TLSSpec struct {
 	CABundle string `json:"caBundle,omitempty"`
 	// ExtraSANs are asked for beside the unit's own addresses.
 	ExtraSANs []string `json:"extraSANs,omitempty"`
+	// ControllerRequests are the certificate signing requests (PEM) for the controller's own client certificate, whose key stays with
+	// it. The Juju leader's unit, which alone is handed them, puts them before a provider that signs requests.
+	ControllerRequests []string `json:"controllerRequests,omitempty"`
 }
 
 // ServiceState is whether etcd should run.

@@ -5,179 +5,27 @@
 //
 //	store := requests.Store{Dir: "/var/lib/jujuetcd/etcd-0/requests", Disk: disk}
 //	asked, err := store.Load(tlsfiles.Server)
-//	asked, err = asked.Ask(requests.Subject{CommonName: "10.0.0.4", Names: names}) // in memory only
-//	err = store.Save(tlsfiles.Server, asked)                                      // and only then tell the provider
+//	asked, err = asked.Ask(subject)           // in memory only
+//	err = store.Save(tlsfiles.Server, asked)  // and only then tell the provider
 //
 // # Guarantees
 //
-//   - A request is the same text until other names are wanted, or the certificate is to be renewed: whoever approves requests by
-//     hand sees each once.
-//   - The next request is made with the same key as the one before. So a renewed certificate takes the place of the old one by one
-//     rename, and no handshake ever meets a certificate with another's key.
-//   - Files are 0600 in a folder that is 0700. No error and no String holds key material.
-//
-// Keys are ECDSA on P-256: every supported etcd serves them, with the charm's own cipher suites and with TLS 1.3 whatever the list is.
+//   - Save returns after it is on disk, and writes nothing if it has not changed.
+//   - Files are 0600 in a folder that is 0700. No error holds key material.
 package requests
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
-
-// Asked is what was asked for one leaf. The zero value is nothing yet.
-type Asked struct {
-	// Key is the private key as PEM.
-	Key string `json:"key,omitempty"`
-	// Current is the request that the certificate in use answers, Next one that has no answer yet; both as PEM, empty if there is
-	// none.
-	Current string `json:"current,omitempty"`
-	Next    string `json:"next,omitempty"`
-}
-
-// String keeps the key out of every log and error.
-func (a Asked) String() string { return "a key and its certificate signing requests" }
-
-// GoString does the same for %#v.
-func (a Asked) GoString() string { return "requests.Asked{}" }
-
-// Subject is what a certificate is asked for. Names are DNS names and IP addresses.
-type Subject struct {
-	CommonName string
-	Names      []string
-}
-
-// Standing are the requests that the provider should see, the one in use first.
-func (a Asked) Standing() []string {
-	return slices.DeleteFunc([]string{a.Current, a.Next}, func(csr string) bool { return csr == "" })
-}
-
-// Newest is the request that was made last; empty if there is none.
-func (a Asked) Newest() string {
-	if a.Next != "" {
-		return a.Next
-	}
-	return a.Current
-}
-
-// Ask returns a with a next request for the subject, in the place of one that has no answer yet.
-func (a Asked) Ask(s Subject) (Asked, error) {
-	key, err := a.key()
-	if err != nil {
-		return a, err
-	}
-	if key == nil {
-		if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-			return a, fmt.Errorf("cannot make a key: %w", err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			return a, fmt.Errorf("cannot encode a key: %w", err)
-		}
-		a.Key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	}
-	usages, err := wantedUsages()
-	if err != nil {
-		return a, err
-	}
-	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: s.CommonName}, ExtraExtensions: []pkix.Extension{usages}}
-	for _, name := range s.Names {
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, name)
-		}
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
-	if err != nil {
-		return a, fmt.Errorf("cannot make a certificate signing request: %w", err)
-	}
-	a.Next = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
-	return a, nil
-}
-
-// Answered returns a after the next request's certificate has come into use: it is the current one now.
-func (a Asked) Answered() Asked {
-	if a.Next != "" {
-		a.Current, a.Next = a.Next, ""
-	}
-	return a
-}
-
-// Fits says whether a certificate was made for the key.
-func (a Asked) Fits(cert *x509.Certificate) bool {
-	key, err := a.key()
-	if err != nil || key == nil {
-		return false
-	}
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && public.Equal(cert.PublicKey)
-}
-
-func (a Asked) key() (crypto.Signer, error) {
-	if a.Key == "" {
-		return nil, nil
-	}
-	block, _ := pem.Decode([]byte(a.Key))
-	if block == nil {
-		return nil, errors.New("cannot read the unit's own key: it is not PEM")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, errors.New("cannot read the unit's own key") // the cause may quote the input
-	}
-	signer, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("cannot use the unit's own key: it does not sign")
-	}
-	return signer, nil
-}
-
-// NamesIn are the names that a request asks for; none if it cannot be read.
-func NamesIn(csr string) []string {
-	block, _ := pem.Decode([]byte(csr))
-	if block == nil {
-		return nil
-	}
-	request, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		return nil
-	}
-	names := slices.Clone(request.DNSNames)
-	for _, ip := range request.IPAddresses {
-		names = append(names, ip.String())
-	}
-	return names
-}
-
-// wantedUsages asks for a certificate that is good at both ends of a connection: etcd shows the same one to clients, to peers and to
-// itself. Providers that go by their own profile leave it aside.
-func wantedUsages() (pkix.Extension, error) {
-	value, err := asn1.Marshal([]asn1.ObjectIdentifier{
-		{1, 3, 6, 1, 5, 5, 7, 3, 1}, // RFC 5280, 4.2.1.12: id-kp-serverAuth
-		{1, 3, 6, 1, 5, 5, 7, 3, 2}, // and id-kp-clientAuth
-	})
-	if err != nil {
-		return pkix.Extension{}, fmt.Errorf("cannot encode the extended key usage: %w", err)
-	}
-	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: value}, nil
-}
 
 // Store is where requests are kept. One goroutine at a time uses it: hooks and actions of a unit never run at once.
 type Store struct {
@@ -188,8 +36,8 @@ type Store struct {
 func (s Store) path(name tlsfiles.Name) string { return filepath.Join(s.Dir, string(name)+".json") }
 
 // Load returns what was asked for the leaf; the zero value if nothing was.
-func (s Store) Load(name tlsfiles.Name) (Asked, error) {
-	var a Asked
+func (s Store) Load(name tlsfiles.Name) (signing.Asked, error) {
+	var a signing.Asked
 	text, err := os.ReadFile(s.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -199,13 +47,13 @@ func (s Store) Load(name tlsfiles.Name) (Asked, error) {
 	}
 	if err := json.Unmarshal(text, &a); err != nil {
 		// The text holds a key: the cause is not passed on.
-		return Asked{}, fmt.Errorf("cannot read what was asked for the %s certificate: %s is damaged; remove it to ask anew", name, s.path(name))
+		return signing.Asked{}, fmt.Errorf("cannot read what was asked for the %s certificate: %s is damaged; remove it to ask anew", name, s.path(name))
 	}
 	return a, nil
 }
 
 // Save returns after it is on disk.
-func (s Store) Save(name tlsfiles.Name, a Asked) error {
+func (s Store) Save(name tlsfiles.Name, a signing.Asked) error {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("cannot encode what is asked for the %s certificate: %w", name, err)

@@ -156,9 +156,3 @@ func hostname(name string) string {
 	}
 	return name
 }
-
-// RenewAt is when a certificate should be replaced: at two thirds of its life, as certificate managers commonly do, so that a third
-// is left for a provider that is away.
-func RenewAt(cert *x509.Certificate) time.Time {
-	return cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 3 * 2)
-}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"jujuetcd.io/pkg/jujuapi"
@@ -24,6 +25,9 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	credentials := o.cfg.Foreign
 	if credentials.Empty() && !planner.OtherAuthority(*obs) {
 		credentials = world.Credentials{CA: seen.bundle(), Cert: seen.provider.Cert, Key: seen.provider.Key}
+		if signed := o.signed(seen, now, obs); credentials.Empty() {
+			credentials = signed
+		}
 	}
 	if !o.info.ever {
 		credentials = world.Credentials{}
@@ -35,14 +39,67 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 		}
 	}
 	if credentials.Empty() {
-		if last := o.Credentials(); !last.Empty() && valid(last, now) == nil {
-			// The authority has gone; what it signed still opens the door.
-			credentials = last
+		credentials = o.former(now, obs)
+	} else if o.cfg.Keys != nil && o.cfg.Foreign.Empty() {
+		if err := o.cfg.Keys.Keep(credentials); err != nil {
+			o.keysFault(err, obs)
 		}
 	}
 	obs.CA.ClientCertificate = !credentials.Empty()
 	if err := o.connect(credentials); err != nil {
 		obs.Blind = append(obs.Blind, fmt.Sprintf("cannot connect to etcd of %s: %v", application.Name, err))
+	}
+}
+
+// signed are the credentials that a provider who signs requests has given the daemon, which asks for them while it leads the cluster, or
+// nobody does.
+func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation) world.Credentials {
+	if !seen.signs() {
+		return world.Credentials{}
+	}
+	if o.cfg.Keys == nil {
+		// Who only looks takes what was asked for from the answers.
+		for _, a := range seen.controller() {
+			obs.CA.ControllerRequests = append(obs.CA.ControllerRequests, a.Request)
+		}
+		return world.Credentials{}
+	}
+	if e := obs.Latch.Epoch; obs.LatchRead && (e == nil || e.Holder == obs.Self || obs.TakeOver) {
+		requests, err := o.cfg.Keys.Requests(now, "jujuetcd-"+obs.Application)
+		if err != nil {
+			o.keysFault(err, obs)
+		}
+		obs.CA.ControllerRequests = requests
+	}
+	credentials, err := o.cfg.Keys.Signed(seen.controller(), seen.bundle())
+	if err != nil {
+		o.keysFault(err, obs)
+	}
+	return credentials
+}
+
+// former are the credentials that were in use before, as long as they are valid: the authority has gone, or is another one, and what was
+// signed still opens the door.
+func (o *Observer) former(now time.Time, obs *planner.Observation) world.Credentials {
+	if last := o.Credentials(); !last.Empty() && valid(last, now) == nil {
+		return last
+	}
+	if o.cfg.Keys == nil || !o.info.ever {
+		return world.Credentials{}
+	}
+	kept, err := o.cfg.Keys.Kept()
+	if err != nil {
+		o.keysFault(err, obs)
+	}
+	if kept.Empty() || valid(kept, now) != nil {
+		return world.Credentials{}
+	}
+	return kept
+}
+
+func (o *Observer) keysFault(err error, obs *planner.Observation) {
+	if text := err.Error(); !slices.Contains(obs.Blind, text) {
+		obs.Blind = append(obs.Blind, text)
 	}
 }
 

@@ -103,6 +103,29 @@ func (d *databags) offeredCA() string {
 	return ""
 }
 
+// signs says that a unit has found its provider to be one that signs requests.
+func (d *databags) signs() bool {
+	for _, facts := range d.facts {
+		if facts.Certificates.Provider == v1alpha1.ProviderCSR {
+			return true
+		}
+	}
+	return false
+}
+
+// controller are the answers to the daemon's own requests, whichever unit tells of them: Juju's leader has put them before the provider.
+func (d *databags) controller() []v1alpha1.SignedRequest {
+	var all []v1alpha1.SignedRequest
+	for _, unit := range slices.Sorted(maps.Keys(d.facts)) {
+		for _, a := range d.facts[unit].Certificates.Controller {
+			if !slices.Contains(all, a) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
 // bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
 // certificate once: the units' desired state holds it, which must not change with its layout.
 func (d *databags) bundle() string {

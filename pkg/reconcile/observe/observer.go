@@ -47,6 +47,8 @@ type Config struct {
 	Local func() string
 	// Foreign are credentials that a person gave; without them those of the certificates relation are used.
 	Foreign world.Credentials
+	// Keys keep the daemon's own; nil for who only looks.
+	Keys world.Keys
 }
 
 // Observer observes one cluster.

@@ -123,3 +123,14 @@ func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	}
 	return in.underAuthority(etcdops.WithNotices(w, in.expiring()))
 }
+
+// handRequests has the controller's own requests put before a provider that signs, before anything else is prepared: whoever approves by
+// hand sees them together with the units'. Afterwards they are part of what the Juju leader's unit should be.
+func (in *input) handRequests() (Step, bool) {
+	leader, known := in.leader()
+	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || in.applied(leader) {
+		return Step{}, false
+	}
+	return in.deliverTo(StepPrepare, fmt.Sprintf("%s puts the controller's certificate request before %s.", leader.Name, in.CA.Application),
+		[]Unit{leader}, in.atRest), true
+}

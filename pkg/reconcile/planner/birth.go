@@ -84,10 +84,16 @@ func (in *input) assembled() (Step, bool) {
 	if !in.CA.Related {
 		return wait("%s", etcdops.MissingAuthorityWords().Message).person(), false
 	}
+	if step, due := in.handRequests(); due {
+		return step, false
+	}
 	for _, u := range in.alive() {
 		if u.Facts != nil && !ready(u) {
 			return wait("%s has no %s yet.", u.Name, strings.Join(missing(u), " and no ")), false
 		}
+	}
+	if !in.CA.ClientCertificate && len(in.CA.ControllerRequests) > 0 {
+		return wait("%s has not signed the controller's certificate request yet.", in.CA.Application), false
 	}
 	if !in.CA.ClientCertificate {
 		return wait("The certificate authority has not given a client certificate to look at etcd with yet."), false

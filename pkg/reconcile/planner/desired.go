@@ -60,6 +60,9 @@ func (in *input) stageOf(u Unit) stage {
 // specOf is the desired state of a unit that has published facts.
 func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
+	if u.Leader {
+		s.TLS.ControllerRequests = in.CA.ControllerRequests
+	}
 	stage := in.stageOf(u)
 	if in.Latch.ClusterID != "" && (stage == stageMember || in.exposed()) {
 		s.OpenPorts = in.openPorts(u)

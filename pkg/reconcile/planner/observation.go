@@ -127,6 +127,8 @@ type CertificateAuthority struct {
 	Application string
 	// Bundle is the PEM that the provider offers.
 	Bundle string
+	// ControllerRequests are the daemon's own requests, for a provider that signs: Juju's leader puts them before it.
+	ControllerRequests []string
 	// ClientCertificate says that the daemon holds a client certificate for this cluster, valid now.
 	ClientCertificate bool
 }

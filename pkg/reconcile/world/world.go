@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 )
@@ -57,6 +58,17 @@ type Lock interface {
 // Dial makes an Etcd for credentials. Empty credentials give one that cannot say anything to etcd but tells whether
 // something that speaks TLS answers at an endpoint. Dial does not wait for a connection.
 type Dial func(Credentials) (Etcd, error)
+
+// Keys are the daemon's own keys for one cluster, and what last opened its door. They are kept where only the daemon can read.
+type Keys interface {
+	// Requests are the certificate signing requests that a provider who signs should see now, the same texts until a renewal.
+	Requests(now time.Time, commonName string) ([]string, error)
+	// Signed are the credentials that the answers to the requests give; empty while there is no answer.
+	Signed(answers []v1alpha1.SignedRequest, bundle string) (Credentials, error)
+	// Keep remembers credentials that are in use, and Kept returns them after a restart.
+	Keep(c Credentials) error
+	Kept() (Credentials, error)
+}
 
 // Credentials are a client certificate with its key, and the certificates that servers are verified with, as PEM.
 type Credentials struct {
