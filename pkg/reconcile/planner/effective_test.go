@@ -123,6 +123,17 @@ func TestTheNextMemberWaitsUntilClientsKnowWhereTheLastOneIs(t *testing.T) {
 	expect(t, o, want{planner.StepRestart, "etcd/1", false, ""})
 }
 
+func TestAThirdMemberComesBeforeOneOfTwoMoves(t *testing.T) {
+	o := running(2)
+	join(&o)
+	o.Options.Port, o.Options.ManagementPort = 4001, 7001
+	apply(&o)
+	for i := range 2 {
+		o.Units[i].Facts.RestartPending = true
+	}
+	expect(t, o, want{planner.StepAddLearner, "etcd/2", false, ""})
+}
+
 func TestOneThatIsHalfMovedIsFinishedBeforeAnotherGoes(t *testing.T) {
 	o := running(3)
 	o.Options.ManagementPort = 7001
