@@ -28,9 +28,16 @@ type authorityRelation struct {
 type leaves struct{ server, client *x509.Certificate }
 
 // offers reads the relations to certificate authorities: what is offered, and what was asked. The spec has names beside the unit's own,
-// and the controller's requests. It writes nothing.
+// the controller's requests, and whether clients have certificates of their own. It writes nothing.
 func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (Offer, error) {
-	offer := Offer{asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, forController: spec.ControllerRequests}
+	offer := Offer{
+		asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, dbOffers: map[tlsfiles.Name][]candidate{},
+		forController: spec.ControllerRequests,
+	}
+	var err error
+	if offer.db, err = a.dbClients(ctx, spec); err != nil {
+		return offer, err
+	}
 	ids, err := a.relations(ctx, "certificates")
 	if err != nil || len(ids) == 0 {
 		return offer, err
@@ -42,7 +49,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	// Where a cloud has no public addresses, the tool fails.
 	public = cmp.Or(public, n.addresses.Client)
 	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, spec.ExtraSANs)...)
-	for _, name := range leafNames {
+	for _, name := range offer.leaves() {
 		asked, err := a.machine.Requests().Load(name)
 		if err != nil {
 			offer.trouble("%s", sentence(err))
@@ -140,7 +147,7 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 	for _, r := range offer.relations {
 		want := map[string]string{keySigningRequests: ""}
 		if !r.classic {
-			want[keySigningRequests] = askSigning(offer.asked)
+			want[keySigningRequests] = offer.askSigning()
 		}
 		if r.csr {
 			for _, key := range classicKeys {
@@ -164,7 +171,11 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 
 // remember keeps what is asked to be signed from now on.
 func (a *Agent) remember(offer *Offer, have leaves) error {
-	for name, cert := range map[tlsfiles.Name]*x509.Certificate{tlsfiles.Server: have.server, tlsfiles.Client: have.client} {
+	inUse := map[tlsfiles.Name]*x509.Certificate{tlsfiles.Server: have.server, tlsfiles.Client: have.client}
+	for _, c := range offer.db {
+		inUse[c.leaf()] = c.using()
+	}
+	for name, cert := range inUse {
 		next, err := offer.follow(name, a.env.Unit, cert, a.now())
 		if err != nil {
 			return err

@@ -36,6 +36,7 @@ const (
 // classicKeys are all that a unit may have asked for in the classic dialect.
 var classicKeys = []string{
 	keyUnitName, keyCommonName, keySANs, keyCertificateName, keyClientCertRequests, keyServerRenewal, keyClientRenewal,
+	keyDBRequests,
 }
 
 // munged is the unit's name as the classic relation writes it: etcd_0.
@@ -221,6 +222,7 @@ func (o *Offer) addClassic(bag map[string]string, unit, common string) {
 	if answer, ok := processed(bag[m+".processed_client_requests"])[dashed(unit)]; ok {
 		o.shared = appendPair(o.shared, answer.Cert, answer.Key)
 	}
+	o.addDBClassic(bag, unit)
 }
 
 // processed are a classic provider's answers by common name; what cannot be read answers nothing.
@@ -240,5 +242,6 @@ func (o *Offer) askClassic(bag map[string]string, unit string, have leaves, now 
 		maps.Copy(diff, renewal(bag, unit, have.server, now))
 	}
 	maps.Copy(diff, clientRenewal(bag, unit, have.client, now))
+	o.askDBClassic(bag, diff, now)
 	return diff
 }

@@ -52,7 +52,7 @@ var answers = []struct {
 
 // answerClients tells each relation with clients how to reach the cluster, or takes it back, from the spec that was applied last.
 // A databag is complete or empty.
-func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
+func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, offer *Offer) error {
 	for _, endpoint := range answers {
 		ids, err := a.relations(ctx, endpoint.endpoint)
 		if err != nil {
@@ -66,7 +66,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec) 
 			return err
 		}
 		for _, id := range ids {
-			if err := a.answer(ctx, id, endpoint.answer(id, told, with)); err != nil {
+			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.credentialsFor(id, with, a.now()))); err != nil {
 				return err
 			}
 		}

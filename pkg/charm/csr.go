@@ -47,8 +47,14 @@ type refusal struct {
 	} `json:"error"`
 }
 
-// leafNames are the leaves that are asked for, in the order in which they are told of.
-var leafNames = []tlsfiles.Name{tlsfiles.Server, tlsfiles.Client}
+// leaves are the leaves that are asked for, in the order in which they are told of.
+func (o *Offer) leaves() []tlsfiles.Name {
+	names := []tlsfiles.Name{tlsfiles.Server, tlsfiles.Client}
+	for _, c := range o.db {
+		names = append(names, c.leaf())
+	}
+	return names
+}
 
 // isCSRProvider recognises the newer protocol by what the provider's application has written.
 func isCSRProvider(application map[string]string) bool {
@@ -71,7 +77,7 @@ func (o *Offer) addSigned(application map[string]string) {
 		o.trouble("What %s says of its refusals cannot be read: %v.", o.Application, err)
 	}
 	o.addController(answers, refusals)
-	for _, name := range leafNames {
+	for _, name := range o.leaves() {
 		asked := o.asked[name]
 		for _, request := range asked.Standing() {
 			for _, answer := range answers {
@@ -106,10 +112,13 @@ func (o *Offer) addAnswer(name tlsfiles.Name, asked signing.Asked, request strin
 	if request == asked.Next {
 		o.answered[name] = tlsfiles.Fingerprint(pair[0].cert)
 	}
-	if name == tlsfiles.Server {
+	switch name {
+	case tlsfiles.Server:
 		o.servers = append(o.servers, pair...)
-	} else {
+	case tlsfiles.Client:
 		o.shared = append(o.shared, pair...)
+	default:
+		o.dbOffers[name] = append(o.dbOffers[name], pair...)
 	}
 }
 
@@ -184,6 +193,11 @@ func (o *Offer) subject(name tlsfiles.Name, unit string) signing.Subject {
 	if name == tlsfiles.Client {
 		return signing.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}
 	}
+	for _, c := range o.db {
+		if name == c.leaf() {
+			return signing.Subject{CommonName: c.common, Names: []string{c.common}}
+		}
+	}
 	return signing.Subject{CommonName: o.names.common, Names: o.names.sans}
 }
 
@@ -196,10 +210,10 @@ func canonicalAll(names []string) []string {
 }
 
 // askSigning is what the unit's databag of a relation in the newer protocol should hold.
-func askSigning(asked map[tlsfiles.Name]signing.Asked) string {
+func (o *Offer) askSigning() string {
 	var list []signingRequest
-	for _, name := range leafNames {
-		for _, request := range asked[name].Standing() {
+	for _, name := range o.leaves() {
+		for _, request := range o.asked[name].Standing() {
 			list = append(list, signingRequest{Request: strings.TrimSpace(request)})
 		}
 	}

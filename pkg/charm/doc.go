@@ -14,6 +14,7 @@
 //	keys and signing requests on disk                 every hook and reconcile, through machine.Requests, before the databag
 //	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last tells clients of the cluster
 //	db and proxy databags of the unit                 every hook and reconcile, from the spec applied last: complete or empty
+//	                                                  with the policy clients.ownCertificates, a client's own certificate stays until a better one has arrived
 //	prometheus, grafana databag of the unit           every hook and reconcile, from the spec applied last; the leader's asks, and
 //	                                                  every other unit withdraws what it asked for
 //	nrpe-external-master databag of the unit          every hook, once the checks are on disk

@@ -51,7 +51,7 @@ func (a *Agent) hook(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.answerClients(ctx, last); err != nil {
+	if err := a.answerClients(ctx, last, &offer); err != nil {
 		return err
 	}
 	if err := a.answerMonitors(ctx, last); err != nil {

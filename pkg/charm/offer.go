@@ -40,6 +40,9 @@ type Offer struct {
 	// forController are the controller's requests, and controller the answers to them.
 	forController []string
 	controller    []v1alpha1.SignedRequest
+	// db are the relations that are to have certificates of their own, and dbOffers what is offered for them.
+	db       []dbClient
+	dbOffers map[tlsfiles.Name][]candidate
 }
 
 // trouble adds a sentence, once.

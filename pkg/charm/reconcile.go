@@ -111,7 +111,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 			return status, err
 		}
 	}
-	if err := a.answerClients(ctx, &spec); err != nil {
+	if err := a.answerClients(ctx, &spec, &offer); err != nil {
 		return status, err
 	}
 	if err := a.answerMonitors(ctx, &spec); err != nil {

@@ -42,6 +42,8 @@ type EtcdClusterSpec struct {
 	Certificates CertificatePolicy `json:"certificates,omitempty"`
 	// +optional
 	Network NetworkPolicy `json:"network,omitempty"`
+	// +optional
+	Clients ClientPolicy `json:"clients,omitempty"`
 }
 
 // BootstrapPolicy rules how a cluster is born.
@@ -84,6 +86,14 @@ type CertificatePolicy struct {
 	// ExtraSANs are DNS names or IP addresses beside the unit's own addresses.
 	// +optional
 	ExtraSANs []string `json:"extraSANs,omitempty"`
+}
+
+// ClientPolicy rules how clients of relations are let in.
+type ClientPolicy struct {
+	// OwnCertificates asks for a client certificate for each relation db, whose common name is the application's and the relation's
+	// number. By default all share one. A client keeps the shared one until its own has arrived, and where the provider issues none.
+	// +optional
+	OwnCertificates bool `json:"ownCertificates,omitempty"`
 }
 
 // NetworkPolicy rules how the daemon gets to etcd's client port.

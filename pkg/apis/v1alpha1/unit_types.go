@@ -153,6 +153,8 @@ type TLSSpec struct {
 	// ControllerRequests are the certificate signing requests (PEM) for the controller's own client certificate, whose key stays with
 	// it. The Juju leader's unit, which alone is handed them, puts them before a provider that signs requests.
 	ControllerRequests []string `json:"controllerRequests,omitempty"`
+	// OwnClientCertificates asks for a client certificate for each relation db, which has the shared one until its own has arrived.
+	OwnClientCertificates bool `json:"ownClientCertificates,omitempty"`
 }
 
 // ServiceState is whether etcd should run.

@@ -129,7 +129,9 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 			CipherSuites:            in.opts.CipherSuites,
 			LogLevel:                in.opts.LogLevel,
 		},
-		TLS:     v1alpha1.TLSSpec{CABundle: in.bundle(), ExtraSANs: in.extraSANs()},
+		TLS: v1alpha1.TLSSpec{
+			CABundle: in.bundle(), ExtraSANs: in.extraSANs(), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
+		},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
 		Options: &options,
 	}

@@ -65,7 +65,7 @@ status: {}
 `)
 	_, err := policy.Open(dir)
 	want := []string{
-		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, growth, network, paused, removal`,
+		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, clients, growth, network, paused, removal`,
 		`cluster.yaml:7:11: field "spec.paused" must be true or false, not "maybe"`,
 		`cluster.yaml:10:13: field "spec.growth.stable" must be a duration such as 90s or 5m, not "5 seconds"`,
 		`cluster.yaml:11:5: unknown field "spec.growth.laglimit": it is written "lagLimit"`,

@@ -1,0 +1,163 @@
+package charm
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/tlsfiles"
+)
+
+// Where the policy asks for it, each relation db has a client certificate of its own, which names the application at the other end.
+// What was published last stands in that relation's databag, and stays there until a better one has arrived: a client's key is never
+// withdrawn while another is awaited. Until the first has, and wherever a provider does not answer, a client has the shared one.
+
+// keyDBRequests is a key of our own in the unit's databag of a classic provider: by the common name of each client certificate that was
+// asked for a relation db, the fingerprint of the one that a renewal was asked for.
+const keyDBRequests = "jujuetcd-db-requests"
+
+// commonNameLimit is RFC 5280's ub-common-name, in characters.
+const commonNameLimit = 64
+
+// dbClient is a relation db that is to have a certificate of its own.
+type dbClient struct {
+	relation string
+	// common is the common name: the application and the relation's number.
+	common string
+	// have is the own certificate that the relation's databag holds, with its key; nil as long as it holds another.
+	have *candidate
+}
+
+// leaf is the name under which the key and the requests of a client are kept.
+func (c dbClient) leaf() tlsfiles.Name { return tlsfiles.Name("db-" + c.common) }
+
+// using is the certificate in use, nil if it is not one of the client's own.
+func (c dbClient) using() *x509.Certificate {
+	if c.have == nil {
+		return nil
+	}
+	return c.have.cert
+}
+
+// dbClients are the relations that are to have certificates of their own.
+func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClient, error) {
+	if !spec.OwnClientCertificates {
+		return nil, nil
+	}
+	ids, err := a.relations(ctx, "db")
+	if err != nil {
+		return nil, err
+	}
+	var clients []dbClient
+	for _, id := range ids {
+		application, err := a.tools.RelationApplication(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+		if err != nil {
+			return nil, err
+		}
+		c := dbClient{relation: id, common: dbCommonName(application, id)}
+		if pair := appendPair(nil, bag[keyClientCertOfDB], bag[keyClientKeyOfDB]); len(pair) > 0 && pair[0].cert.Subject.CommonName == c.common {
+			c.have = &pair[0]
+		}
+		clients = append(clients, c)
+	}
+	return clients, nil
+}
+
+// dbCommonName names a client by its application and the relation's number, as long as a common name may be.
+func dbCommonName(application, relation string) string {
+	_, number, _ := strings.Cut(relation, ":")
+	return application[:min(len(application), commonNameLimit-len(number)-1)] + "-" + number
+}
+
+// credentialsFor are what the client of a relation is to be told: the newest of its own that members accept, and else the shared one.
+func (o *Offer) credentialsFor(relation string, shared machine.Credentials, now time.Time) machine.Credentials {
+	i := slices.IndexFunc(o.db, func(c dbClient) bool { return c.relation == relation })
+	if i < 0 {
+		return shared
+	}
+	candidates := slices.Clone(o.dbOffers[o.db[i].leaf()])
+	if have := o.db[i].have; have != nil {
+		candidates = append(candidates, *have)
+	}
+	candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return !accepted(c, shared.CA, now) })
+	own := best(candidates, nil, now)
+	if own == nil {
+		return shared
+	}
+	return machine.Credentials{CA: shared.CA, Certificate: own.Certificate, Key: own.Key}
+}
+
+// accepted says that etcd lets in who shows the certificate: it verifies against the bundle that members have.
+func accepted(c candidate, bundle string, now time.Time) bool {
+	roots, between := x509.NewCertPool(), x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(bundle))
+	between.AppendCertsFromPEM([]byte(c.leaf.Certificate))
+	_, err := c.cert.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return err == nil
+}
+
+// addDBClassic adds what a unit of a classic provider offers for relations db.
+func (o *Offer) addDBClassic(bag map[string]string, unit string) {
+	answers := processed(bag[munged(unit)+".processed_client_requests"])
+	for _, c := range o.db {
+		if answer, ok := answers[c.common]; ok {
+			o.dbOffers[c.leaf()] = appendPair(o.dbOffers[c.leaf()], answer.Cert, answer.Key)
+		}
+	}
+}
+
+// askDBClassic adds to diff, which is what else changes in the unit's databag, what is asked for relations db, and takes back what was
+// for those that are gone. Other client requests are left as they are.
+func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
+	ours := map[string]string{}
+	_ = json.Unmarshal([]byte(bag[keyDBRequests]), &ours) // what cannot be read is asked anew
+	text, changed := diff[keyClientCertRequests]
+	if !changed {
+		text = bag[keyClientCertRequests]
+	}
+	asked := clientRequests(map[string]string{keyClientCertRequests: text})
+	before := encodeRequests(asked)
+	for common := range ours {
+		if !slices.ContainsFunc(o.db, func(c dbClient) bool { return c.common == common }) {
+			delete(ours, common)
+			delete(asked, common)
+		}
+	}
+	for _, c := range o.db {
+		have := c.using()
+		request, there := asked[c.common]
+		switch {
+		case !there:
+			asked[c.common], ours[c.common] = clientRequest{SANs: []string{c.common}}, ""
+		case have != nil && due(have, now) && ours[c.common] != tlsfiles.Fingerprint(have):
+			// A provider issues anew only for other names.
+			asked[c.common] = clientRequest{SANs: toggled(request.SANs, "client."+c.common)}
+			ours[c.common] = tlsfiles.Fingerprint(have)
+		}
+	}
+	if after := encodeRequests(asked); after != before {
+		diff[keyClientCertRequests] = after
+		if len(asked) == 0 {
+			diff[keyClientCertRequests] = ""
+		}
+	}
+	mark := ""
+	if len(ours) > 0 {
+		marks, _ := json.Marshal(ours) // strings always encode, and maps in order
+		mark = string(marks)
+	}
+	if mark != bag[keyDBRequests] {
+		diff[keyDBRequests] = mark
+	}
+}
