@@ -5,3 +5,6 @@ func (m *Machine) OnEffect(f func(what string)) { m.effect = f }
 
 // ErrorIn is errorIn.
 var ErrorIn = errorIn
+
+// OwnURL reaches where a unit's own etcd is asked.
+var OwnURL = ownURL

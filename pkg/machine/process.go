@@ -1,6 +1,10 @@
 package machine
 
 import (
+	"cmp"
+	"net"
+	"net/url"
+
 	"golang.org/x/sys/unix"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -54,16 +58,22 @@ func reads(spec *v1alpha1.EtcdUnitSpec) v1alpha1.RunningFacts {
 	return r
 }
 
-// ownURL is where the unit's own etcd serves clients: where the process that runs was told to, which is not where the spec
-// says until it is restarted. It is the address that all others use; nothing relies on a listener on the loopback.
+// ownURL is where the unit's own etcd serves clients: at the unit's address, on the port that the process that runs was told, which is
+// not the spec's until it is restarted. The address that it was told may be gone: a machine that boots with another one has a process
+// that listens there all the same. Nothing relies on a listener on the loopback.
 func ownURL(r record.Record) string {
-	if r.Process.Read.ClientURL != "" {
-		return r.Process.Read.ClientURL
-	}
+	told := r.Process.Read.ClientURL
 	if r.Spec == nil {
-		return ""
+		return told
 	}
-	return reads(r.Spec).ClientURL
+	wanted := reads(r.Spec).ClientURL
+	at, err := url.Parse(wanted)
+	runs, rerr := url.Parse(told)
+	if err != nil || rerr != nil || wanted == "" || told == "" {
+		return cmp.Or(wanted, told)
+	}
+	at.Host = net.JoinHostPort(at.Hostname(), runs.Port())
+	return at.String()
 }
 
 // outdated says that the process runs with another configuration than the one on disk.
