@@ -162,16 +162,17 @@ func (a *application) guardedRestart(ctx context.Context) (err error) {
 	return a.up(ctx)
 }
 
-// portsFree tries the addresses that etcd does not have yet and will have after its restart: one that another process has would
-// keep it down. What cannot be tried, because the advertised address is not the machine's own, is left to etcd.
+// portsFree tries the ports that etcd does not have yet and will have after its restart: one that another process has would keep it
+// down. A port that etcd has, at whatever address, is its own: it may listen on all of them, those that the machine has got since
+// included. What cannot be tried, because the advertised address is not the machine's own, is left to etcd.
 func (a *application) portsFree() error {
 	var faults []error
-	has := []string{addressOf(a.record.Process.Read.ClientURL), addressOf(a.record.Process.Read.PeerURL)}
+	has := []string{portOf(a.record.Process.Read.ClientURL), portOf(a.record.Process.Read.PeerURL)}
 	for _, u := range slices.Concat(a.spec.Etcd.AdvertiseClientURLs, a.spec.Etcd.AdvertisePeerURLs) {
-		address := addressOf(u)
-		if slices.Contains(has, address) {
+		if slices.Contains(has, portOf(u)) {
 			continue
 		}
+		address := addressOf(u)
 		listener, err := net.Listen("tcp", address)
 		if err == nil {
 			err = listener.Close()
@@ -181,6 +182,15 @@ func (a *application) portsFree() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// portOf is a URL's port.
+func portOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
 }
 
 // addressOf is a URL's address with its port.
