@@ -82,7 +82,8 @@ func TestWithTwoOfThreeGoneNothingIsDestroyedAndTheyAreTakenBack(t *testing.T) {
 	for _, u := range gone {
 		w.juju("fault", "stop-machine", s.Unit(u).Machine)
 	}
-	w.await(rig.ApplicationShows("etcd", "blocked", "no quorum: 1 of 3 answers"))
+	w.await(rig.All(rig.ApplicationShows("etcd", "blocked", "no quorum: 1 of 3 answers"),
+		rig.UnitShows(s.Leader("etcd"), "blocked", "Errored with 0 known peers: ")))
 	for _, u := range gone {
 		w.juju("fault", "start-machine", s.Unit(u).Machine)
 	}

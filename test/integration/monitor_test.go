@@ -228,6 +228,14 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 		text, err := os.ReadFile(n.path("/var/lib/nrpe/monitors.yaml"))
 		return err == nil && strings.Count(string(text), "command: check_") == 2
 	})
+	for unit, bag := range w.remote(t, "unit-nrpe-0", "nrpe-external-master") {
+		if !strings.Contains(bag["monitors"], "etcd-alarms") || bag["primary"] != "False" {
+			t.Errorf("%s tells nrpe monitors %q, primary %q", unit, bag["monitors"], bag["primary"])
+		}
+	}
+	if _, err := os.Stat(n.path("/usr/lib/nagios/plugins/check_etcd-alarms.py")); err != nil {
+		t.Error(err)
+	}
 
 	n.says("snap.etcd.etcd", 0, "OK: snap.etcd.etcd is running")
 	n.cron()

@@ -28,9 +28,14 @@ func TestWhatTheOldCharmShowedIsThere(t *testing.T) {
 	w.juju("deploy", filepath.Join(w.Root, "dist/etcd.charm"))
 	w.await(rig.UnitShows("etcd/0", "blocked", "Missing relation to certificate authority."))
 	w.juju("integrate", "etcd", "easyrsa")
+	w.juju("deploy", filepath.Join(w.Root, "dist/etcdclient.charm"))
+	w.juju("integrate", "etcd:db", "etcdclient:db")
+	w.juju("integrate", "etcd:proxy", "etcdclient:proxy")
 	w.await(rig.All(rig.Healthy("etcd", 1), rig.UnitShows("etcd/0", "active", "Healthy with 1 known peer")))
 	w.juju("add-unit", "etcd", "-n", "2")
 	w.await(rig.All(rig.Healthy("etcd", 3), rig.UnitShows("etcd/0", "active", "Healthy with 3 known peers")))
+
+	w.serving()
 
 	t.Run("status", func(t *testing.T) {
 		seen := texts()
@@ -120,6 +125,7 @@ func (w *world) hasTheFiles(t *testing.T) {
 		"/var/snap/etcd/common/client.key":                                 0o600,
 		"/var/snap/etcd/common/etcd.conf.yml":                              0o644,
 		"/etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf": 0o644,
+		"/root/.bash_aliases":                                              0o644,
 	} {
 		info, err := os.Stat(filepath.Join(root, path))
 		switch {
@@ -128,6 +134,10 @@ func (w *world) hasTheFiles(t *testing.T) {
 		case info.Mode().Perm() != mode:
 			t.Errorf("%s has mode %v, not %v", path, info.Mode().Perm(), mode)
 		}
+	}
+	aliases, err := os.ReadFile(filepath.Join(root, "/root/.bash_aliases"))
+	if err != nil || !strings.Contains(string(aliases), "ETCDCTL_CACERT") {
+		t.Errorf("root's .bash_aliases: %v\n%s", err, aliases)
 	}
 	text, err := os.ReadFile(filepath.Join(root, "/etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf"))
 	must(t, err)
@@ -171,7 +181,9 @@ func (w *world) hasTheConfiguration(t *testing.T) {
 			t.Errorf("%s: cipher-suites are %v", unit, have["cipher-suites"])
 		}
 		// The v2 API, and limits that are etcd's own defaults, are left to etcd; so is snapshot-count while the option is auto.
-		for _, key := range []string{"enable-v2", "max-snapshots", "max-wals", "quota-backend-bytes", "snapshot-count"} {
+		for _, key := range []string{
+			"enable-v2", "max-snapshots", "max-wals", "quota-backend-bytes", "snapshot-count", "initial-cluster-token",
+		} {
 			if got, there := have[key]; there {
 				t.Errorf("%s: %s is %v, and should be left out", unit, key, got)
 			}
@@ -200,7 +212,46 @@ func (w *world) asksAndTellsAsBefore(t *testing.T) {
 			}
 		}
 	}
+	for unit, bag := range asked {
+		if bag["cert_requests"] != "" {
+			t.Errorf("%s asks for a second server certificate: %s", unit, bag["cert_requests"])
+		}
+	}
+	for endpoint, keys := range map[string][]string{
+		"db":    {"client_ca", "client_cert", "client_key", "connection_string", "version"},
+		"proxy": {"client_ca", "client_cert", "client_key", "cluster"},
+	} {
+		bags := w.remote(t, "unit-etcdclient-0", endpoint)
+		if len(bags) != 3 {
+			t.Errorf("on %s the client sees %d units", endpoint, len(bags))
+		}
+		for unit, bag := range bags {
+			for _, key := range keys {
+				if bag[key] == "" {
+					t.Errorf("%s tells no %s on %s", unit, key, endpoint)
+				}
+			}
+			if n := strings.Count(bag["connection_string"]+bag["cluster"], "https://"); n != 3 {
+				t.Errorf("%s tells of %d members on %s", unit, n, endpoint)
+			}
+		}
+	}
+	eventually(w.ctx, t, "every unit tells its peers its db-ingress-address", func() bool {
+		peers, _, err := w.api.Databags(w.ctx, "etcd")
+		must(t, err)
+		told := 0
+		for _, bag := range peers {
+			if bag["db-ingress-address"] != "" {
+				told++
+			}
+		}
+		return told == 3
+	})
 	for unit, bag := range w.remote(t, "unit-etcd-0", "certificates") {
+		// The answers to what was never asked are not there: etcd_0.processed_requests.
+		if bag["etcd_0.processed_requests"] != "" {
+			t.Errorf("%s has answered a request that we do not make", unit)
+		}
 		for _, key := range []string{"ca", "client.cert", "client.key", "etcd_0.server.cert", "etcd_0.server.key"} {
 			if bag[key] == "" {
 				t.Errorf("%s tells no %s", unit, key)

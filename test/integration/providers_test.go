@@ -68,7 +68,7 @@ func TestAClusterOfARealEasyRSAIsHealthy(t *testing.T) {
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 }
 
-// With an intermediate authority and certificates that are good for hours only, a cluster is healthy, and what is issued anew comes into
+// With an intermediate authority, which the key chain names, and certificates that are good for hours only, a cluster is healthy, and what is issued anew comes into
 // use.
 func TestAClusterOfAChainedAuthorityIsHealthy(t *testing.T) {
 	w := begin(t)

@@ -91,6 +91,12 @@ func TestAProviderThatSignsIsAskedForEachCertificateOnce(t *testing.T) {
 	}
 	config, endpoints := w.client()
 	must(t, rig.ThroughEach(w.ctx, config, endpoints))
+
+	// What the provider refuses, in request_errors, the unit tells, and nobody else is troubled by it.
+	w.juju("config", "selfsigned", "deny=No addresses here.")
+	w.juju("add-unit", "etcd")
+	w.await(rig.UnitShows("etcd/4", "blocked", "selfsigned refuses to sign the server certificate: No addresses here."))
+	w.await(rig.UnitShows("etcd/3", "active", "Healthy with 3 known peers"))
 }
 
 // fileHoldingKey is a file below a folder that holds a private key; each must be for its owner alone.
