@@ -122,6 +122,15 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 	}
 }
 
+// TestAllThatHaveMovedAreToldBeforeOneIsRestarted, also where the others could do without one already.
+func TestAllThatHaveMovedAreToldBeforeOneIsRestarted(t *testing.T) {
+	o := settled(5)
+	bothMoved(&o)
+	o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
+	apply(&o)
+	expect(t, o, want{planner.StepUpdatePeer, "etcd/2", false, newPeer})
+}
+
 // The plan for a moved member is both steps, and an end.
 func TestThePlanForAMovedMemberIsToTellItAndToRestartIt(t *testing.T) {
 	o := settled(3)

@@ -98,7 +98,7 @@ var mutations = []mutation{
 	{"etcdops.CanMove", "move.go", "etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil", "etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil && false"},
 	{"one that has not moved holds the others together", "quorum.go", " || had[u.Facts.Addresses.Client]", ""},
 	{"scattered members answer all", "quorum.go", "!h.Answered || h.MemberID.String() != u.Facts.Member.MemberID || had", "h.Serves || had"},
-	{"all that have moved are told before one is restarted", "move.go", "home = append(home, u)", "return in.restartOf(u), true"},
+	{"all that have moved are told before one is restarted", "move.go", "if !in.atAnotherAddress(u) {", "if true {"},
 	{"a certificate for the new address", "move.go", "if !certifies(u) {", "if false {"},
 	{"the configuration before the others are told", "move.go", "if !in.applied(u) {", "if false {"},
 	{"moved members before growth", "next.go", "{name: \"moved members\", next: moved},\n\t{name: \"growth\", next: grow},", "{name: \"growth\", next: grow},\n\t{name: \"moved members\", next: moved},"},
