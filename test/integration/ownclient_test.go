@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"jujuetcd.io/test/rig"
@@ -45,5 +46,15 @@ func TestEachClientHasACertificateOfItsOwn(t *testing.T) {
 	}
 	if len(names) != 2 {
 		t.Errorf("two clients have certificates of %v", names)
+	}
+	// Each unit has asked for both, and was answered.
+	answers := w.remote(t, "unit-etcd-0", "certificates")["easyrsa/0"]
+	for unit, bag := range w.remote(t, "unit-easyrsa-0", "client") {
+		answered := answers[strings.ReplaceAll(unit, "/", "_")+".processed_client_requests"]
+		for name := range names {
+			if !strings.Contains(bag["client_cert_requests"], name) || !strings.Contains(answered, name) {
+				t.Errorf("%s has not asked for a certificate of %s, or got none", unit, name)
+			}
+		}
 	}
 }
