@@ -52,7 +52,10 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	for _, name := range offer.leaves() {
 		asked, err := a.machine.Requests().Load(name)
 		if err != nil {
+			// Nothing is asked in the place of what may still be good: neither its key nor its request is given up.
 			offer.trouble("%s", sentence(err))
+			offer.unreadable = true
+			continue
 		}
 		offer.asked[name] = asked
 	}
@@ -123,7 +126,7 @@ func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.Uni
 	if isNew || a.env.Name == "update-status" {
 		if err := a.machine.Served(ctx); err != nil {
 			a.log.Error(err, "etcd does not serve the certificate on disk")
-			offer.trouble("%s", sentence(err))
+			offer.unserved = sentence(err)
 		}
 	}
 	return a.ask(ctx, offer)
@@ -145,8 +148,11 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 		}
 	}
 	for _, r := range offer.relations {
-		want := map[string]string{keySigningRequests: ""}
-		if !r.classic {
+		want := map[string]string{}
+		switch {
+		case r.classic:
+			want[keySigningRequests] = ""
+		case !offer.unreadable:
 			want[keySigningRequests] = offer.askSigning()
 		}
 		if r.csr {
@@ -176,6 +182,9 @@ func (a *Agent) remember(offer *Offer, have leaves) error {
 		inUse[c.leaf()] = c.using()
 	}
 	for name, cert := range inUse {
+		if _, known := offer.asked[name]; !known {
+			continue
+		}
 		next, err := offer.follow(name, a.env.Unit, cert, a.now())
 		if err != nil {
 			return err

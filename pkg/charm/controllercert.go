@@ -2,7 +2,6 @@ package charm
 
 import (
 	"context"
-	"encoding/json"
 	"encoding/pem"
 	"strings"
 
@@ -40,15 +39,7 @@ func (a *Agent) askForController(ctx context.Context, offer Offer, leader bool) 
 	if !leader || offer.Provider != v1alpha1.ProviderCSR {
 		return nil
 	}
-	var list []signingRequest
-	for _, request := range offer.forController {
-		list = append(list, signingRequest{Request: strings.TrimSpace(request)})
-	}
-	want := ""
-	if len(list) > 0 {
-		text, _ := json.Marshal(list) // strings and booleans always encode
-		want = string(text)
-	}
+	want := signingRequests(offer.forController)
 	for _, r := range offer.relations {
 		if !r.csr {
 			continue
@@ -63,7 +54,7 @@ func (a *Agent) askForController(ctx context.Context, offer Offer, leader bool) 
 		if err := a.tools.SetApplicationRelation(ctx, r.id, map[string]string{keySigningRequests: want}); err != nil {
 			return err
 		}
-		a.log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(list))
+		a.log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(offer.forController))
 	}
 	return nil
 }

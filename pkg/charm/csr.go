@@ -211,14 +211,21 @@ func canonicalAll(names []string) []string {
 
 // askSigning is what the unit's databag of a relation in the newer protocol should hold.
 func (o *Offer) askSigning() string {
-	var list []signingRequest
+	var standing []string
 	for _, name := range o.leaves() {
-		for _, request := range o.asked[name].Standing() {
-			list = append(list, signingRequest{Request: strings.TrimSpace(request)})
-		}
+		standing = append(standing, o.asked[name].Standing()...)
 	}
-	if len(list) == 0 {
+	return signingRequests(standing)
+}
+
+// signingRequests are requests as a databag holds them; empty if there are none.
+func signingRequests(requests []string) string {
+	if len(requests) == 0 {
 		return ""
+	}
+	list := make([]signingRequest, len(requests))
+	for i, request := range requests {
+		list[i].Request = strings.TrimSpace(request)
 	}
 	text, _ := json.Marshal(list) // strings and booleans always encode
 	return string(text)

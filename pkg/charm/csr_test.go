@@ -359,3 +359,44 @@ func TestAProviderThatIsAwayTakesNothingAway(t *testing.T) {
 		t.Error("the request is another when the relation is back")
 	}
 }
+
+// The key in a file that cannot be read may still be good: it is not replaced, and what was asked with it stands.
+func TestAKeyThatCannotBeReadIsNotReplaced(t *testing.T) {
+	s := newSigner(t)
+	s.answer("capabilities", map[string]any{})
+	s.hook("certificates-relation-joined")
+	asked := s.asked()
+	path := s.machine.dir + "/server.json"
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.hook("update-status")
+	if text, err := os.ReadFile(path); err != nil || string(text) != "{" {
+		t.Errorf("the file holds %q: %v", text, err)
+	}
+	if !slices.Equal(asked, s.asked()) {
+		t.Error("the request is withdrawn, or another")
+	}
+	if got := s.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "is damaged") {
+		t.Errorf("status %q", got)
+	}
+}
+
+// Facts hold nothing that only a moment's look has shown: each change of them runs a hook on every peer.
+func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
+	s := newSigner(t)
+	s.hook("certificates-relation-joined")
+	s.sign()
+	last := spec()
+	last.Service.State, last.Status.Unit.State, last.Status.Unit.Message = "Running", "active", "Healthy with 1 known peer"
+	s.machine.last, s.machine.view = &last, healthy()
+	s.machine.own = s.machine.view.Health["https://10.0.0.4:2379"]
+	s.machine.unserved = errors.New("cannot take the new server certificate for served: it shows serial 1")
+	s.hook("update-status")
+	if got := s.juju.status["unit"]; !strings.Contains(got[1], "shows serial 1") {
+		t.Errorf("status %q", got)
+	}
+	if facts := s.juju.bags["cluster:0 etcd/0"]["facts"]; strings.Contains(facts, "serial 1") {
+		t.Errorf("facts %s", facts)
+	}
+}

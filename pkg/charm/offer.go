@@ -37,6 +37,11 @@ type Offer struct {
 	asked    map[tlsfiles.Name]signing.Asked
 	answered map[tlsfiles.Name]string
 	revoked  []tlsfiles.Name
+	// unreadable says that what was asked for a leaf cannot be read now.
+	unreadable bool
+	// unserved says why etcd does not serve the certificate on disk. It is told in the status alone: facts hold nothing that only a
+	// moment's look has shown.
+	unserved string
 	// forController are the controller's requests, and controller the answers to them.
 	forController []string
 	controller    []v1alpha1.SignedRequest

@@ -63,13 +63,13 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 	return a.show(ctx, text(etcdops.Shown(word, local)))
 }
 
-// notices are what is told beside health; the controller tells the same of the facts.
+// notices are what is told beside health; the controller tells the same of the facts, but for what a look has shown.
 func notices(facts v1alpha1.CertificateFacts, offer Offer, now time.Time) []etcdops.Notice {
 	var lives []etcdops.CertificateLife
 	for _, c := range facts.Named() {
 		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
 	}
-	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}}
+	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}, {Text: offer.unserved}}
 }
 
 // missing are the words for a unit that no controller has reached yet.
