@@ -17,29 +17,22 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/test/charms/classic"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 // dir is where the authority lies below the machine's root.
 const dir = "var/lib/easyrsa"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_DISPATCH_PATH"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "easyrsa:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("easyrsa", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_DISPATCH_PATH")) })
 }
 
 func run(ctx context.Context, path string) error {

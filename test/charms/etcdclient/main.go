@@ -18,14 +18,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/pkg/pause"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 // dir is where the files lie below the machine's root.
@@ -38,13 +38,7 @@ var keys = map[string][]string{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "etcdclient:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("etcdclient", func(ctx context.Context) error { return run(ctx, os.Getenv) })
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
@@ -87,18 +81,11 @@ func (c *client) linger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause, err := time.ParseDuration(strings.TrimSpace(string(text)) + "s")
+	linger, err := time.ParseDuration(strings.TrimSpace(string(text)) + "s")
 	if err != nil {
 		return fmt.Errorf("cannot read the option slow: %w", err)
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, linger)
 }
 
 // said is what the endpoint's relations say: the first value that a remote unit has for each key.

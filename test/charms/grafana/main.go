@@ -9,39 +9,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/test/charms/asked"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 // dir is where the dashboards lie below the machine's root.
 const dir = "var/lib/grafana/dashboards"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_HOOK_NAME"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "grafana:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("grafana", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_HOOK_NAME")) })
 }
 
 func run(ctx context.Context, hook string) error {
 	if hook == "stop" || hook == "remove" {
 		return nil
 	}
-	broken := ""
-	if strings.HasSuffix(hook, "-relation-broken") {
-		broken = os.Getenv("JUJU_RELATION_ID")
-	}
 	tools := hooktool.New(hooktool.Exec{})
-	requests, err := asked.Read(ctx, tools, "dashboards", broken)
+	requests, err := asked.Read(ctx, tools, "dashboards", dispatch.Broken())
 	if err != nil {
 		return err
 	}

@@ -9,23 +9,16 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_HOOK_NAME"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nrpe:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("nrpe", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_HOOK_NAME")) })
 }
 
 func run(ctx context.Context, hook string) error {
@@ -47,7 +40,7 @@ func run(ctx context.Context, hook string) error {
 	}
 	said := ""
 	for _, id := range ids {
-		if strings.HasSuffix(hook, "-relation-broken") && id == os.Getenv("JUJU_RELATION_ID") {
+		if id == dispatch.Broken() {
 			continue
 		}
 		units, err := tools.RelationUnits(ctx, id)

@@ -13,41 +13,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"sigs.k8s.io/yaml"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/test/charms/asked"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 // dir is where the files lie below the machine's root.
 const dir = "var/snap/prometheus/current"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_HOOK_NAME"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "prometheus:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("prometheus", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_HOOK_NAME")) })
 }
 
 func run(ctx context.Context, hook string) error {
 	if hook == "stop" || hook == "remove" {
 		return nil
 	}
-	broken := ""
-	if strings.HasSuffix(hook, "-relation-broken") {
-		broken = os.Getenv("JUJU_RELATION_ID")
-	}
 	tools := hooktool.New(hooktool.Exec{})
-	requests, err := asked.Read(ctx, tools, "manual-jobs", broken)
+	requests, err := asked.Read(ctx, tools, "manual-jobs", dispatch.Broken())
 	if err != nil {
 		return err
 	}

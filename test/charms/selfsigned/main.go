@@ -16,26 +16,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 const endpoint = "certificates"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_DISPATCH_PATH"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "selfsigned:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("selfsigned", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_DISPATCH_PATH")) })
 }
 
 func run(ctx context.Context, path string) error {
@@ -45,9 +38,6 @@ func run(ctx context.Context, path string) error {
 	}
 	tools := hooktool.New(hooktool.Exec{})
 	c := &charm{ctx: ctx, tools: tools, unit: os.Getenv("JUJU_UNIT_NAME"), dir: filepath.Join("/", os.Getenv("JUJUETCD_ROOT"), "var/lib/selfsigned")}
-	if strings.HasSuffix(path, "-relation-broken") {
-		c.broken = os.Getenv("JUJU_RELATION_ID")
-	}
 	if err := c.load(); err != nil {
 		return err
 	}
@@ -75,12 +65,12 @@ func run(ctx context.Context, path string) error {
 
 // charm is one dispatch.
 type charm struct {
-	ctx               context.Context
-	tools             *hooktool.Tools
-	unit, dir, broken string
-	options           options
-	state             state
-	authority         authority
+	ctx       context.Context
+	tools     *hooktool.Tools
+	unit, dir string
+	options   options
+	state     state
+	authority authority
 }
 
 type options struct {
@@ -143,7 +133,7 @@ func (c *charm) asked() (map[string][]string, error) {
 	}
 	asked := map[string][]string{}
 	for _, id := range ids {
-		if id == c.broken {
+		if id == dispatch.Broken() {
 			continue
 		}
 		asked[id] = nil

@@ -19,28 +19,21 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/test/charms/classic"
+	"jujuetcd.io/test/charms/dispatch"
 )
 
 // authorityLife is how long the two authorities are good, as the Vault charm has it for its root.
 const authorityLife = 87599 * time.Hour
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Getenv("JUJU_DISPATCH_PATH"))
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "vault:", err)
-		os.Exit(1)
-	}
+	dispatch.Main("vault", func(ctx context.Context) error { return run(ctx, os.Getenv("JUJU_DISPATCH_PATH")) })
 }
 
 func run(ctx context.Context, path string) error {
