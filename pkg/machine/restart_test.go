@@ -1,0 +1,143 @@
+package machine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/test/etcdtest"
+)
+
+func healthy(up ...etcdops.MemberID) etcdops.View {
+	v := etcdops.View{Listed: true, Health: map[string]etcdops.EndpointHealth{}}
+	for _, id := range []etcdops.MemberID{ownMember, 0xb2, 0xb3} {
+		url := "https://" + id.String()
+		v.Members = append(v.Members, etcdops.Member{ID: id, Name: "n" + id.String(), ClientURLs: []string{url}, PeerURLs: []string{url}})
+		serves := slices.Contains(up, id)
+		h := etcdops.EndpointHealth{Endpoint: url, MemberID: id, ClusterID: ownCluster, Leader: ownMember, Answered: serves, Serves: serves}
+		if !serves {
+			h.Fault = etcdops.FaultRefused
+		}
+		v.Health[url] = h
+	}
+	return v
+}
+
+func TestRestartIsAllowedGuardedAndLocked(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.calls = nil
+	slow := w.member()
+	slow.Etcd.ElectionTimeoutMs = 5000
+	status := w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+	if !status.RestartPending || !status.Facts.RestartPending || len(w.calls) != 0 {
+		t.Fatalf("without permission: %+v, did %v", status, w.calls)
+	}
+	slow.Delivery.AllowRestart = true
+	w.view = healthy(ownMember, 0xb2)
+	w.apply(slow, 3, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	w.view = etcdops.View{}
+	w.apply(slow, 4, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	w.locked = true
+	w.view = healthy(ownMember, 0xb2, 0xb3)
+	status = w.apply(slow, 5, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+	if !strings.Contains(status.Message, "etcd/9 holds the lock") {
+		t.Errorf("message: %s", status.Message)
+	}
+	w.locked = false
+	if slices.Contains(w.calls, "restart") {
+		t.Fatalf("restarted against the guard: %v", w.calls)
+	}
+	w.calls = nil
+	pid := w.pid
+	status = w.apply(slow, 6, v1alpha1.OutcomeApplied, "")
+	if diff := cmp.Diff([]string{"look locked=true", "restart"}, w.calls); diff != "" || w.pid == pid || w.locked {
+		t.Errorf("%s, locked %v", diff, w.locked)
+	}
+	if status.RestartPending || status.Facts.RestartPending {
+		t.Errorf("still pending: %+v", status)
+	}
+	w.calls = nil
+	w.apply(slow, 7, v1alpha1.OutcomeApplied, "")
+	if len(w.calls) != 0 {
+		t.Errorf("restarted twice: %v", w.calls)
+	}
+}
+
+func TestRestartHappensOnceWhereverItIsKilled(t *testing.T) {
+	for effect := 1; ; effect++ {
+		w := newWorld(t)
+		w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+		w.view = healthy(ownMember, 0xb2, 0xb3)
+		w.calls = nil
+		slow := w.member()
+		slow.Etcd.ElectionTimeoutMs = 5000
+		slow.Delivery.AllowRestart = true
+		ended := w.applyUntil(slow, 2, effect)
+		status := w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+		restarts := len(slices.DeleteFunc(slices.Clone(w.calls), func(c string) bool { return c != "restart" }))
+		if restarts != 1 || status.RestartPending || status.Facts.RestartPending {
+			t.Errorf("killed after effect %d: %d restarts, %+v", effect, restarts, status)
+		}
+		if ended {
+			return
+		}
+	}
+}
+
+func TestRestartBySystemdTakesUpTheNewConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	slow := w.member()
+	slow.Etcd.ElectionTimeoutMs = 5000
+	w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+	w.mu.Lock()
+	w.startEtcd() // it crashed, and is back
+	w.show()
+	w.mu.Unlock()
+	if status := w.apply(slow, 3, v1alpha1.OutcomeApplied, ""); status.RestartPending || status.Facts.RestartPending {
+		t.Errorf("a restart is pending that has happened: %+v", status)
+	}
+}
+
+func TestACrashedMemberIsLeftToSystemd(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.apply(w.member(), 2, v1alpha1.OutcomeApplied, "")
+	w.mu.Lock()
+	w.running, w.crashes = false, true
+	w.show()
+	before := len(w.calls)
+	w.mu.Unlock()
+	told := w.member()
+	told.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "UnHealthy with 3 known peers: down (connection refused)"}
+	w.apply(told, 3, v1alpha1.OutcomeApplied, "")
+	if calls := w.calls[before:]; len(calls) > 0 {
+		t.Errorf("a member in its 10 s was meddled with: %v", calls)
+	}
+}
+
+func TestNewAuthorityIsARestartAndNewLeafIsNone(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+	w.leaf = w.ca.Issue(t, "etcd-0", "10.0.0.1")
+	status := w.apply(w.member(), 2, v1alpha1.OutcomeApplied, "")
+	if status.RestartPending || !slices.Contains(status.Changed, "/var/snap/etcd/common/server.crt") {
+		t.Errorf("new leaf: %+v", status)
+	}
+	spec := w.member()
+	spec.TLS.CABundle += string(etcdtest.NewCA(t).PEM)
+	if status = w.apply(spec, 3, v1alpha1.OutcomeApplied, ""); !status.RestartPending {
+		t.Errorf("new authority: %+v", status)
+	}
+	spec.TLS.CABundle = string(etcdtest.NewCA(t).PEM)
+	before := w.read("var/snap/etcd/common/ca.crt")
+	w.apply(spec, 4, v1alpha1.OutcomeFailed, v1alpha1.ReasonNoCertificate)
+	if w.read("var/snap/etcd/common/ca.crt") != before {
+		t.Error("the authority of the leaf in use was forgotten")
+	}
+}

@@ -1,0 +1,202 @@
+package planner_test
+
+import (
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// act does a step, and judges it.
+func (w *world) act(o planner.Observation, s planner.Step) {
+	if s.Kind == planner.StepWait {
+		return
+	}
+	w.say("%s %s: %s", s.Kind, s.Target("etcd"), s.Reason)
+	if w.now.Before(w.memory.NotBefore[s.Key()]) {
+		w.violate("%s before its time", s.Key())
+	}
+	if s.Kind != planner.StepClaim && (w.latch.Epoch == nil || w.latch.Epoch.Holder != w.self || w.latch.Epoch.Number != o.Claimed) {
+		w.violate("%s before the claim", s.Kind)
+	}
+	if s.Disruptive() {
+		w.judgeDisruption(o, s)
+	}
+	switch s.Kind {
+	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader:
+		if !w.change(s) {
+			w.memory.Attempts[s.Key()]++
+			w.memory.NotBefore[s.Key()] = w.now.Add(5 * time.Second)
+			return
+		}
+		delete(w.memory.Attempts, s.Key())
+		delete(w.memory.NotBefore, s.Key())
+		return
+	}
+	for _, d := range s.Units {
+		u := w.unitNamed(d.Unit)
+		if u.task != nil {
+			w.violate("a second delivery to %s", u.name)
+			continue
+		}
+		if u.last != nil && w.now.Before(u.last.NotBefore) {
+			w.violate("a delivery to %s before its time", u.name)
+		}
+		if i := d.Spec.Etcd.Initial; i != nil && i.State == v1alpha1.InitialNew {
+			if _, seed := w.latch.Seeds.Contains(u.name); !seed || w.latch.ClusterID != "" {
+				w.violate("new is handed to %s while the latch is %+v", u.name, w.latch)
+			}
+		}
+		w.tasks++
+		u.delivery = d
+		u.task = &planner.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(planner.DeliveryTTL),
+			Harmless: !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset}
+	}
+}
+
+func (w *world) unitFor(m *member) *unit {
+	i := slices.IndexFunc(w.units, func(u *unit) bool { return peerURL(u) == m.peer })
+	if i < 0 {
+		return nil
+	}
+	return w.units[i]
+}
+
+// change is etcd's part: false means that it refused.
+func (w *world) change(s planner.Step) bool {
+	if !w.quorum() {
+		return false
+	}
+	all, up := w.voters()
+	switch s.Kind {
+	case planner.StepAddLearner:
+		if up < all {
+			return false
+		}
+		w.members = append(w.members, &member{id: w.memberID(s.PeerURL), peer: s.PeerURL, learner: true})
+	case planner.StepPromote:
+		m := w.member(s.Member)
+		if m == nil || !m.caught || !w.runs(m) {
+			return false
+		}
+		m.learner = false
+	case planner.StepRemove:
+		w.members = slices.DeleteFunc(w.members, func(m *member) bool { return m.id == s.Member })
+	case planner.StepMoveLeader:
+		if m := w.member(s.To); m == nil || m.learner || !w.runs(m) {
+			return false
+		}
+		w.leader = s.To
+	}
+	return true
+}
+
+// run carries out the unit's pending task. The rules are the agent's.
+func (w *world) run(u *unit) {
+	t, d := u.task, u.delivery
+	u.task = nil
+	outcome, reason := w.carryOut(u, d.Spec, t)
+	w.say("  %s: %s %s", u.name, outcome, reason)
+	if !t.Ours {
+		return
+	}
+	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Told: u.told}
+	if outcome != v1alpha1.OutcomeApplied {
+		if u.last != nil {
+			r.Failures = u.last.Failures
+		}
+		r.Failures++
+		r.NotBefore = w.now.Add(min(5*time.Second<<r.Failures, 2*time.Minute))
+	} else if d.Spec.Latch != nil && d.Spec.Latch.Claim != nil {
+		w.claimed = d.Spec.Delivery.Epoch.Number
+	}
+	u.last = r
+}
+
+func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1alpha1.Outcome, string) {
+	refuse := func(reason string) (v1alpha1.Outcome, string) { return v1alpha1.OutcomeRefused, reason }
+	e := s.Delivery.Epoch
+	claim := s.Latch != nil && s.Latch.Claim != nil
+	switch {
+	case w.now.After(t.Enqueued.Add(planner.DeliveryTTL)):
+		return refuse(v1alpha1.ReasonLate)
+	case !claim && w.latch.Epoch != nil && e.Number < w.latch.Epoch.Number:
+		return refuse(v1alpha1.ReasonOlderEpoch)
+	case s.Delivery.ExpectMemberID != "" && u.data != 0 && s.Delivery.ExpectMemberID != u.data.String():
+		return refuse(v1alpha1.ReasonOtherMember)
+	}
+	if s.Latch != nil {
+		if !u.leader {
+			return refuse(v1alpha1.ReasonNotLeader)
+		}
+		latch, err := w.latch.Apply(*s.Latch, e)
+		if err != nil {
+			return refuse(v1alpha1.ReasonLatchDiffers)
+		}
+		w.latch = latch
+	}
+	if i := s.Etcd.Initial; i != nil && u.data == 0 {
+		if u.started || u.startedNew {
+			w.violate("%s is to be started without data, and had some", u.name)
+			return refuse(v1alpha1.ReasonDataLost)
+		}
+		if i.State == v1alpha1.InitialNew && w.latch.ClusterID != "" {
+			return refuse(v1alpha1.ReasonNotSeed) // handed out in time, run too late
+		}
+	}
+	reset := s.Delivery.AllowReset && (u.data == 0 || !slices.Contains(s.Delivery.Members, u.data.String()))
+	if reset && (u.started || u.data != 0) {
+		u.data, u.started, u.startedNew, u.up = 0, false, false, false
+	}
+	u.snap = true
+	if u.applied != s.Hash() {
+		u.applied = s.Hash()
+	}
+	for _, url := range u.told {
+		if !slices.Contains(s.Clients.Endpoints, url) {
+			u.dropped[url] = w.now
+		}
+	}
+	u.told = s.Clients.Endpoints
+	if s.Service.State == v1alpha1.ServiceRunning {
+		w.start(u, s.Etcd.Initial)
+	}
+	if s.Delivery.AllowRestart && u.pending {
+		all, up := w.voters()
+		if all > 1 && u.up && up-1 < etcdops.Quorum(all) {
+			return refuse(v1alpha1.ReasonQuorumGuard)
+		}
+		u.pending, u.up = false, true
+	}
+	return v1alpha1.OutcomeApplied, ""
+}
+
+func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {
+	if u.data != 0 {
+		u.up = true
+		return
+	}
+	if i == nil || u.started || u.startedNew {
+		return
+	}
+	u.started = true
+	if i.State == v1alpha1.InitialNew {
+		u.startedNew = true
+		if len(w.members) == 0 {
+			w.born++
+			for _, m := range i.Members {
+				w.members = append(w.members, &member{id: w.memberID(m.PeerURL), name: m.Name, peer: m.PeerURL})
+			}
+		}
+	}
+	for _, m := range w.members {
+		if m.peer == peerURL(u) {
+			if m.reported {
+				w.violate("%s starts empty under the identity %s that has run before", u.name, m.id)
+			}
+			u.data, u.up = m.id, true
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package planner_test
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// observe is what a daemon sees now; it also keeps the daemon's history.
+func (w *world) observe() planner.Observation {
+	o := planner.Observation{
+		Now: w.now, ModelName: "demo", ModelUUID: "uuid", Application: "etcd", Self: w.self, Claimed: w.claimed,
+		Options: planner.DefaultOptions(), PeerRelationID: 1, Latch: w.latch, LatchRead: len(w.units) > 0,
+		CA: planner.CertificateAuthority{Related: w.ca, Application: "easyrsa", ClientCertificate: w.client},
+	}
+	if w.ca {
+		o.CA.Bundle = "bundle"
+	}
+	o.Policy.SetDefaults()
+	o.Etcd = w.view()
+	for _, u := range w.units {
+		p := planner.Unit{
+			Name: u.name, Number: u.number, Dying: u.dying, Leader: u.leader, Provisioned: u.provisioned, Lost: u.lost,
+			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last,
+		}
+		if u.task != nil {
+			t := *u.task
+			p.Task = &t
+		}
+		if u.published && u.provisioned {
+			p.Facts = w.facts(u)
+		}
+		o.Units = append(o.Units, p)
+	}
+	w.remember(o.Etcd)
+	o.History = w.memory
+	o.History.UnhealthySince = maps.Clone(w.memory.UnhealthySince)
+	o.History.Attempts = maps.Clone(w.memory.Attempts)
+	o.History.NotBefore = maps.Clone(w.memory.NotBefore)
+	for _, c := range w.clients {
+		o.Clients = append(o.Clients, planner.Client{Name: c.name, Unseen: c.unseen, Idle: c.idle, Since: c.since})
+	}
+	w.notice(o)
+	o.History.Notices = maps.Clone(w.notices)
+	return o
+}
+
+// notice remembers when clients were told of units that leave.
+func (w *world) notice(o planner.Observation) {
+	told := planner.ClientsTold(o)
+	for _, u := range w.units {
+		_, known := w.notices[u.name]
+		switch {
+		case !u.dying || known || len(w.clients) == 0:
+		case !told:
+			w.untold[u.name] = w.now
+		default:
+			after, seen := w.untold[u.name]
+			if !seen {
+				after = w.now
+			}
+			w.notices[u.name] = planner.Notice{At: w.now, After: after}
+		}
+	}
+}
+
+func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
+	f := &v1alpha1.UnitFacts{
+		Protocol:  v1alpha1.Protocol,
+		Addresses: v1alpha1.UnitAddresses{Peer: address(u), PeerBind: address(u), Client: address(u), ClientBind: address(u)},
+		Member:    v1alpha1.MemberFacts{Present: u.data != 0, Started: u.started, StartedNew: u.startedNew},
+	}
+	if u.data != 0 {
+		f.Member.MemberID, f.Member.ClusterID = u.data.String(), clusterID.String()
+	}
+	if u.certificate {
+		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "f"}
+	}
+	if u.snap {
+		f.Snap = &v1alpha1.SnapFacts{Version: "3.6.16", Channel: "3.6/stable"}
+	}
+	if u.applied != "" {
+		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied, Clients: u.told}
+	}
+	f.RestartPending = u.pending && u.data != 0
+	return f
+}
+
+func (w *world) view() etcdops.View {
+	v := etcdops.View{At: w.now, Health: map[string]etcdops.EndpointHealth{}, Listed: w.quorum()}
+	for _, u := range w.units {
+		if u.published && u.provisioned {
+			v.Health[clientURL(u)] = etcdops.EndpointHealth{Endpoint: clientURL(u), At: w.now, Fault: etcdops.FaultRefused}
+		}
+	}
+	for _, m := range w.members {
+		if v.Listed {
+			e := etcdops.Member{ID: m.id, Name: m.name, PeerURLs: []string{m.peer}, Learner: m.learner}
+			if m.client != "" {
+				e.ClientURLs = []string{m.client}
+				v.Health[m.client] = etcdops.EndpointHealth{Endpoint: m.client, At: w.now, Fault: etcdops.FaultRefused}
+			}
+			v.Members = append(v.Members, e)
+		}
+	}
+	for _, u := range w.units {
+		if u.data == 0 || !u.up {
+			continue
+		}
+		m := w.member(u.data)
+		h := etcdops.EndpointHealth{
+			Endpoint: clientURL(u), At: w.now, Answered: true, ClusterID: clusterID, MemberID: u.data, RaftIndex: 10000, AppliedIndex: 10000,
+		}
+		switch {
+		case m == nil || !v.Listed:
+			h.Fault = etcdops.FaultNoLeader
+		default:
+			h.Serves, h.Learner, h.Leader = true, m.learner, w.leader
+			if m.learner && !m.caught {
+				h.AppliedIndex = 0
+			}
+		}
+		v.Health[clientURL(u)] = h
+	}
+	if v.Listed {
+		v.ClusterID = clusterID
+	} else {
+		v.Err = "no leader"
+	}
+	return v
+}
+
+func (w *world) remember(v etcdops.View) {
+	list := fmt.Sprint(len(v.Members))
+	for _, m := range v.Members {
+		list += fmt.Sprint(m.ID, m.Learner, m.Name)
+	}
+	if v.Listed && list != w.list {
+		w.list, w.memory.LastChange = list, w.now
+	}
+	healthy := v.Listed && len(v.HealthyVoters()) == len(v.Voters()) && v.Leader() != 0
+	switch {
+	case !healthy:
+		w.memory.StableSince = time.Time{}
+	case w.memory.StableSince.IsZero():
+		w.memory.StableSince = w.now
+	}
+	for url, h := range v.Health {
+		switch _, known := w.memory.UnhealthySince[url]; {
+		case h.Serves:
+			delete(w.memory.UnhealthySince, url)
+		case !known:
+			w.memory.UnhealthySince[url] = w.now
+		}
+	}
+}
