@@ -12,10 +12,13 @@ const faultHelp = `Fault breaks something that can break. Between clients and th
 connections (and refuses new ones, with --refuse), delay holds every reply back, lose drops replies of
 calls that were made; upgrade, maintenance, migrate and redirect are what a controller goes
 through by itself, one at a time; refuse-watch and break-feed are for those who watch a model of
-Juju 3.6, mix-pages for those who list operations; heal ends all of these. On units and machines: kill sends SIGKILL to a unit's
-service, stop-agent and start-agent end and begin a unit's agent, stop-machine and start-machine do so
-with a machine and all that runs there; lose-disk kills the services of a unit's machine and takes the
-data away, change-address boots a machine with another address.`
+Juju 3.6, mix-pages for those who list operations; heal ends all of these. The controller's own
+machines have numbers and addresses (jujusim info): add-controller makes one, as enable-ha does,
+stop-controller and start-controller take its address away and bring it back, remove-controller takes
+it away for good, so that logins tell of it no more. On units and machines: kill sends SIGKILL to a
+unit's service, stop-agent and start-agent end and begin a unit's agent, stop-machine and
+start-machine do so with a machine and all that runs there; lose-disk kills the services of a unit's
+machine and takes the data away, change-address boots a machine with another address.`
 
 func (a *App) fault() *cobra.Command {
 	c := &cobra.Command{
@@ -38,7 +41,11 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.RefuseWatch, "", "Refuse to tell of changes (3.6): WatchAll fails"),
 		a.simpleFault(control.BreakFeed, "", "End what tells of changes now (3.6): AllWatcher.Next fails"),
 		a.simpleFault(control.MixPages, "", "Cut lists of operations into pages before they are filtered"),
-		a.simpleFault(control.Heal, "", "End all faults of the API"), a.faultKill(),
+		a.simpleFault(control.Heal, "", "End all faults of the API"),
+		a.simpleFault(control.AddController, "", "Give the controller one more machine, with an address of its own"),
+		a.controllerFault(control.StopController, "Take a controller's machine down"),
+		a.controllerFault(control.StartController, "Bring it up again"),
+		a.controllerFault(control.RemoveController, "Take it down for good: logins tell no more of it"), a.faultKill(),
 		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
 		a.faultLoseDisk(), a.simpleFault(control.ChangeAddress, "MACHINE", "Boot a machine with another address"),
 		a.simpleFault(control.StopMachine, "MACHINE", "Stop a machine"), a.simpleFault(control.StartMachine, "MACHINE", "Boot it again"),
@@ -69,6 +76,13 @@ func (a *App) simpleFault(kind, target, short string) *cobra.Command {
 		return a.faultVerb(&control.Fault{Kind: kind}, kind, short, exactly())
 	}
 	return a.faultVerb(&control.Fault{Kind: kind}, kind+" "+target, short, exactly(target))
+}
+
+// controllerFault is about a controller's machine, which is no unit.
+func (a *App) controllerFault(kind, short string) *cobra.Command {
+	c := a.simpleFault(kind, "NUMBER", short)
+	c.ValidArgsFunction = cobra.NoFileCompletions
+	return c
 }
 
 func (a *App) faultCut() *cobra.Command {

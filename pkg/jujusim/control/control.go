@@ -26,6 +26,15 @@ type Info struct {
 	ChangeStream   string    `json:"change-stream"`
 	Started        time.Time `json:"started"`
 	Models         []Model   `json:"models"`
+	// Machines are the controller's: Address is the first one's, whether it is still there or not.
+	Machines []Machine `json:"machines"`
+}
+
+// Machine is a controller's machine.
+type Machine struct {
+	Number  int    `json:"number"`
+	Address string `json:"address"`
+	Up      bool   `json:"up"`
 }
 
 // Model is a model of the instance.
@@ -90,8 +99,8 @@ type Named struct {
 }
 
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
-// redirect, refuse-watch, break-feed, mix-pages, heal; and of a model stop-agent,
-// start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address
+// redirect, refuse-watch, break-feed, mix-pages, heal; add-controller, and stop-controller, start-controller, remove-controller (Target: the
+// number of a controller's machine); and of a model stop-agent, start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address
 // (Target: a machine).
 type Fault struct {
 	Model   string        `json:"model,omitempty"`
@@ -107,17 +116,23 @@ type Fault struct {
 
 // Kinds of faults.
 const (
-	Cut           = "cut"
-	Delay         = "delay"
-	Lose          = "lose"
-	Upgrade       = "upgrade"
-	Maintenance   = "maintenance"
-	Migrate       = "migrate"
-	Redirect      = "redirect"
-	RefuseWatch   = "refuse-watch"
-	BreakFeed     = "break-feed"
-	MixPages      = "mix-pages"
-	Heal          = "heal"
+	Cut         = "cut"
+	Delay       = "delay"
+	Lose        = "lose"
+	Upgrade     = "upgrade"
+	Maintenance = "maintenance"
+	Migrate     = "migrate"
+	Redirect    = "redirect"
+	RefuseWatch = "refuse-watch"
+	BreakFeed   = "break-feed"
+	MixPages    = "mix-pages"
+	Heal        = "heal"
+
+	AddController    = "add-controller"
+	StopController   = "stop-controller"
+	StartController  = "start-controller"
+	RemoveController = "remove-controller"
+
 	StopAgent     = "stop-agent"
 	StartAgent    = "start-agent"
 	Kill          = "kill"

@@ -23,7 +23,7 @@ type Options struct {
 	Dir string
 	// Store is the folder that plays the snap store; empty for none.
 	Store string
-	// Network is the instance's /24 of loopback addresses; the controller has the first address, machines take the ones from 10 on.
+	// Network is the instance's /24 of loopback addresses; the controller's machines have the ones up to 9, the model's take those from 10 on.
 	// Fleets of several models share it: First is the offset of this one's machine 0, 0 for the first model.
 	Network netip.Prefix
 	First   int

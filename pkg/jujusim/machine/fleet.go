@@ -182,7 +182,7 @@ func shift(address string, n int) string {
 	return shifted.String()
 }
 
-// firstHost is the last number of machine 0's address: the ones before are the controller's and spare. Addresses that machines
+// firstHost is the last number of machine 0's address: the ones before are the controller's. Addresses that machines
 // change to are given out from lastHost downwards.
 const (
 	firstHost = 10

@@ -57,7 +57,7 @@ func (c *connection) login(params wire.LoginRequest) (any, error) {
 	}
 	controllerAccess := s.controller.ControllerAccess(name)
 	result := wire.LoginResult{
-		Servers: [][]wire.HostPort{{s.hostPort()}}, ControllerTag: "controller-" + s.controller.UUID(),
+		Servers: s.known(), ControllerTag: "controller-" + s.controller.UUID(),
 		UserInfo:      &wire.AuthUserInfo{Identity: wire.UserTag(name), ControllerAccess: string(controllerAccess)},
 		ServerVersion: s.controller.Profile().Version, Facades: list(s.controller.Profile().ControllerFacades),
 	}

@@ -17,6 +17,7 @@ import (
 type connection struct {
 	server    *Server
 	ws        *websocket.Conn
+	at        string // The address that it came in by.
 	serial    int
 	modelUUID string       // Empty for the controller's path.
 	model     *model.Model // Nil for the controller's path and for an unknown model.

@@ -69,7 +69,12 @@ func (h *harness) httpClient(t *testing.T) *http.Client {
 
 func (h *harness) dial(t *testing.T, path string) *client {
 	t.Helper()
-	ws, _, err := websocket.Dial(h.ctx, "wss://"+h.Address()+path, &websocket.DialOptions{HTTPClient: h.httpClient(t)})
+	return h.dialAt(t, h.Address(), path)
+}
+
+func (h *harness) dialAt(t *testing.T, address, path string) *client {
+	t.Helper()
+	ws, _, err := websocket.Dial(h.ctx, "wss://"+address+path, &websocket.DialOptions{HTTPClient: h.httpClient(t)})
 	must(t, err)
 	ws.SetReadLimit(-1)
 	t.Cleanup(func() { _ = ws.CloseNow() })

@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/model"
 )
 
@@ -38,14 +37,19 @@ type Server struct {
 	recorder   *Recorder
 	log        *zap.Logger
 	faults     *Faults
-	listener   net.Listener
 	blocks     *blocks
+	// address is where clients have known the controller since it was made, whatever became of that machine.
+	address string
+	// failed has why serving has ended by itself.
+	failed chan error
 
-	mu     sync.Mutex
-	conns  map[*connection]struct{}
-	closed bool
-	serial int
-	work   sync.WaitGroup
+	mu       sync.Mutex
+	machines []*machine   // the first one is that of address
+	web      *http.Server // nil before Run
+	conns    map[*connection]struct{}
+	closed   bool
+	serial   int
+	work     sync.WaitGroup
 }
 
 // New listens, so that Address is known; Run serves.
@@ -62,20 +66,25 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	listener, err := net.Listen("tcp", o.Address)
+	address, err := netip.ParseAddrPort(o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for the API: %w", err)
 	}
 	s := &Server{
-		controller: o.Controller, identity: o.Identity, recorder: o.Recorder, log: o.Log, listener: listener,
+		controller: o.Controller, identity: o.Identity, recorder: o.Recorder, log: o.Log, failed: make(chan error, 1),
 		conns: map[*connection]struct{}{}, blocks: &blocks{},
 	}
 	s.faults = newFaults(s.closeConnections)
+	first := &machine{address: address}
+	if err := s.up(first); err != nil {
+		return nil, fmt.Errorf("cannot listen for the API: %w", err)
+	}
+	s.machines, s.address = []*machine{first}, first.address.String()
 	return s, nil
 }
 
-// Address is the host:port that is listened on.
-func (s *Server) Address() string { return s.listener.Addr().String() }
+// Address is the host:port of the machine that the controller was made on.
+func (s *Server) Address() string { return s.address }
 
 // CA is the PEM of the certificate authority that clients need.
 func (s *Server) CA() string { return s.identity.CA }
@@ -94,32 +103,48 @@ func (s *Server) Run(ctx context.Context) error {
 		ReadHeaderTimeout: 45 * time.Second,
 		ErrorLog:          zap.NewStdLog(s.log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
 	}
-	done := make(chan error, 1)
-	go func() { done <- web.ServeTLS(&refusingListener{s.listener, s.faults}, "", "") }()
+	s.mu.Lock()
+	s.web = web
+	for _, m := range s.machines {
+		s.serve(m)
+	}
+	s.mu.Unlock()
 	var err error
 	select {
 	case <-ctx.Done():
-	case err = <-done:
+	case err = <-s.failed:
 	}
 	cancel()
-	closing := web.Close()
 	s.shut()
-	if err == nil {
-		err = <-done
+	closing := web.Close()
+	if errors.Is(closing, net.ErrClosed) {
+		closing = nil // a machine was just taken down
 	}
 	s.work.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
 	return errors.Join(err, closing)
 }
 
-// Close releases the listener of a server that was not run.
-func (s *Server) Close() error { return s.listener.Close() }
+// fail ends Run, if nothing has yet.
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
 
+// Close releases the listeners of a server that was not run.
+func (s *Server) Close() error {
+	s.shut()
+	return nil
+}
+
+// shut takes all machines down, and lets none come up again.
 func (s *Server) shut() {
 	s.mu.Lock()
 	s.closed = true
+	for _, m := range s.machines {
+		s.down(m)
+	}
 	s.mu.Unlock()
 	s.closeConnections()
 }
@@ -149,6 +174,9 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	ws.SetReadLimit(-1)
 	c := &connection{server: s, ws: ws, modelUUID: modelUUID}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		c.at = local.String()
+	}
 	if modelUUID != "" {
 		c.model, _ = s.controller.Model(modelUUID)
 	}
@@ -163,7 +191,7 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 func (s *Server) register(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.isDown(c.at) {
 		return false
 	}
 	s.serial++
@@ -186,18 +214,4 @@ func (s *Server) closeConnections() {
 	for c := range s.conns {
 		_ = c.ws.CloseNow()
 	}
-}
-
-// hostPort is the server's address as a login tells it.
-func (s *Server) hostPort() wire.HostPort {
-	address, err := netip.ParseAddrPort(s.Address())
-	if err != nil {
-		return wire.HostPort{}
-	}
-	kind := "ipv4"
-	if address.Addr().Is6() {
-		kind = "ipv6"
-	}
-	// A loopback address would have the scope local-machine, which clients leave out.
-	return wire.HostPort{Value: address.Addr().String(), Type: kind, Scope: "public", Port: int(address.Port())}
 }

@@ -79,7 +79,7 @@ func (f *Faults) refusesLogin(s *Server, ofModel bool) error {
 
 // redirectInfo names a controller that is not there: whoever follows it finds nobody.
 func redirectInfo(s *Server) map[string]json.RawMessage {
-	elsewhere := s.hostPort()
+	elsewhere := s.known()[0][0]
 	elsewhere.Port = 9                                         // Discard.
 	servers, _ := json.Marshal([][]wire.HostPort{{elsewhere}}) // Strings and numbers always encode.
 	ca, _ := json.Marshal(s.CA())

@@ -22,6 +22,9 @@ func (i *instance) Info() control.Info {
 		ControllerUUID: i.controller.UUID(), Address: i.server.Address(), CA: i.server.CA(), Dir: i.options.Dir, JujuData: i.jujuData(),
 		ChangeStream: i.options.Pace.String(), Started: i.started,
 	}
+	for _, m := range i.server.Machines() {
+		info.Machines = append(info.Machines, control.Machine(m))
+	}
 	for _, m := range i.controller.Models() {
 		info.Models = append(info.Models, control.Model{Name: m.Name, Owner: m.Owner, UUID: m.UUID})
 	}
@@ -118,6 +121,14 @@ func (i *instance) Fault(f control.Fault) error {
 	case control.Heal:
 		faults.Heal()
 		return nil
+	case control.AddController:
+		return i.server.AddController()
+	case control.StopController:
+		return i.server.StopController(f.Target)
+	case control.StartController:
+		return i.server.StartController(f.Target)
+	case control.RemoveController:
+		return i.server.RemoveController(f.Target)
 	}
 	machines, err := i.fleet(f.Model)
 	if err != nil {
