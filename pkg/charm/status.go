@@ -56,7 +56,8 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		a.log.Error(err, "Left the status as it was")
 		return nil
 	}
-	local := etcdops.UnitWords(view, etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}, phaseOf(word))
+	ref := etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}
+	local := etcdops.UnitWords(view.Counted(ref), ref, phaseOf(word))
 	if phaseOf(word) == etcdops.PhaseServing {
 		local = etcdops.WithNotices(local, notices(facts, offer, a.now())...)
 	}

@@ -95,6 +95,8 @@ func TestUpdateStatusShowsTheWorseAndHeals(t *testing.T) {
 			b.machine.last = &s
 			b.machine.view = healthy()
 			b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
+			// One that joins meanwhile is counted by itself only, as by the controller.
+			b.machine.view.Members = append(b.machine.view.Members, etcdops.Member{ID: 2, Learner: true, PeerURLs: []string{"https://10.0.0.5:2380"}})
 			if !test.serves {
 				b.machine.own, b.machine.view = down()
 			}

@@ -56,10 +56,28 @@ func (v View) Find(r Ref) (Member, bool) {
 	return v.MemberByName(r.Name)
 }
 
+// Counted is the view as statuses are made from it: members that do not vote yet are left out, but for the one that is looked at.
+// Who joins is told by the joining unit, and is no news on the others.
+func (v View) Counted(own Ref) View {
+	self, found := v.Find(own)
+	v.Members = v.filter(func(m Member) bool { return !m.Learner || found && m.ID == self.ID })
+	return v
+}
+
 // healthPrefixes begin the messages of UnitWords: what a unit's own look at its etcd may put right.
-var healthPrefixes = []string{
-	"Healthy with ", "UnHealthy with ", "Errored with ",
+var healthPrefixes = append([]string{"Healthy with "}, troublePrefixes...)
+
+// troublePrefixes are those of a unit whose member does not serve, or not yet.
+var troublePrefixes = []string{
+	"UnHealthy with ", "Errored with ",
 	string(PhaseStarting), string(PhaseJoining), string(PhaseRestarting), string(PhaseUpgrading),
+}
+
+// TellsOfTrouble says that the status of a unit is about its member, and that this does not serve, or not yet.
+func TellsOfTrouble(w Words) bool { return w.beginsWith(troublePrefixes) }
+
+func (w Words) beginsWith(prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(w.Message, prefix) })
 }
 
 // UnitWords are the status of one unit. The number of peers counts all members, the unit itself included, as the charm's
@@ -269,10 +287,8 @@ func Worse(a, b Words) Words {
 // unit sees now. A last word that was about etcd's health gives way, so that the status heals, and falls ill, while the
 // controller is away; any other last word, such as a missing relation, stays unless local is worse.
 func Shown(last, local Words) Words {
-	for _, prefix := range healthPrefixes {
-		if strings.HasPrefix(last.Message, prefix) {
-			return local
-		}
+	if last.beginsWith(healthPrefixes) {
+		return local
 	}
 	return Worse(last, local)
 }

@@ -83,6 +83,23 @@ func TestUnitWordsAreTheCharmsWithTheReason(t *testing.T) {
 	}
 }
 
+// TestALearnerIsCountedByItselfOnly: it is no news on the others.
+func TestALearnerIsCountedByItselfOnly(t *testing.T) {
+	v := world{voters: ups(2, 0), learners: []bool{true}}.view()
+	for _, c := range []struct {
+		name string
+		own  etcdops.Ref
+		want int
+	}{{"nobody", etcdops.Ref{}, 2}, {"a voter", etcdops.Ref{ID: 1}, 2}, {"the learner", etcdops.Ref{ID: 3}, 3}} {
+		if got := len(v.Counted(c.own).Members); got != c.want {
+			t.Errorf("%s counts %d members, want %d", c.name, got, c.want)
+		}
+	}
+	if len(v.Members) != 3 {
+		t.Error("the view itself has changed")
+	}
+}
+
 func TestApplicationWordsTellTheToleranceAndTheReason(t *testing.T) {
 	units := []string{"etcd/1", "etcd/2", "etcd/3"}
 	three := world{voters: ups(3, 0)}.view()

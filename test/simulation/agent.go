@@ -18,7 +18,9 @@ type Agent struct {
 	sim  *Sim
 	unit *Unit
 
-	freeAt    time.Time
+	freeAt time.Time
+	// dark: the machine is without power.
+	dark      bool
 	held      bool
 	dies      bool
 	certified bool
@@ -31,7 +33,6 @@ type Agent struct {
 	// installed is when the snap is there; zero before it was asked for.
 	installed time.Time
 	files     string
-	word      *v1alpha1.StatusText
 	process   process
 }
 
@@ -256,17 +257,9 @@ func (a *Agent) publish() {
 
 // show is status and ports, which Juju has only if they differ.
 func (a *Agent) show(spec *v1alpha1.EtcdUnitSpec) {
-	s := a.sim
-	set := func(status *jujuapi.Status, word v1alpha1.StatusText) {
-		if status.Current != word.State || status.Message != word.Message {
-			*status = jujuapi.Status{Current: word.State, Message: word.Message, Since: s.now}
-			s.counts.StatusWrites++
-			s.say("    status: %s %s", word.State, word.Message)
-		}
-	}
-	set(&a.unit.status, spec.Status.Unit)
+	a.set(&a.unit.status, spec.Status.Unit)
 	if spec.Status.Application != nil && a.unit.leader {
-		set(&s.juju.status, *spec.Status.Application)
+		a.set(&a.sim.juju.status, *spec.Status.Application)
 	}
 	var ports []string
 	for _, p := range spec.OpenPorts {

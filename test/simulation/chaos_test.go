@@ -30,6 +30,10 @@ var faults = []fault{
 		return true
 	}},
 	{"a process crashes", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool { s.Crash(u); return true }},
+	{"a machine is without power for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.PowerCut(u, time.Duration(5+rng.IntN(300))*time.Second, time.Duration(rng.IntN(10000))*time.Millisecond)
+		return true
+	}},
 	{"a member is wiped", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
 		if !s.Spare() {
 			return false

@@ -47,6 +47,32 @@ func TestACrashedMemberCostsTwoActionsEachWay(t *testing.T) {
 	}
 }
 
+// TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut: its first hook has said that it does not, and what it was handed last is what
+// it should show now.
+func TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut(t *testing.T) {
+	// After a long cut, clients' lists of endpoints have changed on the two others, and change back.
+	for off, most := range map[time.Duration]int{10 * time.Second: 4, 4 * time.Minute: 8} {
+		for n := range 12 {
+			s := simulation.New(simulation.Config{Seed: uint64(n)})
+			threeAtOnce(t, s)
+			u := s.Units()[n%3]
+			before := s.Counts().Actions
+			s.PowerCut(u, off, []time.Duration{310 * time.Millisecond, 6 * time.Second}[n%2])
+			must(t, s, "its first hook does not tell", s.Until(func() bool {
+				return strings.HasPrefix(u.Status(), "blocked UnHealthy") ||
+					strings.HasPrefix(u.Status(), "blocked Errored")
+			}, off+2*time.Second))
+			settles(t, s, 3)
+			must(t, s, "it goes on telling", s.Until(func() bool { return u.Status() == "active Healthy with 3 known peers" }, time.Minute))
+			must(t, s, "the application goes on telling", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, time.Minute))
+			s.Pass(10 * time.Minute)
+			if got := s.Counts().Actions - before; got > most {
+				t.Errorf("%s without power for %s: %d actions, want at most %d\n%s", u.Name, off, got, most, tail(s))
+			}
+		}
+	}
+}
+
 func TestAWipedMemberIsRemovedAndJoinsAnew(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 10})
 	threeAtOnce(t, s)

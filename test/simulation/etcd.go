@@ -201,7 +201,7 @@ func (a *Agent) restart() {
 func (s *Sim) Crash(u *Unit) {
 	u.agent.stop()
 	s.At(10*time.Second, func() {
-		if s.known(u) && !u.agent.process.up && u.agent.process.data != nil {
+		if s.known(u) && !u.agent.dark && !u.agent.process.up && u.agent.process.data != nil {
 			u.agent.comeUp()
 		}
 	})
@@ -212,7 +212,7 @@ func (s *Sim) Readdress(u *Unit) {
 	u.agent.stop()
 	u.agent.moves++
 	s.At(5*time.Second, func() {
-		if s.known(u) && !u.agent.process.up && u.agent.process.data != nil {
+		if s.known(u) && !u.agent.dark && !u.agent.process.up && u.agent.process.data != nil {
 			u.agent.comeUp()
 		}
 		s.hook(u, 0)

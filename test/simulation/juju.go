@@ -144,6 +144,7 @@ func (s *Sim) updateStatus(u *Unit) {
 		return
 	}
 	s.hook(u, 0)
+	s.look(u)
 	s.At(UpdateStatus, func() { s.updateStatus(u) })
 }
 
@@ -204,6 +205,9 @@ func (s *Sim) Lose(u *Unit) { u.lost = true; s.elect() }
 
 // Find brings a lost agent back: it runs what has been waiting for it.
 func (s *Sim) Find(u *Unit) {
+	if u.agent.dark {
+		return
+	}
 	u.lost = false
 	s.elect()
 	u.agent.work()

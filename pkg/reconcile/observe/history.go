@@ -23,6 +23,7 @@ type history struct {
 	applied       map[etcdops.MemberID]uint64
 	progress      map[etcdops.MemberID]time.Time
 	unhealthy     map[string]time.Time
+	serves        map[string]time.Time
 	noQuorumSince time.Time
 
 	// notices are, by leaving unit, when its clients were told, and untold when Juju last showed that they were not, by its clock.
@@ -33,7 +34,7 @@ type history struct {
 func newHistory() history {
 	return history{
 		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
-		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{},
+		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{}, serves: map[string]time.Time{},
 		notices: map[string]planner.Notice{}, untold: map[string]time.Time{},
 	}
 }
@@ -74,16 +75,19 @@ func (h *history) note(now time.Time, obs *planner.Observation) {
 
 	serves := false
 	for url, health := range v.Health {
+		begins, ends := h.unhealthy, h.serves
 		if health.Serves {
-			delete(h.unhealthy, url)
+			begins, ends = ends, begins
 			serves = serves || !health.Learner
-			continue
 		}
-		if _, ok := h.unhealthy[url]; !ok {
-			h.unhealthy[url] = now
+		delete(ends, url)
+		if _, ok := begins[url]; !ok {
+			begins[url] = now
 		}
 	}
-	maps.DeleteFunc(h.unhealthy, func(url string, _ time.Time) bool { _, ok := v.Health[url]; return !ok })
+	unknown := func(url string, _ time.Time) bool { _, ok := v.Health[url]; return !ok }
+	maps.DeleteFunc(h.unhealthy, unknown)
+	maps.DeleteFunc(h.serves, unknown)
 	switch {
 	case serves:
 		h.noQuorumSince = time.Time{}
@@ -125,7 +129,7 @@ func (h *history) snapshot(m *memory.Memory) planner.History {
 	}
 	return planner.History{
 		StableSince: stable, LastChange: h.lastChange,
-		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy),
+		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy), ServesSince: maps.Clone(h.serves),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
 		Faults: m.Faults(), Notices: maps.Clone(h.notices),
 	}

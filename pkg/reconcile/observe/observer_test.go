@@ -231,6 +231,8 @@ func TestHistoryCountsFromWhenThingsBecameSo(t *testing.T) {
 	r.now = start.Add(4 * time.Second)
 	if obs := r.observe(false); !obs.History.StableSince.Equal(start) {
 		t.Errorf("stable since %v, want %v", obs.History.StableSince, start)
+	} else if at := obs.History.ServesSince[worldtest.ClientURL(2)]; !at.Equal(start) {
+		t.Errorf("a member serves since %v, want %v", at, start)
 	}
 
 	sick := worldtest.Healthy(start, 3)
@@ -242,12 +244,18 @@ func TestHistoryCountsFromWhenThingsBecameSo(t *testing.T) {
 	if !obs.History.StableSince.IsZero() || !obs.History.UnhealthySince[worldtest.ClientURL(2)].Equal(r.now) {
 		t.Errorf("a voter is down: %+v", obs.History)
 	}
+	if _, serves := obs.History.ServesSince[worldtest.ClientURL(2)]; serves {
+		t.Error("a member that is down serves")
+	}
 	kept := obs.History.UnhealthySince
 
 	r.etcd.View, r.now = worldtest.Healthy(start, 3), start.Add(20*time.Second)
 	obs = r.observe(false)
 	if !obs.History.StableSince.Equal(r.now) || len(obs.History.UnhealthySince) != 0 || !obs.History.NoQuorumSince.IsZero() {
 		t.Errorf("healthy again: %+v", obs.History)
+	}
+	if at := obs.History.ServesSince[worldtest.ClientURL(2)]; !at.Equal(r.now) {
+		t.Errorf("a member that was down serves since %v, want %v", at, r.now)
 	}
 	if len(kept) != 1 {
 		t.Error("an earlier observation changed")

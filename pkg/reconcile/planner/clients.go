@@ -35,12 +35,12 @@ type Notice struct {
 }
 
 // outdated are the units with a member that have not applied what they should be.
-func (in *input) outdated() []Unit {
-	return filter(in.alive(), func(u Unit) bool {
-		m, member := in.member[u.Name]
-		settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
-		return settled && u.Facts != nil && !in.applied(u)
-	})
+func (in *input) outdated() []Unit { return filter(in.alive(), in.isOutdated) }
+
+func (in *input) isOutdated(u Unit) bool {
+	m, member := in.member[u.Name]
+	settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
+	return settled && u.Facts != nil && !in.applied(u)
 }
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.

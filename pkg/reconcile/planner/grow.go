@@ -39,7 +39,7 @@ func update(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
-	old := in.outdated()
+	old := filter(in.alive(), func(u Unit) bool { return in.isOutdated(u) || in.misshown(u) })
 	if len(old) == 0 {
 		return Step{}, false
 	}

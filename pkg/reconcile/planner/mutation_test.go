@@ -105,6 +105,11 @@ var mutations = []mutation{
 	{"new only before the latch", "desired.go", "in.Latch.ClusterID == \"\" && seed", "seed"},
 	{"an upgrade is no update", "desired.go", "if in.Latch.ClusterID != \"\" {\n\t\tif u.Facts.Snap", "if false {\n\t\tif u.Facts.Snap"},
 	{"a reset only of who is no member", "desired.go", "case !member && in.Latch.ClusterID != \"\" && in.Etcd.Listed &&", "case in.Latch.ClusterID != \"\" && in.Etcd.Listed &&"},
+	{"an old word is put right", "grow.go", " || in.misshown(u)", ""},
+	{"who has only begun to serve is let be", "shown.go", "!in.Now.Before(due) && (u.Last", "(u.Last"},
+	{"an old word is put right once", "shown.go", "u.Last.At.Before(due)", "true"},
+	{"the application's word is not repeated at once", "shown.go", "u.Last == nil || !in.Now.Before(u.Last.At.Add(shownAgain))", "true"},
+	{"nothing is repeated to who cannot be reached", "shown.go", "|| u.Lost || u.Failed", ""},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 

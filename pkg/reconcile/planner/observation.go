@@ -143,6 +143,8 @@ type History struct {
 	Progress map[etcdops.MemberID]time.Time
 	// UnhealthySince is, by client URL, since when an endpoint does not serve.
 	UnhealthySince map[string]time.Time
+	// ServesSince is, by client URL, since when an endpoint serves without a break.
+	ServesSince map[string]time.Time
 	// Attempts counts, by step key, failures in a row; NotBefore is when the next attempt may be made, and Faults why the last failed.
 	Attempts  map[string]int
 	NotBefore map[string]time.Time

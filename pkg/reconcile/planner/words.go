@@ -9,12 +9,10 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// statusView is the view as statuses are made from it. Members that do not vote yet are left out: who joins is told by the
-// joining unit, and is no news on the others. Figures that change with every look are left out, too: each change of a status
+// statusView is the view as statuses are made from it. Figures that change with every look are left out: each change of a status
 // costs an action.
 func (in *input) statusView() etcdops.View {
-	v := in.Etcd
-	v.Members = slices.DeleteFunc(slices.Clone(v.Members), func(m etcdops.Member) bool { return m.Learner })
+	v := in.Etcd.Counted(etcdops.Ref{})
 	v.Health = maps.Clone(v.Health)
 	for url, h := range v.Health {
 		if h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable {

@@ -1,0 +1,47 @@
+package planner
+
+import (
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// shownGrace is how long a member has to serve before its unit is told again that it does: two polls of Juju (5 s each), so that a
+// word that is on its way is seen first.
+const shownGrace = 10 * time.Second
+
+// shownAgain is how often at most the leader is told again what the application's status is: Juju's own interval of update-status.
+const shownAgain = 5 * time.Minute
+
+// misshown are the units of which Juju shows an old word although they have applied the right one. A machine that boots is such a
+// case: its first hook finds that etcd does not serve yet and says so, and the word that the unit was handed before the power went
+// is the one that it should show now, so that its hash tells of no difference.
+func (in *input) misshown(u Unit) bool {
+	if m, member := in.member[u.Name]; !member || m.Learner || u.Facts == nil || !u.Provisioned || u.Lost || u.Failed {
+		return false
+	}
+	want := in.statusOf(u)
+	return in.showsOldIllness(u, want.Unit) || want.Application != nil && in.showsOldSum(u, *want.Application)
+}
+
+// showsOldIllness says that the unit is shown ill while its member serves. It is told so once for each time that the member has
+// begun to serve: what the unit sees by itself later is its own truth, and is not argued with.
+func (in *input) showsOldIllness(u Unit, want v1alpha1.StatusText) bool {
+	if etcdops.TellsOfTrouble(etcdops.Words(want)) || !etcdops.TellsOfTrouble(etcdops.Words(u.Shown)) {
+		return false
+	}
+	since := in.History.ServesSince[in.servesAt(u)]
+	if since.IsZero() {
+		return false
+	}
+	due := since.Add(shownGrace)
+	return !in.Now.Before(due) && (u.Last == nil || u.Last.At.Before(due))
+}
+
+// showsOldSum says that the application's status is another than what Juju's leader has applied: another unit led meanwhile, and
+// told of what was then.
+func (in *input) showsOldSum(u Unit, want v1alpha1.StatusText) bool {
+	shown := in.ApplicationStatus
+	return shown != want && shown.State != "" && (u.Last == nil || !in.Now.Before(u.Last.At.Add(shownAgain)))
+}
