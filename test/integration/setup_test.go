@@ -38,6 +38,10 @@ func runBeside(t *testing.T) {
 	}
 }
 
+// runAlone keeps a test from running beside others: it is about what happens of itself, and a machine that is busy with others'
+// worlds makes an etcd look ill for a moment.
+func runAlone(t *testing.T) { beside.Store(t, true) }
+
 // begin starts jujusim with easyrsa deployed and active, and no daemon yet.
 func begin(t *testing.T, simArgs ...string) *world {
 	t.Helper()
