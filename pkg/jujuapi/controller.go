@@ -118,8 +118,9 @@ func (c Controller) endpoints() ([]endpoint, error) {
 	return all, errors.Join(faults...)
 }
 
-// tlsConfigs returns the ways in which the controller at e may prove itself, in the order in which to try them.
-func (c Controller) tlsConfigs(e endpoint) ([]*tls.Config, error) {
+// tlsConfigs returns the ways in which the controller may prove itself on a route, in the order in which to try them. Where only a
+// login told of the address there is one: a certificate of the controller's own authority.
+func (c Controller) tlsConfigs(r route) ([]*tls.Config, error) {
 	var ways []*tls.Config
 	if c.CACert != "" {
 		pool := x509.NewCertPool()
@@ -127,13 +128,16 @@ func (c Controller) tlsConfigs(e endpoint) ([]*tls.Config, error) {
 			return nil, errors.New("cannot use the controller's CA certificate: it is not a certificate in PEM form")
 		}
 		ways = append(ways, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: serverName})
-		if c.PublicHostname == "" {
+		if c.PublicHostname == "" || r.told {
 			return ways, nil
 		}
 	}
+	if r.told {
+		return nil, errors.New("cannot know the controller at an address that it told of itself: its CA certificate is not given")
+	}
 	name := c.PublicHostname
 	if name == "" {
-		name = e.host()
+		name = r.host()
 	}
 	return append(ways, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name}), nil
 }

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -19,6 +19,8 @@ import (
 const (
 	// raceDelay is between the starts of two dials to addresses of the same controller.
 	raceDelay = 50 * time.Millisecond
+	// firstPatience is how long routes are waited for before later ones are tried, too.
+	firstPatience = time.Second
 	// handshakeTimeout bounds one dial.
 	handshakeTimeout = 45 * time.Second
 	// readLimit bounds one message. The status of a large model has many megabytes, and a controller sets no limit itself.
@@ -33,44 +35,58 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // Dial connects to a model, or to the controller itself if modelUUID is empty, without logging in. All addresses are tried,
 // in random order and 50 ms apart; the first that answers is kept. The caller closes the connection.
 func Dial(ctx context.Context, controller Controller, modelUUID string) (*Conn, error) {
-	return dial(ctx, controller, modelUUID, nil)
-}
-
-func dial(ctx context.Context, controller Controller, modelUUID string, network dialFunc) (*Conn, error) {
-	if modelUUID != "" && !uuidPattern.MatchString(modelUUID) {
-		return nil, &ConfigError{Faults: []string{fmt.Sprintf("%q is not a model's UUID: ask juju show-model", modelUUID)}}
-	}
-	endpoints, err := controller.endpoints()
+	ways, err := routesTo(controller, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	rand.Shuffle(len(endpoints), func(i, j int) { endpoints[i], endpoints[j] = endpoints[j], endpoints[i] })
+	conn, _, _, err := dial(ctx, controller, modelUUID, ways, nil)
+	return conn, err
+}
 
+// dial returns the connection that is made first, and its route, with what was wrong with the routes that were tried besides.
+func dial(ctx context.Context, controller Controller, modelUUID string, ways routes, network dialFunc) (*Conn, route, []fault, error) {
+	if modelUUID != "" && !uuidPattern.MatchString(modelUUID) {
+		return nil, route{}, nil, &ConfigError{Faults: []string{fmt.Sprintf("%q is not a model's UUID: ask juju show-model", modelUUID)}}
+	}
 	type outcome struct {
+		route
 		ws    *websocket.Conn
 		local string
-		from  endpoint
 		err   error
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	outcomes := make(chan outcome)
-	for i, e := range endpoints {
-		go func() {
-			if !pause(ctx, time.Duration(i)*raceDelay) {
-				outcomes <- outcome{from: e, err: context.Cause(ctx)}
-				return
+	try := func(begin <-chan struct{}, i int, way route) {
+		o := outcome{route: way, err: context.Canceled}
+		select {
+		case <-begin:
+			if pause(ctx, time.Duration(i)*raceDelay) {
+				o.ws, o.local, o.err = dialOne(ctx, controller, way, modelUUID, network)
 			}
-			ws, local, err := dialOne(ctx, controller, e, modelUUID, network)
-			outcomes <- outcome{ws, local, e, err}
-		}()
+		case <-ctx.Done():
+		}
+		outcomes <- o
+	}
+	now, later := make(chan struct{}), make(chan struct{})
+	close(now)
+	begin := sync.OnceFunc(func() { close(later) })
+	defer time.AfterFunc(firstPatience, begin).Stop()
+	for i, way := range ways.first {
+		go try(now, i, way)
+	}
+	for i, way := range ways.later {
+		go try(later, i, way)
 	}
 	var winner *outcome
-	var faults []error
-	for range endpoints {
+	var faults []fault
+	for range len(ways.first) + len(ways.later) {
+		if len(faults) >= len(ways.first) {
+			begin()
+		}
 		switch o := <-outcomes; {
 		case o.err != nil:
-			faults = append(faults, fmt.Errorf("cannot connect to %s: %w", o.from.hostPort, o.err))
+			faults = append(faults, fault{o.route, o.err})
 		case winner != nil:
 			_ = o.ws.CloseNow()
 		default:
@@ -79,15 +95,15 @@ func dial(ctx context.Context, controller Controller, modelUUID string, network 
 		}
 	}
 	if winner == nil {
-		return nil, errors.Join(faults...)
+		return nil, route{}, faults, failure(faults)
 	}
-	return newConn(winner.ws, winner.from.hostPort, winner.local), nil
+	return newConn(winner.ws, winner.hostPort, winner.local), winner.route, faults, nil
 }
 
 // dialOne tries one address, with each way in which the controller may prove itself. It also returns the IP address that it was
 // dialled from.
-func dialOne(ctx context.Context, controller Controller, e endpoint, modelUUID string, network dialFunc) (*websocket.Conn, string, error) {
-	ways, err := controller.tlsConfigs(e)
+func dialOne(ctx context.Context, controller Controller, r route, modelUUID string, network dialFunc) (*websocket.Conn, string, error) {
+	ways, err := controller.tlsConfigs(r)
 	if err != nil {
 		return nil, "", err
 	}
@@ -97,7 +113,7 @@ func dialOne(ctx context.Context, controller Controller, e endpoint, modelUUID s
 			local, _, _ = net.SplitHostPort(i.Conn.LocalAddr().String())
 		}})
 		var ws *websocket.Conn
-		if ws, err = dialTLS(traced, e.url(modelUUID), way, network); err == nil {
+		if ws, err = dialTLS(traced, r.url(modelUUID), way, network); err == nil {
 			return ws, local, nil
 		}
 		if !untrusted(err) {

@@ -36,6 +36,10 @@
 //     jittered delay of 1 to 60 s, and no sooner than after 60 s where a person is needed (NeedsPerson).
 //   - The controller's certificate is always verified: against its own CA under the name juju-apiserver, or against the
 //     system's roots under its public name.
+//   - Addresses that logins told are tried when no configured one answers, at once or after a second; State.Silent tells. They are
+//     remembered in an AddressBook for the configuration that they were told under, and the controller must prove itself there by its
+//     own CA, and be the one that told of them. A ControllerSession asks every ten minutes what there is to tell, by one more login: a
+//     connection does not say.
 //   - Passwords are in Controller values only, as a Secret that does not print, and on the wire; never in an error or a log,
 //     and nothing that passes on the wire is ever logged.
 //   - Close waits until every goroutine is gone.

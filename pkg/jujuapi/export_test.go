@@ -2,6 +2,7 @@ package jujuapi
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"net"
 	"time"
@@ -20,7 +21,40 @@ var (
 	}
 )
 
+// Routes are the ways that are tried first, and later, to a controller that has told of addresses and let nobody in at some.
+func Routes(c Controller, told, rejected []string) (first, later []string, err error) {
+	var faults []fault
+	for _, address := range rejected {
+		e, _ := parseAddress(address)
+		faults = append(faults, fault{route{endpoint: e}, ErrBusy})
+	}
+	r, err := routesTo(c, told, faults)
+	for _, k := range r.first {
+		first = append(first, k.hostPort)
+	}
+	for _, k := range r.later {
+		later = append(later, k.hostPort)
+	}
+	return first, later, err
+}
+
+// Ways are how a controller may prove itself at a configured, or a told address.
+func Ways(c Controller, told bool) ([]*tls.Config, error) {
+	return c.tlsConfigs(route{endpoint{hostPort: "10.0.0.1:17070"}, told})
+}
+
+// Told is what the book has of a controller.
+func (b *AddressBook) Told(c Controller) []string { return b.look(c).Addresses }
+
+// Learn has the book learn what a login told.
+func (b *AddressBook) Learn(c Controller, info LoginInfo) { b.learn(c, info) }
+
 const (
+	AskEvery      = askEvery
+	FirstPatience = firstPatience
+	MaxTold       = maxTold
+	MaxKnown      = maxKnown
+
 	PingInterval = pingInterval
 	PingTimeout  = pingTimeout
 	PersonDelay  = personDelay

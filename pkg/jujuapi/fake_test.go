@@ -47,12 +47,19 @@ type controller struct {
 	refuse  *wire.Error
 	watch   bool // says that AllWatcher is offered
 	servers [][]wire.HostPort
+	uuid    string
 }
 
 // start serves on listener; on a loopback port, if it is nil.
 func start(t *testing.T, listener net.Listener, handle handler) *controller {
 	t.Helper()
 	ca, leaf := authority(t)
+	return startAs(t, listener, handle, ca, leaf)
+}
+
+// startAs is start, with a certificate that is given.
+func startAs(t *testing.T, listener net.Listener, handle handler, ca string, leaf tls.Certificate) *controller {
+	t.Helper()
 	if listener == nil {
 		var err error
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -171,7 +178,7 @@ func (c *controller) login(q wire.Request) (any, *wire.Error) {
 		facades = append(facades, wire.FacadeVersions{Name: "AllWatcher", Versions: []int{3}})
 	}
 	return wire.LoginResult{
-		ModelTag: wire.ModelTag(modelUUID), ServerVersion: "4.0.15", Servers: c.servers,
+		ModelTag: wire.ModelTag(modelUUID), ControllerTag: "controller-" + c.uuid, ServerVersion: "4.0.15", Servers: c.servers,
 		UserInfo: &wire.AuthUserInfo{Identity: "user-admin", ControllerAccess: "superuser", ModelAccess: "admin"},
 		Facades:  facades,
 	}, nil

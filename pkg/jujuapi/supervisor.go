@@ -24,6 +24,8 @@ const (
 	personDelay = 60 * time.Second
 	// steadyAfter is how long a connection must have held for the delays to begin anew.
 	steadyAfter = 30 * time.Second
+	// askEvery is how often a controller is asked where it is.
+	askEvery = 10 * time.Minute
 	// loginTimeout bounds connecting and logging in.
 	loginTimeout = 60 * time.Second
 	// callTimeout bounds a call whose caller gave no earlier deadline.
@@ -37,6 +39,8 @@ type Options struct {
 	// Renew is asked before each attempt to connect where the controller is and who we are: passwords and addresses change while
 	// a session lasts. Nil, or an error, leaves both as they were.
 	Renew func() (Controller, error)
+	// Book has what controllers told of their addresses; nil gives the session one of its own, which is lost with it.
+	Book *AddressBook
 
 	network dialFunc
 }
@@ -52,6 +56,9 @@ type State struct {
 	Since time.Time
 	// Address is the controller's address that is, or was last, connected to.
 	Address string
+	// Silent are the configured addresses, each with what was wrong with it then, if Address is one that only the controller itself
+	// has told of; else there are none.
+	Silent []string
 	// LocalAddress is the IP address that it is, or was last, connected from.
 	LocalAddress string
 	// Login is what the last login told; zero before the first.
@@ -66,9 +73,12 @@ type State struct {
 
 // supervisor keeps one connection to a controller, of which Session and ControllerSession are the two kinds.
 type supervisor struct {
-	controller Controller // of run's goroutine
+	// controller, and rejections since the last login, are of run's goroutine.
+	controller Controller
+	rejections []fault
 	modelUUID  string
 	options    Options
+	book       *AddressBook
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -83,7 +93,10 @@ type supervisor struct {
 func supervise(ctx context.Context, controller Controller, modelUUID string, options Options) *supervisor {
 	s := &supervisor{
 		controller: controller, modelUUID: modelUUID, options: options,
-		done: make(chan struct{}), changed: make(chan struct{}), state: State{Since: time.Now()},
+		done: make(chan struct{}), changed: make(chan struct{}), state: State{Since: time.Now()}, book: options.Book,
+	}
+	if s.book == nil {
+		s.book = &AddressBook{}
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	go s.run(ctx)
@@ -124,7 +137,7 @@ func (s *supervisor) State() State {
 //  2. hand the connection to whoever calls, until it is lost;
 //  3. wait: not at all after a connection that had held, a growing and jittered time after a failure, a minute and more if
 //     a person is needed;
-//  4. begin again, with the addresses that the last login told, and at once if who we are has changed.
+//  4. begin again, with the addresses that logins told after those that we were given, and at once if who we are has changed.
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.done)
 	delays := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: redialMax}
@@ -169,13 +182,13 @@ func (s *supervisor) renew() bool {
 	if err != nil || reflect.DeepEqual(renewed, s.controller) {
 		return false
 	}
-	s.controller = renewed
+	s.controller, s.rejections = renewed, nil
 	return true
 }
 
 // attempt connects, and serves the connection until it is lost. It returns how long it held, and why it did not longer.
 func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
-	conn, info, err := s.connect(ctx)
+	conn, info, silent, err := s.connect(ctx)
 	if err != nil {
 		s.update(func(st *State) {
 			st.Err = err
@@ -186,12 +199,9 @@ func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	s.update(func(st *State) {
 		s.conn = conn
-		*st = State{Connected: true, Since: began, Address: conn.Address(), LocalAddress: conn.LocalAddress(), Login: info, Err: st.Err}
+		*st = State{Connected: true, Since: began, Address: conn.Address(), Silent: silent, LocalAddress: conn.LocalAddress(), Login: info, Err: st.Err}
 	})
-	select {
-	case <-conn.Done():
-	case <-ctx.Done():
-	}
+	s.hold(ctx, conn)
 	_ = conn.Close()
 	err = conn.Err()
 	s.update(func(st *State) {
@@ -201,30 +211,61 @@ func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// connect makes a connection that is logged in.
-func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
-	defer cancel()
-	conn, err := dial(ctx, s.known(), s.modelUUID, s.options.network)
-	if err != nil {
-		return nil, LoginInfo{}, err
+// hold returns when the connection is lost, or ctx ends. A session with the controller itself, which has little else to do, logs in
+// once more from time to time, beside its connection: only a login tells of machines that the controller has gained meanwhile, and
+// when the ones that we know of have gone it is too late to ask.
+func (s *supervisor) hold(ctx context.Context, conn *Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	conn.work.Go(func() { <-conn.Done(); cancel() })
+	for {
+		var ask <-chan time.Time
+		if s.modelUUID == "" {
+			ask = time.After(askEvery + rand.N(askEvery/4))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ask:
+		}
+		s.renew()
+		if again, _, _, err := s.connect(ctx); err == nil {
+			_ = again.Close()
+		}
 	}
-	info, err := conn.Login(ctx, s.controller)
-	if err != nil {
-		_ = conn.Close()
-		return nil, LoginInfo{}, err
-	}
-	return conn, info, nil
 }
 
-// known is the controller with the addresses that it told of itself added to those that we were given. A controller that is
-// known by a public name is not at home at those.
-func (s *supervisor) known() Controller {
-	c := s.controller
-	if c.CACert != "" {
-		c.Addresses = append(slices.Clone(c.Addresses), s.State().Login.Addresses...)
+// connect makes a connection that is logged in, and learns from the login where the controller is. It also returns the configured
+// addresses that did not let us in, if none did.
+func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	known := s.book.look(s.controller)
+	ways, err := routesTo(s.controller, known.Addresses, s.rejections)
+	if err != nil {
+		return nil, LoginInfo{}, nil, err
 	}
-	return c
+	conn, way, faults, err := dial(ctx, s.controller, s.modelUUID, ways, s.options.network)
+	if err != nil {
+		return nil, LoginInfo{}, nil, err
+	}
+	info, err := conn.Login(ctx, s.controller)
+	if err == nil && way.told && known.Controller != info.ControllerUUID {
+		s.book.strike(s.controller, way.hostPort)
+		err = fmt.Errorf("cannot go on at %s, an address that controller %s told of: controller %s is there now",
+			way.hostPort, known.Controller, info.ControllerUUID)
+	}
+	if err != nil {
+		_ = conn.Close()
+		s.rejections = append(slices.DeleteFunc(s.rejections, func(f fault) bool { return f.endpoint == way.endpoint }), fault{way, err})
+		return nil, LoginInfo{}, nil, err
+	}
+	var unused []string
+	if way.told {
+		unused = silent(s.controller, append(s.rejections, faults...))
+	}
+	s.rejections = nil
+	s.book.learn(s.controller, info)
+	return conn, info, unused, nil
 }
 
 // update changes what the mutex guards, and wakes those who wait for a change.
