@@ -43,7 +43,7 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 ##@ Check
 
 .PHONY: test
-test: tools vet test-unit test-race test-integration ## all tests that need no root: unit, race, integration with real etcd
+test: tools vet test-unit test-race test-integration test-e2e-if-possible ## all tests: unit, race, integration with real etcd, and as root those on machines
 
 .PHONY: tools
 tools: ## install what the tests need from the system
@@ -65,6 +65,12 @@ test-race: etcd ## the same packages under the race detector
 .PHONY: test-integration
 test-integration: tools build charm-host etcd ## the whole product against jujusim and real etcd
 	$(GO) test -tags integration -count=1 -parallel 3 -timeout 45m -v ./test/integration/...
+
+# Said last, so that nobody takes their silence for success.
+.PHONY: test-e2e-if-possible
+test-e2e-if-possible:
+	@if why=$$(test/machines-possible.sh); then $(MAKE) --no-print-directory test-e2e; \
+	else echo "THE END-TO-END TESTS DID NOT RUN: $$why."; fi
 
 .PHONY: test-e2e
 test-e2e: charm-host etcd ## the whole product on machines with real systemd and snapd; as root

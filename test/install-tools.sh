@@ -15,12 +15,7 @@ need=(gcc git make python3 /usr/share/easy-rsa/easyrsa:easy-rsa)
 # Tests that close or cut networks do so in one of their own, which takes root; as somebody else they say that they did not run.
 [ "$(id -u)" -ne 0 ] || need+=(ip:iproute2 nft:nftables)
 if [ "${1:-}" = machines ]; then
-  [ "$(id -u)" -eq 0 ] || fail "machines with systemd need root"
-  for device in /dev/fuse /dev/loop-control; do
-    [ -e "$device" ] || fail "machines with snapd need $device"
-  done
-  unshare --net --pid --mount --fork --mount-proc mount -t tmpfs none /mnt ||
-    fail "machines need namespaces and mounts of their own, which are not allowed here"
+  why=$("${BASH_SOURCE%/*}/machines-possible.sh") || fail "$why"
   need=(systemd-nspawn:systemd-container mmdebstrap mksquashfs:squashfs-tools ip:iproute2)
 fi
 
