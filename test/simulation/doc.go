@@ -16,10 +16,13 @@
 //
 //	real      planner, observe.Observer, act.Actor, memory, etcdops' guards and words, v1alpha1.Latch.Apply,
 //	          machine.Admit: what an agent refuses
-//	juju.go   units, agents' queue (one operation at a time, pick-up and run times), databags, leadership, tasks
-//	agent.go  what a unit does with an admitted delivery: record, snap, start, reset, status
-//	etcd.go   members, voters and learners, quorum, the five-second rule, catch-up, what a process does with its data
-//	daemon.go one process: its poll rate, and its death
+//	juju.go         units, agents' queue (one operation at a time, pick-up and run times), databags, leadership, tasks
+//	agent.go        what a unit does with an admitted delivery: record, snap, start, reset, status
+//	power.go        a machine without power, and what a unit sees of its own member when it is back
+//	etcd.go         what a process does with its data
+//	cluster.go      members, voters and learners, quorum, the five-second rule, catch-up
+//	daemon.go       one process: its poll rate, and its death
+//	daemonworld.go  what that process sees and changes of Juju and etcd
 //
 // # Guarantees
 //
@@ -32,5 +35,5 @@
 // call it from s.At(delay, func()), or between two calls of Until. A fault of the daemon's calls goes into session.effect
 // (daemon.go), through which every act on the world passes; give Kill a new Mode. A new invariant goes into invariants.go and
 // is called where its side effect happens. Whatever the model cannot express yet (partitions, slow disks, storage) belongs
-// into etcd.go as a field of Member that reachable or serves looks at.
+// into cluster.go as a field of Member that reachable or serves looks at.
 package simulation

@@ -1,0 +1,190 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// Snapshot implements world.Juju.
+func (d *Daemon) Snapshot(context.Context) (*jujuapi.Model, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	d.sim.counts.Snapshots++
+	return d.sim.juju.snapshot(), nil
+}
+
+// The reads of Juju may come at once from several goroutines: they change nothing but a count, under the observer's wait.
+
+// UnitsInfo implements world.Juju.
+func (d *Daemon) UnitsInfo(context.Context, string) ([]jujuapi.UnitInfo, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	d.sim.counts.Reads++
+	return d.sim.juju.unitsInfo()
+}
+
+// Options implements world.Juju.
+func (d *Daemon) Options(context.Context, string) (map[string]jujuapi.Option, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	return d.sim.juju.options, nil
+}
+
+// Tasks implements world.Juju.
+func (d *Daemon) Tasks(context.Context, string) ([]jujuapi.Task, error) {
+	if d.dead {
+		return nil, errDead
+	}
+	return d.sim.juju.pending(), nil
+}
+
+// Task implements world.Juju.
+func (d *Daemon) Task(_ context.Context, id string) (jujuapi.Task, error) {
+	if d.dead {
+		return jujuapi.Task{}, errDead
+	}
+	d.sim.counts.Reads++
+	t, err := d.sim.juju.task(id)
+	if err != nil {
+		return jujuapi.Task{}, err
+	}
+	return t.shown(true), nil
+}
+
+// Enqueue implements world.Juju.
+func (d *Daemon) Enqueue(_ context.Context, unit, action string, params map[string]any) (jujuapi.Task, error) {
+	var queued jujuapi.Task
+	err := d.effect("enqueue on "+unit, func() error {
+		t, err := d.sim.juju.enqueue(unit, action, params)
+		if err != nil {
+			return err
+		}
+		d.sim.counts.Actions++
+		queued = t.shown(false)
+		return nil
+	})
+	return queued, err
+}
+
+// ExposeTo implements world.Juju: the simulated network is open, and nobody has reason to.
+func (d *Daemon) ExposeTo(context.Context, string, string, []string) error {
+	d.sim.violate("the daemon exposes etcd in an open network")
+	return nil
+}
+
+// Look implements world.Etcd.
+func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
+	if d.dead {
+		return etcdops.View{Err: errDead.Error()}
+	}
+	d.sim.counts.Looks++
+	if d.sim.cfg.Closed {
+		return d.sim.silence(endpoints)
+	}
+	return d.sim.view(endpoints)
+}
+
+func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) error {
+	return d.effect(name, func() error {
+		s := d.sim
+		c := s.clusters[v.ClusterID.String()]
+		if c == nil {
+			return errors.New("no such cluster")
+		}
+		if s.lease == nil || s.lease != d.lock || s.now.After(s.lease.expires) {
+			s.violate("%s without the lock key", name)
+		}
+		s.counts.Changes++
+		err := do(c)
+		s.judgeMembers(c)
+		return err
+	})
+}
+
+// AddLearner implements world.Etcd.
+func (d *Daemon) AddLearner(_ context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
+	var added etcdops.Member
+	var list []etcdops.Member
+	err := d.change("add learner "+peerURL, v, func(c *cluster) (err error) {
+		added, list, err = c.addLearner(peerURL)
+		return err
+	})
+	return added, list, err
+}
+
+// Promote implements world.Etcd.
+func (d *Daemon) Promote(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
+	return d.change("promote "+id.String(), v, func(c *cluster) error { return c.promoteLearner(id) })
+}
+
+// Remove implements world.Etcd.
+func (d *Daemon) Remove(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
+	return d.change("remove "+id.String(), v, func(c *cluster) error { return c.removeMember(id) })
+}
+
+// MoveLeader implements world.Etcd.
+func (d *Daemon) MoveLeader(_ context.Context, v etcdops.View, to etcdops.MemberID) error {
+	return d.change("move leadership to "+to.String(), v, func(c *cluster) error { return c.moveLeader(to) })
+}
+
+// UpdatePeerURL implements world.Etcd.
+func (d *Daemon) UpdatePeerURL(_ context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error {
+	return d.change("update peer URL of "+id.String(), v, func(c *cluster) error { return c.updatePeerURL(id, peerURL) })
+}
+
+// Close implements world.Etcd.
+func (d *Daemon) Close() {}
+
+// lease is the lock key while it is there.
+type lease struct {
+	daemon  *Daemon
+	expires time.Time
+	lost    chan struct{}
+}
+
+// Lock implements world.Etcd.
+func (d *Daemon) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
+	var got *lease
+	err := d.effect("lock", func() error {
+		s := d.sim
+		if s.lease != nil && s.now.Before(s.lease.expires) {
+			return etcdops.ErrLocked
+		}
+		got = &lease{daemon: d, expires: s.now.Add(time.Hour), lost: make(chan struct{})}
+		s.lease, d.lock = got, got
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return got, nil
+}
+
+// Unlock implements world.Lock.
+func (l *lease) Unlock(context.Context) error {
+	d := l.daemon
+	return d.effect("unlock", func() error {
+		d.lock = nil
+		if d.sim.lease == l {
+			d.sim.lease = nil
+		}
+		return nil
+	})
+}
+
+// Lost implements world.Lock.
+func (l *lease) Lost() <-chan struct{} { return l.lost }
+
+var (
+	_ world.Juju = (*Daemon)(nil)
+	_ world.Etcd = (*Daemon)(nil)
+	_ world.Lock = (*lease)(nil)
+)
