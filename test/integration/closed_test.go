@@ -13,6 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )
@@ -37,7 +38,7 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 
 	w := begin(t)
 	network, err := w.NewClosedNetwork(w.ctx, "admin/demo")
-	if errors.Is(err, rig.ErrNotRoot) {
+	if errors.Is(err, netns.ErrNotRoot) {
 		t.Skipf("THIS TEST DID NOT RUN: %v", err)
 	}
 	must(t, err)

@@ -13,6 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi/wire"
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/pkg/jujusim/server"
 	"jujuetcd.io/test/rig"
 )
@@ -32,7 +33,7 @@ func TestAClosedNetworkOpensWhereThePolicyAllowsIt(t *testing.T) {
 	runBeside(t)
 	w := begin(t)
 	network, err := w.NewClosedNetwork(w.ctx, "admin/demo")
-	if errors.Is(err, rig.ErrNotRoot) {
+	if errors.Is(err, netns.ErrNotRoot) {
 		t.Skipf("THIS TEST DID NOT RUN: %v", err)
 	}
 	must(t, err)

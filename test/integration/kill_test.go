@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/test/rig"
 )
 
@@ -32,7 +33,7 @@ func TestADaemonKilledInAClosedNetworkComesToTheSameEnd(t *testing.T) {
 		t.Run(fmt.Sprintf("after side effect %d", after), func(t *testing.T) {
 			w := begin(t)
 			network, err := w.NewClosedNetwork(w.ctx, "admin/demo")
-			if errors.Is(err, rig.ErrNotRoot) {
+			if errors.Is(err, netns.ErrNotRoot) {
 				t.Skipf("THIS TEST DID NOT RUN: %v", err)
 			}
 			must(t, err)

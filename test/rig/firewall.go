@@ -65,7 +65,7 @@ func exposed(model *jujuapi.Model) map[hole]bool {
 // follow opens and closes holes until they are those that are wanted; what fails is tried again the next time.
 func (n *ClosedNetwork) follow(holes map[hole]net.Listener, want map[hole]bool) {
 	for h, listener := range holes {
-		if !want[h] && n.inside(h.element("delete").run) == nil {
+		if !want[h] && n.Run(h.element("delete")) == nil {
 			_ = listener.Close()
 			delete(holes, h)
 		}
@@ -74,22 +74,20 @@ func (n *ClosedNetwork) follow(holes map[hole]net.Listener, want map[hole]bool) 
 		if holes[h] != nil {
 			continue
 		}
-		_ = n.inside(func() error {
-			listener, err := net.Listen("tcp", h.String())
-			if err != nil {
-				return err
-			}
-			if err := h.element("add").run(); err != nil {
-				_ = listener.Close()
-				return err
-			}
-			holes[h] = listener
-			n.wait.Go(func() { n.let(listener, h.String()) })
-			return nil
-		})
+		var listener net.Listener
+		err := n.Inside(func() (err error) { listener, err = net.Listen("tcp", h.String()); return err })
+		if err != nil {
+			continue
+		}
+		if err := n.Run(h.element("add")); err != nil {
+			_ = listener.Close()
+			continue
+		}
+		holes[h] = listener
+		n.wait.Go(func() { n.let(listener, h.String()) })
 	}
 }
 
-func (h hole) element(verb string) command {
-	return command(fmt.Sprintf("nft %s element inet closed holes { %s . %s }", verb, h.host, h.port))
+func (h hole) element(verb string) string {
+	return fmt.Sprintf("nft %s element inet closed holes { %s . %s }", verb, h.host, h.port)
 }
