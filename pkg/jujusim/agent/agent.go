@@ -29,6 +29,8 @@ type Options struct {
 	// Enter makes a command one that runs on the machine, where the machine is more than a folder of this host: what it is handed
 	// has the machine's own paths, without Root, its directory included. systemctl is the machine's, and Program a path there.
 	Enter func(*exec.Cmd)
+	// EnterNetwork takes the thread that starts the charm's processes to the machine's network. Nil means that of this program.
+	EnterNetwork func() error
 	// Resources are the charm's, by name: paths on the machine.
 	Resources map[string]string
 	// Lock is the machine lock, held while a hook runs: a channel of capacity one.
@@ -100,7 +102,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	defer server.Close()
-	a.server, a.spawner = server, service.NewSpawner()
+	a.server, a.spawner = server, service.NewSpawner(a.EnterNetwork)
 	defer a.spawner.Close()
 	if err := a.Model.AgentUp(a.Unit); err != nil {
 		return ignoreGone(err)

@@ -18,12 +18,15 @@ stop-controller and start-controller take its address away and bring it back, re
 it away for good, so that logins tell of it no more. On units and machines: kill sends SIGKILL to a
 unit's service, stop-agent and start-agent end and begin a unit's agent, stop-machine and
 start-machine do so with a machine and all that runs there; lose-disk kills the services of a unit's
-machine and takes the data away, change-address boots a machine with another address.`
+machine and takes the data away, change-address boots a machine with another address; partition cuts a
+unit's machine off from all other machines, and heal UNIT brings it back: what runs there runs on, and
+this host reaches it (for jujusim start --own-networks).`
 
 func (a *App) fault() *cobra.Command {
 	c := &cobra.Command{
 		Use: "fault KIND", Short: "Break something, to see what happens", Long: faultHelp,
-		Example: "  jujusim fault kill etcd/1\n  jujusim fault cut --refuse\n  jujusim fault heal",
+		Example: "  jujusim fault kill etcd/1\n  jujusim fault cut --refuse\n  jujusim fault heal\n" +
+			"  jujusim fault partition etcd/1\n  jujusim fault heal etcd/1",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("fault: unknown kind %q", args[0])
@@ -41,11 +44,12 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.RefuseWatch, "", "Refuse to tell of changes (3.6): WatchAll fails"),
 		a.simpleFault(control.BreakFeed, "", "End what tells of changes now (3.6): AllWatcher.Next fails"),
 		a.simpleFault(control.MixPages, "", "Cut lists of operations into pages before they are filtered"),
-		a.simpleFault(control.Heal, "", "End all faults of the API"),
+		a.faultVerb(&control.Fault{Kind: control.Heal}, "heal [UNIT]", "End all faults of the API, or a unit's partition", between(0, 1, "unit")),
 		a.simpleFault(control.AddController, "", "Give the controller one more machine, with an address of its own"),
 		a.controllerFault(control.StopController, "Take a controller's machine down"),
 		a.controllerFault(control.StartController, "Bring it up again"),
-		a.controllerFault(control.RemoveController, "Take it down for good: logins tell no more of it"), a.faultKill(),
+		a.controllerFault(control.RemoveController, "Take it down for good: logins tell no more of it"),
+		a.simpleFault(control.Partition, "UNIT", "Cut a unit's machine off from all other machines"), a.faultKill(),
 		a.simpleFault(control.StopAgent, "UNIT", "End a unit's agent"), a.simpleFault(control.StartAgent, "UNIT", "Start it again"),
 		a.faultLoseDisk(), a.simpleFault(control.ChangeAddress, "MACHINE", "Boot a machine with another address"),
 		a.simpleFault(control.StopMachine, "MACHINE", "Stop a machine"), a.simpleFault(control.StartMachine, "MACHINE", "Boot it again"),

@@ -41,6 +41,9 @@ func (a *App) start() *cobra.Command {
 		Use: "start", Short: "Run an instance in the foreground", Long: startHelp, Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			o.Dir, o.Lease = a.dir, lease
+			if o.OwnNetworks && o.Machines.IsValid() {
+				return usage("start: machines have networks of their own, or one of this host's: say --own-networks or --machine-network")
+			}
 			if o.Profile, err = profile.ByName(profileName); err != nil {
 				return usageError{err}
 			}
@@ -68,6 +71,7 @@ func (a *App) start() *cobra.Command {
 	f.StringSliceVar(&o.Spaces, "space", nil, "a space that machines are in beside alpha, with an address of its own; may be repeated")
 	f.BoolVar(&o.Public, "public-addresses", false, "give each machine an address that other models use")
 	f.TextVar(&o.Machines, "machine-network", netip.Prefix{}, "a network of addresses that this host has, for the machines; loopback where empty")
+	f.BoolVar(&o.OwnNetworks, "own-networks", false, "give each machine a network of its own, for fault partition; takes root, ip and nft")
 	f.DurationVar(&lease, "lease", 0, "how long leadership outlives its agent (30s where zero)")
 	f.DurationVar(&updateStatus, "update-status", 0, "the interval of update-status hooks (5m where zero)")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")

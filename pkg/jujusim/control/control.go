@@ -99,9 +99,9 @@ type Named struct {
 }
 
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
-// redirect, refuse-watch, break-feed, mix-pages, heal; add-controller, and stop-controller, start-controller, remove-controller (Target: the
-// number of a controller's machine); and of a model stop-agent, start-agent (Target: a unit), kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address
-// (Target: a machine).
+// redirect, refuse-watch, break-feed, mix-pages, heal; add-controller, and stop-controller, start-controller, remove-controller (Target:
+// the number of a controller's machine); and of a model stop-agent, start-agent, partition, heal (Target: a unit), kill (Target,
+// Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address (Target: a machine).
 type Fault struct {
 	Model   string        `json:"model,omitempty"`
 	Kind    string        `json:"kind"`
@@ -136,6 +136,7 @@ const (
 	StopAgent     = "stop-agent"
 	StartAgent    = "start-agent"
 	Kill          = "kill"
+	Partition     = "partition"
 	LoseDisk      = "lose-disk"
 	StopMachine   = "stop-machine"
 	StartMachine  = "start-machine"

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/netns"
 )
 
 // Options are what a Fleet is made from.
@@ -23,10 +24,12 @@ type Options struct {
 	Dir string
 	// Store is the folder that plays the snap store; empty for none.
 	Store string
-	// Network is the instance's /24 of loopback addresses; the controller's machines have the ones up to 9, the model's take those from 10 on.
+	// Network is the instance's /24; the controller's machines have the addresses up to 9, the model's take those from 10 on.
 	// Fleets of several models share it: First is the offset of this one's machine 0, 0 for the first model.
 	Network netip.Prefix
 	First   int
+	// Ethernet, if not nil, is Network: each machine has a port in it, and shares no network with this program.
+	Ethernet *netns.Ethernet
 	// Spaces are those that a machine is in beside Juju's default one, each with an address of its own. Public gives it one more,
 	// which only others than its own network use.
 	Spaces []string
@@ -58,6 +61,10 @@ type Fleet interface {
 	// StopMachine stops a machine: agents and services end, its address answers no more. StartMachine boots it again.
 	StopMachine(id string) error
 	StartMachine(id string) error
+	// Partition cuts a unit's machine off from all other machines, while it and this host reach each other as before; HealPartition
+	// ends it.
+	Partition(unit string) error
+	HealPartition(unit string) error
 	// ChangeAddress has a machine come up with another address, as after a stop and a start in a cloud.
 	ChangeAddress(id string) error
 }
@@ -82,4 +89,6 @@ func (none) Kill(string, string) error     { return errNone }
 func (none) LoseDisk(string, string) error { return errNone }
 func (none) StopMachine(string) error      { return errNone }
 func (none) StartMachine(string) error     { return errNone }
+func (none) Partition(string) error        { return errNone }
+func (none) HealPartition(string) error    { return errNone }
 func (none) ChangeAddress(string) error    { return errNone }

@@ -1,4 +1,4 @@
-// Package machine makes a simulated machine of a folder, a loopback address, a snapd stand-in and a supervisor of services;
+// Package machine makes a simulated machine of a folder, an address, a snapd stand-in and a supervisor of services;
 // and the Fleet of a model: all its machines, and the agents of its units.
 //
 // # Use
@@ -17,6 +17,7 @@
 // # Guarantees
 //
 //   - A machine's services and its agents' hooks end with it; nothing outlives Close or Run, nor the program, however it dies.
+//   - Machines share the program's network, or each has its own: then services and hooks run in it, and it can be cut off.
 //   - A machine that is stopped and started finds its folder as it was; enabled services start, start hooks run again.
 //   - All methods are safe for concurrent use.
 //

@@ -8,9 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
@@ -18,6 +16,7 @@ import (
 	"jujuetcd.io/pkg/jujusim/agent"
 	"jujuetcd.io/pkg/jujusim/fleet"
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/netns"
 )
 
 // Fleet is the machines and agents of one model.
@@ -140,15 +139,24 @@ func (f *Fleet) followMachine(id string) error {
 		return err
 	}
 	facts := f.facts(id, address)
-	m, err = New(Options{Root: filepath.Join(f.options.Dir, id), Address: address, MoreAddresses: facts.Addresses[1:], Store: f.options.Store,
+	var port *netns.Port
+	if f.options.Ethernet != nil {
+		if port, err = f.options.Ethernet.Join(); err != nil {
+			return err
+		}
+	}
+	m, err = New(Options{Port: port, Root: filepath.Join(f.options.Dir, id), Address: address, MoreAddresses: facts.Addresses[1:], Store: f.options.Store,
 		SnapdVersion: f.options.SnapdVersion, TaskDelay: f.options.SnapDelay, Log: f.log.WithValues("machine", id)})
 	if err != nil {
+		if port != nil {
+			port.Close()
+		}
 		return err
 	}
+	f.machines[id] = m // also one that does not start is closed in the end
 	if err := m.Start(); err != nil {
 		return fmt.Errorf("cannot start machine %s: %w", id, err)
 	}
-	f.machines[id] = m
 	return f.options.Model.MachineStarted(id, facts)
 }
 
@@ -189,9 +197,6 @@ const (
 	lastHost  = 254
 )
 
-// dataDir is where etcd's data is, unless LoseDisk is told otherwise.
-const dataDir = "/var/snap/etcd/common/data"
-
 // address is a machine's: in the /24 of this jujusim, by its number.
 func (f *Fleet) address(id string) (string, error) {
 	n, err := strconv.Atoi(id)
@@ -227,7 +232,7 @@ func (f *Fleet) followUnit(unit string) error {
 
 func (f *Fleet) startAgent(unit, machineID string, m *Machine) error {
 	a, err := agent.New(agent.Options{
-		Model: f.options.Model, Unit: unit, Root: m.Root(), Program: f.options.Program, Lock: m.Lock,
+		Model: f.options.Model, Unit: unit, Root: m.Root(), Program: f.options.Program, Lock: m.Lock, EnterNetwork: m.EnterNetwork(),
 		APIAddresses: f.options.APIAddress, UpdateStatus: f.options.UpdateStatus, Rebooted: f.booted[unit], Log: f.log.WithValues("unit", unit),
 	})
 	if err != nil {
@@ -248,6 +253,29 @@ func (f *Fleet) startAgent(unit, machineID string, m *Machine) error {
 	return nil
 }
 
+// MachineOf is the machine of a unit.
+func (f *Fleet) MachineOf(unit string) (*Machine, error) {
+	u, err := f.options.Model.Unit(unit)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.machines[u.Machine]
+	if m == nil {
+		return nil, fmt.Errorf("cannot find the machine of %s: it is not there yet", unit)
+	}
+	return m, nil
+}
+
+func (f *Fleet) endAgent(unit string) {
+	if r := f.agents[unit]; r != nil {
+		r.cancel()
+		<-r.done
+		delete(f.agents, unit)
+	}
+}
+
 // closeAll ends all agents, then all machines.
 func (f *Fleet) closeAll() {
 	f.mu.Lock()
@@ -264,151 +292,4 @@ func (f *Fleet) closeAll() {
 		closing.Go(m.Close)
 	}
 	closing.Wait()
-}
-
-// StopAgent ends a unit's agent; a hook that runs is killed.
-func (f *Fleet) StopAgent(unit string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, err := f.options.Model.Unit(unit); err != nil {
-		return err
-	}
-	f.stopped[unit] = true
-	f.endAgent(unit)
-	return nil
-}
-
-func (f *Fleet) endAgent(unit string) {
-	if r := f.agents[unit]; r != nil {
-		r.cancel()
-		<-r.done
-		delete(f.agents, unit)
-	}
-}
-
-// StartAgent starts a unit's agent again.
-func (f *Fleet) StartAgent(unit string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, err := f.options.Model.Unit(unit); err != nil {
-		return err
-	}
-	delete(f.stopped, unit)
-	return f.followUnit(unit)
-}
-
-// Kill sends SIGKILL to a service's process on a unit's machine. A service is named as snap.etcd.etcd or etcd; empty means the
-// only one, or etcd.
-func (f *Fleet) Kill(unit, name string) error {
-	m, err := f.MachineOf(unit)
-	if err != nil {
-		return err
-	}
-	if name == "" {
-		name = "etcd"
-	}
-	if !strings.Contains(name, ".") {
-		name = "snap." + name + "." + name
-	}
-	return m.Kill(name, syscall.SIGKILL)
-}
-
-// MachineOf is the machine of a unit.
-func (f *Fleet) MachineOf(unit string) (*Machine, error) {
-	u, err := f.options.Model.Unit(unit)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m := f.machines[u.Machine]
-	if m == nil {
-		return nil, fmt.Errorf("cannot find the machine of %s: it is not there yet", unit)
-	}
-	return m, nil
-}
-
-// StopMachine stops a machine: its agents and services are killed.
-func (f *Fleet) StopMachine(id string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.stopMachine(id)
-}
-
-func (f *Fleet) stopMachine(id string) error {
-	m := f.machines[id]
-	if m == nil {
-		return fmt.Errorf("cannot stop machine %s: there is no such machine", id)
-	}
-	seen, err := f.options.Model.Machine(id)
-	if err != nil {
-		return err
-	}
-	f.halted[id] = true
-	for _, unit := range seen.Units {
-		f.endAgent(unit)
-		f.booted[unit] = true
-	}
-	m.Stop()
-	return f.options.Model.MachineStopped(id)
-}
-
-// LoseDisk kills the services of the unit's machine and removes what is below the folder.
-func (f *Fleet) LoseDisk(unit, path string) error {
-	m, err := f.MachineOf(unit)
-	if err != nil {
-		return err
-	}
-	if path == "" {
-		path = dataDir
-	}
-	m.KillAll()
-	return m.Wipe(path)
-}
-
-// ChangeAddress stops a machine, if it runs, and boots it with an address that no machine has had.
-func (f *Fleet) ChangeAddress(id string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m := f.machines[id]
-	if m == nil {
-		return fmt.Errorf("cannot change the address of machine %s: there is no such machine", id)
-	}
-	host := lastHost - f.options.First - f.moved
-	if host <= firstHost+f.options.First+len(f.machines) {
-		return fmt.Errorf("cannot change the address of machine %s: the network %s is full", id, f.options.Network)
-	}
-	if err := f.stopMachine(id); err != nil {
-		return err
-	}
-	f.moved++
-	m.SetAddress(f.host(host))
-	return f.startMachine(id)
-}
-
-// StartMachine boots a machine that was stopped.
-func (f *Fleet) StartMachine(id string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.startMachine(id)
-}
-
-func (f *Fleet) startMachine(id string) error {
-	m := f.machines[id]
-	if m == nil {
-		return fmt.Errorf("cannot start machine %s: there is no such machine", id)
-	}
-	if err := m.Start(); err != nil {
-		return err
-	}
-	delete(f.halted, id)
-	if err := f.options.Model.MachineStarted(id, f.facts(id, m.Address())); err != nil {
-		return err
-	}
-	for _, unit := range f.options.Model.UnitNames("") {
-		if err := f.followUnit(unit); err != nil {
-			return err
-		}
-	}
-	return nil
 }

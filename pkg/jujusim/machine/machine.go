@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/pkg/jujusim/service"
 	"jujuetcd.io/pkg/jujusim/snapd"
 )
@@ -18,9 +20,11 @@ import (
 type Options struct {
 	// Root is the machine's folder. Keep it short: unix sockets lie below it.
 	Root string
-	// Address is the machine's loopback address; MoreAddresses are those that it has beside.
+	// Address is the machine's address; MoreAddresses are those that it has beside.
 	Address       string
 	MoreAddresses []string
+	// Port is the machine's own network, in which it has the addresses. Nil means that it shares this program's.
+	Port *netns.Port
 	// Store is the folder that plays the snap store; empty means offline.
 	Store string
 	// SnapdVersion is the snapd to play; empty means snapd.DefaultVersion.
@@ -59,6 +63,14 @@ func (m *Machine) Address() string {
 	return m.options.Address
 }
 
+// EnterNetwork takes a thread to the machine's network. It is nil where that is this program's.
+func (m *Machine) EnterNetwork() func() error {
+	if m.options.Port == nil {
+		return nil
+	}
+	return m.options.Port.Enter
+}
+
 // SetAddress gives the machine another address, which it has from its next start on.
 func (m *Machine) SetAddress(address string) {
 	m.mu.Lock()
@@ -73,12 +85,17 @@ func (m *Machine) Start() error {
 	if m.services != nil {
 		return nil
 	}
+	if m.options.Port != nil {
+		if err := m.options.Port.SetAddresses(append([]string{m.options.Address}, m.options.MoreAddresses...)...); err != nil {
+			return err
+		}
+	}
 	daemon, err := snapd.New(snapd.Options{Root: m.options.Root, Address: m.options.Address, MoreAddresses: m.options.MoreAddresses, Store: m.options.Store,
 		Version: m.options.SnapdVersion, TaskDelay: m.options.TaskDelay, Log: m.options.Log})
 	if err != nil {
 		return err
 	}
-	services, err := service.New(service.Options{Root: m.options.Root, Command: daemon.Command, Log: m.options.Log})
+	services, err := service.New(service.Options{Root: m.options.Root, Command: daemon.Command, Enter: m.EnterNetwork(), Log: m.options.Log})
 	if err != nil {
 		daemon.Close()
 		return err
@@ -94,6 +111,26 @@ func (m *Machine) Start() error {
 	return nil
 }
 
+// ErrSharedNetwork is why a machine cannot be cut off.
+var ErrSharedNetwork = errors.New("it has no network of its own: start jujusim as root, with --own-networks")
+
+// Cut parts the machine from the other machines, Mend brings it back. Its processes run on, and the host reaches them as before; so it
+// is when the machine is stopped and started meanwhile.
+func (m *Machine) Cut() error {
+	if m.options.Port == nil {
+		return ErrSharedNetwork
+	}
+	return m.options.Port.Cut()
+}
+
+// Mend ends Cut.
+func (m *Machine) Mend() error {
+	if m.options.Port == nil {
+		return ErrSharedNetwork
+	}
+	return m.options.Port.Mend()
+}
+
 // Stop takes the machine down as a power cut does: all its processes are killed.
 func (m *Machine) Stop() {
 	m.mu.Lock()
@@ -104,11 +141,14 @@ func (m *Machine) Stop() {
 	m.close()
 }
 
-// Close ends the machine in order: its services get SIGTERM.
+// Close ends the machine in order: its services get SIGTERM. It cannot be started again.
 func (m *Machine) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.close()
+	if m.options.Port != nil {
+		m.options.Port.Close()
+	}
 }
 
 func (m *Machine) close() {

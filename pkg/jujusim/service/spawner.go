@@ -3,9 +3,10 @@ package service
 import (
 	"errors"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
+
+	"jujuetcd.io/pkg/jujusim/netns"
 )
 
 // Spawner starts processes that die with this program. Linux sends the parent-death signal when the thread that forked ends,
@@ -15,25 +16,30 @@ type Spawner struct {
 	done chan struct{}
 	once sync.Once
 	wg   sync.WaitGroup
+	err  error // why nothing can be started
 }
 
 // ErrClosed is returned for a start after Close.
 var ErrClosed = errors.New("cannot start a process: the machine is being shut down")
 
-// NewSpawner starts the thread.
-func NewSpawner() *Spawner {
+// NewSpawner starts the thread, and takes it where enter says, if that is not nil: the machine's network.
+func NewSpawner(enter func() error) *Spawner {
 	s := &Spawner{work: make(chan func()), done: make(chan struct{})}
 	s.wg.Go(func() {
-		// Never unlocked: the thread ends with this goroutine, and whatever it has started is killed with it.
-		runtime.LockOSThread()
-		for {
-			select {
-			case f := <-s.work:
-				f()
-			case <-s.done:
-				return
+		// Whatever the thread has started is killed when it ends.
+		netns.OnThread(func() {
+			if enter != nil {
+				s.err = enter()
 			}
-		}
+			for {
+				select {
+				case f := <-s.work:
+					f()
+				case <-s.done:
+					return
+				}
+			}
+		})
 	})
 	return s
 }
@@ -43,7 +49,13 @@ func (s *Spawner) Start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	result := make(chan error, 1)
 	select {
-	case s.work <- func() { result <- cmd.Start() }:
+	case s.work <- func() {
+		if s.err != nil {
+			result <- s.err // not on the host instead
+			return
+		}
+		result <- cmd.Start()
+	}:
 		return <-result
 	case <-s.done:
 		return ErrClosed

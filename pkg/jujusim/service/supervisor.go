@@ -22,7 +22,9 @@ type Options struct {
 	Root string
 	// Command turns a unit's ExecStart into the process to run. Nil runs it as it stands, below Root.
 	Command func(unit string, execStart []string) (*exec.Cmd, error)
-	Log     logr.Logger
+	// Enter takes the thread that starts the processes to the machine's network. Nil means that of this program.
+	Enter func() error
+	Log   logr.Logger
 }
 
 // Supervisor runs the services of one machine.
@@ -44,7 +46,7 @@ type Supervisor struct {
 
 // New makes a supervisor, with the unit files that are there loaded and nothing started: Boot starts what is enabled.
 func New(o Options) (*Supervisor, error) {
-	s := &Supervisor{root: o.Root, command: o.Command, log: o.Log, spawner: NewSpawner(), units: map[string]*unit{}}
+	s := &Supervisor{root: o.Root, command: o.Command, log: o.Log, spawner: NewSpawner(o.Enter), units: map[string]*unit{}}
 	if s.command == nil {
 		s.command = func(_ string, argv []string) (*exec.Cmd, error) {
 			return exec.Command(filepath.Join(s.root, argv[0]), argv[1:]...), nil

@@ -119,8 +119,10 @@ func (i *instance) Fault(f control.Fault) error {
 		faults.MixPages()
 		return nil
 	case control.Heal:
-		faults.Heal()
-		return nil
+		if f.Target == "" {
+			faults.Heal()
+			return nil
+		}
 	case control.AddController:
 		return i.server.AddController()
 	case control.StopController:
@@ -141,6 +143,10 @@ func (i *instance) Fault(f control.Fault) error {
 		return machines.StartAgent(f.Target)
 	case control.Kill:
 		return machines.Kill(f.Target, f.Service)
+	case control.Partition:
+		return machines.Partition(f.Target)
+	case control.Heal:
+		return machines.HealPartition(f.Target)
 	case control.LoseDisk:
 		return machines.LoseDisk(f.Target, f.Path)
 	case control.ChangeAddress:

@@ -14,5 +14,5 @@
 // The state is in memory and ends with the instance; the machines' folders stay, to be looked at, until the next one starts there.
 //
 // An instance owns a /24 of loopback addresses: it holds the first address's port 17070, which is the API; machines follow from the
-// tenth address on.
+// tenth address on. With OwnNetworks machines have a /24 beside, of which the host has the first address, and cannot reach the API.
 package sim

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/pkg/jujusim/server"
 )
 
@@ -29,4 +30,17 @@ func (i *instance) listen(recorder *server.Recorder) error {
 		}
 	}
 	return fmt.Errorf("cannot find free loopback addresses: %w", err)
+}
+
+// makeEthernet has one network for Juju's default space, and one for each further address of a machine.
+func makeEthernet(o Options) (*netns.Ethernet, error) {
+	networks := 1 + len(o.Spaces)
+	if o.Public {
+		networks++
+	}
+	e, err := netns.NewEthernet(networks)
+	if err != nil {
+		return nil, fmt.Errorf("cannot give machines networks of their own: %w", err)
+	}
+	return e, nil
 }

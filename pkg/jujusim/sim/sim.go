@@ -19,6 +19,7 @@ import (
 	"jujuetcd.io/pkg/jujusim/control"
 	"jujuetcd.io/pkg/jujusim/fleet"
 	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/pkg/jujusim/netns"
 	"jujuetcd.io/pkg/jujusim/profile"
 	"jujuetcd.io/pkg/jujusim/server"
 )
@@ -44,6 +45,8 @@ type Options struct {
 	Lease time.Duration
 	// Machines is the network of the machines: an IPv6 one whose addresses the host has, or, where it is not valid, that of the API.
 	Machines netip.Prefix
+	// OwnNetworks gives each machine a network of its own, so that it can be cut off from the others. It takes root.
+	OwnNetworks bool
 	// Spaces are those that machines are in beside Juju's default one; Public gives each machine an address for other networks.
 	Spaces []string
 	Public bool
@@ -59,6 +62,7 @@ type instance struct {
 	controller *model.Controller
 	server     *server.Server
 	network    netip.Prefix
+	ethernet   *netns.Ethernet // nil unless machines have networks of their own
 	password   string
 	program    string
 	started    time.Time
@@ -98,6 +102,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer i.controller.Close()
 	if err := i.listen(recorder); err != nil {
 		return err
+	}
+	if o.OwnNetworks {
+		if i.ethernet, err = makeEthernet(o); err != nil {
+			return errors.Join(err, i.server.Close())
+		}
+		defer i.ethernet.Close()
 	}
 	return i.run(ctx)
 }
@@ -208,12 +218,15 @@ func (i *instance) AddModel(name string) (control.Model, error) {
 		place = "m-" + name
 	}
 	network := i.network
-	if i.options.Machines.IsValid() {
+	switch {
+	case i.ethernet != nil:
+		network = i.ethernet.Network()
+	case i.options.Machines.IsValid():
 		network = i.options.Machines
 	}
 	f, err := i.options.Fleet(fleet.Options{
 		Spaces: i.options.Spaces, Public: i.options.Public,
-		Model: m, Dir: filepath.Join(i.options.Dir, place), Store: i.options.Store, Network: network,
+		Model: m, Dir: filepath.Join(i.options.Dir, place), Store: i.options.Store, Network: network, Ethernet: i.ethernet,
 		First: addressesOfModel * len(i.fleets), APIAddress: i.server.Address(), Program: i.program,
 		Log: i.options.Log.With(zap.String("model", name)),
 	})
