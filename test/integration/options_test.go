@@ -52,11 +52,14 @@ var optionChanges = []optionChange{
 }
 
 // TestEveryOptionWorksOnARunningCluster changes one option after the other on three members under writes: each has its effect on every
-// member, with at most one restart of each, and no acknowledged write is lost. A client that only reads its relation never fails.
+// member, with at most one restart of each, and no acknowledged write is lost. A client that only reads its relation, slowly,
+// never fails.
 func TestEveryOptionWorksOnARunningCluster(t *testing.T) {
 	w := beginOptions(t)
 	client := w.startDBClient()
 	client.told(w, 3)
+	// Where a member moves, the next one waits for hooks like these.
+	w.juju("config", "etcdclient", "slow=3")
 	config, endpoints := w.serving()
 	writer, err := rig.StartWriter(w.ctx, config, endpoints)
 	must(t, err)

@@ -33,6 +33,7 @@ type Agent struct {
 	// installed is when the snap is there; zero before it was asked for.
 	installed time.Time
 	files     string
+	told      []string
 	process   process
 }
 
@@ -121,6 +122,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 	}
 	a.publish()
 	a.show(&spec)
+	a.tell(spec.Clients.Endpoints)
 	facts := a.facts()
 	status.Facts = &facts
 	return status

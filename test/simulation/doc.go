@@ -19,6 +19,7 @@
 //	juju.go         units, agents' queue (one operation at a time, pick-up and run times), databags, leadership, tasks
 //	agent.go        what a unit does with an admitted delivery: record, snap, start, reset, status
 //	power.go        a machine without power, and what a unit sees of its own member when it is back
+//	client.go       who is told where etcd serves, and reads it in hooks of its own
 //	etcd.go         what a process does with its data
 //	cluster.go      members, voters and learners, quorum, the five-second rule, catch-up
 //	daemon.go       one process: its poll rate, and its death

@@ -118,6 +118,9 @@ func (s *Sim) judgeRemove(c *cluster, id etcdops.MemberID) {
 	if c.reachable(m) && c.leader == id {
 		s.violate("I10: the leader %s is removed before it has handed over", m.name)
 	}
+	if c.reachable(m) {
+		s.judgeClients(c, m)
+	}
 }
 
 // judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as down.
@@ -163,6 +166,9 @@ func (s *Sim) judgeStop(a *Agent) {
 	all, left := c.without(m)
 	if !m.learner && all > 1 && left < etcdops.Quorum(all) {
 		s.violate("I3: the stop of %s leaves %d of %d voters", m.name, left, all)
+	}
+	if !m.learner && c.reachable(m) {
+		s.judgeClients(c, m)
 	}
 }
 

@@ -35,6 +35,7 @@ type juju struct {
 	status  jujuapi.Status
 	tasks   []*task
 	counter int
+	clients []*Client
 	authority
 }
 
@@ -182,6 +183,9 @@ func (s *Sim) RemoveUnit(u *Unit) {
 func (s *Sim) Vanish(u *Unit) {
 	u.agent.stop()
 	s.juju.units = slices.DeleteFunc(s.juju.units, func(o *Unit) bool { return o == u })
+	for _, c := range s.juju.clients {
+		c.changed(u) // its hook relation-departed
+	}
 	s.elect()
 }
 
@@ -237,6 +241,14 @@ func (j *juju) snapshot() *jujuapi.Model {
 	a.Relations = append(a.Relations, jujuapi.Relation{ID: peerID, Interface: "etcd", Endpoint: "cluster", Peer: true, RemoteApplication: Application, RemoteEndpoint: "cluster"})
 	if j.related {
 		a.Relations = append(a.Relations, jujuapi.Relation{ID: caID, Interface: "tls-certificates", Endpoint: "certificates", RemoteApplication: "easyrsa", RemoteEndpoint: "client"})
+	}
+	if len(j.clients) > 0 {
+		a.Relations = append(a.Relations, jujuapi.Relation{ID: dbID, Interface: "etcd", Endpoint: "db", RemoteApplication: clientApplication, RemoteEndpoint: "etcd"})
+		remote := jujuapi.Application{Name: clientApplication, Life: jujuapi.Alive, Units: map[string]jujuapi.Unit{}}
+		for _, c := range j.clients {
+			remote.Units[c.name] = c.status()
+		}
+		m.Applications[clientApplication] = remote
 	}
 	for _, u := range j.units {
 		agent := jujuapi.Status{Current: "idle", Since: u.agentSince}

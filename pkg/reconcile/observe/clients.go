@@ -46,34 +46,31 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 	return clients
 }
 
-// notice takes in which clients' databags have lists without the units that leave. taken is when Juju was looked at, by its own
-// clock; obs lacks nothing but this history.
+// notice takes in which news clients' databags have. taken is when Juju was looked at, by its own clock; obs lacks nothing but this
+// history.
 func (h *history) notice(taken time.Time, obs *planner.Observation) {
-	leaving := map[string]bool{}
-	for _, u := range obs.Units {
-		if u.Dying && len(obs.Clients) > 0 {
-			leaving[u.Name] = true
-		}
+	news := planner.News(*obs)
+	if obs.Etcd.Listed || len(obs.Clients) == 0 { // else where members serve is half known: nothing is forgotten for that
+		old := func(n string) bool { return !slices.Contains(news, n) }
+		maps.DeleteFunc(h.notices, func(n string, _ planner.Notice) bool { return old(n) })
+		maps.DeleteFunc(h.untold, func(n string, _ time.Time) bool { return old(n) })
 	}
-	gone := func(unit string) bool { return !leaving[unit] }
-	maps.DeleteFunc(h.notices, func(u string, _ planner.Notice) bool { return gone(u) })
-	maps.DeleteFunc(h.untold, func(u string, _ time.Time) bool { return gone(u) })
-	if len(leaving) == 0 {
+	if len(news) == 0 {
 		return
 	}
 	told := planner.ClientsTold(*obs)
-	for unit := range leaving {
-		if _, known := h.notices[unit]; known {
-			continue // what is told later is no news about this unit
+	for _, n := range news {
+		if _, known := h.notices[n]; known {
+			continue // what is told later is no news about this
 		}
 		if !told {
-			h.untold[unit] = taken
+			h.untold[n] = taken
 			continue
 		}
-		after, seen := h.untold[unit]
+		after, seen := h.untold[n]
 		if !seen {
 			after = taken
 		}
-		h.notices[unit] = planner.Notice{At: obs.Now, After: after}
+		h.notices[n] = planner.Notice{At: obs.Now, After: after}
 	}
 }

@@ -1,9 +1,13 @@
 package observe_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -90,7 +94,44 @@ func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
 		t.Errorf("told anew: %+v", again)
 	}
 	delete(app.Units, "etcd/2")
-	if n := look().History.Notices; len(n) != 0 {
-		t.Errorf("notices of a unit that is gone: %+v", n)
+	if n, known := look().History.Notices["etcd/2"]; known {
+		t.Errorf("notice of a unit that is gone: %+v", n)
+	}
+}
+
+// Where each member serves is news of its own: one that moves does not make what is known of the others new, nor does a look at which
+// nobody lists the members.
+func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
+	r := newRig(t)
+	r.relate()
+	app := r.juju.Model.Applications["etcd"]
+	for name, u := range app.Units { // nobody applies anything in this rig
+		u.AgentStatus.Current = "lost"
+		app.Units[name] = u
+	}
+	at := func(i, port int) string { return fmt.Sprintf("https://10.0.0.%d:%d", i, port) }
+	look := func(want ...string) map[string]planner.Notice {
+		t.Helper()
+		r.now = r.now.Add(time.Second)
+		notices := r.observe(true).History.Notices
+		if got := slices.Sorted(maps.Keys(notices)); !slices.Equal(got, want) {
+			t.Errorf("notices of %v, want %v", got, want)
+		}
+		return notices
+	}
+	first := look(at(1, 2379), at(2, 2379), at(3, 2379))
+	listed := r.etcd.View
+	r.etcd.View = etcdops.View{At: r.now, Err: "no leader"}
+	if again := look(at(1, 2379), at(2, 2379), at(3, 2379)); !maps.Equal(again, first) {
+		t.Errorf("told anew for want of a list: %v, then %v", first, again)
+	}
+	listed.Members[1].ClientURLs = []string{at(2, 4001)}
+	health := listed.Health[at(2, 2379)]
+	health.Endpoint = at(2, 4001)
+	listed.Health[health.Endpoint] = health
+	r.etcd.View = listed
+	moved := look(at(1, 2379), at(2, 4001), at(3, 2379))
+	if moved[at(1, 2379)] != first[at(1, 2379)] || !moved[at(2, 4001)].At.Equal(r.now) {
+		t.Errorf("notices %v, before %v", moved, first)
 	}
 }

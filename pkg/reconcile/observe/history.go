@@ -26,7 +26,7 @@ type history struct {
 	serves        map[string]time.Time
 	noQuorumSince time.Time
 
-	// notices are, by leaving unit, when its clients were told, and untold when Juju last showed that they were not, by its clock.
+	// notices are, by piece of news, when clients were told, and untold when Juju last showed that they were not, by its clock.
 	notices map[string]planner.Notice
 	untold  map[string]time.Time
 }

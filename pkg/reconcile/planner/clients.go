@@ -9,8 +9,8 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// hookPatience is how long clients' hooks are waited for at most, from when their databags have the list without a member that
-// leaves. Design §7.
+// hookPatience is how long clients' hooks are waited for at most, from when their databags have the news: the list without a member
+// that leaves, or where a member serves that has moved. Design §7.
 const hookPatience = 30 * time.Second
 
 // Client is who is told where etcd serves: a unit of another application of the model, or a whole application of another model.
@@ -25,13 +25,32 @@ type Client struct {
 	Since time.Time
 }
 
-// Notice is that clients' databags have a list of endpoints without a unit that leaves.
+// Notice is that clients' databags have a piece of news.
 type Notice struct {
 	// At is when this process saw it first, by its own clock.
 	At time.Time
 	// After is a time by the controller's clock, at most one look before the last of the databags was written: a client whose
 	// agent's status has changed since has heard of it.
 	After time.Time
+}
+
+// News is what clients have to take in before members may go or serve elsewhere: the names of units that leave, and the URLs where
+// the members serve that clients are told of. Each is one key of History.Notices.
+func News(o Observation) []string {
+	if len(o.Clients) == 0 {
+		return nil
+	}
+	in := newInput(o)
+	var news []string
+	for _, u := range in.Units {
+		if u.Dying {
+			news = append(news, u.Name)
+		}
+	}
+	for _, m := range in.clientMembers() {
+		news = append(news, m.urls...)
+	}
+	return news
 }
 
 // outdated are the units with a member that have not applied what they should be.
@@ -60,22 +79,48 @@ func (in *input) willApply(u Unit) bool {
 	return u.Last == nil || !in.Now.Before(u.Last.NotBefore)
 }
 
-// farewell waits until clients have heard that a member leaves that serves them: first for their databags, then for their hooks,
-// those for a bounded time.
+// farewell waits until clients have heard that a member leaves that serves them.
 func (in *input) farewell(u Unit, m etcdops.Member) (Step, bool) {
-	if len(in.Clients) == 0 || !in.serving(m) {
+	if !in.serving(m) {
 		return Step{}, false
 	}
-	told, ok := in.History.Notices[u.Name]
+	return in.unheard(u.Name, fmt.Sprintf("that %s leaves", u.Name))
+}
+
+// moves waits, where a member is about to serve clients elsewhere, until they have heard where all others serve: with each one that
+// moves a list that is not read yet is worth less, and with the last one nothing.
+func (in *input) moves(u Unit) (Step, bool) {
+	if !in.servesElsewhere(u) {
+		return Step{}, false
+	}
+	for _, m := range in.clientMembers() {
+		if m.name == in.member[u.Name].Name {
+			continue
+		}
+		for _, url := range m.urls {
+			if step, ok := in.unheard(url, fmt.Sprintf("that %s serves at %s", m.name, url)); ok {
+				return step, true
+			}
+		}
+	}
+	return Step{}, false
+}
+
+// unheard waits until clients have heard a piece of news: first for their databags, then for their hooks, those for a bounded time.
+func (in *input) unheard(news, what string) (Step, bool) {
+	if len(in.Clients) == 0 {
+		return Step{}, false
+	}
+	told, ok := in.History.Notices[news]
 	if !ok {
-		return wait("Clients are told that %s leaves.", u.Name), true
+		return wait("Clients are told %s.", what), true
 	}
 	end := told.At.Add(hookPatience)
 	deaf := in.deaf(told)
 	if len(deaf) == 0 || !in.Now.Before(end) {
 		return Step{}, false
 	}
-	return wait("Clients have been told that %s leaves, and have until %s to take it in: %s.", u.Name,
+	return wait("Clients have been told %s, and have until %s to take it in: %s.", what,
 		end.UTC().Format(time.TimeOnly), strings.Join(deaf, ", ")).until(end), true
 }
 

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -53,5 +54,95 @@ func TestPlanGoesOnBehindTheTimeThatClientsAreGiven(t *testing.T) {
 	}
 	if len(kinds) < 2 || kinds[0] != planner.StepUpdate || kinds[1] != planner.StepRemove {
 		t.Errorf("plan %v", kinds)
+	}
+}
+
+// movedTo is where the first member of moving serves.
+const movedTo = "https://10.0.0.2:4001"
+
+// moving is a cluster of three whose port changes: etcd/1 has moved, and its clients' databags have had that for so long.
+func moving(t *testing.T, told time.Duration, clients ...planner.Client) planner.Observation {
+	t.Helper()
+	o := running(3)
+	o.Clients = clients
+	o.Options.Port = 4001
+	for _, want := range []planner.StepKind{planner.StepUpdate, planner.StepRestart, planner.StepUpdate} {
+		step, _ := planner.Next(o)
+		if step.Kind != want {
+			t.Fatalf("%s %q, want %s", step.Kind, step.Reason, want)
+		}
+		o = planner.Predict(o, step)
+	}
+	if len(clients) > 0 {
+		o.History.Notices[movedTo] = planner.Notice{At: o.Now.Add(-told), After: o.Now.Add(-told)}
+	}
+	return o
+}
+
+func TestClientsHearWhereTheOthersServeBeforeTheNextMemberMoves(t *testing.T) {
+	const second = time.Second
+	o := running(3)
+	busy := kube(&o, 5*second)
+	busy.Idle = false
+	remote := planner.Client{Name: "remote-1", Unseen: true}
+	next := want{planner.StepRestart, "etcd/2", false, ""}
+	waits := func(reason string) want { return want{planner.StepWait, "", false, reason} }
+	for _, c := range []struct {
+		name  string
+		start planner.Observation
+		do    func(o *planner.Observation)
+		want  want
+	}{
+		{"their databags first", moving(t, 0, kube(&o, second)), func(o *planner.Observation) { delete(o.History.Notices, movedTo) },
+			waits("Clients are told that etcd1 serves at " + movedTo)},
+		{"then their hooks", moving(t, 10*second, kube(&o, 11*second)), nil,
+			waits("Clients have been told that etcd1 serves at " + movedTo + ", and have until 12:00:20 to take it in: kube/0")},
+		{"also where those take long", moving(t, 10*second, busy), nil, waits("take it in: kube/0")},
+		{"those of other models have their time", moving(t, 29*second, remote), nil, waits("take it in: remote-1 of another model")},
+		{"nobody waits longer than they need", moving(t, 10*second, kube(&o, 9*second)), nil, next},
+		{"nor than 30 s", moving(t, 30*second, kube(&o, 31*second), remote), nil, next},
+		{"nor without clients", moving(t, 0), nil, next},
+		{"nor for one that serves nobody", moving(t, 0, kube(&o, time.Minute)), func(o *planner.Observation) {
+			down(o, 2, 10*second)
+			o.ApplicationStatus = v1alpha1.StatusText{} // Juju shows nothing that is not so any more
+			apply(o)
+		}, next},
+		{"nor to move peers only", running(3), func(o *planner.Observation) {
+			o.Clients = []planner.Client{busy}
+			o.Options.ManagementPort = 7001
+			apply(o)
+			for i := range o.Units {
+				o.Units[i].Facts.RestartPending = true
+			}
+		}, want{planner.StepUpdatePeer, "etcd/1", false, ""}},
+		{"nor for news of the one that moves", running(1), func(o *planner.Observation) {
+			o.Clients = []planner.Client{busy}
+			o.Options.Port = 4001
+			apply(o)
+			o.Units[0].Facts.RestartPending = true
+		}, want{planner.StepRestart, "etcd/0", false, ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := planner.Clone(c.start)
+			if c.do != nil {
+				c.do(&o)
+			}
+			expect(t, o, c.want)
+		})
+	}
+}
+
+// With clients the plan is the same as without: it does not end at the time that they are given.
+func TestThePlanOfAPortIsAllThreeMembers(t *testing.T) {
+	o := running(3)
+	o.Options.Port = 4001
+	_, without := roll(t, o)
+	o.Clients = []planner.Client{{Name: "remote-1", Unseen: true}}
+	for _, url := range planner.News(o) {
+		o.History.Notices = map[string]planner.Notice{url: {}}
+	}
+	_, with := roll(t, o)
+	if !slices.Equal(with, without) || len(with) != 7 {
+		t.Errorf("with clients %v, without %v", with, without)
 	}
 }

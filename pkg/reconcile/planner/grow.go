@@ -140,6 +140,10 @@ func (in *input) restartOf(u Unit) Step {
 			return wait("%s But heartbeat and election timeout are written on all first, because any of them may begin to run with them: %s.",
 				reason, why)
 		}
+		if step, ok := in.moves(u); ok {
+			step.Reason = reason + " " + step.Reason
+			return step
+		}
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
 		step := wait("%s But it goes on for now: %v", reason, err)

@@ -15,7 +15,7 @@ import (
 //  2. its configuration is written anew, and waits for a restart; a new port is opened, too (updates);
 //  3. the others are told where its peers find it now, which cuts no connection that is there;
 //  4. it is restarted, and tells its new client URL by itself;
-//  5. clients are told, and its old port is closed (updates), before the next one is restarted.
+//  5. clients are told, its old port is closed (updates), and clients' hooks have run, before the next one is restarted.
 
 // Several that have another address at once, two of three even, are no different while there is a quorum: members that have moved still
 // find those that have not, and these answer over the connections that they got. All are told before one is restarted: until then the
@@ -104,12 +104,14 @@ func (in *input) atAnotherAddress(u Unit) bool {
 // runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it should, and that a restart
 // would end that.
 func (in *input) runsElsewhere(u Unit) bool {
-	m := in.member[u.Name]
-	elsewhere := len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u))
-	if r := u.Facts.Running; r != nil {
-		elsewhere = elsewhere || r.PeerURL != in.peerURL(u) || r.ClientURL != in.clientURL(u)
-	}
-	return elsewhere && u.Facts.RestartPending
+	r := u.Facts.Running
+	return in.servesElsewhere(u) || r != nil && r.PeerURL != in.peerURL(u) && u.Facts.RestartPending
+}
+
+// servesElsewhere is the half of runsElsewhere that clients see.
+func (in *input) servesElsewhere(u Unit) bool {
+	m, r := in.member[u.Name], u.Facts.Running
+	return u.Facts.RestartPending && (len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u)) || r != nil && r.ClientURL != in.clientURL(u))
 }
 
 // tellPeers is the change of the unit's peer URL in the member list, if it needs one.

@@ -149,7 +149,7 @@ type History struct {
 	Attempts  map[string]int
 	NotBefore map[string]time.Time
 	Faults    map[string]string
-	// Notices are, by leaving unit, when its clients were told of it.
+	// Notices are, by piece of News, when clients were told of it.
 	Notices map[string]Notice
 	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.
 	NoQuorumSince time.Time

@@ -221,16 +221,14 @@ func (p *prediction) settle() {
 		p.History.StableSince = p.Now.Add(-p.Policy.Growth.Stable.Duration)
 		p.History.LastChange = p.History.StableSince
 	}
-	if len(p.Clients) == 0 || !ClientsTold(p.Observation) {
+	if !ClientsTold(p.Observation) {
 		return
 	}
 	if p.History.Notices == nil {
 		p.History.Notices = map[string]Notice{}
 	}
-	for _, u := range p.Units {
-		if u.Dying {
-			p.History.Notices[u.Name] = Notice{At: p.Now.Add(-hookPatience)}
-		}
+	for _, news := range News(p.Observation) {
+		p.History.Notices[news] = Notice{At: p.Now.Add(-hookPatience)}
 	}
 }
 

@@ -50,7 +50,11 @@ var events = []event{
 		}
 	}},
 	{"a process dies", 3, func(_ *world, u *unit) { u.up = false }},
-	{"a process comes back", 6, func(_ *world, u *unit) { u.up = u.data != 0 }},
+	{"a process comes back", 6, func(_ *world, u *unit) {
+		if u.data != 0 {
+			u.comeUp()
+		}
+	}},
 	{"a member is wiped", 1, func(w *world, u *unit) {
 		// One at a time: more is for a person.
 		if all, up := w.voters(); u.data != 0 && up == all && all >= 3 {
@@ -62,6 +66,7 @@ var events = []event{
 	{"a hook fails", 1, func(_ *world, u *unit) { u.failed = true }},
 	{"a hook is resolved", 3, func(_ *world, u *unit) { u.failed = false }},
 	{"facts are published", 5, func(w *world, u *unit) { u.provisioned, u.published = true, true; w.elect() }},
+	{"the port changes", 1, func(w *world, _ *unit) { w.port = []int32{2379, 4001}[w.rng.IntN(2)] }},
 	{"a restart is due", 1, func(_ *world, u *unit) { u.pending = u.data != 0 }},
 	{"the daemon is killed", 2, func(w *world, _ *unit) { w.restartDaemon() }},
 	{"etcd elects another leader", 1, func(w *world, u *unit) {
@@ -227,7 +232,9 @@ func settle(t *testing.T, w *world, kinds map[planner.StepKind]int) planner.Step
 	for range 600 {
 		for _, u := range slices.Clone(w.units) {
 			u.lost, u.failed, u.provisioned, u.published = false, false, true, true
-			u.up = u.up || u.data != 0
+			if u.data != 0 {
+				u.comeUp()
+			}
 			if u.dying && (w.member(u.data) == nil || alive(w) == 0) {
 				w.drop(u)
 			}
@@ -296,6 +303,8 @@ func (w *world) unsettled() string {
 			return u.name + " is down"
 		case u.pending:
 			return u.name + " has not been restarted"
+		case u.port != w.port:
+			return fmt.Sprintf("%s serves at %d, not at %d", u.name, u.port, w.port)
 		}
 	}
 	if len(w.members) != len(w.units) {

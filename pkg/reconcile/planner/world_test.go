@@ -22,6 +22,7 @@ type world struct {
 	latch  v1alpha1.Latch
 	ca     bool
 	client bool
+	port   int32 // the option
 
 	members []*member
 	leader  etcdops.MemberID
@@ -36,7 +37,7 @@ type world struct {
 	clients []*client
 	notices map[string]planner.Notice
 	untold  map[string]time.Time
-	// excused: since a unit began to leave, there was another one that could not tell its clients.
+	// excused: since a unit began to leave, or a member serves at a URL, there was another unit that could not tell its clients.
 	excused map[string]bool
 
 	// violations are what must never happen; log is what did, for people.
@@ -58,10 +59,11 @@ type unit struct {
 	started, startedNew       bool
 	up                        bool
 	pending                   bool
+	port, next                int32 // that its process has read, and that is written for the next one
 	task                      *planner.Task
 	delivery                  planner.Delivery
 	told                      []string             // clients' endpoints
-	dropped                   map[string]time.Time // when an endpoint was last taken out of them
+	dropped, gained           map[string]time.Time // when an endpoint was last taken out of them, and put in
 	last                      *planner.Result
 }
 
@@ -88,7 +90,7 @@ const clusterID = etcdops.ClusterID(0xc1)
 
 func newWorld(rng *rand.Rand) *world {
 	w := &world{rng: rng, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), ca: true, client: true, self: "daemon-a",
-		excused: map[string]bool{}}
+		port: 2379, excused: map[string]bool{}}
 	w.restartDaemon()
 	return w
 }
@@ -104,7 +106,7 @@ func (w *world) violate(format string, args ...any) {
 
 func (w *world) addUnit() *unit {
 	u := &unit{name: fmt.Sprintf("etcd/%d", w.next), number: w.next, firstSeen: w.now, provisioned: true, certificate: true,
-		published: true, dropped: map[string]time.Time{}}
+		published: true, dropped: map[string]time.Time{}, gained: map[string]time.Time{}, port: w.port, next: w.port}
 	w.next++
 	w.units = append(w.units, u)
 	w.elect()
@@ -191,8 +193,19 @@ func (w *world) quorum() bool {
 }
 
 func address(u *unit) string   { return fmt.Sprintf("10.0.0.%d", u.number+1) }
-func clientURL(u *unit) string { return "https://" + address(u) + ":2379" }
-func peerURL(u *unit) string   { return "https://" + address(u) + ":2380" }
+func clientURL(u *unit) string { return clientURLAt(u, u.port) }
+func clientURLAt(u *unit, port int32) string {
+	return fmt.Sprintf("https://%s:%d", address(u), port)
+}
+
+func peerURL(u *unit) string { return "https://" + address(u) + ":2380" }
+
+// comeUp lets the unit's process read what is written for it.
+func (u *unit) comeUp() {
+	if !u.up {
+		u.up, u.pending, u.port = true, false, u.next
+	}
+}
 
 // tick lets processes, leadership and history go on by one instant.
 func (w *world) tick() {
@@ -215,6 +228,9 @@ func (w *world) tick() {
 	}
 	for _, m := range w.members {
 		if u := w.host(m); u != nil && u.up {
+			if m.client != clientURL(u) {
+				delete(w.excused, clientURL(u))
+			}
 			m.name, m.client, m.reported = etcdops.MemberName(u.name), clientURL(u), true
 			m.caught = true
 		}

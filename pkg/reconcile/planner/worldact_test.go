@@ -159,7 +159,14 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 			u.dropped[url] = w.now
 		}
 	}
+	for _, url := range s.Clients.Endpoints {
+		if len(u.told) > 0 && !slices.Contains(u.told, url) {
+			u.gained[url] = w.now
+		}
+	}
 	u.told = s.Clients.Endpoints
+	u.next = planner.PortOf(s.Etcd.AdvertiseClientURLs[0])
+	u.pending = u.pending || u.up && u.next != u.port
 	if s.Service.State == v1alpha1.ServiceRunning {
 		w.start(u, s.Etcd.Initial)
 	}
@@ -168,14 +175,15 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 		if all > 1 && u.up && up-1 < etcdops.Quorum(all) {
 			return refuse(v1alpha1.ReasonQuorumGuard)
 		}
-		u.pending, u.up = false, true
+		u.up = false
+		u.comeUp()
 	}
 	return v1alpha1.OutcomeApplied, ""
 }
 
 func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {
 	if u.data != 0 {
-		u.up = true
+		u.comeUp()
 		return
 	}
 	if i == nil || u.started || u.startedNew {
@@ -196,7 +204,8 @@ func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {
 			if m.reported {
 				w.violate("%s starts empty under the identity %s that has run before", u.name, m.id)
 			}
-			u.data, u.up = m.id, true
+			u.data = m.id
+			u.comeUp()
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// excuse notes for each unit that leaves whether another one cannot tell its clients now.
+// excuse notes for each unit that leaves, and each URL where a member serves, whether another unit cannot tell its clients now.
 func (w *world) excuse() {
 	mute := slices.ContainsFunc(w.units, func(u *unit) bool {
 		return !u.dying && u.data != 0 && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
@@ -17,6 +17,43 @@ func (w *world) excuse() {
 	for _, u := range w.units {
 		if u.dying && mute {
 			w.excused[u.name] = true
+		}
+	}
+	for _, m := range w.members {
+		if mute {
+			w.excused[m.client] = true
+		}
+	}
+}
+
+// judgeMove: a member that serves clients does not begin to do so elsewhere before clients' hooks have run since they were told where
+// the others serve, or 30 s are over.
+func (w *world) judgeMove(u *unit) {
+	if len(w.clients) == 0 || !u.up || u.next == u.port {
+		return
+	}
+	for _, m := range w.members {
+		host := w.host(m)
+		if m.learner || host == nil || host == u || host.dying || w.excused[m.client] {
+			continue
+		}
+		var last time.Time
+		for _, o := range w.units {
+			if o.dying || len(o.told) == 0 {
+				continue
+			}
+			if !slices.Contains(o.told, m.client) {
+				w.violate("%s moves before %s has told its clients that %s serves at %s", u.name, o.name, m.name, m.client)
+			}
+			if at := o.gained[m.client]; at.After(last) {
+				last = at
+			}
+		}
+		for _, c := range w.clients {
+			if w.now.Sub(last) < 30*time.Second && (c.unseen || !c.idle || !c.since.After(last)) {
+				w.violate("%s moves %s after clients were told that %s serves at %s, and %s has not run its hooks",
+					u.name, w.now.Sub(last), m.name, m.client, c.name)
+			}
 		}
 	}
 }
@@ -89,6 +126,7 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 		}
 	case planner.StepRestart:
 		u := w.unitNamed(s.Units[0].Unit)
+		w.judgeMove(u)
 		if len(s.Units) != 1 {
 			w.violate("%d restarts at once", len(s.Units))
 		}
@@ -97,7 +135,8 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 		}
 		if m := w.member(u.data); m != nil && m.id == w.leader && up > 1 {
 			for _, o := range w.units {
-				if o != u && o.pending && o.data != 0 && !o.dying && o.provisioned && o.task == nil && w.member(o.data) != nil {
+				// Members that move come before those that are only restarted, its leader, too.
+				if o != u && o.pending && (u.next == u.port || o.next != o.port) && o.data != 0 && !o.dying && o.provisioned && o.task == nil && w.member(o.data) != nil {
 					w.violate("the leader %s is restarted before %s", u.name, o.name)
 				}
 			}

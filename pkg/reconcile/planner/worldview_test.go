@@ -3,6 +3,7 @@ package planner_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -20,6 +21,7 @@ func (w *world) observe() planner.Observation {
 	if w.ca {
 		o.CA.Bundle = "bundle"
 	}
+	o.Options.Port = w.port
 	o.Policy.SetDefaults()
 	o.Etcd = w.view()
 	for _, u := range w.units {
@@ -49,21 +51,24 @@ func (w *world) observe() planner.Observation {
 	return o
 }
 
-// notice remembers when clients were told of units that leave.
+// notice remembers when clients were told of their news.
 func (w *world) notice(o planner.Observation) {
-	told := planner.ClientsTold(o)
-	for _, u := range w.units {
-		_, known := w.notices[u.name]
+	told, news := planner.ClientsTold(o), planner.News(o)
+	if o.Etcd.Listed {
+		maps.DeleteFunc(w.notices, func(n string, _ planner.Notice) bool { return !slices.Contains(news, n) })
+	}
+	for _, n := range news {
+		_, known := w.notices[n]
 		switch {
-		case !u.dying || known || len(w.clients) == 0:
+		case known:
 		case !told:
-			w.untold[u.name] = w.now
+			w.untold[n] = w.now
 		default:
-			after, seen := w.untold[u.name]
+			after, seen := w.untold[n]
 			if !seen {
 				after = w.now
 			}
-			w.notices[u.name] = planner.Notice{At: w.now, After: after}
+			w.notices[n] = planner.Notice{At: w.now, After: after}
 		}
 	}
 }
@@ -76,6 +81,7 @@ func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
 	}
 	if u.data != 0 {
 		f.Member.MemberID, f.Member.ClusterID = u.data.String(), clusterID.String()
+		f.Running = &v1alpha1.RunningFacts{PeerURL: peerURL(u), ClientURL: clientURL(u), HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000}
 	}
 	if u.certificate {
 		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "f"}
@@ -94,7 +100,9 @@ func (w *world) view() etcdops.View {
 	v := etcdops.View{At: w.now, Health: map[string]etcdops.EndpointHealth{}, Listed: w.quorum()}
 	for _, u := range w.units {
 		if u.published && u.provisioned {
-			v.Health[clientURL(u)] = etcdops.EndpointHealth{Endpoint: clientURL(u), At: w.now, Fault: etcdops.FaultRefused}
+			for _, url := range []string{clientURL(u), clientURLAt(u, w.port)} {
+				v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: w.now, Fault: etcdops.FaultRefused}
+			}
 		}
 	}
 	for _, m := range w.members {

@@ -1,0 +1,111 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/jujuapi"
+)
+
+// dbID is the relation db, and clientApplication who is on its other side.
+const (
+	dbID              = 3
+	clientApplication = "kube"
+)
+
+// Client is a unit that is related to db. It knows nothing of the cluster but the list that its charm has read in its last hook.
+type Client struct {
+	sim   *Sim
+	name  string
+	takes time.Duration
+	// due are the units of etcd whose databags have changed: a hook runs for each. busy: one runs.
+	due   []*Unit
+	busy  bool
+	since time.Time
+	list  []string
+}
+
+// AddClient relates a client each of whose hooks takes so long.
+func (s *Sim) AddClient(takes time.Duration) *Client {
+	c := &Client{sim: s, name: fmt.Sprintf("%s/%d", clientApplication, len(s.juju.clients)), takes: takes, since: s.now}
+	s.juju.clients = append(s.juju.clients, c)
+	for _, u := range s.juju.units {
+		c.changed(u)
+	}
+	return c
+}
+
+// List is where the client looks for etcd.
+func (c *Client) List() []string { return slices.Clone(c.list) }
+
+// tell writes what clients are told into the unit's databag.
+func (a *Agent) tell(list []string) {
+	if slices.Equal(a.told, list) {
+		return
+	}
+	a.told = list
+	for _, c := range a.sim.juju.clients {
+		c.changed(a.unit)
+	}
+}
+
+// changed lets the client run a hook for the unit when its agent comes to it.
+func (c *Client) changed(u *Unit) {
+	if !slices.Contains(c.due, u) {
+		c.due = append(c.due, u)
+	}
+	c.work()
+}
+
+func (c *Client) work() {
+	s := c.sim
+	if c.busy || len(c.due) == 0 {
+		return
+	}
+	s.At(s.between(100*time.Millisecond, 900*time.Millisecond), func() {
+		if c.busy || len(c.due) == 0 {
+			return
+		}
+		c.busy, c.since, c.due = true, s.now, c.due[1:]
+		list := c.read() // what a hook reads is as it was when it began
+		s.At(c.takes, func() {
+			c.busy, c.since = false, s.now
+			if len(list) > 0 {
+				c.list = list
+			}
+			c.work()
+		})
+	})
+}
+
+// read is the first value that a unit has, as a requirer's side takes it.
+func (c *Client) read() []string {
+	for _, u := range c.sim.juju.units {
+		if len(u.agent.told) > 0 {
+			return u.agent.told
+		}
+	}
+	return nil
+}
+
+func (c *Client) status() jujuapi.Unit {
+	status := jujuapi.Status{Current: "idle", Since: c.since}
+	if c.busy {
+		status.Current = "executing"
+	}
+	return jujuapi.Unit{Name: c.name, Life: jujuapi.Alive, AgentStatus: status, WorkloadStatus: jujuapi.Status{Current: "active"}}
+}
+
+// judgeClients is asked when a member that serves is about to stop or to go: each client must find another one.
+func (s *Sim) judgeClients(c *cluster, leaves *Member) {
+	for _, client := range s.juju.clients {
+		finds := slices.ContainsFunc(c.members, func(m *Member) bool {
+			a := c.host(m)
+			return m != leaves && !m.learner && a != nil && a.process.up && slices.Contains(client.list, a.clientURL())
+		})
+		if len(client.list) > 0 && len(c.members) > 1 && !finds {
+			s.violate("%s knows of %v, and finds nobody there without %s", client.name, client.list, leaves.name)
+		}
+	}
+}
