@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"path/filepath"
@@ -246,7 +247,12 @@ func (w *world) writeWithout(unit string) *etcdtest.Writer {
 // memberIDs are the IDs of the members by name.
 func (w *world) memberIDs() map[string]uint64 {
 	w.t.Helper()
-	config, endpoints := w.client()
+	return w.memberIDsAt(w.client())
+}
+
+// memberIDsAt asks those that are reached at the endpoints.
+func (w *world) memberIDsAt(config *tls.Config, endpoints []string) map[string]uint64 {
+	w.t.Helper()
 	client, err := rig.Connect(config, endpoints...)
 	must(w.t, err)
 	defer client.Close()
