@@ -93,13 +93,13 @@ func (l *links) close() {
 
 // open logs in, finds the models, and makes sure that their user may act in them. While Juju is away it tries again and
 // again, if patient, having said so once; what only a person can mend ends it.
-func open(ctx context.Context, targets []jujuapi.Target, patient bool, log logr.Logger, waiting func(error)) (*links, error) {
+func open(ctx context.Context, targets []jujuapi.Target, book *jujuapi.AddressBook, patient bool, log logr.Logger, waiting func(error)) (*links, error) {
 	l := &links{controllers: map[string]*controller{}}
 	for _, target := range targets {
 		key := strings.Join(target.Controller.Addresses, ",") + " " + target.Controller.Username
 		c := l.controllers[key]
 		if c == nil {
-			options := jujuapi.Options{Budget: jujuapi.NewBudget(), Renew: target.Renew}
+			options := jujuapi.Options{Budget: jujuapi.NewBudget(), Renew: target.Renew, Book: book}
 			c = &controller{session: jujuapi.OpenController(ctx, target.Controller, options), options: options}
 			l.controllers[key] = c
 		}

@@ -28,7 +28,7 @@ const clockTolerance = 30 * time.Second
 
 func doctorCommand() *cobra.Command {
 	var conn connection
-	var configDir string
+	var configDir, stateDir string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that run needs, with a remedy for what is wrong",
@@ -37,12 +37,13 @@ etcd application its facts, its certificates, and whether its client port can
 be reached from here. Nothing is changed.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			d := &doctor{out: c.OutOrStdout(), colour: c.OutOrStdout() == os.Stdout && colours(os.Stdout)}
+			d := &doctor{out: c.OutOrStdout(), colour: c.OutOrStdout() == os.Stdout && colours(os.Stdout), book: knownBookIn(stateDir)}
 			return d.examine(c.Context(), conn, configDir)
 		},
 	}
 	conn.flags(c)
 	c.Flags().StringVar(&configDir, "config-dir", "", "directory with EtcdCluster policies")
+	c.Flags().StringVar(&stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory where the daemon remembers the controller's addresses")
 	return c
 }
 
@@ -50,6 +51,7 @@ be reached from here. Nothing is changed.`,
 type doctor struct {
 	out    io.Writer
 	colour bool
+	book   *jujuapi.AddressBook
 	failed error
 }
 
@@ -106,7 +108,7 @@ func (d *doctor) verdict() error {
 func (d *doctor) model(ctx context.Context, t jujuapi.Target, policies *policy.Store) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	links, err := open(ctx, []jujuapi.Target{t}, false, logr.Discard(), func(error) {})
+	links, err := open(ctx, []jujuapi.Target{t}, d.book, false, logr.Discard(), func(error) {})
 	if err != nil {
 		d.bad(err, "", "%v", err) // the error names its remedy
 		return
@@ -117,6 +119,10 @@ func (d *doctor) model(ctx context.Context, t jujuapi.Target, policies *policy.S
 	login := s.State().Login
 	d.good("Logged in as %s to the controller at %s, Juju %s, with %s on model %s.", login.User, s.State().Address,
 		login.ServerVersion, login.ModelAccess, name)
+	if silent := s.State().Silent; len(silent) > 0 {
+		d.warn("give the addresses that there are now; juju show-controller lists them as api-endpoints",
+			"The controller told of that address itself. It is not where it is configured to be: %s.", strings.Join(silent, ", "))
+	}
 	d.facades(login)
 
 	before := time.Now()

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/google/uuid"
 
+	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/keyring"
 	"jujuetcd.io/pkg/reconcile/world"
 )
@@ -79,6 +81,21 @@ func keysOf(dir string, write func(path, text string) error) func(modelUUID, app
 	ring := keyring.Ring{Dir: filepath.Join(dir, "clusters"), Write: write}
 	return func(modelUUID, application string) world.Keys { return ring.For(modelUUID, application) }
 }
+
+// bookIn is what controllers told of their addresses, in the daemon's state directory.
+func bookIn(dir string, log logr.Logger) *jujuapi.AddressBook {
+	return jujuapi.OpenAddressBook(bookPath(dir), writeDurably, func(err error) { log.Error(err, "Addresses are not remembered") })
+}
+
+// knownBookIn is the same for who only looks: what a daemon has learnt helps, and what cannot be read is the daemon's trouble.
+func knownBookIn(dir string) *jujuapi.AddressBook {
+	if dir == "" {
+		return &jujuapi.AddressBook{} // whoever has no home has no daemon
+	}
+	return jujuapi.OpenAddressBook(bookPath(dir), nil, func(error) {})
+}
+
+func bookPath(dir string) string { return filepath.Join(dir, "controllers.json") }
 
 // writeDurably writes a file that is there whole or not at all, and survives a power cut.
 func writeDurably(path, text string) error {

@@ -102,7 +102,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	if err != nil {
 		return nil, err
 	}
-	links, err := open(ctx, targets, false, logr.Discard(), func(error) {})
+	links, err := open(ctx, targets, knownBookIn(o.stateDir), false, logr.Discard(), func(error) {})
 	if err != nil {
 		return nil, err
 	}

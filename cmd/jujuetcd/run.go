@@ -81,7 +81,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	defer listener.Close()
 
 	var ready notifier
-	links, err := open(ctx, targets, true, log, func(err error) { ready.ready("waiting for Juju: " + err.Error()) })
+	links, err := open(ctx, targets, bookIn(o.stateDir, log), true, log, func(err error) { ready.ready("waiting for Juju: " + err.Error()) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop while Juju was away

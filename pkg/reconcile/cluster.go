@@ -253,6 +253,9 @@ func (d *Daemon) showWeather(c *cluster) {
 	status := *c.status.DeepCopy()
 	condition := metav1.Condition{Type: v1alpha1.ConditionJuju, Status: metav1.ConditionTrue, Reason: planner.ReasonAsWanted,
 		Message: "Juju answers."}
+	if message := detourMessage(c.model.link()); message != "" {
+		condition.Reason, condition.Message = ReasonOtherAddress, message
+	}
 	if t := c.model.weather.trouble(); t != nil {
 		condition.Status, condition.Reason = metav1.ConditionFalse, t.Kind
 		condition.Message = "Since " + t.Since.UTC().Format(time.RFC3339) + ": " + t.Message + "."

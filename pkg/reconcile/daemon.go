@@ -95,7 +95,8 @@ func New(cfg Config, models []Model) (*Daemon, error) {
 		if _, twice := d.models[m.Name()]; twice {
 			return nil, fmt.Errorf("cannot look after model %s twice", m.Name())
 		}
-		d.models[m.Name()] = newModel(m, time.Now, d.log, func(t *Trouble) { d.weatherChanged(m.Name(), t) })
+		d.models[m.Name()] = newModel(m, time.Now, d.log, func(t *Trouble) { d.weatherChanged(m.Name(), t) },
+			func(message string) { d.detoured(m.Name(), message) })
 	}
 	if err := d.build(); err != nil {
 		return nil, fmt.Errorf("cannot assemble the daemon: %w", err)
@@ -211,16 +212,28 @@ func (d *Daemon) notice(m *model, snapshot *jujuapi.Model) {
 
 // weatherChanged has all clusters of a model told of, and shown with, how Juju treats us now.
 func (d *Daemon) weatherChanged(model string, trouble *Trouble) {
+	if trouble != nil {
+		d.tellOfJuju(model, trouble.Kind, trouble.Message)
+	} else {
+		d.tellOfJuju(model, "Answers", "")
+	}
+}
+
+// detoured is the same for where it answers.
+func (d *Daemon) detoured(model, message string) {
+	if message != "" {
+		d.tellOfJuju(model, ReasonOtherAddress, message)
+	} else {
+		d.tellOfJuju(model, "Answers", "")
+	}
+}
+
+func (d *Daemon) tellOfJuju(model, reason, message string) {
 	for _, c := range d.all() {
-		if c.key.Model != model {
-			continue
+		if c.key.Model == model {
+			c.reporter.record(registry.RecordJuju, c.key.Application, reason, message)
+			d.wakeCluster(c.key)
 		}
-		if trouble != nil {
-			c.reporter.record(registry.RecordJuju, c.key.Application, trouble.Kind, trouble.Message)
-		} else {
-			c.reporter.record(registry.RecordJuju, c.key.Application, "Answers", "")
-		}
-		d.wakeCluster(c.key)
 	}
 }
 

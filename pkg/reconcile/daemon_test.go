@@ -42,8 +42,9 @@ type rig struct {
 	stop    context.CancelFunc
 	ended   chan error
 
-	mu  sync.Mutex
-	log []string
+	mu   sync.Mutex
+	log  []string
+	link jujuapi.State
 }
 
 func newRig(t *testing.T, charm string, facts bool) *rig {
@@ -68,6 +69,7 @@ func newRig(t *testing.T, charm string, facts bool) *rig {
 					AgentStatus: jujuapi.Status{Current: "idle"}}}}}},
 		Units: []jujuapi.UnitInfo{{Name: "etcd/0", RelationData: []jujuapi.RelationData{{Endpoint: "cluster",
 			Units: map[string]jujuapi.UnitDatabag{"etcd/0": {InScope: true, Data: bag}}}}}}}
+	r.link = jujuapi.State{Connected: true, Address: "10.0.0.1:17070"}
 	policies, err := policy.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +81,7 @@ func newRig(t *testing.T, charm string, facts bool) *rig {
 	}, funcr.Options{})
 	r.daemon, err = reconcile.New(reconcile.Config{Self: "me", Registry: r.objects, Policies: policies, Log: log, ProbeEvery: 100 * time.Millisecond,
 		Dial: func(world.Credentials) (world.Etcd, error) { return r.etcd, nil }},
-		[]reconcile.Model{{Ref: jujuapi.ModelRef{Owner: "admin", Name: "prod", UUID: "uuid"}, Juju: r.juju}})
+		[]reconcile.Model{{Ref: jujuapi.ModelRef{Owner: "admin", Name: "prod", UUID: "uuid"}, Juju: r.juju, Link: r.linked}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +105,12 @@ func newRig(t *testing.T, charm string, facts bool) *rig {
 		}
 	})
 	return r
+}
+
+func (r *rig) linked() jujuapi.State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.link
 }
 
 // eventually waits for a condition; changes in the registry make it look again.

@@ -32,14 +32,15 @@ type model struct {
 	Model
 	source  *jujuapi.Source
 	weather *weather
+	detour  *detour
 	now     func() time.Time
 
 	mu      sync.Mutex
 	touched time.Time
 }
 
-func newModel(m Model, now func() time.Time, log logr.Logger, told func(*Trouble)) *model {
-	w := &model{Model: m, now: now}
+func newModel(m Model, now func() time.Time, log logr.Logger, told func(*Trouble), detoured func(string)) *model {
+	w := &model{Model: m, now: now, detour: &detour{log: log, model: m.Name(), told: detoured}}
 	w.weather = &weather{log: log, model: m.Name(), now: now, told: told, failed: map[string]Trouble{}}
 	w.source = jujuapi.NewSource(asker{w})
 	return w
@@ -126,10 +127,15 @@ func (m *model) ExposeTo(ctx context.Context, application, endpoint string, cidr
 
 // local is the address from which we are connected to Juju; empty if it is not known.
 func (m Model) local() string {
+	return m.link().LocalAddress
+}
+
+// link is how the connection is; zero if there is nothing to tell.
+func (m Model) link() jujuapi.State {
 	if m.Link == nil {
-		return ""
+		return jujuapi.State{}
 	}
-	return m.Link().LocalAddress
+	return m.Link()
 }
 
 // touch makes snapshots that were asked for before now too old.
@@ -147,6 +153,9 @@ func (m *model) count(ctx context.Context, call string, err error) {
 	}
 	if ctx.Err() == nil { // whoever asked has not given up by himself
 		m.weather.note(call, err)
+	}
+	if err == nil {
+		m.detour.note(m.link())
 	}
 }
 

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/reconcile"
+	"jujuetcd.io/pkg/reconcile/registry"
 )
 
 func TestTroubleIsToldByWhatJujuAnswers(t *testing.T) {
@@ -53,23 +58,65 @@ func TestTroubleIsShownOnTheClusterAndLoggedOnce(t *testing.T) {
 		r.juju.Fail["Snapshot"] = err
 	}
 	fail(&jujuapi.Error{Call: "Client.FullStatus", Code: wire.CodeTryAgain, Message: "try again"})
-	shown := func(want string) func() bool {
-		return func() bool {
-			clusters, _ := r.objects.Clusters()
-			for _, c := range clusters[0].Status.Conditions {
-				if c.Type == v1alpha1.ConditionJuju {
-					return c.Reason == want
-				}
-			}
+	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleMaintenance)
+	fail(nil)
+	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
+	if n := r.logged("Juju cannot be worked with"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}
+
+// showsJuju waits until the condition Juju is as wanted, and returns what it says.
+func (r *rig) showsJuju(t *testing.T, status metav1.ConditionStatus, reason string) string {
+	t.Helper()
+	message := ""
+	r.eventually(t, fmt.Sprintf("condition Juju is %s %s", status, reason), func() bool {
+		clusters, _ := r.objects.Clusters()
+		c := meta.FindStatusCondition(clusters[0].Status.Conditions, v1alpha1.ConditionJuju)
+		if c == nil || c.Status != status || c.Reason != reason {
 			return false
 		}
-	}
-	r.eventually(t, "the trouble is shown", shown(reconcile.TroubleMaintenance))
-	fail(nil)
-	r.eventually(t, "it is over", shown("AsWanted"))
+		message = c.Message
+		return true
+	})
+	return message
+}
+
+// logged counts the log lines with that text.
+func (r *rig) logged(text string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n := strings.Count(strings.Join(r.log, "\n"), "Juju cannot be worked with"); n != 1 {
+	return strings.Count(strings.Join(r.log, "\n"), text)
+}
+
+func TestAControllerThatIsNotWhereItIsConfiguredToBeIsToldOnceAndIsNoTrouble(t *testing.T) {
+	r := newRig(t, "local:etcd-0", true)
+	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
+	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
+	connected := func(address string, silent ...string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.link = jujuapi.State{Connected: true, Address: address, Silent: silent}
+	}
+	connected("10.0.0.2:17070", "10.0.0.1:17070 (connection refused)")
+	message := r.showsJuju(t, metav1.ConditionTrue, reconcile.ReasonOtherAddress)
+	for _, want := range []string{"10.0.0.2:17070", "10.0.0.1:17070 (connection refused)"} {
+		if !strings.Contains(message, want) {
+			t.Errorf("the condition does not name %s: %s", want, message)
+		}
+	}
+	r.eventually(t, "it is told as an event", func() bool {
+		return slices.ContainsFunc(r.objects.Records(registry.Ref{Model: "admin/prod", Name: "etcd"}), func(n registry.Record) bool {
+			return n.Kind == registry.RecordJuju && n.Reason == reconcile.ReasonOtherAddress
+		})
+	})
+	if !r.daemon.Ready() {
+		t.Error("the daemon says that it is not ready")
+	}
+	connected("10.0.0.1:17070")
+	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
+	r.eventually(t, "its end is logged", func() bool { return r.logged("Juju answers at a configured address again") == 1 })
+	if n := r.logged("Juju answers at no configured address"); n != 1 {
 		t.Errorf("told %d times", n)
 	}
 }
