@@ -18,6 +18,9 @@ func UnitName(tag string) (string, bool) {
 // ApplicationTag returns the tag of an application.
 func ApplicationTag(application string) string { return "application-" + application }
 
+// MachineTag returns the tag of a machine.
+func MachineTag(id string) string { return "machine-" + id }
+
 // UserTag returns the tag of a user.
 func UserTag(user string) string { return "user-" + user }
 

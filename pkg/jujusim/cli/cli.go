@@ -118,8 +118,8 @@ func (a *App) root() *cobra.Command {
 		{"instance", "The instance:", []*cobra.Command{a.start(), a.stop(), a.info(), a.fault(), a.version()}},
 		{"look", "Looking:", []*cobra.Command{a.status(), a.showUnit(), a.debugLog(), a.waitFor()}},
 		{"change", "Changing a model:", []*cobra.Command{
-			a.deploy(), a.refresh(), a.addUnit(), a.removeUnit(), a.removeApplication(), a.config(), a.integrate(), a.removeRelation(),
-			a.expose(), a.unexpose(), a.resolve(),
+			a.deploy(), a.refresh(), a.addUnit(), a.removeUnit(), a.removeApplication(), a.addMachine(), a.removeMachine(), a.config(),
+			a.integrate(), a.removeRelation(), a.expose(), a.unexpose(), a.resolve(),
 		}},
 		{"act", "Acting:", []*cobra.Command{a.run(), a.exec(), a.operations(), a.showOperation(), a.showTask()}},
 		{"users", "Models and users:", []*cobra.Command{
@@ -153,6 +153,9 @@ func (a *App) defaultDir() string {
 }
 
 func (a *App) client() *control.Client { return control.NewClient(a.dir) }
+
+// newest is the version of a facade that is as new as what is played has.
+const newest = 0
 
 // call makes a call on the chosen model.
 func (a *App) call(ctx context.Context, facade string, version int, method string, params, result any) error {

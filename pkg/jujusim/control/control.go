@@ -44,7 +44,8 @@ type Model struct {
 	UUID  string `json:"uuid"`
 }
 
-// Call is a call of Juju's API. Model is a model's name or UUID, empty for the default one; Controller calls no model.
+// Call is a call of Juju's API. Model is a model's name or UUID, empty for the default one; Controller calls no model. Version is the
+// facade's, zero for the newest that is offered.
 type Call struct {
 	Model      string          `json:"model,omitempty"`
 	Controller bool            `json:"controller,omitempty"`

@@ -75,6 +75,33 @@ func TestAMachineThatWasStoppedRunsItsStartHooksAgain(t *testing.T) {
 	w.until("the unit is idle", func() bool { u, _ := w.Unit("a/0"); return u.Agent.Current == "idle" })
 }
 
+func TestAMachineWithoutUnitsIsMadeTakesAUnitAndGoes(t *testing.T) {
+	w := newWorld(t)
+	c := probe(t)
+	empty, placed := w.AddMachine(), w.AddMachine()
+	for _, id := range []string{empty, placed} {
+		w.until("machine "+id+" is up", func() bool {
+			m, err := w.Machine(id)
+			return err == nil && m.Started && m.Agent.Current == "started" && len(m.Addresses) == 1
+		})
+	}
+	if _, err := w.Deploy(model.DeployArgs{Charm: c, Name: "a", NumUnits: 1, To: []model.Placement{model.Placement(placed)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.settled("a/0")
+	if u, err := w.Unit("a/0"); err != nil || u.Machine != placed {
+		t.Errorf("the unit is on %+v, %v", u, err)
+	}
+	if err := w.DestroyMachine(empty, false); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the empty one is gone", func() bool { _, err := w.Machine(empty); return model.IsNotFound(err) })
+	if err := w.DestroyMachine(placed, true); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the other one is gone", func() bool { return len(w.MachineIDs()) == 0 })
+}
+
 func TestAMachineWhoseAddressChangesTellsItsUnits(t *testing.T) {
 	w := newWorld(t)
 	w.deploy(probe(t), "a", 2)

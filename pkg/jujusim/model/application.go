@@ -141,8 +141,12 @@ func (m *Model) AddUnits(name string, n int, to []Placement) ([]string, error) {
 
 func (m *Model) checkPlacement(to []Placement) error {
 	for _, p := range to {
-		if _, ok := m.machines[string(p)]; p != "" && !ok {
+		mc, ok := m.machines[string(p)]
+		if p != "" && !ok {
 			return errorf(NoCode, "getting machine %q for unit placement directive: machine with name %q does not exist", p, p)
+		}
+		if ok && mc.life != Alive {
+			return errorf(NoCode, "getting machine %q for unit placement directive: machine is not alive", p)
 		}
 	}
 	return nil

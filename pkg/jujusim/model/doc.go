@@ -6,7 +6,8 @@
 //
 // # Who writes what
 //
-//	user (API, CLI)   Deploy, AddUnits, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, Refresh, Enqueue, Resolve
+//	user (API, CLI)   Deploy, AddUnits, AddMachine, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, DestroyMachine,
+//	                  Refresh, Enqueue, Resolve
 //	machine layer     MachineStarted, MachineStopped, MachineGone
 //	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetUnitCharm, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
 //	                  FinishTask, ClearResolved, UnitGone, Log
@@ -15,7 +16,7 @@
 // # How a machine layer uses it
 //
 // MachineIDs lists machines; one that Machine shows as not Started is to be made: MachineStarted tells its address. A machine
-// whose Life is Dying has no units left: take it down, then MachineGone. MachineStopped says that its agent no longer answers.
+// whose Life is Dying has no units left, or never had any: take it down, then MachineGone. MachineStopped says that its agent no longer answers.
 //
 // # How a unit agent uses it
 //

@@ -11,12 +11,13 @@ type Code string
 
 // Codes, as they appear on the wire.
 const (
-	NotFound       Code = "not found"
-	AlreadyExists  Code = "already exists"
-	NotValid       Code = "not valid"
-	NotImplemented Code = "not implemented"
-	BadRequest     Code = "bad request"
-	NoCode         Code = ""
+	NotFound         Code = "not found"
+	AlreadyExists    Code = "already exists"
+	NotValid         Code = "not valid"
+	NotImplemented   Code = "not implemented"
+	BadRequest       Code = "bad request"
+	HasAssignedUnits Code = "machine has assigned units"
+	NoCode           Code = ""
 )
 
 // Error is a refusal by the model, in Juju's words.

@@ -60,6 +60,37 @@ func (m *Model) UnitGone(unitName string) error {
 	return nil
 }
 
+// DestroyMachine begins the end of a machine. One with units is refused, unless by force: then they go at once, without hooks.
+func (m *Model) DestroyMachine(id string, force bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mc, ok := m.machines[id]
+	if !ok {
+		return m.missing("machine", id)
+	}
+	units := m.unitsOn(mc)
+	if len(units) > 0 && !force {
+		// In 3.6's words: there is no recording of what 4.0 says.
+		return errorf(HasAssignedUnits, "machine %s has unit %q assigned", id, m.showMachine(mc).Units[0])
+	}
+	for _, u := range units {
+		if u.app.units[u.number] == u { // a subordinate has gone with its principal
+			m.removeUnit(u)
+		}
+	}
+	m.destroyMachine(mc)
+	m.bump()
+	return nil
+}
+
+// destroyMachine begins the end of an empty machine. One that was never made goes at once.
+func (m *Model) destroyMachine(mc *machine) {
+	mc.life = Dying
+	if !mc.started {
+		delete(m.machines, mc.id)
+	}
+}
+
 // removeUnit takes a unit out of everything; its number is never given again.
 func (m *Model) removeUnit(u *unit) {
 	// One that goes by force, or before its agent was there, takes them along.
@@ -80,10 +111,7 @@ func (m *Model) removeUnit(u *unit) {
 		m.elect(u.app)
 	}
 	if mc := u.machine; mc != nil && len(m.unitsOn(mc)) == 0 {
-		mc.life = Dying
-		if !mc.started {
-			delete(m.machines, mc.id)
-		}
+		m.destroyMachine(mc)
 	}
 	m.removeIfEmpty(u.app)
 }

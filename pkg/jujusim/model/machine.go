@@ -44,7 +44,7 @@ func (m *Model) addMachine() *machine {
 	return mc
 }
 
-// AddMachine makes an empty machine, which stays when its last unit goes.
+// AddMachine makes an empty machine and returns its id. It goes with the last unit that was placed on it, as any other does.
 func (m *Model) AddMachine() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

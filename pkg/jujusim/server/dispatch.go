@@ -153,13 +153,14 @@ func (s *Server) Call(ctx context.Context, user, modelUUID string, request wire.
 
 // facades are all that is played.
 var facades = map[string]map[string]method{
-	"Action":       actionMethods,
-	"AllWatcher":   allWatcherMethods,
-	"Application":  applicationMethods,
-	"Block":        blockMethods,
-	"Client":       clientMethods,
-	"Controller":   controllerMethods,
-	"ModelManager": modelManagerMethods,
-	"Pinger":       {"Ping": {run: func(*call, json.RawMessage) (any, error) { return nil, nil }}},
-	"UserManager":  userManagerMethods,
+	"Action":         actionMethods,
+	"AllWatcher":     allWatcherMethods,
+	"Application":    applicationMethods,
+	"Block":          blockMethods,
+	"Client":         clientMethods,
+	"Controller":     controllerMethods,
+	"MachineManager": machineManagerMethods,
+	"ModelManager":   modelManagerMethods,
+	"Pinger":         {"Ping": {run: func(*call, json.RawMessage) (any, error) { return nil, nil }}},
+	"UserManager":    userManagerMethods,
 }

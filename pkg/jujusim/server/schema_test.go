@@ -77,6 +77,8 @@ func TestRepliesOf36AreWhatItsSchemasSay(t *testing.T) {
 		{"Application.DestroyUnit", server.DestroyUnits{Units: []server.DestroyUnit{{UnitTag: "unit-etcd-1"}, {UnitTag: "unit-etcd-9"}}}},
 		{"Application.ResolveUnitErrors", server.Resolve{Tags: wire.Entities{Entities: []wire.Entity{{Tag: "unit-etcd-0"}}}}},
 		{"Block.List", struct{}{}},
+		{"MachineManager.AddMachines", server.AddMachines{Params: []server.AddMachine{{}, {ContainerType: "lxd"}}}},
+		{"MachineManager.DestroyMachineWithParams", server.DestroyMachines{MachineTags: []string{"machine-0", "machine-99"}, DryRun: true}},
 		{"ModelManager.ListModels", wire.Entity{Tag: "user-admin"}},
 		{"UserManager.AddUser", server.AddUsers{Users: []server.AddUser{{Username: "eve", Password: "pw"}, {Username: "eve", Password: "pw"}}}},
 		{"Controller.ControllerVersion", nil},

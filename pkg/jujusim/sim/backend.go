@@ -49,8 +49,24 @@ func (i *instance) Call(ctx context.Context, c control.Call) control.Answer {
 		}
 		id = m.UUID
 	}
+	if c.Version == 0 {
+		c.Version = i.newest(c)
+	}
 	response, failed := i.server.Call(ctx, Admin, id, wire.Request{Type: c.Facade, Version: c.Version, Request: c.Method, Params: c.Params})
 	return control.Answer{Response: response, Error: failed}
+}
+
+// newest is the version that a client chooses, who knows all; zero, which no facade has, where there is no such facade.
+func (i *instance) newest(c control.Call) int {
+	offered := i.controller.Profile().ModelFacades
+	if c.Controller {
+		offered = i.controller.Profile().ControllerFacades
+	}
+	newest := 0
+	for _, v := range offered[c.Facade] {
+		newest = max(newest, v)
+	}
+	return newest
 }
 
 // Deploy deploys or refreshes from a local charm.
