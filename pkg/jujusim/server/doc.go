@@ -7,6 +7,9 @@
 // The same calls can be made in process with Call, which the command line uses: it goes through the same dispatch and the same
 // permissions as a frame.
 //
+// A controller begins with one machine, which is an address of the API; AddController and its like are what high availability does to
+// it at run time. Logins tell of the machines as recorded ones do.
+//
 // Facades are named by the profile; a method that the real Juju has and this one does not is refused with the code not implemented
 // and a message that says so. Faults break what lies between client and server, never the state.
 package server
