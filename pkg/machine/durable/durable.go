@@ -11,7 +11,9 @@
 //     sees the old content or the new.
 //   - The last element of a path is never followed: a symbolic link in its place is replaced, not written through.
 //   - A file that has its content and mode already is not touched: same inode, same time.
-//   - Files given together are all written to their new names before the first is renamed.
+//   - Files given together are all written to their new names before the first is renamed, and all renamed before a directory is
+//     synced: they go into their places within microseconds of each other. There is no moment at which all do: who reads several must
+//     be able to live with one of them being old, and so must who finds them after a crash.
 //
 // A Disk is safe for concurrent use if its Did is; the files themselves have one writer, see the packages that use this one.
 package durable
@@ -31,7 +33,7 @@ const tempSuffix = ".jujuetcd-new"
 
 // Disk is where files are written. The zero value is usable.
 type Disk struct {
-	// Did is told of each change that has reached the disk, by path; nil if nobody wants to know.
+	// Did is told of each change when it has been made, by path, in their order; nil if nobody wants to know.
 	Did func(path string)
 }
 
@@ -91,6 +93,17 @@ func (d *Disk) Write(files ...File) ([]string, error) {
 			staged = append(staged, s)
 		}
 	}
+	wrote, err := d.commit(staged)
+	for _, path := range wrote {
+		if serr := syncDir(filepath.Dir(path)); serr != nil && err == nil {
+			err = fmt.Errorf("cannot write %s: %w", path, serr)
+		}
+	}
+	return wrote, err
+}
+
+// commit puts the files in their places, up to the first that cannot be.
+func (d *Disk) commit(staged []*stage) ([]string, error) {
 	var wrote []string
 	for _, s := range staged {
 		if err := s.commit(); err != nil {
@@ -213,14 +226,10 @@ func (s *stage) write() error {
 }
 
 func (s *stage) commit() error {
-	err := s.root.Rename(s.temp, filepath.Base(s.file.Path))
-	if err == nil {
-		s.done = true
-		err = syncDir(filepath.Dir(s.file.Path))
-	}
-	if err != nil {
+	if err := s.root.Rename(s.temp, filepath.Base(s.file.Path)); err != nil {
 		return fmt.Errorf("cannot write %s: %w", s.file.Path, err)
 	}
+	s.done = true
 	return nil
 }
 

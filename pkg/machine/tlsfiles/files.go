@@ -118,7 +118,9 @@ func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
 	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
 	}
-	// The key goes first: etcd reads both at each handshake, and one that meets the instant between fails and is tried again.
+	// etcd opens one file after the other at each handshake, at paths that stay: no swap of a directory, nor one file for both, would
+	// make it read one pair, and a handshake that meets the microseconds between the two renames fails and is tried again. Only a key
+	// that a provider has made comes with a new certificate: a renewal by request keeps the key, and is one rename.
 	wrote, err := f.disk.Write(
 		durable.File{Path: f.Path(string(name) + ".key"), Data: p.key, Mode: keyMode},
 		durable.File{Path: f.Path(string(name) + ".crt"), Data: p.cert, Mode: certMode},
