@@ -51,7 +51,7 @@ func described(text string) string {
 	return "Certificate:\n    Data:\n        Version: 3 (0x2)\n        Serial Number: 1\n" + text
 }
 
-// issue signs a pair that is valid from a time for a time.
+// issue signs a pair that is valid from a time for a time, in the first of its names.
 func (a *authority) issue(from time.Time, valid time.Duration, names ...string) (cert, key string) {
 	a.t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -63,7 +63,7 @@ func (a *authority) issue(from time.Time, valid time.Duration, names ...string) 
 		a.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "x"}, NotBefore: from, NotAfter: from.Add(valid),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, NotBefore: from, NotAfter: from.Add(valid),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, name := range names {

@@ -129,7 +129,10 @@ func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.Uni
 			offer.unserved = sentence(err)
 		}
 	}
-	return a.ask(ctx, offer)
+	if err := a.ask(ctx, offer); err != nil {
+		return err
+	}
+	return a.forget(offer)
 }
 
 // ask writes into the unit's databags what is missing or due. A key is on disk before anybody hears of its request.

@@ -33,8 +33,11 @@ type dbClient struct {
 	have *candidate
 }
 
+// dbLeaf begins the names under which keys and requests of clients are kept.
+const dbLeaf = "db-"
+
 // leaf is the name under which the key and the requests of a client are kept.
-func (c dbClient) leaf() tlsfiles.Name { return tlsfiles.Name("db-" + c.common) }
+func (c dbClient) leaf() tlsfiles.Name { return tlsfiles.Name(dbLeaf + c.common) }
 
 // using is the certificate in use, nil if it is not one of the client's own.
 func (c dbClient) using() *x509.Certificate {
@@ -70,6 +73,26 @@ func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClien
 		clients = append(clients, c)
 	}
 	return clients, nil
+}
+
+// forget removes the keys and requests of clients that are gone, or that are to have the shared certificate again. What was asked for
+// them is in no databag any more by then. A relation's number never comes again, so that nobody will ask for them.
+func (a *Agent) forget(offer *Offer) error {
+	store := a.machine.Requests()
+	names, err := store.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(string(name), dbLeaf) || slices.Contains(offer.leaves(), name) {
+			continue
+		}
+		if err := store.Remove(name); err != nil {
+			return err
+		}
+		a.log.Info("Removed a client's key and request", "name", name)
+	}
+	return nil
 }
 
 // dbCommonName names a client by its application and the relation's number, as long as a common name may be.

@@ -34,7 +34,7 @@
 // # Who writes what
 //
 //	/var/lib/jujuetcd/<unit>/applied.json         record (Apply; Facts when it sees data for the first time)
-//	/var/lib/jujuetcd/<unit>/requests/            Requests().Save: the unit's own keys and what it has asked to be signed
+//	/var/lib/jujuetcd/<unit>/requests/            Requests().Save and Remove: the unit's own keys and what it has asked to be signed
 //	/var/snap/etcd/common/ca.crt                  Apply
 //	/var/snap/etcd/common/{server,client}.{crt,key}  WriteLeaves, called by every hook and by Apply
 //	/var/snap/etcd/common/etcd.conf.yml           Apply

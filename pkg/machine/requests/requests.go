@@ -8,6 +8,8 @@
 //	asked, err = asked.Ask(subject)           // in memory only
 //	err = store.Save(tlsfiles.Server, asked)  // and only then tell the provider
 //
+// What is not asked for any more is removed with its key: Names says what there is, and Remove takes it away.
+//
 // # Guarantees
 //
 //   - Save returns after it is on disk, and writes nothing if it has not changed.
@@ -21,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
@@ -33,7 +36,31 @@ type Store struct {
 	Disk *durable.Disk
 }
 
-func (s Store) path(name tlsfiles.Name) string { return filepath.Join(s.Dir, string(name)+".json") }
+// ending ends the names of the files.
+const ending = ".json"
+
+func (s Store) path(name tlsfiles.Name) string { return filepath.Join(s.Dir, string(name)+ending) }
+
+// Names are the leaves for which something was asked, sorted; none before anything was.
+func (s Store) Names() ([]tlsfiles.Name, error) {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot list what was asked to be signed: %w", err)
+	}
+	var names []tlsfiles.Name
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ending); ok {
+			names = append(names, tlsfiles.Name(name))
+		}
+	}
+	return names, nil
+}
+
+// Remove removes the leaf's key and what was asked with it, also where that cannot be read; it is no fault if there is nothing.
+func (s Store) Remove(name tlsfiles.Name) error {
+	_, err := s.Disk.Remove(s.path(name))
+	return err
+}
 
 // Load returns what was asked for the leaf; the zero value if nothing was.
 func (s Store) Load(name tlsfiles.Name) (signing.Asked, error) {

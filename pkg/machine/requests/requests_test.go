@@ -3,6 +3,7 @@ package requests_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,5 +39,35 @@ func TestWhatIsAskedIsKeptWholeForRootOnly(t *testing.T) {
 	}
 	if _, err := store.Load(tlsfiles.Server); err == nil || strings.Contains(err.Error(), "BEGIN") {
 		t.Errorf("a damaged file is read, or told: %v", err)
+	}
+}
+
+func TestWhatIsNotAskedAnyMoreIsRemovedWithItsKey(t *testing.T) {
+	store := requests.Store{Dir: filepath.Join(t.TempDir(), "requests"), Disk: &durable.Disk{}}
+	if names, err := store.Names(); err != nil || len(names) != 0 {
+		t.Fatalf("nothing was asked, and %v, %v", names, err)
+	}
+	for _, name := range []tlsfiles.Name{"db-kube-2", tlsfiles.Server} {
+		asked, err := signing.Asked{}.Ask(signing.Subject{CommonName: "x"})
+		if err == nil {
+			err = store.Save(name, asked)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := store.Names(); err != nil || !slices.Equal(names, []tlsfiles.Name{"db-kube-2", tlsfiles.Server}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	if err := os.WriteFile(filepath.Join(store.Dir, "db-kube-2.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := store.Remove("db-kube-2"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries, err := os.ReadDir(store.Dir); err != nil || len(entries) != 1 || entries[0].Name() != "server.json" {
+		t.Errorf("left: %v, %v", entries, err)
 	}
 }
