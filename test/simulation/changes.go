@@ -37,7 +37,7 @@ func (c *cluster) moveLeader(to etcdops.MemberID) error {
 }
 
 func (c *cluster) updatePeerURL(id etcdops.MemberID, peerURL string) error {
-	c.sim.judgeMove(c, id)
+	c.sim.judgeMove(c, id, peerURL)
 	m := c.member(id)
 	switch {
 	case !c.quorum():

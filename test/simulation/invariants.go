@@ -123,14 +123,15 @@ func (s *Sim) judgeRemove(c *cluster, id etcdops.MemberID) {
 	}
 }
 
-// judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as down.
-func (s *Sim) judgeMove(c *cluster, id etcdops.MemberID) {
+// judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as down. One whose process listens there
+// already, because it was started with the new port before the others were told, is found at once.
+func (s *Sim) judgeMove(c *cluster, id etcdops.MemberID, peerURL string) {
 	m := c.member(id)
 	if m == nil {
 		return
 	}
 	all, up := c.voters()
-	if c.reachable(m) {
+	if a := c.host(m); c.reachable(m) && a.peerURL() != peerURL {
 		up--
 	}
 	if m.learner || all > 1 && up < etcdops.Quorum(all) {
