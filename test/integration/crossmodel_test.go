@@ -13,7 +13,7 @@ import (
 
 // Clients of another model relate to an offer. They are told the addresses that Juju says they reach each unit at, which may be
 // public ones, with certificates that are good for these, while clients of the model itself are told its own. Neither fails while
-// the cluster grows and shrinks, and when the relation ends nothing is left of it.
+// the cluster grows and shrinks, and when the relation ends, or the consumed application is removed, or the offer, nothing is left of it.
 func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 	w := begin(t, "--public-addresses")
 	w.daemon()
@@ -41,6 +41,32 @@ func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 	w.juju("remove-relation", "etcd:db", "etcdclient:db", "-m", "second")
 	eventually(w.ctx, t, "what the other model was told is gone", func() bool { return len(w.saidAt(file)) == 0 })
 	near.lap(t, "the offer's relation ended")
+
+	again := func() {
+		t.Helper()
+		w.juju("integrate", "etcd:db", "etcdclient:db", "-m", "second")
+		eventually(w.ctx, t, "the other model is told again", func() bool { return w.saidAt(file)["connection_string"] != "" })
+	}
+	withdrawn := func() bool {
+		return len(w.saidAt(file)) == 0 && !slices.ContainsFunc(w.etcdUnits(), func(unit string) bool {
+			return strings.Contains(w.juju("show-unit", unit), "remote-")
+		})
+	}
+	again()
+	w.juju("remove-saas", "etcd", "-m", "second")
+	eventually(w.ctx, t, "with the consumed application all is withdrawn", withdrawn)
+	eventually(w.ctx, t, "it can be consumed again", func() bool {
+		_, err := w.Juju(w.ctx, "consume", "admin/demo.etcd", "-m", "second")
+		return err == nil
+	})
+	again()
+	if out, err := w.Juju(w.ctx, "remove-offer", "admin/demo.etcd"); err == nil {
+		t.Errorf("an offer that is used is taken back: %s", out)
+	}
+	w.juju("remove-offer", "--force", "admin/demo.etcd")
+	eventually(w.ctx, t, "with the offer all is withdrawn", withdrawn)
+	w.juju("remove-saas", "etcd", "-m", "second")
+	near.lap(t, "the consumed application and the offer removed")
 }
 
 // listsOf waits until the clients of both models know all units, each by its own addresses, and tells of their phase.

@@ -123,7 +123,7 @@ func (a *App) root() *cobra.Command {
 		}},
 		{"act", "Acting:", []*cobra.Command{a.run(), a.exec(), a.operations(), a.showOperation(), a.showTask()}},
 		{"users", "Models and users:", []*cobra.Command{
-			a.addModel(), a.offer(), a.consume(), a.models(), a.addUser(), a.grant("grant"), a.grant("revoke"), a.changePassword(),
+			a.addModel(), a.offer(), a.removeOffer(), a.consume(), a.removeSAAS(), a.models(), a.addUser(), a.grant("grant"), a.grant("revoke"), a.changePassword(),
 		}},
 	}
 	for _, g := range groups {

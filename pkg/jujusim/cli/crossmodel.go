@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/control"
+	"jujuetcd.io/pkg/jujusim/server"
 )
 
 func (a *App) offer() *cobra.Command {
@@ -34,6 +36,24 @@ func (a *App) offer() *cobra.Command {
 	return a.modelFlag(c)
 }
 
+func (a *App) removeOffer() *cobra.Command {
+	var force, yes bool
+	c := &cobra.Command{
+		Use: "remove-offer OFFER ...", Short: "Take offers back, by URL or, in this model, by name", Args: atLeast(1, "offer"),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, url := range args {
+				if err := a.client().RemoveOffer(c.Context(), control.RemoveOffer{Model: a.model, URL: url, Force: force}); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&force, "force", false, "end the offer's relations, too; without it one that has any is refused")
+	c.Flags().BoolVarP(&yes, "yes", "y", true, "accepted for juju's sake: jujusim never asks")
+	return a.modelFlag(c)
+}
+
 func (a *App) consume() *cobra.Command {
 	c := &cobra.Command{
 		Use: "consume OWNER/MODEL.OFFER [ALIAS]", Short: "Take an offer of another model into this one", Args: between(1, 2, "offer"),
@@ -47,6 +67,35 @@ func (a *App) consume() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(a.Err, "Added %s as %s\n", args[0], made.Name)
+			return nil
+		},
+	}
+	return a.modelFlag(c)
+}
+
+func (a *App) removeSAAS() *cobra.Command {
+	c := &cobra.Command{
+		Use: "remove-saas APPLICATION ...", Aliases: []string{"remove-consumed-application"}, Args: atLeast(1, "application"),
+		Short: "Have consumed applications no more, nor their relations",
+		RunE: func(c *cobra.Command, args []string) error {
+			var params server.DestroyConsumedApplications
+			for _, name := range args {
+				params.Applications = append(params.Applications, server.DestroyConsumedApplication{ApplicationTag: wire.ApplicationTag(name)})
+			}
+			var results wire.ErrorResults
+			if err := a.call(c.Context(), "Application", 19, "DestroyConsumedApplications", params, &results); err != nil {
+				return err
+			}
+			failed := false
+			for i, r := range results.Results {
+				if r.Error != nil {
+					fmt.Fprintf(a.Err, "removing SAAS application %s failed: %s\n", args[i], r.Error.Message)
+					failed = true
+				}
+			}
+			if failed {
+				return errQuiet
+			}
 			return nil
 		},
 	}

@@ -85,6 +85,11 @@ func (c *Client) Offer(ctx context.Context, o Offer) (Named, error) {
 	return result, c.do(ctx, http.MethodPost, "/offers", o, &result)
 }
 
+// RemoveOffer takes an offer back.
+func (c *Client) RemoveOffer(ctx context.Context, r RemoveOffer) error {
+	return c.do(ctx, http.MethodDelete, "/offers", r, nil)
+}
+
 // Consume takes an offer into a model and returns the application's name there.
 func (c *Client) Consume(ctx context.Context, o Consume) (Named, error) {
 	var result Named

@@ -94,6 +94,13 @@ type Consume struct {
 	Alias string `json:"alias,omitempty"`
 }
 
+// RemoveOffer is an offer to take back, by its URL or, in the model, its name. Force ends its relations, too.
+type RemoveOffer struct {
+	Model string `json:"model,omitempty"`
+	URL   string `json:"url"`
+	Force bool   `json:"force,omitempty"`
+}
+
 // Named names what was made.
 type Named struct {
 	Name string `json:"name"`

@@ -23,6 +23,7 @@ type Backend interface {
 	Deploy(d Deploy) (Deployed, error)
 	AddModel(name string) (Model, error)
 	Offer(o Offer) (Named, error)
+	RemoveOffer(r RemoveOffer) error
 	Consume(c Consume) (Named, error)
 	Fault(f Fault) error
 	// Logs waits for lines of a model's log after the given number; without follow it does not wait.
@@ -86,6 +87,9 @@ func handler(b Backend) http.Handler {
 		serve(w, r, func(m Model) (Model, error) { return b.AddModel(m.Name) })
 	})
 	mux.HandleFunc("POST /offers", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Offer) })
+	mux.HandleFunc("DELETE /offers", func(w http.ResponseWriter, r *http.Request) {
+		serve(w, r, func(o RemoveOffer) (struct{}, error) { return struct{}{}, b.RemoveOffer(o) })
+	})
 	mux.HandleFunc("POST /consumed", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Consume) })
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, func(f Fault) (struct{}, error) { return struct{}{}, b.Fault(f) })

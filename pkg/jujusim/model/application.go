@@ -23,6 +23,7 @@ type application struct {
 	exposed         map[string]Exposure // by endpoint; replaced as a whole
 	foreign         bool                // It stands for an application of another model.
 	offer           *Offer              // What it was consumed from, if it was.
+	consumes        string              // The UUID of the offer that it relates to, if it is a consumer's stand-in.
 	bindings        map[string]string   // What users set: endpoint to space, "" for all others.
 	units           map[int]*unit
 

@@ -103,6 +103,65 @@ func (c *Controller) Consume(modelUUID, url, alias string) (string, error) {
 	return alias, nil
 }
 
+// RemoveOffer takes an offer back. One that has relations is refused, unless they are to end with it. The URL may be the name of an
+// offer of the given model.
+func (c *Controller) RemoveOffer(modelUUID, url string, force bool) error {
+	m, known := c.Model(modelUUID)
+	where, name, elsewhere := strings.Cut(url, ".")
+	switch {
+	case elsewhere:
+		var err error
+		if m, err = c.FindModel(where); err != nil {
+			return err
+		}
+	case !known:
+		return errorf(NotFound, "model %q not found", modelUUID)
+	default:
+		name = url
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, ok := m.offers[name]
+	if !ok {
+		return errorf(NotFound, "offer %q not found", name)
+	}
+	var relations []*relation
+	for _, r := range m.relations {
+		if slices.ContainsFunc(r.endpoints, func(e endpoint) bool { return e.app.consumes == o.UUID }) {
+			relations = append(relations, r)
+		}
+	}
+	if n := len(relations); n > 0 && !force {
+		ending := "s"
+		if n == 1 {
+			ending = ""
+		}
+		return errorf(NoCode, "cannot delete application offer %q: offer has %d relation%s", name, n, ending)
+	}
+	for _, r := range relations {
+		m.destroyRelation(r)
+	}
+	delete(m.offers, name)
+	m.bump()
+	return nil
+}
+
+// DestroyConsumed begins the end of a consumed application and of its relations, after which it is gone.
+func (m *Model) DestroyConsumed(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.remotes[name]
+	if a == nil || a.offer == nil {
+		return errorf(NotFound, "saas application %q not found", name)
+	}
+	a.life = Dying
+	for _, r := range m.relationsOf(a) {
+		m.destroyRelation(r)
+	}
+	m.bump()
+	return nil
+}
+
 // standIn is an application of another model.
 func standIn(name string, meta charm.Metadata) *application {
 	return &application{name: name, charm: &charm.Charm{Metadata: meta}, life: Alive, foreign: true, units: map[int]*unit{}}

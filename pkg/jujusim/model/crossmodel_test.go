@@ -146,3 +146,104 @@ func TestARelationAcrossModelsCarriesUnitsAndDatabags(t *testing.T) {
 		return len(near.FullStatus().Relations) == 0 && len(far.FullStatus().Relations) == 1
 	})
 }
+
+// related is a controller with an offer in one model, and an application of another that is related to it; there is the relation's id in
+// the model of the offer.
+func related(t *testing.T) (c *model.Controller, far, near *model.Model, there int) {
+	t.Helper()
+	c = model.NewController(model.Options{})
+	t.Cleanup(c.Close)
+	_, err := c.AddUser("admin", "", "pw")
+	must(t, err)
+	far, err = c.AddModel("admin", "demo", "")
+	must(t, err)
+	near, err = c.AddModel("admin", "second", "")
+	must(t, err)
+	_, err = far.Deploy(model.DeployArgs{Charm: testCharm(t, "name: etcd\nprovides: {db: {interface: etcd}}", "", ""), NumUnits: 1})
+	must(t, err)
+	_, err = near.Deploy(model.DeployArgs{Charm: testCharm(t, "name: kube\nrequires: {etcd: {interface: etcd}}", "", ""), NumUnits: 1})
+	must(t, err)
+	for _, m := range []*model.Model{far, near} {
+		must(t, m.MachineStarted("0", model.MachineFacts{Addresses: []string{"10.0.0.1"}}))
+		must(t, m.AgentUp(m.UnitNames("")[0]))
+	}
+	_, err = c.Offer(far.UUID, "etcd", "", []string{"db"})
+	must(t, err)
+	_, err = c.Consume(near.UUID, "admin/demo.etcd", "store")
+	must(t, err)
+	here, err := near.AddRelation("kube:etcd", "store")
+	must(t, err)
+	must(t, near.EnterScope("kube/0", here))
+	eventuallyIn(t, far, "the offer's model has the relation", func() bool {
+		relations := far.FullStatus().Relations
+		if len(relations) > 0 {
+			there = relations[0].ID
+		}
+		return len(relations) > 0
+	})
+	must(t, far.EnterScope("etcd/0", there))
+	eventuallyIn(t, near, "etcd/0 is there", func() bool {
+		units, err := near.View("kube/0").RelationUnits(here)
+		return err == nil && len(units) == 1
+	})
+	return c, far, near, there
+}
+
+func dying(m *model.Model) bool {
+	relations := m.FullStatus().Relations
+	return len(relations) == 1 && relations[0].Life == model.Dying
+}
+
+func TestAConsumedApplicationThatIsRemovedEndsItsRelationsAndCanBeConsumedAgain(t *testing.T) {
+	c, far, near, there := related(t)
+	if err := near.DestroyConsumed("kube"); !model.IsNotFound(err) || err.Error() != `saas application "kube" not found` {
+		t.Errorf("an application of the model itself: %v", err)
+	}
+	must(t, near.DestroyConsumed("store"))
+	if _, err := near.AddRelation("kube:etcd", "store"); err == nil {
+		t.Error("a dying application is related anew")
+	}
+	eventuallyIn(t, far, "the relation dies in the offer's model", func() bool { return dying(far) })
+	must(t, far.LeaveScope("etcd/0", there))
+	must(t, near.LeaveScope("kube/0", near.FullStatus().Relations[0].ID))
+	eventuallyIn(t, near, "the application is gone", func() bool { return len(near.FullStatus().Remotes) == 0 && len(near.FullStatus().Relations) == 0 })
+	eventuallyIn(t, far, "the relation is gone", func() bool { return len(far.FullStatus().Relations) == 0 })
+	if _, err := c.Consume(near.UUID, "admin/demo.etcd", "store"); err != nil {
+		t.Errorf("it cannot be consumed again: %v", err)
+	}
+	must(t, near.DestroyConsumed("store"))
+	eventuallyIn(t, near, "one without relations goes at once", func() bool { return len(near.FullStatus().Remotes) == 0 })
+}
+
+func TestAnOfferThatIsUsedIsTakenBackByForceOnly(t *testing.T) {
+	c, far, near, there := related(t)
+	if err := c.RemoveOffer(far.UUID, "admin/demo.other", false); !model.IsNotFound(err) {
+		t.Errorf("what is not offered is taken back: %v", err)
+	}
+	const want = `cannot delete application offer "etcd": offer has 1 relation`
+	for _, url := range []string{"admin/demo.etcd", "etcd"} {
+		if err := c.RemoveOffer(far.UUID, url, false); err == nil || err.Error() != want {
+			t.Errorf("%s is used: %v", url, err)
+		}
+	}
+	must(t, c.RemoveOffer(near.UUID, "admin/demo.etcd", true))
+	if len(far.FullStatus().Offers) != 0 {
+		t.Error("the offer is still there")
+	}
+	eventuallyIn(t, near, "the relation dies in the consumer's model, too", func() bool { return dying(near) })
+	eventuallyIn(t, near, "the consumed application tells why", func() bool {
+		remotes := near.FullStatus().Remotes
+		return len(remotes) == 1 && remotes[0].Status.Current == "terminated" && remotes[0].Status.Message == "offer has been removed"
+	})
+	must(t, far.LeaveScope("etcd/0", there))
+	must(t, near.LeaveScope("kube/0", near.FullStatus().Relations[0].ID))
+	eventuallyIn(t, far, "the relation is gone", func() bool { return len(far.FullStatus().Relations) == 0 })
+	must(t, near.DestroyConsumed("store"))
+	eventuallyIn(t, near, "so is the consumed application", func() bool { return len(near.FullStatus().Remotes) == 0 })
+
+	_, err := c.Offer(far.UUID, "etcd", "again", []string{"db"})
+	must(t, err)
+	if err := c.RemoveOffer(far.UUID, "again", false); err != nil {
+		t.Errorf("an offer without relations: %v", err)
+	}
+}

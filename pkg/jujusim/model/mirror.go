@@ -16,6 +16,7 @@ type mirror struct {
 	near, far *Model
 	remote    *application // the offered application's stand-in in near
 	links     map[int]*link
+	removed   bool // the offer
 }
 
 // link is one relation in both models, by its id in near.
@@ -33,7 +34,7 @@ type side struct {
 	endpoint, offered, iface string
 }
 
-// run carries over until one of the models is closed.
+// run carries over until one of the models is closed, or the consumed application is gone from both.
 func (x *mirror) run() {
 	for {
 		near, nearClosed := x.near.watchChange()
@@ -41,7 +42,9 @@ func (x *mirror) run() {
 		if nearClosed || farClosed {
 			return
 		}
-		x.carry()
+		if x.carry(); x.retire() {
+			return
+		}
 		select {
 		case <-near:
 		case <-far:
@@ -60,6 +63,21 @@ func (x *mirror) carry() {
 	consumers := x.consumers()
 	offered := x.toOffer(consumers)
 	x.toConsumers(offered)
+}
+
+// retire takes a consumed application away that was removed and has no relation any more, and says whether there is nothing left of it.
+func (x *mirror) retire() bool {
+	m := x.near
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if x.remote.life == Alive || len(m.relationsOf(x.remote)) > 0 {
+		return false
+	}
+	if m.remotes[x.remote.name] == x.remote {
+		delete(m.remotes, x.remote.name)
+		m.bump()
+	}
+	return len(x.links) == 0
 }
 
 // consumers reads near.
@@ -96,10 +114,11 @@ func (x *mirror) toOffer(consumers map[int]side) map[int]side {
 	changed := false
 	offered := map[int]side{}
 	a := m.applications[x.remote.offer.Application]
+	x.removed = m.offers[x.remote.offer.Name].UUID != x.remote.offer.UUID
 	for id, s := range consumers {
 		l := x.links[id]
-		if l == nil && s.life == Alive && a != nil && a.life == Alive {
-			l = m.relateStandIn(a, s)
+		if l == nil && s.life == Alive && a != nil && a.life == Alive && !x.removed {
+			l = m.relateStandIn(a, x.remote.offer.UUID, s)
 			x.links[id] = l
 			changed = true
 		}
@@ -132,7 +151,7 @@ func (x *mirror) toOffer(consumers map[int]side) map[int]side {
 }
 
 // relateStandIn makes a consumer's stand-in in the model of the offer, and relates it.
-func (m *Model) relateStandIn(a *application, s side) *link {
+func (m *Model) relateStandIn(a *application, offer string, s side) *link {
 	name := "remote-" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	meta := charm.Metadata{Name: name}
 	declared := map[string]charm.Endpoint{s.endpoint: {Interface: s.iface, Scope: "global"}}
@@ -143,6 +162,7 @@ func (m *Model) relateStandIn(a *application, s side) *link {
 		meta.Provides = declared
 	}
 	consumer := standIn(name, meta)
+	consumer.consumes = offer
 	m.remotes[name] = consumer
 	ends := []endpoint{{consumer, s.endpoint, charm.Requirer}, {a, s.offered, charm.Provider}}
 	if role != charm.Provider {
@@ -157,6 +177,10 @@ func (x *mirror) toConsumers(offered map[int]side) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	changed := false
+	if x.removed && x.remote.status.now.Current != "terminated" {
+		x.remote.status.set("application", "terminated", "offer has been removed", m.now())
+		changed = true
+	}
 	for id, s := range offered {
 		if r := m.relations[id]; r != nil {
 			changed = m.reflect(r, x.remote, s) || changed

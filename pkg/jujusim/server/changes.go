@@ -147,6 +147,29 @@ func (c *call) destroyApplication(name string, force bool) error {
 	return nil
 }
 
+// DestroyConsumedApplications is the parameters of Application.DestroyConsumedApplications.
+type DestroyConsumedApplications struct {
+	Applications []DestroyConsumedApplication `json:"applications"`
+}
+
+// DestroyConsumedApplication names an application of another model to have no more.
+type DestroyConsumedApplication struct {
+	ApplicationTag string `json:"application-tag"`
+}
+
+func destroyConsumed(c *call, params DestroyConsumedApplications) (wire.ErrorResults, error) {
+	results := wire.ErrorResults{Results: []wire.ErrorResult{}}
+	for _, a := range params.Applications {
+		name, ok := wire.ID(a.ApplicationTag, "application")
+		err := notTag(a.ApplicationTag, "application")
+		if ok {
+			err = c.model.DestroyConsumed(name)
+		}
+		results.Results = append(results.Results, wire.ErrorResult{Error: inner(err)})
+	}
+	return results, nil
+}
+
 // Relation is the parameters of Application.AddRelation and DestroyRelation.
 type Relation struct {
 	Endpoints []string `json:"endpoints"`

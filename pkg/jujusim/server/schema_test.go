@@ -75,6 +75,8 @@ func TestRepliesOf36AreWhatItsSchemasSay(t *testing.T) {
 		{"Client.StatusHistory", json.RawMessage(`{"requests":[{"historyKind":"unit","filter":{"size":9},"tag":"unit-etcd-0"}]}`)},
 		{"Application.AddUnits", server.AddUnits{Application: "etcd", NumUnits: 1}},
 		{"Application.DestroyUnit", server.DestroyUnits{Units: []server.DestroyUnit{{UnitTag: "unit-etcd-1"}, {UnitTag: "unit-etcd-9"}}}},
+		{"Application.DestroyConsumedApplications", server.DestroyConsumedApplications{Applications: []server.DestroyConsumedApplication{
+			{ApplicationTag: "application-nosuch"}, {ApplicationTag: "unit-etcd-0"}}}},
 		{"Application.ResolveUnitErrors", server.Resolve{Tags: wire.Entities{Entities: []wire.Entity{{Tag: "unit-etcd-0"}}}}},
 		{"Block.List", struct{}{}},
 		{"MachineManager.AddMachines", server.AddMachines{Params: []server.AddMachine{{}, {ContainerType: "lxd"}}}},

@@ -100,6 +100,15 @@ func (i *instance) Offer(o control.Offer) (control.Named, error) {
 	return control.Named{Name: offer.URL}, err
 }
 
+// RemoveOffer takes an offer back.
+func (i *instance) RemoveOffer(r control.RemoveOffer) error {
+	m, err := i.model(r.Model)
+	if err != nil {
+		return err
+	}
+	return i.controller.RemoveOffer(m.UUID, r.URL, r.Force)
+}
+
 // Consume takes an offer into a model.
 func (i *instance) Consume(c control.Consume) (control.Named, error) {
 	m, err := i.model(c.Model)
