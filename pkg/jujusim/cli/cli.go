@@ -121,7 +121,7 @@ func (a *App) root() *cobra.Command {
 			a.deploy(), a.refresh(), a.addUnit(), a.removeUnit(), a.removeApplication(), a.addMachine(), a.removeMachine(), a.config(),
 			a.integrate(), a.removeRelation(), a.expose(), a.unexpose(), a.resolve(),
 		}},
-		{"act", "Acting:", []*cobra.Command{a.run(), a.exec(), a.operations(), a.showOperation(), a.showTask()}},
+		{"act", "Acting:", []*cobra.Command{a.run(), a.exec(), a.scp(), a.operations(), a.showOperation(), a.showTask()}},
 		{"users", "Models and users:", []*cobra.Command{
 			a.addModel(), a.offer(), a.removeOffer(), a.consume(), a.removeSAAS(), a.models(), a.addUser(), a.grant("grant"), a.grant("revoke"), a.changePassword(),
 		}},

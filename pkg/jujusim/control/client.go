@@ -96,6 +96,12 @@ func (c *Client) Consume(ctx context.Context, o Consume) (Named, error) {
 	return result, c.do(ctx, http.MethodPost, "/consumed", o, &result)
 }
 
+// Root asks for the root of a machine.
+func (c *Client) Root(ctx context.Context, t Target) (Folder, error) {
+	var result Folder
+	return result, c.do(ctx, http.MethodPost, "/root", t, &result)
+}
+
 // Fault makes or heals a fault.
 func (c *Client) Fault(ctx context.Context, f Fault) error {
 	return c.do(ctx, http.MethodPost, "/faults", f, nil)

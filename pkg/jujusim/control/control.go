@@ -106,6 +106,17 @@ type Named struct {
 	Name string `json:"name"`
 }
 
+// Target is a unit (also a leader, as in etcd/leader) or a machine of a model.
+type Target struct {
+	Model string `json:"model,omitempty"`
+	Name  string `json:"name"`
+}
+
+// Folder is a machine's root.
+type Folder struct {
+	Path string `json:"path"`
+}
+
 // Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
 // redirect, refuse-watch, break-feed, mix-pages, heal; add-controller, and stop-controller, start-controller, remove-controller (Target:
 // the number of a controller's machine); and of a model stop-agent, start-agent, partition, heal (Target: a unit), kill (Target,

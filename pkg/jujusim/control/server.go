@@ -25,6 +25,8 @@ type Backend interface {
 	Offer(o Offer) (Named, error)
 	RemoveOffer(r RemoveOffer) error
 	Consume(c Consume) (Named, error)
+	// Root is the root of a machine, or of a unit's machine, that can be reached.
+	Root(t Target) (Folder, error)
 	Fault(f Fault) error
 	// Logs waits for lines of a model's log after the given number; without follow it does not wait.
 	Logs(ctx context.Context, modelName string, after int, follow bool) ([]model.LogLine, error)
@@ -91,6 +93,7 @@ func handler(b Backend) http.Handler {
 		serve(w, r, func(o RemoveOffer) (struct{}, error) { return struct{}{}, b.RemoveOffer(o) })
 	})
 	mux.HandleFunc("POST /consumed", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Consume) })
+	mux.HandleFunc("POST /root", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Root) })
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, func(f Fault) (struct{}, error) { return struct{}{}, b.Fault(f) })
 	})

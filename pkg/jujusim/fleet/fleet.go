@@ -50,6 +50,8 @@ type Options struct {
 type Fleet interface {
 	// Run works until ctx is done, and returns when everything that it started has ended and nothing is left running.
 	Run(ctx context.Context) error
+	// Root is the folder that is a machine's root.
+	Root(id string) (string, error)
 	// StopAgent ends a unit's agent (the hook that runs is killed), StartAgent starts it again.
 	StopAgent(unit string) error
 	StartAgent(unit string) error
@@ -83,6 +85,7 @@ func (none) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
+func (none) Root(string) (string, error)   { return "", errNone }
 func (none) StopAgent(string) error        { return errNone }
 func (none) StartAgent(string) error       { return errNone }
 func (none) Kill(string, string) error     { return errNone }

@@ -253,6 +253,17 @@ func (f *Fleet) startAgent(unit, machineID string, m *Machine) error {
 	return nil
 }
 
+// Root is the folder that is a machine's root.
+func (f *Fleet) Root(id string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.machines[id]
+	if m == nil {
+		return "", fmt.Errorf("cannot find machine %s: there is no such machine", id)
+	}
+	return m.Root(), nil
+}
+
 // MachineOf is the machine of a unit.
 func (f *Fleet) MachineOf(unit string) (*Machine, error) {
 	u, err := f.options.Model.Unit(unit)

@@ -2,8 +2,11 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"strings"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/charm"
@@ -117,6 +120,42 @@ func (i *instance) Consume(c control.Consume) (control.Named, error) {
 	}
 	name, err := i.controller.Consume(m.UUID, c.URL, c.Alias)
 	return control.Named{Name: name}, err
+}
+
+// Root finds a machine that a juju client would reach with ssh, and refuses as that does.
+func (i *instance) Root(t control.Target) (control.Folder, error) {
+	m, err := i.model(t.Model)
+	if err != nil {
+		return control.Folder{}, err
+	}
+	id, unit := t.Name, t.Name
+	if application, number, isUnit := strings.Cut(t.Name, "/"); isUnit {
+		if number == "leader" {
+			if unit, err = m.Leader(application); err != nil {
+				return control.Folder{}, err
+			}
+		}
+		u, err := m.Unit(unit)
+		if err != nil {
+			return control.Folder{}, err
+		}
+		id = u.Machine
+	}
+	seen, err := m.Machine(id)
+	switch {
+	case err != nil:
+		return control.Folder{}, err
+	case !seen.Started:
+		return control.Folder{}, errors.New("no available address(es)")
+	case seen.Agent.Current == "down":
+		return control.Folder{}, fmt.Errorf("cannot connect to any address: [%s]", net.JoinHostPort(seen.Addresses[0], "22"))
+	}
+	machines, err := i.fleet(t.Model)
+	if err != nil {
+		return control.Folder{}, err
+	}
+	root, err := machines.Root(id)
+	return control.Folder{Path: root}, err
 }
 
 // Fault makes a fault, between client and server or in a fleet.

@@ -15,6 +15,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujusim/control"
 	"jujuetcd.io/pkg/jujusim/fleet"
+	"jujuetcd.io/pkg/jujusim/server"
 	"jujuetcd.io/pkg/jujusim/sim"
 )
 
@@ -124,6 +125,23 @@ func TestStopEndsItAndTheSocketGoes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	start(t, dir) // And it can begin again.
+}
+
+func TestAMachineIsNamedByItsNumberOrAUnitAndIsThereOnlyWhenItIsUp(t *testing.T) {
+	dir := short(t)
+	start(t, dir)
+	c := control.NewClient(dir)
+	if err := c.Call(t.Context(), control.Call{Facade: "MachineManager", Method: "AddMachines"}, server.AddMachines{Params: make([]server.AddMachine, 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{
+		"a/0": "unit a/0 not found", "a/leader": `application "a" not found`, "9": "machine 9 not found", "": "machine  not found",
+		"0": "no available address(es)",
+	} {
+		if root, err := c.Root(t.Context(), control.Target{Name: target}); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, %v", target, root, err)
+		}
+	}
 }
 
 func TestModelsAreLimitedAndNamed(t *testing.T) {
