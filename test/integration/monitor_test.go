@@ -275,6 +275,18 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 			return !strings.Contains(n.all(), "databases") && strings.Count(n.all(), "servicegroups: lab") == 2
 		})
 	})
+	t.Run("bound to its own address only", func(t *testing.T) {
+		w.juju("config", "etcd", "bind_to_all_interfaces=false")
+		w.hasEffect(t, optionChange{name: "bind_to_all_interfaces", effect: configured("listen-client-urls: https://ADDRESS:2379")})
+		w.settledOptions(t)
+		n.says("snap.etcd.etcd", 0, "OK: snap.etcd.etcd is running")
+		n.cron()
+		n.says("etcd-alarms", 0, "OK: no active alarms")
+		name := n.alarm(pb.AlarmRequest_ACTIVATE)
+		n.cron()
+		n.says("etcd-alarms", 2, "CRITICAL: active alarms: "+name+" NOSPACE")
+		n.alarm(pb.AlarmRequest_DEACTIVATE)
+	})
 	t.Run("etcd is down", func(t *testing.T) {
 		w.juju("fault", "kill", unit)
 		n.says("snap.etcd.etcd", 2, "CRITICAL: snap.etcd.etcd is activating (auto-restart)")
