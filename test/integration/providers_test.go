@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"jujuetcd.io/test/rig"
 )
@@ -65,6 +66,7 @@ func TestAClusterOfARealEasyRSAIsHealthy(t *testing.T) {
 		t.Errorf("the key is %v, not as easy-rsa makes it", before.PublicKeyAlgorithm)
 	}
 	w.reissued(t, "pki/0", "reissue")
+	w.await(rig.Healthy("etcd", 3))
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 }
 
@@ -82,7 +84,26 @@ func TestAClusterOfAChainedAuthorityIsHealthy(t *testing.T) {
 		}
 	}
 	w.reissued(t, "vault/0", "reissue-certificates")
+	w.await(rig.Healthy("etcd", 3))
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
+}
+
+// A unit joins while every certificate is issued anew, its own among them: no write is lost, and it becomes a voter.
+func TestAUnitJoinsWhileCertificatesAreIssuedAnew(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	writer := w.write()
+	for n := 4; n <= 5; n++ {
+		began := time.Now()
+		w.juju("add-unit", "etcd")
+		w.reissued(t, "easyrsa/0", "reissue")
+		w.await(rig.Healthy("etcd", n))
+		t.Logf("%d healthy, with certificates issued anew meanwhile, after %.1f s", n, time.Since(began).Seconds())
+	}
+	t.Log(writer.VerifyNoneLost())
+	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2", "etcd3", "etcd4")
 }
 
 // reissued runs the provider's action and waits until every member shows another certificate.
@@ -97,5 +118,4 @@ func (w *world) reissued(t *testing.T, unit, action string) {
 	for _, e := range endpoints {
 		eventually(w.ctx, t, e+" shows its new certificate", func() bool { return string(w.shown(t, e).Raw) != before[e] })
 	}
-	w.await(rig.Healthy("etcd", 3))
 }
