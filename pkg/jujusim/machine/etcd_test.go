@@ -159,7 +159,10 @@ func TestARealEtcdLivesAndDiesBySystemdsRules(t *testing.T) {
 	if err := m.Kill(unit, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "systemd has noticed", func() bool { return m.Service(unit, "SubState") == "auto-restart" })
+	eventually(t, "systemd has noticed", func() bool {
+		// The state lasts a second, which a busy machine can pass over.
+		return m.Service(unit, "SubState") == "auto-restart" || m.Service(unit, "NRestarts") != "0"
+	})
 	eventually(t, "etcd is healthy again", healthy)
 	if d := time.Since(killed); d < time.Second || m.Service(unit, "MainPID") == pid {
 		t.Errorf("back after %v as process %s (was %s)", d, m.Service(unit, "MainPID"), pid)
