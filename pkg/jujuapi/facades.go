@@ -20,10 +20,13 @@ const maxPages = 200
 // FullStatus reads the model, all of it: no version of Juju answers faster when asked for less.
 func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 	var s wire.FullStatus
+	asked := time.Now()
 	if err := c.do(ctx, "Client", "FullStatus", wire.StatusParams{Patterns: []string{}}, &s); err != nil {
 		return nil, err
 	}
-	return newModel(ref, s, time.Now()), nil
+	m := newModel(ref, s, time.Now())
+	m.AskedAt = asked
+	return m, nil
 }
 
 // UnitsInfo reads units by their tags; an application's tag stands for all its units.

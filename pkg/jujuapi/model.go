@@ -14,7 +14,9 @@ type Model struct {
 	// Version is the model's agent version.
 	Version string
 	// TakenAt is the controller's own clock where it tells it, else ours.
-	TakenAt      time.Time
+	TakenAt time.Time
+	// AskedAt is when we asked for it, by our own clock: what had happened by then is in it.
+	AskedAt      time.Time
 	Applications map[string]Application
 	Machines     map[string]Machine
 	// Hash identifies the content: it leaves out all times but those of units' agent status, whose change means that a hook ran.

@@ -33,7 +33,13 @@ func reading(r recordings.Request) func(json.RawMessage) (any, error) {
 			return c.Login(ctx, jujuapi.Controller{Username: "admin"})
 		})
 	case "Client.FullStatus":
-		return replay(func(ctx context.Context, c *jujuapi.Conn) (any, error) { return c.FullStatus(ctx, ref) })
+		return replay(func(ctx context.Context, c *jujuapi.Conn) (any, error) {
+			m, err := c.FullStatus(ctx, ref)
+			if m != nil {
+				m.AskedAt = time.Time{} // no word of the controller's
+			}
+			return m, err
+		})
 	case "Application.UnitsInfo":
 		return replay(func(ctx context.Context, c *jujuapi.Conn) (any, error) { return c.UnitsInfo(ctx, "application-etcd") })
 	case "Application.Get":

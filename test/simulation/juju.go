@@ -234,7 +234,7 @@ func (s *Sim) elect() {
 // snapshot is what FullStatus shows.
 func (j *juju) snapshot() *jujuapi.Model {
 	m := &jujuapi.Model{
-		Name: "demo", Owner: "admin", UUID: ModelUUID, Version: "4.0.15", TakenAt: j.sim.now,
+		Name: "demo", Owner: "admin", UUID: ModelUUID, Version: "4.0.15", TakenAt: j.sim.now, AskedAt: j.sim.now,
 		Applications: map[string]jujuapi.Application{}, Machines: map[string]jujuapi.Machine{},
 	}
 	a := jujuapi.Application{Name: Application, Charm: "local:etcd-0", Life: jujuapi.Alive, Status: j.status, Units: map[string]jujuapi.Unit{}}

@@ -138,7 +138,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	}
 
 	obs := planner.Observation{
-		Now: now, ModelName: model.Name, ModelUUID: model.UUID, Application: application.Name,
+		Now: now, JujuAsked: model.AskedAt, ModelName: model.Name, ModelUUID: model.UUID, Application: application.Name,
 		ApplicationDying:  application.Life != jujuapi.Alive,
 		ApplicationStatus: statusText(application.Status),
 		Self:              o.cfg.Self, Claimed: o.cfg.Memory.Claimed(), TakeOver: o.cfg.TakeOver,

@@ -319,3 +319,31 @@ func TestAPortThatJujuDoesNotOpenIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestPortsThatWereShownBeforeADeliveryEndedSayNothing: what Juju shows may be older than the result of a task. Told at once, it would
+// be untrue, and cost an action there and one back.
+func TestPortsThatWereShownBeforeADeliveryEndedSayNothing(t *testing.T) {
+	const refusal = "Juju does not open port 4001 for etcd/1, because another application on its machine has it open"
+	for _, c := range []struct {
+		name  string
+		asked time.Duration // after the delivery ended
+		shown string
+		want  bool
+	}{
+		{"asked before it ended", -time.Second, "3 members, can lose 1", false},
+		{"asked since", time.Second, "3 members, can lose 1", true},
+		{"asked before it ended, and told after an earlier one", -time.Second,
+			"3 members, can lose 1: " + refusal + "; choose another port, or have that one closed", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := running(3)
+			o.Options.Port = 4001
+			o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Minute)}
+			o.JujuAsked = o.Units[1].Last.At.Add(c.asked)
+			o.ApplicationStatus = v1alpha1.StatusText{State: "blocked", Message: c.shown}
+			if app := planner.Desired(o, "etcd/0").Status.Application; strings.Contains(app.Message, refusal) != c.want {
+				t.Errorf("the application is told %q; of the refusal: %t", app.Message, c.want)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -179,7 +180,8 @@ func certifies(u Unit) bool {
 }
 
 // refusedPorts are sentences on units that cannot have the port that they should: Juju does not open it, because another
-// application on the machine has it, or another process listens there.
+// application on the machine has it, or another process listens there. What Juju has shown before a delivery ended says nothing of
+// that one's ports; what is told already stays until Juju has been asked since.
 func (in *input) refusedPorts() []string {
 	var sentences []string
 	for _, u := range in.alive() {
@@ -191,8 +193,11 @@ func (in *input) refusedPorts() []string {
 		case u.Last.Reason == v1alpha1.ReasonPortInUse:
 			sentences = append(sentences, fmt.Sprintf("%s: %s", u.Name, sentence(u.Last.Message)))
 		case u.Last.Outcome == v1alpha1.OutcomeApplied && slices.Contains(u.Last.Ports, port) && !slices.Contains(u.OpenedPorts, port):
-			sentences = append(sentences, fmt.Sprintf("Juju does not open port %d for %s, because another application on its machine has "+
-				"it open; choose another port, or have that one closed.", port, u.Name))
+			text := fmt.Sprintf("Juju does not open port %d for %s, because another application on its machine has it open; "+
+				"choose another port, or have that one closed", port, u.Name)
+			if u.Last.At.Before(in.JujuAsked) || strings.Contains(in.ApplicationStatus.Message, text) {
+				sentences = append(sentences, text+".")
+			}
 		}
 	}
 	return sentences

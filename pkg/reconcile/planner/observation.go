@@ -13,6 +13,8 @@ import (
 // clock and no connection: what the daemon remembers (since when, how often) is in it, so that Next is a pure function.
 type Observation struct {
 	Now time.Time
+	// JujuAsked is when Juju was asked for what it shows: status, ports, leaders. Results of tasks may be younger.
+	JujuAsked time.Time
 	// Model and Application name the cluster.
 	ModelName   string
 	ModelUUID   string

@@ -14,7 +14,7 @@ var epochA = v1alpha1.Epoch{Number: 3, Holder: "daemon-a"}
 // virgin is an application with n units of which all is there that a birth needs; the epoch is claimed.
 func virgin(n int) planner.Observation {
 	o := planner.Observation{
-		Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), ModelName: "demo", ModelUUID: "uuid", Application: "etcd",
+		Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), JujuAsked: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), ModelName: "demo", ModelUUID: "uuid", Application: "etcd",
 		Self: "daemon-a", Claimed: 3, Options: planner.DefaultOptions(), PeerRelationID: 4, LatchRead: true,
 		Latch: v1alpha1.Latch{Epoch: &epochA},
 		CA:    planner.CertificateAuthority{Related: true, Application: "easyrsa", Bundle: "bundle", ClientCertificate: true},
