@@ -44,7 +44,11 @@ func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 
 	again := func() {
 		t.Helper()
-		w.juju("integrate", "etcd:db", "etcdclient:db", "-m", "second")
+		// Until the hooks of both sides have run, the relation that ended is still there.
+		eventually(w.ctx, t, "they can be related again", func() bool {
+			_, err := w.Juju(w.ctx, "integrate", "etcd:db", "etcdclient:db", "-m", "second")
+			return err == nil
+		})
 		eventually(w.ctx, t, "the other model is told again", func() bool { return w.saidAt(file)["connection_string"] != "" })
 	}
 	withdrawn := func() bool {
