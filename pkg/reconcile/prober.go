@@ -13,9 +13,10 @@ import (
 	"jujuetcd.io/pkg/reconcile/observe"
 )
 
-// prober looks at one cluster's health again and again, and wakes its controller when what it sees has changed: somebody's
-// health or fault, the leader, the member list. A look that shows the same as before costs one read on each member, over
-// connections that are kept; the pool makes a fresh one every minute.
+// prober looks at one cluster's health again and again, and wakes its controller when it sees something else than the controller's last
+// pass did: somebody's health or fault, the leader, the member list. What it saw itself before says nothing: while a member comes back
+// the pass may have looked a moment later and have seen less, and would not look again for a minute. A look that shows the same costs
+// one read on each member, over connections that are kept; the pool makes a fresh one every minute.
 type prober struct {
 	key   ClusterKey
 	every time.Duration
@@ -49,7 +50,6 @@ func (p *prober) run(o *observe.Observer) {
 	defer close(p.done)
 	ticker := time.NewTicker(p.every)
 	defer ticker.Stop()
-	last := ""
 	for {
 		select {
 		case <-ticker.C:
@@ -65,9 +65,9 @@ func (p *prober) run(o *observe.Observer) {
 			return
 		}
 		o.Heard(view)
-		now := digest(view)
-		changed := last != "" && now != last
-		last = now
+		seen := o.Seen()
+		// A look that began before the pass's own is no news, as slow as it was.
+		changed := !view.At.Before(seen.At) && digest(view) != digest(seen)
 		probesTotal.WithLabelValues(p.key.Model, p.key.Application, fmt.Sprint(changed)).Inc()
 		if changed {
 			p.wake()

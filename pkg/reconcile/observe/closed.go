@@ -23,6 +23,9 @@ func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, o
 			o.Heard(obs.Etcd)
 		}
 	}
+	o.mu.Lock()
+	o.seen = obs.Etcd
+	o.mu.Unlock()
 	obs.Closed = closedToUs(obs.Units, obs.Etcd)
 	if obs.Closed {
 		o.lookThrough(ctx, endpoints, waiting, obs)
@@ -76,6 +79,14 @@ func (o *Observer) Heard(v etcdops.View) {
 	if silent(v) {
 		o.shut = v
 	}
+}
+
+// Seen is what the last observation saw over the direct connection: what it was acted on, if that was not through a unit. It is safe
+// for concurrent use, and not to be changed.
+func (o *Observer) Seen() etcdops.View {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seen
 }
 
 // Direct is the direct connection to the cluster as of the last observation; nil before the first. It is safe for concurrent

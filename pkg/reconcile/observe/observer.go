@@ -69,6 +69,7 @@ type Observer struct {
 	credentials world.Credentials
 	closed      bool
 	shut        etcdops.View // the last direct look, if not one packet came back; else empty
+	seen        etcdops.View // the last observation's direct look
 	usesUnits   bool
 	through     *through.Cluster // nil if that is not allowed
 
