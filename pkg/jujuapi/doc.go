@@ -34,6 +34,8 @@
 //   - The way is chosen anew on each connection; where watching is refused the model is polled as long as that lasts.
 //   - A connection that is lost fails all its calls with ErrConnectionLost at once. A Session redials with a growing,
 //     jittered delay of 1 to 60 s, and no sooner than after 60 s where a person is needed (NeedsPerson).
+//   - A login that is not answered for 5 s has the other addresses tried beside it, and is waited for all the same, for a minute at most:
+//     whoever lets us in first is kept.
 //   - The controller's certificate is always verified: against its own CA under the name juju-apiserver, or against the
 //     system's roots under its public name.
 //   - Addresses that logins told are tried when no configured one answers, at once or after a second; State.Silent tells. They are

@@ -52,6 +52,8 @@ func (b *AddressBook) Learn(c Controller, info LoginInfo) { b.learn(c, info) }
 const (
 	AskEvery      = askEvery
 	FirstPatience = firstPatience
+	LoginPatience = loginPatience
+	LoginTimeout  = loginTimeout
 	MaxTold       = maxTold
 	MaxKnown      = maxKnown
 

@@ -45,7 +45,8 @@ type controller struct {
 	logins int
 	// refuse is answered to logins; servers is told in them.
 	refuse  *wire.Error
-	watch   bool // says that AllWatcher is offered
+	think   time.Duration // before a login is answered
+	watch   bool          // says that AllWatcher is offered
 	servers [][]wire.HostPort
 	uuid    string
 }
@@ -142,6 +143,13 @@ func (c *controller) answer(ctx context.Context, ws *websocket.Conn, q wire.Requ
 	var fault *wire.Error
 	switch {
 	case q.Type == "Admin":
+		var think time.Duration
+		c.set(func() { think = c.think })
+		select {
+		case <-time.After(think):
+		case <-ctx.Done():
+			return
+		}
 		result, fault = c.login(q)
 	default:
 		result, fault = c.handle(ctx, q)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +25,7 @@ const (
 	steadyAfter = 30 * time.Second
 	// askEvery is how often a controller is asked where it is.
 	askEvery = 10 * time.Minute
-	// loginTimeout bounds connecting and logging in.
+	// loginTimeout bounds connecting and logging in, at all addresses together.
 	loginTimeout = 60 * time.Second
 	// callTimeout bounds a call whose caller gave no earlier deadline.
 	callTimeout = 2 * time.Minute
@@ -244,28 +243,17 @@ func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, []string, e
 	if err != nil {
 		return nil, LoginInfo{}, nil, err
 	}
-	conn, way, faults, err := dial(ctx, s.controller, s.modelUUID, ways, s.options.network)
+	in, err := s.enter(ctx, ways, known)
 	if err != nil {
-		return nil, LoginInfo{}, nil, err
-	}
-	info, err := conn.Login(ctx, s.controller)
-	if err == nil && way.told && known.Controller != info.ControllerUUID {
-		s.book.strike(s.controller, way.hostPort)
-		err = fmt.Errorf("cannot go on at %s, an address that controller %s told of: controller %s is there now",
-			way.hostPort, known.Controller, info.ControllerUUID)
-	}
-	if err != nil {
-		_ = conn.Close()
-		s.rejections = append(slices.DeleteFunc(s.rejections, func(f fault) bool { return f.endpoint == way.endpoint }), fault{way, err})
 		return nil, LoginInfo{}, nil, err
 	}
 	var unused []string
-	if way.told {
-		unused = silent(s.controller, append(s.rejections, faults...))
+	if in.way.told {
+		unused = silent(s.controller, append(s.rejections, in.faults...))
 	}
 	s.rejections = nil
-	s.book.learn(s.controller, info)
-	return conn, info, unused, nil
+	s.book.learn(s.controller, in.info)
+	return in.conn, in.info, unused, nil
 }
 
 // update changes what the mutex guards, and wakes those who wait for a change.
