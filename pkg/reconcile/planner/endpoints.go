@@ -202,22 +202,3 @@ func (in *input) toldMembers() []clientMember {
 	}
 	return told
 }
-
-// Due is when what units should be changes by the clock alone; zero means never. Who plans looks again by then.
-func Due(o Observation) time.Time {
-	in := newInput(o)
-	var due time.Time
-	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
-		return due
-	}
-	for _, u := range in.alive() {
-		m, member := in.member[u.Name]
-		if !member || m.Learner || !m.Started() {
-			continue
-		}
-		if until, on := in.onList(u, m); on && until.After(in.Now) && (due.IsZero() || until.Before(due)) {
-			due = until
-		}
-	}
-	return due
-}

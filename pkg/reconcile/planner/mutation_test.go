@@ -112,7 +112,7 @@ var mutations = []mutation{
 	{"who has only begun to serve is let be", "shown.go", "!in.Now.Before(due) && (u.Last", "(u.Last"},
 	{"an old word is put right once", "shown.go", "u.Last.At.Before(due)", "true"},
 	{"the application's word is not repeated at once", "shown.go", "u.Last == nil || !in.Now.Before(u.Last.At.Add(shownAgain))", "true"},
-	{"nothing is repeated to who cannot be reached", "shown.go", "|| u.Lost || u.Failed", ""},
+	{"nothing is repeated to who cannot be reached", "shown.go", "&& !u.Lost && !u.Failed", ""},
 	{"ports that were shown before a delivery ended", "move.go", "u.Last.At.Before(in.JujuAsked) || ", "true || "},
 	{"a refusal stays told until Juju was asked", "move.go", "strings.Contains(in.ApplicationStatus.Message, text)", "strings.Contains(\"\", text)"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},

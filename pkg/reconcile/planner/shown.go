@@ -18,25 +18,33 @@ const shownAgain = 5 * time.Minute
 // case: its first hook finds that etcd does not serve yet and says so, and the word that the unit was handed before the power went
 // is the one that it should show now, so that its hash tells of no difference.
 func (in *input) misshown(u Unit) bool {
-	if m, member := in.member[u.Name]; !member || m.Learner || u.Facts == nil || !u.Provisioned || u.Lost || u.Failed {
+	if !in.canShow(u) {
 		return false
 	}
 	want := in.statusOf(u)
 	return in.showsOldIllness(u, want.Unit) || want.Application != nil && in.showsOldSum(u, *want.Application)
 }
 
+// canShow says that what Juju shows of the unit is about a member, and can be put right.
+func (in *input) canShow(u Unit) bool {
+	m, member := in.member[u.Name]
+	return member && !m.Learner && u.Facts != nil && u.Provisioned && !u.Lost && !u.Failed
+}
+
 // showsOldIllness says that the unit is shown ill while its member serves. It is told so once for each time that the member has
 // begun to serve: what the unit sees by itself later is its own truth, and is not argued with.
 func (in *input) showsOldIllness(u Unit, want v1alpha1.StatusText) bool {
+	due, ill := in.shownIll(u, want)
+	return ill && !in.Now.Before(due) && (u.Last == nil || u.Last.At.Before(due))
+}
+
+// shownIll says that the unit is shown ill while its member serves, and from when on that is told.
+func (in *input) shownIll(u Unit, want v1alpha1.StatusText) (due time.Time, ill bool) {
 	if etcdops.TellsOfTrouble(etcdops.Words(want)) || !etcdops.TellsOfTrouble(etcdops.Words(u.Shown)) {
-		return false
+		return time.Time{}, false
 	}
 	since := in.History.ServesSince[in.servesAt(u)]
-	if since.IsZero() {
-		return false
-	}
-	due := since.Add(shownGrace)
-	return !in.Now.Before(due) && (u.Last == nil || u.Last.At.Before(due))
+	return since.Add(shownGrace), !since.IsZero()
 }
 
 // showsOldSum says that the application's status is another than what Juju's leader has applied: another unit led meanwhile, and

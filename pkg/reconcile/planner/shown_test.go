@@ -74,3 +74,28 @@ func TestAnOldWordIsPutRightOnce(t *testing.T) {
 		})
 	}
 }
+
+// A settled cluster is looked at once a minute: an old word would stay as long.
+func TestAnOldWordIsPutRightWhenItIsTimeAndNotWhenSomethingHappens(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    planner.Observation
+		do   func(o *planner.Observation)
+		want time.Duration // from now; less than zero means never
+	}{
+		{"it has begun to serve", rebooted(4 * time.Second), nil, 6 * time.Second},
+		{"it is time", rebooted(time.Minute), nil, -1},
+		{"nobody is shown ill", rebooted(4 * time.Second), func(o *planner.Observation) { o.Units[2].Shown = o.Units[1].Shown }, -1},
+		{"nobody can be told", rebooted(4 * time.Second), func(o *planner.Observation) { o.Units[2].Lost = true }, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := planner.Clone(c.o)
+			if c.do != nil {
+				c.do(&o)
+			}
+			if due := planner.Due(o); c.want < 0 != due.IsZero() || c.want >= 0 && !due.Equal(o.Now.Add(c.want)) {
+				t.Errorf("due at %s, now it is %s", due, o.Now)
+			}
+		})
+	}
+}

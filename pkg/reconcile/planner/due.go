@@ -1,0 +1,31 @@
+package planner
+
+import "time"
+
+// Due is when what units should be, or should be told again, changes by the clock alone; zero means never. Who plans looks again by
+// then.
+func Due(o Observation) time.Time {
+	in := newInput(o)
+	var due time.Time
+	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
+		return due
+	}
+	sooner := func(at time.Time) {
+		if at.After(in.Now) && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || !m.Started() {
+			continue
+		}
+		if until, on := in.onList(u, m); on {
+			sooner(until)
+		}
+		if at, ill := in.shownIll(u, in.statusOf(u).Unit); ill && in.canShow(u) {
+			sooner(at)
+		}
+	}
+	return due
+}
