@@ -115,6 +115,25 @@ func TestAMemberWhoseUnitVanishedIsRemovedAfterItsGrace(t *testing.T) {
 	must(t, s, "not removed", s.Until(func() bool { return count(s, "RemoveMember") == 1 && s.Settled() }, patience))
 }
 
+// TestARestartWhoseUnitVanishedHoldsUpTheNextOneForItsTimeOnly: its task is never seen to end.
+func TestARestartWhoseUnitVanishedHoldsUpTheNextOneForItsTimeOnly(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 4})
+	threeAtOnce(t, s)
+	s.SetOption("snapshot_count", "5000")
+	must(t, s, "nobody is restarted", s.Until(func() bool { return count(s, "RestartMember") == 1 }, patience))
+	for _, u := range s.Units() {
+		if "RestartMember "+u.Name == steps(s)[len(steps(s))-1] {
+			s.Vanish(u)
+		}
+	}
+	s.AddUnits(1)
+	settles(t, s, 3)
+	if got := len(s.Units()); got != 3 {
+		t.Fatalf("%d units: none has vanished", got)
+	}
+	must(t, s, "the others are not restarted", s.Until(func() bool { return count(s, "RestartMember") == 3 }, patience))
+}
+
 func TestAMachineWithAnotherAddressIsBroughtHomeOneAtATime(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 18})
 	threeAtOnce(t, s)
