@@ -76,7 +76,7 @@ func (in *input) willApply(u Unit) bool {
 	case u.Task != nil:
 		return in.Now.Before(u.Task.deadline())
 	}
-	return u.Last == nil || !in.Now.Before(u.Last.NotBefore)
+	return !in.Now.Before(in.again(u))
 }
 
 // farewell waits until clients have heard that a member leaves that serves them.

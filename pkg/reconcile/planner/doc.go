@@ -30,7 +30,8 @@
 //     since (which Juju shows of units of the same model only), or 30 s are over.
 //   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.
 //   - Nothing disruptive while something could not be seen, or while an earlier disruptive delivery may still run.
-//   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore.
+//   - Never two deliveries to one unit; refused and failed ones wait for the unit's NotBefore,
+//     and those in progress, too, unless the member has begun to serve since.
 //   - A faulty option changes nothing: the last good value is what the units have applied, also for a daemon that has just begun.
 //   - A member serves elsewhere only after clients have been told where all others serve and their hooks have run since, or 30 s are
 //     over, and its port is open.

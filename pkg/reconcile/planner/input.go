@@ -142,10 +142,22 @@ func (in *input) blocked(u Unit) (why string, until time.Time) {
 		return fmt.Sprintf("%s runs on %s", u.Task, u.Name), time.Time{}
 	case u.Task != nil:
 		return fmt.Sprintf("%s is pending on %s", u.Task, u.Name), time.Time{}
-	case u.Last != nil && in.Now.Before(u.Last.NotBefore):
+	case in.Now.Before(in.again(u)):
 		return fmt.Sprintf("the last delivery to %s was %s", u.Name, ending(*u.Last)), u.Last.NotBefore
 	}
 	return "", time.Time{}
+}
+
+// again is when the unit may be delivered to after how its last delivery has ended. What was in progress then, and has had its member
+// begin to serve since, is asked after at once: the growing pauses are for as long as nothing is to be seen from here.
+func (in *input) again(u Unit) time.Time {
+	if u.Last == nil {
+		return time.Time{}
+	}
+	if u.Last.Outcome == v1alpha1.OutcomeInProgress && u.Facts != nil && in.History.ServesSince[in.servesAt(u)].After(u.Last.At) {
+		return time.Time{}
+	}
+	return u.Last.NotBefore
 }
 
 // ending tells how a delivery ended, as part of a sentence.

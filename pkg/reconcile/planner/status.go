@@ -99,7 +99,7 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 // delivering says that a wait may be for ourselves: a delivery is on its way to a unit, or is about to be made again.
 func (in *input) delivering() bool {
 	return slices.ContainsFunc(in.alive(), func(u Unit) bool {
-		return u.Task != nil || u.Last != nil && in.Now.Before(u.Last.NotBefore)
+		return u.Task != nil || in.Now.Before(in.again(u))
 	})
 }
 
