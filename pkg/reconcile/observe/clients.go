@@ -48,6 +48,12 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 
 // notice takes in which news clients' databags have. taken is when Juju was looked at, by its own clock; obs lacks nothing but this
 // history.
+//
+// To a process that has just begun everything is news, told now: who has run no hook since then has the whole time for it, once, in
+// the first half minute of a daemon. When it was told in truth cannot be had from outside. Juju shows no time with a databag. What it
+// shows with the unit that wrote it, its agent's status, is new with each of its hooks, such as the one that the change of an option
+// runs, and a databag that is read after it may be newer. When a task ended is no better: hooks write databags, too, and one that
+// told clients nothing new ends later than those heard. A guess would send members away whom some client has just been told to use.
 func (h *history) notice(taken time.Time, obs *planner.Observation) {
 	news := planner.News(*obs)
 	if obs.Etcd.Listed || len(obs.Clients) == 0 { // else where members serve is half known: nothing is forgotten for that

@@ -135,3 +135,23 @@ func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
 		t.Errorf("notices %v, before %v", moved, first)
 	}
 }
+
+// What a daemon finds told when it begins may have been written a moment before: no time that Juju shows proves that it is older, and
+// clients have all the time for it.
+func TestWhatIsToldWhenADaemonBeginsIsNews(t *testing.T) {
+	r := newRig(t)
+	r.relate()
+	app := r.juju.Model.Applications["etcd"]
+	for name, u := range app.Units { // nobody applies anything in this rig
+		u.AgentStatus = jujuapi.Status{Current: "lost", Since: start.Add(-time.Hour)}
+		app.Units[name] = u
+	}
+	r.juju.Model.TakenAt = start.Add(7 * time.Hour)
+	for range 3 {
+		for url, n := range r.observe(true).History.Notices {
+			if !n.At.Equal(start) || !n.After.Equal(r.juju.Model.TakenAt) {
+				t.Errorf("%s is told at %s, after %s; the daemon began at %s, which is %s for Juju", url, n.At, n.After, start, r.juju.Model.TakenAt)
+			}
+		}
+	}
+}
