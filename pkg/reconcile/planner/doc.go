@@ -35,6 +35,7 @@
 //   - A faulty option changes nothing: the last good value is what the units have applied, also for a daemon that has just begun.
 //   - A member serves elsewhere only after clients have been told where all others serve and their hooks have run since, or 30 s are
 //     over, and its port is open.
+//   - While there is no quorum no member is given another port for its peers, which could not be told of it.
 //   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
 //     minute, until clients are told of the other members alone, and unless its data is lost.

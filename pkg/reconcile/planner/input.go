@@ -227,11 +227,23 @@ func (in *input) servesAt(u Unit) string {
 // peerURL is where the unit's peers are to find its member. One that is joining stays where it was added: etcd moves voters only.
 func (in *input) peerURL(u Unit) string { return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u)) }
 
+// peerPort is the port of peerURL. While there is no quorum it is the one where its peers look for the member, as far as anybody
+// remembers: they cannot be told of another one, and members that begin with a new one after a crash would not find each other for ever.
 func (in *input) peerPort(u Unit) int32 {
-	if m, ok := in.member[u.Name]; ok && (m.Learner || !m.Started()) && len(m.PeerURLs) > 0 {
-		return cmp.Or(PortOf(m.PeerURLs[0]), in.opts.ManagementPort)
+	m := in.member[u.Name]
+	listed := int32(0)
+	if len(m.PeerURLs) > 0 {
+		listed = PortOf(m.PeerURLs[0])
 	}
-	return in.opts.ManagementPort
+	switch {
+	case listed != 0 && (m.Learner || !m.Started()):
+		return listed
+	case in.Latch.ClusterID == "" || in.Etcd.Listed || !hasData(u):
+		return in.opts.ManagementPort
+	case listed == 0 && u.Facts.Running != nil:
+		listed = PortOf(u.Facts.Running.PeerURL)
+	}
+	return cmp.Or(listed, in.opts.ManagementPort)
 }
 
 // silentSince is since when the unit's member has answered nowhere; zero while it does, or while that is not known.

@@ -196,3 +196,29 @@ func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 		t.Errorf("with one that does not answer: %s", step.Reason)
 	}
 }
+
+// A member that crashes begins with what is on its disk, and where there is no quorum nobody can be told of it.
+func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(o *planner.Observation)
+		want string
+	}{
+		{"with a quorum", func(*planner.Observation) {}, "https://10.0.0.2:7001"},
+		{"without one", func(o *planner.Observation) { o.Etcd.Listed = false }, peer(1)},
+		{"where nobody answers", func(o *planner.Observation) { o.Etcd = etcdops.View{} }, peer(1)},
+		{"where they have been told already", func(o *planner.Observation) {
+			o.Etcd.Listed, o.Etcd.Members[1].PeerURLs = false, []string{"https://10.0.0.2:7001"}
+		}, "https://10.0.0.2:7001"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := running(3)
+			o.Options.ManagementPort = 7001
+			c.do(&o)
+			spec := planner.Desired(o, "etcd/1").Etcd
+			if got := spec.AdvertisePeerURLs[0]; got != c.want || planner.PortOf(spec.ListenPeerURLs[0]) != planner.PortOf(c.want) {
+				t.Errorf("it is to listen at %v, and to say that it is at %s; want %s", spec.ListenPeerURLs, got, c.want)
+			}
+		})
+	}
+}

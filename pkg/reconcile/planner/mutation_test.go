@@ -117,6 +117,8 @@ var mutations = []mutation{
 	{"nothing is repeated to who cannot be reached", "shown.go", "&& !u.Lost && !u.Failed", ""},
 	{"ports that were shown before a delivery ended", "move.go", "u.Last.At.Before(in.JujuAsked) || ", "true || "},
 	{"a refusal stays told until Juju was asked", "move.go", "strings.Contains(in.ApplicationStatus.Message, text)", "strings.Contains(\"\", text)"},
+	{"the peers' port stays while nobody can be told", "input.go", "in.Etcd.Listed || !hasData(u):", "true:"},
+	{"where peers look is remembered", "input.go", "listed == 0 && u.Facts.Running", "u.Facts.Running"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 
