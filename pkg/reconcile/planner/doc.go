@@ -36,6 +36,7 @@
 //   - A member serves elsewhere only after clients have been told where all others serve and their hooks have run since, or 30 s are
 //     over, and its port is open.
 //   - While there is no quorum no member is given another port for its peers, which could not be told of it.
+//   - No member that serves is removed while it is the only one at which the others find each other.
 //   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
 //     minute, until clients are told of the other members alone, and unless its data is lost.

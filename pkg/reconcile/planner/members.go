@@ -230,7 +230,25 @@ func (in *input) remove(m etcdops.Member, unit, reason string) Step {
 	if err := etcdops.CanRemove(in.Etcd, m.ID); err != nil {
 		return wait("%s But it stays for now: %v", reason, err)
 	}
+	if in.connects(m) {
+		return wait("%s But it stays for now: none of the others runs where the member list has it, and without %s they do not find each other.",
+			reason, label(m))
+	}
 	return Step{Kind: StepRemove, Member: m.ID, Unit: unit, PeerURL: strings.Join(m.PeerURLs, ","), Reason: reason}
+}
+
+// connects says that a member that serves is the only one at which the others find each other: whoever runs elsewhere than where it is
+// looked for finds those that do not, and nobody else.
+func (in *input) connects(m etcdops.Member) bool {
+	others := slices.DeleteFunc(in.Etcd.Voters(), func(o etcdops.Member) bool { return o.ID == m.ID })
+	if len(others) < 2 || !in.serving(m) {
+		return false
+	}
+	return !slices.ContainsFunc(others, func(o etcdops.Member) bool {
+		u, known := in.unitOf(o)
+		known = known && u.Facts != nil && u.Facts.Running != nil
+		return in.serving(o) && (!known || slices.Contains(o.PeerURLs, u.Facts.Running.PeerURL))
+	})
 }
 
 func label(m etcdops.Member) string {

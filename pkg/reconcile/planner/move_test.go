@@ -222,3 +222,31 @@ func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
 		})
 	}
 }
+
+// The peers of a member that runs elsewhere than the list has it are found by it, and do not find it: two such need a third one.
+func TestNobodyLeavesWithoutWhomTheOthersDoNotFindEachOther(t *testing.T) {
+	const elsewhere = "https://10.0.0.9:7002"
+	for _, c := range []struct {
+		name  string
+		moved []int
+		want  bool
+	}{
+		{"all are found", nil, true}, {"one is not", []int{1}, true}, {"both are not", []int{1, 2}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := running(3)
+			o.Etcd.Members = slices.Clone(o.Etcd.Members)
+			o.Units[0].Dying = true
+			for _, i := range c.moved {
+				o.Units[i].Facts.Running.PeerURL = elsewhere
+				o.Units[i].Lost = true // nobody can mend that now
+			}
+			apply(&o)
+			step, _ := planner.Next(o)
+			leaves := step.Kind == planner.StepRemove || step.Kind == planner.StepMoveLeader
+			if leaves != c.want || !leaves && !strings.Contains(step.Reason, "do not find each other") {
+				t.Errorf("%s: %s", step.Kind, step.Reason)
+			}
+		})
+	}
+}

@@ -119,6 +119,7 @@ var mutations = []mutation{
 	{"a refusal stays told until Juju was asked", "move.go", "strings.Contains(in.ApplicationStatus.Message, text)", "strings.Contains(\"\", text)"},
 	{"the peers' port stays while nobody can be told", "input.go", "in.Etcd.Listed || !hasData(u):", "true:"},
 	{"where peers look is remembered", "input.go", "listed == 0 && u.Facts.Running", "u.Facts.Running"},
+	{"who connects the others stays", "members.go", "if in.connects(m) {", "if false {"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 
