@@ -35,7 +35,8 @@ func main() {
 // demo is one run: the rig, and the clock of its progress lines.
 type demo struct {
 	*rig.Rig
-	begin time.Time
+	begin    time.Time
+	programs string // the folder with etcdctl
 }
 
 func (d *demo) say(format string, args ...any) {
@@ -98,6 +99,7 @@ func (d *demo) begins(ctx context.Context, minor string) error {
 	if err != nil {
 		return err
 	}
+	d.programs = programs
 	if err := d.Store(minor+"/stable", programs, version); err != nil {
 		return err
 	}
@@ -315,20 +317,26 @@ func (d *demo) ends(ctx context.Context, c rig.Credentials) error {
 
 // stays leaves all running and tells how to play with it.
 func (d *demo) stays(ctx context.Context) error {
-	bin := filepath.Join(d.Root, "bin")
+	s, err := d.Status(ctx)
+	if err != nil {
+		return err
+	}
+	units := s.UnitNames("etcd")
+	path := filepath.Join(d.Root, "bin") + ":" + d.programs
 	fmt.Printf(`It stays up until you press Ctrl-C. In another shell:
 
-  export JUJUSIM_DIR=%s PATH=%s:$PATH JUJUETCD_SOCKET=%s
+  export JUJUSIM_DIR=%s JUJUETCD_SOCKET=%s PATH=%s:$PATH
+
   jujusim status
   jujusim add-unit etcd
   jujusim config etcd
-  jujusim run etcd/0 health
-  jujusim fault kill etcd/1
+  jujusim run %s health
+  jujusim fault kill %s
   jujuetcd get units
   jujuetcd plan
-  eval "$(jujuetcd env etcd --dir ~/etcd-client)"; etcdctl member list
+  eval "$(jujuetcd env etcd --dir $JUJUSIM_DIR/client)"; etcdctl member list
 
-`, filepath.Join(d.Dir, "s"), bin, d.Socket())
+`, filepath.Join(d.Dir, "s"), d.Socket(), path, units[0], units[1])
 	<-ctx.Done()
 	return nil
 }
