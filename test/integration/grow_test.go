@@ -4,8 +4,11 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/test/etcdtest"
@@ -116,4 +119,31 @@ func TestUnitsThatComeWhileOthersJoinAreTakenInTurn(t *testing.T) {
 	took := w.await(rig.Healthy("etcd", 3))
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 	t.Logf("three healthy %.1f s after the last unit was added", took.Seconds())
+}
+
+// A new member of a cluster that holds more than 5000 entries is sent a database, and etcd does not let it serve before one more
+// entry: where nobody writes, the daemon does.
+func TestUnitJoinsAClusterThatNobodyWritesTo(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("1")
+	w.await(rig.Healthy("etcd", 1))
+	config, endpoints := w.client()
+	client, err := rig.Connect(config, endpoints...)
+	must(t, err)
+	defer client.Close()
+	var writers errgroup.Group
+	writers.SetLimit(64)
+	for i := range 7000 {
+		writers.Go(func() error {
+			_, err := client.Put(w.ctx, fmt.Sprintf("entry/%d", i%100), "")
+			return err
+		})
+	}
+	must(t, writers.Wait())
+
+	w.juju("add-unit", "etcd", "-n", "2")
+	took := w.await(rig.Healthy("etcd", 3))
+	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
+	t.Logf("1 -> 3 in %.1f s", took.Seconds())
 }

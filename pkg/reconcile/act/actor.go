@@ -68,6 +68,12 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader,
 		planner.StepUpdatePeer:
 		return a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
+	case planner.StepNudge:
+		err := a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
+		if err == nil {
+			a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(nudgeRest))
+		}
+		return err
 	case planner.StepExpose:
 		err := a.counted(step, func() error { return a.expose(ctx, obs, step) })
 		if err == nil {
@@ -101,6 +107,9 @@ func (a *Actor) counted(step planner.Step, do func() error) error {
 	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
 	return err
 }
+
+// nudgeRest is how long a nudge is given to show: what it does not help needs something else.
+const nudgeRest = 30 * time.Second
 
 // exposeRest is how long an exposure that was made is not made again: Juju shows it at once, and one that it does not show, or that a
 // person takes back, is not worth a quarrel.

@@ -58,6 +58,10 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
 	before := etcd.Look(ctx, endpoints)
+	if step.Kind == planner.StepNudge {
+		// The lock has been written, by us or by the unit that is asked now: that is all. The URL is the one that the member has.
+		return changeOf(step).Make(ctx, etcd, before)
+	}
 	if changeOf(step).Done(before) {
 		return nil
 	}
@@ -127,7 +131,7 @@ func changeOf(step planner.Step) etcdops.Change {
 		c.Kind = etcdops.ChangePromote
 	case planner.StepRemove:
 		c.Kind = etcdops.ChangeRemove
-	case planner.StepUpdatePeer:
+	case planner.StepUpdatePeer, planner.StepNudge:
 		c.Kind = etcdops.ChangePeerURL
 	case planner.StepMoveLeader:
 		c.Kind, c.Member = etcdops.ChangeMoveLeader, step.To

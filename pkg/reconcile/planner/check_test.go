@@ -180,6 +180,22 @@ func TestNext(t *testing.T) {
 				o.Etcd.Health[url] = h
 			}
 		}, want{wait, "", false, "3 entries behind"}},
+		{"a learner that runs and does not serve is nudged", settled(3), func(o *planner.Observation) { join(o); learn(o, 10); mute(o, 3*time.Second) },
+			want{planner.StepNudge, "etcd/3", false, "nobody writes"}},
+		{"a learner is given its time to serve", settled(3), func(o *planner.Observation) { join(o); learn(o, 10); mute(o, 2*time.Second) },
+			want{wait, "", false, "it does not serve"}},
+		{"a learner is not nudged again at once", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 10)
+			mute(o, time.Minute)
+			o.History.NotBefore["NudgeLearner "+id(3).String()] = o.Now.Add(time.Second)
+		}, want{wait, "", false, "it does not serve"}},
+		{"a learner that is down is not nudged", settled(3), func(o *planner.Observation) {
+			join(o)
+			learn(o, 10)
+			down(o, 3, time.Minute)
+			o.History.LastChange = o.Now.Add(-time.Minute)
+		}, want{wait, "", false, "it does not serve"}},
 		{"a learner that stalls is taken back", settled(3), func(o *planner.Observation) {
 			join(o)
 			learn(o, 2000)

@@ -64,6 +64,12 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 		return Step{}, false
 	}
 	if err := etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil {
+		if waits, due := in.waitsForEntry(u, m); waits && !in.Now.Before(due) {
+			return Step{Kind: StepNudge, Member: m.ID, Unit: u.Name, PeerURL: m.PeerURLs[0],
+				Reason: fmt.Sprintf("%s runs and does not serve: it may be waiting for an entry, and nobody writes.", u.Name)}, true
+		} else if waits {
+			return wait("%s joins: %v", u.Name, err).until(due), true
+		}
 		return wait("%s joins: %v", u.Name, err), true
 	}
 	if behind, ok := in.behind(m); !ok {
@@ -71,6 +77,24 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	}
 	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name,
 		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
+}
+
+// nudgeAfter is how long a learner is given to serve by itself: it takes a second.
+const nudgeAfter = 3 * time.Second
+
+// waitsForEntry says that the learner runs and does not serve, and from when on it may be nudged. An etcd that has just been sent a
+// database counts as applied only what comes after it. Is that database more than 5000 entries old, the member refuses to announce
+// itself ("too many requests"), and serves nobody, until the next entry: in a cluster that nobody writes to, for ever.
+func (in *input) waitsForEntry(u Unit, m etcdops.Member) (bool, time.Time) {
+	h := in.Etcd.HealthOf(m)
+	if !hasData(u) || h.Serves || h.Fault == etcdops.FaultRefused || len(m.PeerURLs) == 0 {
+		return false, time.Time{}
+	}
+	due := in.History.LastChange.Add(nudgeAfter)
+	if at := in.History.NotBefore[Step{Kind: StepNudge, Member: m.ID}.Key()]; at.After(due) {
+		due = at
+	}
+	return true, due
 }
 
 // behind is a learner's lag, and whether etcd itself would promote it: it asks for nine tenths of the leader's log, which in a

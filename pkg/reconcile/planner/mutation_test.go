@@ -59,6 +59,8 @@ var mutations = []mutation{
 	{"a learner stays where it was added", "input.go", "ok && (m.Learner || !m.Started())", "ok && false"},
 	{"a third member before one of two moves", "move.go", "len(in.Etcd.Voters()) == 2 && len(in.joiners()) > 0", "false"},
 	{"an unstarted member is finished first", "next.go", "{name: \"change under way\", next: finishChange},", ""},
+	{"the rest between nudges", "members.go", "at.After(due)", "false"},
+	{"nobody is nudged who is down", "members.go", " || h.Fault == etcdops.FaultRefused", ""},
 	{"stalled learners", "members.go", "limit > 0 && !since.IsZero()", "false"},
 	{"etcdops.CanPromote", "members.go", "etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil", "error(nil); err != nil"},
 	{"etcd's nine tenths", "members.go", "applied*10 >= (applied+lag)*9", "applied >= 0"},

@@ -218,6 +218,8 @@ func (k StepKind) verb() string {
 		return "change a member's peer URL"
 	case StepMoveLeader:
 		return "move the leadership"
+	case StepNudge:
+		return "nudge the learner"
 	case StepExpose:
 		return "expose etcd"
 	case StepUpdate:

@@ -50,6 +50,13 @@ func Predict(o Observation, s Step) Observation {
 		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		p.Etcd.Members[i].Learner = false
 		p.answer(p.Etcd.Members[i])
+	case StepNudge:
+		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
+		p.Etcd.Members[i].Name = etcdops.MemberName(s.Unit)
+		if len(p.Etcd.Members[i].ClientURLs) == 0 {
+			p.Etcd.Members[i].ClientURLs = []string{ClientURL(p.facts(s.Unit).Addresses, p.in.opts)}
+		}
+		p.answer(p.Etcd.Members[i])
 	case StepRemove:
 		p.Etcd.Members = slices.DeleteFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		maps.DeleteFunc(p.Etcd.Health, func(_ string, h etcdops.EndpointHealth) bool { return h.MemberID == s.Member })

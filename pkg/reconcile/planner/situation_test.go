@@ -112,6 +112,13 @@ func learn(o *planner.Observation, behind uint64) {
 	o.History.LastChange = o.Now.Add(-time.Second)
 }
 
+// mute makes the last unit's member one that runs, was added so long ago, and answers nothing.
+func mute(o *planner.Observation, added time.Duration) {
+	i := len(o.Units) - 1
+	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultUnreachable, Detail: "no answer"}
+	o.History.LastChange = o.Now.Add(-added)
+}
+
 // leaves lets etcd/2, and all that is dying already, leave: its clients were told so long ago.
 func leaves(o *planner.Observation, ago time.Duration, clients ...planner.Client) {
 	o.Units[2].Dying = true

@@ -32,6 +32,8 @@ const (
 	StepExpose StepKind = "Expose"
 	// StepUpdatePeer: tell the others where a member's peers find it now, because its machine has another address.
 	StepUpdatePeer StepKind = "UpdatePeerURL"
+	// StepNudge: write something, for a new member that waits for an entry to apply.
+	StepNudge StepKind = "NudgeLearner"
 	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
 	StepUpdate StepKind = "UpdateUnits"
 	// StepRestart: restart one member with its new configuration, behind the guard.

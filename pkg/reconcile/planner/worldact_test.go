@@ -34,6 +34,9 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 		delete(w.memory.Attempts, s.Key())
 		delete(w.memory.NotBefore, s.Key())
 		return
+	case planner.StepNudge:
+		w.memory.NotBefore[s.Key()] = w.now.Add(30 * time.Second)
+		return
 	}
 	for _, d := range s.Units {
 		u := w.unitNamed(d.Unit)
