@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func describeCommand() *cobra.Command {
 		Example: `  jujuetcd describe cluster etcd
   jujuetcd describe unit etcd/0
   jujuetcd describe cluster etcd -o yaml`,
-		Args: usage(cobra.ExactArgs(2)), ValidArgs: []string{"cluster", "unit"},
+		Args: wants(2, 2, "what to describe", "jujuetcd describe (cluster|unit) NAME"), ValidArgs: []string{"cluster", "unit"},
 		RunE: func(c *cobra.Command, args []string) error {
 			if a.output != "" && a.output != "yaml" && a.output != "json" {
 				return usageError{fmt.Errorf("--output is %q; it must be yaml or json", a.output)}
@@ -131,7 +132,9 @@ func describeCluster(out io.Writer, c v1alpha1.EtcdCluster, records []registry.R
 	p.line("Observed", c.Status.ObservedAt.UTC().Format(time.RFC3339))
 
 	p.WriteString("\nMembers\n")
-	for _, m := range c.Status.Members {
+	members := slices.Clone(c.Status.Members)
+	slices.SortStableFunc(members, func(a, b v1alpha1.MemberStatus) int { return compareUnits(a.Unit, b.Unit) })
+	for _, m := range members {
 		state := "healthy"
 		if !m.Healthy {
 			state = "unhealthy: " + m.Reason
@@ -203,4 +206,9 @@ func printPlan(b *strings.Builder, c v1alpha1.EtcdCluster) {
 			b.WriteString(wrapped(s, "  - ", tableWidth))
 		}
 	}
+}
+
+// compareUnits sorts etcd/2 before etcd/10.
+func compareUnits(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }

@@ -205,7 +205,7 @@ func (d *doctor) certificates(c reconcile.Examination) {
 			"%s is not related to a certificate authority.", c.Name)
 		return
 	case !ca.ClientCertificate:
-		d.bad(errors.New("no client certificate"), "wait for the provider's hooks; a provider of certificate requests alone cannot serve yet",
+		d.bad(errors.New("no client certificate"), "wait for the provider's hooks; one whose requests a person approves waits for that person",
 			"%s: %s has given no client certificate.", c.Name, ca.Application)
 		return
 	}

@@ -22,7 +22,7 @@ func envCommand() *cobra.Command {
 its key into a directory, readable by you alone.`,
 		Example: `  eval "$(jujuetcd env etcd --dir ~/etcd-client)"
   etcdctl member list`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: wants(0, 1, "the cluster", "jujuetcd env [CLUSTER]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if dir == "" {
 				return usageError{errors.New("where should the client certificate go? --dir DIRECTORY")}

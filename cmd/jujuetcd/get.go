@@ -24,7 +24,7 @@ type asking struct {
 }
 
 func (a *asking) flags(c *cobra.Command, outputs string) {
-	c.Flags().StringVar(&a.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon (default: $JUJUETCD_SOCKET)")
+	c.Flags().StringVar(&a.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon, as in $JUJUETCD_SOCKET")
 	c.Flags().StringVar(&a.model, "model", "", "only this model")
 	if outputs != "" {
 		c.Flags().StringVarP(&a.output, "output", "o", "", outputs)
@@ -42,7 +42,7 @@ func getCommand() *cobra.Command {
   jujuetcd get units -o wide
   jujuetcd get unit etcd/0 -o yaml
   jujuetcd get cluster etcd -w`,
-		Args:      usage(cobra.RangeArgs(1, 2)),
+		Args:      wants(1, 2, "what to list", "jujuetcd get (clusters|units|cluster NAME|unit NAME)"),
 		ValidArgs: []string{"clusters", "units", "cluster", "unit"},
 		RunE:      func(c *cobra.Command, args []string) error { return a.get(c, args) },
 	}
@@ -67,35 +67,37 @@ func (a *asking) get(c *cobra.Command, args []string) error {
 		if args[0] == "cluster" && want.Name == "" {
 			return usageError{errors.New("which cluster? jujuetcd get cluster NAME")}
 		}
-		return show(ctx, out, a, want, a.client().Clusters, a.client().WatchClusters, clusterTable)
+		return show(ctx, out, a, "cluster", want, a.client().Clusters, a.client().WatchClusters, clusterTable)
 	case "units", "unit":
 		if args[0] == "unit" && want.Name == "" {
 			return usageError{errors.New("which unit? jujuetcd get unit NAME")}
 		}
-		return show(ctx, out, a, want, a.client().Units, a.client().WatchUnits, a.unitTable)
+		return show(ctx, out, a, "unit", want, a.client().Units, a.client().WatchUnits, a.unitTable)
 	}
 	return usageError{fmt.Errorf("%q is no kind of object: there are clusters and units", args[0])}
 }
 
 // show prints objects once, or their changes until the end.
-func show[T any](ctx context.Context, out io.Writer, a *asking, want registry.Ref,
+func show[T any](ctx context.Context, out io.Writer, a *asking, kind string, want registry.Ref,
 	list func(context.Context, registry.Ref) ([]T, error),
 	watch func(context.Context, registry.Ref, func(registry.Event[T]) error) error,
 	table func(wide bool, objects []T) *table,
 ) error {
 	if a.watch {
-		header := true
+		header, widths := true, []int(nil)
 		err := watch(ctx, want, func(e registry.Event[T]) error {
 			if a.output == "yaml" || a.output == "json" {
 				return printObject(out, a.output, e)
 			}
 			t := table(a.output == "wide", []T{e.Object})
-			t.bare = !header
+			t.bare, t.widths = !header, widths
 			header = false
 			if e.Type == "DELETED" {
 				t.note = "  (deleted)"
 			}
-			return t.print(out)
+			err := t.print(out)
+			widths = t.widths
+			return err
 		})
 		if errors.Is(err, context.Canceled) {
 			return nil
@@ -108,7 +110,7 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, want registry.Re
 	}
 	a.warn(ctx, os.Stderr)
 	if len(objects) == 0 && want.Name != "" {
-		return fmt.Errorf("cannot find %s: the daemon looks after no such object (jujuetcd get clusters)", want.Name)
+		return fmt.Errorf("cannot find %s: the daemon looks after no such %s%s (jujuetcd get %ss)", want.Name, kind, a.inModel(), kind)
 	}
 	if a.output == "yaml" || a.output == "json" {
 		if want.Name != "" && len(objects) == 1 {
@@ -117,10 +119,18 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, want registry.Re
 		return printObject(out, a.output, objects)
 	}
 	if len(objects) == 0 {
-		fmt.Fprintln(os.Stderr, "Nothing there yet: no etcd application whose units have published facts.")
+		fmt.Fprintf(os.Stderr, "Nothing there yet%s: no etcd application whose units have published facts.\n", a.inModel())
 		return nil
 	}
 	return table(a.output == "wide", objects).print(out)
+}
+
+// inModel names the model that was asked for, if one was.
+func (a *asking) inModel() string {
+	if a.model == "" {
+		return ""
+	}
+	return " in model " + a.model
 }
 
 // warn tells of models that cannot be worked with: what is shown of them is what was seen last.

@@ -26,14 +26,14 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := command().ExecuteContext(ctx)
+	called, err := command().ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "jujuetcd: "+err.Error())
 		if exitCode(err) == exitUsage {
-			fmt.Fprintln(os.Stderr, "See jujuetcd --help.")
+			fmt.Fprintf(os.Stderr, "See %s --help.\n", called.CommandPath())
 		}
 	}
 	return exitCode(err)
@@ -84,10 +84,11 @@ should be: the right snap, valid certificates, the right members, known health.
 
 Exit codes: 0 ok; 1 an error that may pass; 2 wrong usage; 3 what retrying
 cannot fix (credentials, grants, an unknown model, an invalid policy).`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Version: versionText(),
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), getCommand(), describeCommand(), planCommand(), doctorCommand(), envCommand(), versionCommand())
 	return root
@@ -98,6 +99,19 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
 			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// wants checks the number of arguments, and says how they are written.
+func wants(least, most int, what, form string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usageError{fmt.Errorf("%s is missing: %s", what, form)}
+		case len(args) > most:
+			return usageError{fmt.Errorf("%q is too much: %s", args[most], form)}
 		}
 		return nil
 	}

@@ -147,3 +147,21 @@ func TestTablesFitATerminal(t *testing.T) {
 		t.Errorf("table:\n%s", b.String())
 	}
 }
+
+func TestRowsOfATableThatGoesOnStayBelowEachOther(t *testing.T) {
+	var b strings.Builder
+	var widths []int
+	for i, member := range []string{"ec913148abccc6c3", ""} {
+		tab := &table{head: []string{"UNIT", "MEMBER", "STATUS"}, bare: i > 0, widths: widths}
+		tab.add("etcd/2", member, "active")
+		if err := tab.print(&b); err != nil {
+			t.Fatal(err)
+		}
+		widths = tab.widths
+	}
+	for line := range strings.Lines(b.String()) {
+		if at := max(strings.Index(line, "STATUS"), strings.Index(line, "active")); at != 26 {
+			t.Errorf("the last column is at %d: %q", at, line)
+		}
+	}
+}

@@ -35,7 +35,7 @@ what could not be seen. Nothing is changed.
 A running daemon is asked over its socket. Where there is none, or with
 --standalone, plan connects to Juju and etcd itself, as run would; windows of
 time (how long a cluster has been stable) then begin with this look.`,
-		Args: usage(cobra.MaximumNArgs(1)),
+		Args: wants(0, 1, "the cluster", "jujuetcd plan [CLUSTER]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -46,7 +46,7 @@ time (how long a cluster has been stable) then begin with this look.`,
 	}
 	o.connection.flags(c)
 	f := c.Flags()
-	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon (default: $JUJUETCD_SOCKET)")
+	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon, as in $JUJUETCD_SOCKET")
 	f.StringVar(&o.configDir, "config-dir", "", "directory with EtcdCluster policies, for --standalone")
 	f.StringVar(&o.stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory with the daemon's identity, for --standalone")
 	f.BoolVar(&o.standalone, "standalone", false, "do not ask a daemon")
@@ -63,6 +63,9 @@ func (o *planOptions) run(c *cobra.Command, name string) error {
 	clusters, err := o.clusters(c.Context(), name)
 	if err != nil {
 		return err
+	}
+	if name != "" && len(clusters) == 0 {
+		return fmt.Errorf("cannot find cluster %s: no etcd application of this name has units that have published facts (jujuetcd plan shows all)", name)
 	}
 	if o.output != "" {
 		return printObject(c.OutOrStdout(), o.output, planned(clusters))
@@ -99,6 +102,9 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 		return nil, err
 	}
 	targets, err := o.targets()
+	if err != nil && !o.standalone {
+		return nil, fmt.Errorf("no daemon listens at %s (start jujuetcd run, or name its socket with --socket), and without one: %w", o.socket, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type table struct {
 	wide, bare, dull bool
 	// note follows each row.
 	note string
+	// widths are the columns' least widths; print leaves there what it has used, for a table that goes on.
+	widths []int
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
@@ -33,6 +35,9 @@ func (t *table) print(out io.Writer) error {
 	widths := make([]int, len(t.head))
 	for i, h := range t.head {
 		widths[i] = len(h)
+		if i < len(t.widths) {
+			widths[i] = max(widths[i], t.widths[i])
+		}
 	}
 	for _, row := range t.rows {
 		for i, cell := range row {
@@ -42,6 +47,7 @@ func (t *table) print(out io.Writer) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
+	t.widths = widths
 	var b strings.Builder
 	if !t.bare {
 		b.WriteString(t.line(t.head, widths) + "\n")
