@@ -59,7 +59,7 @@ func TestUnitIsMadeReadyThenBornThenSettled(t *testing.T) {
 		"var/snap/etcd/common/etcd.conf.yml": 0o644, "var/lib/jujuetcd/etcd-0/applied.json": 0o600,
 		"etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf": 0o644,
 	} {
-		if info, err := os.Lstat(w.path(path)); err != nil || info.Mode() != mode {
+		if info, err := os.Stat(w.path(path)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", path, info, err)
 		}
 	}

@@ -37,6 +37,7 @@
 //	/var/lib/jujuetcd/<unit>/requests/            Requests().Save and Remove: the unit's own keys and what it has asked to be signed
 //	/var/snap/etcd/common/ca.crt                  Apply
 //	/var/snap/etcd/common/{server,client}.{crt,key}  WriteLeaves, called by every hook and by Apply
+//	/var/snap/etcd/common/.{server,client}{,-a,-b}   the same: where those four lead to (durable.Set)
 //	/var/snap/etcd/common/etcd.conf.yml           Apply
 //	/etc/systemd/system/snap.etcd.etcd.service.d  Apply
 //	/root/.bash_aliases                           Apply, between its marks; everything else in it is the user's

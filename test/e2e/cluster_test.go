@@ -68,7 +68,7 @@ func (w *world) asTheFilesSay() {
 		if unit := w.mustOn(n, "systemctl", "cat", service); !strings.Contains(unit, "\nConditionPathExists="+machine.DataDir+"/member/wal") {
 			w.t.Errorf("machine %d: the service does not require its data:\n%s", n, unit)
 		}
-		if mode := w.mustOn(n, "stat", "-c", "%a", machine.CommonDir+"/server.key"); mode != "600" {
+		if mode := w.mustOn(n, "stat", "-L", "-c", "%a", machine.CommonDir+"/server.key"); mode != "600" {
 			w.t.Errorf("machine %d: the server's key has mode %s", n, mode)
 		}
 	}

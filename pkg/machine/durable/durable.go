@@ -13,7 +13,7 @@
 //   - A file that has its content and mode already is not touched: same inode, same time.
 //   - Files given together are all written to their new names before the first is renamed, and all renamed before a directory is
 //     synced: they go into their places within microseconds of each other. There is no moment at which all do: who reads several must
-//     be able to live with one of them being old, and so must who finds them after a crash.
+//     be able to live with one of them being old, and so must who finds them after a crash. Where nobody can, they are a Set.
 //
 // A Disk is safe for concurrent use if its Did is; the files themselves have one writer, see the packages that use this one.
 package durable
@@ -35,6 +35,8 @@ const tempSuffix = ".jujuetcd-new"
 type Disk struct {
 	// Did is told of each change when it has been made, by path, in their order; nil if nobody wants to know.
 	Did func(path string)
+	// step is told of every single act of a Set, also of those that nobody can see yet; for tests.
+	step func(what, name string)
 }
 
 // File is what a path should hold.
@@ -174,6 +176,12 @@ func (d *Disk) did(path string) {
 	}
 }
 
+func (d *Disk) acted(what, name string) {
+	if d != nil && d.step != nil {
+		d.step(what, name)
+	}
+}
+
 // stage is a file that lies beside its place, ready to be renamed.
 type stage struct {
 	file File
@@ -188,7 +196,7 @@ func newStage(f File) (*stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", f.Path, err)
 	}
-	s := &stage{file: f, root: root, temp: "." + filepath.Base(f.Path) + tempSuffix}
+	s := &stage{file: f, root: root, temp: temporary(filepath.Base(f.Path))}
 	is, err := f.isIn(root)
 	if err == nil && !is {
 		err = s.write()
@@ -205,13 +213,21 @@ func (s *stage) write() error {
 	if err := s.root.Remove(s.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
-	out, err := s.root.OpenFile(s.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, s.file.Mode.Perm())
-	if err != nil {
+	if err := create(s.root, s.temp, s.file); err != nil {
 		return fail(err)
 	}
-	_, err = out.Write(s.file.Data)
+	return nil
+}
+
+// create makes a file under a name that must be free, and all of it is on disk when it returns.
+func create(root *os.Root, name string, f File) error {
+	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.Mode.Perm())
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(f.Data)
 	if err == nil {
-		err = out.Chmod(s.file.Mode.Perm()) // the umask may have taken bits
+		err = out.Chmod(f.Mode.Perm()) // the umask may have taken bits
 	}
 	if err == nil {
 		err = out.Sync()
@@ -219,10 +235,7 @@ func (s *stage) write() error {
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil {
-		return fail(err)
-	}
-	return nil
+	return err
 }
 
 func (s *stage) commit() error {
@@ -252,6 +265,9 @@ func syncDir(path string) error {
 	}
 	return err
 }
+
+// temporary is the name of what is to have a name.
+func temporary(name string) string { return "." + name + tempSuffix }
 
 // IsTemporary says whether a name is one of a file that is not in place.
 func IsTemporary(name string) bool { return strings.HasSuffix(name, tempSuffix) }

@@ -12,9 +12,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/durable"
 )
 
@@ -83,17 +80,21 @@ func Normalize(bundle string) ([]byte, error) {
 	return encode(certs), nil
 }
 
+// set is a leaf's certificate and key, which change at once.
+func (f *Files) set(name Name) durable.Set {
+	return durable.Set{Dir: f.dir, Name: string(name), Disk: f.disk}
+}
+
+func certFile(name Name) string { return string(name) + ".crt" }
+func keyFile(name Name) string  { return string(name) + ".key" }
+
 // Leaf is a leaf on disk; nil if it is not there, or not whole.
 func (f *Files) Leaf(name Name) (*Leaf, error) {
-	cert, err := f.text(string(name) + ".crt")
-	if err != nil {
+	texts, err := f.set(name).Read(certFile(name), keyFile(name))
+	if err != nil || len(texts[0]) == 0 || len(texts[1]) == 0 {
 		return nil, err
 	}
-	key, err := f.text(string(name) + ".key")
-	if err != nil || cert == "" || key == "" {
-		return nil, err
-	}
-	return &Leaf{Certificate: cert, Key: key}, nil
+	return &Leaf{Certificate: string(texts[0]), Key: string(texts[1])}, nil
 }
 
 // usages are what a leaf must be good for. etcd uses the server's at both ends: towards its peers, and towards itself.
@@ -118,12 +119,11 @@ func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
 	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot use the %s certificate: %w", name, err)
 	}
-	// etcd opens one file after the other at each handshake, at paths that stay: no swap of a directory, nor one file for both, would
-	// make it read one pair, and a handshake that meets the microseconds between the two renames fails and is tried again. Only a key
-	// that a provider has made comes with a new certificate: a renewal by request keeps the key, and is one rename.
-	wrote, err := f.disk.Write(
-		durable.File{Path: f.Path(string(name) + ".key"), Data: p.key, Mode: keyMode},
-		durable.File{Path: f.Path(string(name) + ".crt"), Data: p.cert, Mode: certMode},
+	// etcd opens one file after the other at each handshake, by their paths. One that has read the certificate before the rename and
+	// reads the key after it fails and is tried again; no way of writing two files closes that, nor would one file for both.
+	wrote, err := f.set(name).Write(
+		durable.File{Path: f.Path(keyFile(name)), Data: p.key, Mode: keyMode},
+		durable.File{Path: f.Path(certFile(name)), Data: p.cert, Mode: certMode},
 	)
 	if err != nil {
 		return wrote, fmt.Errorf("cannot write the %s certificate: %w", name, err)
@@ -234,56 +234,6 @@ func (f *Files) fits(name Name, bundle []*x509.Certificate, now time.Time, next 
 		return &UntrustedError{Name: name, Err: err}
 	}
 	return nil
-}
-
-// Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the bundle does not verify, is
-// left out.
-func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
-	var facts v1alpha1.CertificateFacts
-	bundle, err := f.Bundle()
-	if err != nil {
-		return facts, err
-	}
-	for _, c := range bundle {
-		facts.CA = append(facts.CA, Fingerprint(c))
-		if facts.Authority == nil || c.NotAfter.Before(facts.Authority.NotAfter.Time) {
-			facts.Authority = leafFacts(c)
-			facts.Authority.SANs = nil
-		}
-	}
-	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
-		leaf, err := f.Leaf(name)
-		if err != nil {
-			return facts, err
-		}
-		if leaf == nil {
-			continue
-		}
-		p, err := read(*leaf)
-		if err != nil {
-			continue
-		}
-		// Facts hold nothing volatile: whether it has expired is told by its date.
-		at := p.chain[0].NotBefore
-		if len(bundle) > 0 && verify(p.chain, bundle, at, usages(name)) != nil &&
-			verify(p.chain, bundle, p.chain[0].NotAfter, usages(name)) != nil {
-			continue
-		}
-		*into = leafFacts(p.chain[0])
-	}
-	return facts, nil
-}
-
-func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {
-	sans := slices.Clone(cert.DNSNames)
-	for _, ip := range cert.IPAddresses {
-		sans = append(sans, ip.String())
-	}
-	slices.Sort(sans)
-	return &v1alpha1.LeafFacts{
-		Fingerprint: Fingerprint(cert), NotBefore: metav1.NewTime(cert.NotBefore.UTC()), NotAfter: metav1.NewTime(cert.NotAfter.UTC()),
-		SANs: sans, Key: cert.PublicKeyAlgorithm.String(),
-	}
 }
 
 // ClientConfig is how this unit reaches etcd: with its client certificate, trusting the bundle on disk.

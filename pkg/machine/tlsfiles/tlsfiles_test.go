@@ -36,6 +36,9 @@ func contents(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".server") || strings.HasPrefix(e.Name(), ".client") {
+			continue // where a pair's files lie
+		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +70,7 @@ func TestLeafIsWrittenWholeAndCleanAndOnce(t *testing.T) {
 		t.Error(diff)
 	}
 	for name, mode := range map[string]fs.FileMode{"ca.crt": 0o644, "server.crt": 0o644, "server.key": 0o600} {
-		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
