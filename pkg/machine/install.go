@@ -65,8 +65,12 @@ func (a *application) startInstall(ctx context.Context) (string, error) {
 	if snapd.Is(err, snapd.KindAlreadyInstalled) {
 		return "", nil
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		a.did("snap install etcd --channel=" + channel)
+	case snapd.Is(err, snapd.KindNoChannel), snapd.Is(err, snapd.KindNoArchitecture), snapd.Is(err, snapd.KindNoRevision):
+		// The default may well be a channel that a store, or the part of one that a proxy lets through, does not have.
+		err = fmt.Errorf("%w; set the option channel to one that has etcd, or attach the snap as the resource etcd", err)
 	}
 	return id, err
 }

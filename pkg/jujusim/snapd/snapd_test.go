@@ -37,6 +37,10 @@ func TestTheStoreGivesTheSafestRevisionThatTheChannelAllows(t *testing.T) {
 			t.Errorf("%s: %d %v", c.name, code, body)
 		}
 	}
+	_, refusal := m.post(t, "/v2/snaps/etcd", `{"action":"install","channel":"9.9/stable"}`)
+	if text := fmt.Sprint(result(t, refusal)["value"]); !strings.Contains(text, "3.5/stable") || !strings.Contains(text, "3.6/stable") {
+		t.Errorf("the refusal of a channel does not name those that there are: %s", text)
+	}
 	m.post(t, "/v2/snaps/etcd", `{"action":"install","channel":"3.5/edge"}`)
 	m.wait(t)
 	_, body := m.get(t, "/v2/snaps/etcd")

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,8 +53,23 @@ func (d *Daemon) resolve(action, name, channel string) (revision, string, answer
 		v := strings.TrimSpace(string(version))
 		return revision{Name: revisionOf(folder, v), Version: v, Channel: full}, folder, answer{}, true
 	}
-	return revision{}, "", refused(http.StatusNotFound, "snap-channel-not-available", "no snap revision on specified channel",
-		map[string]any{"snap-name": name, "action": action, "channel": full, "architecture": "amd64", "releases": []any{}}), false
+	return revision{}, "", d.notThere(action, name, full), false
+}
+
+// notThere is the answer where a channel has nothing, nor have the safer ones of its track: it tells which channels have something.
+func (d *Daemon) notThere(action, name, channel string) answer {
+	channels, err := listChannels(d.store, name)
+	if err != nil || len(channels) == 0 {
+		return refused(http.StatusNotFound, "snap-revision-not-available", "no snap revision available as specified", name)
+	}
+	releases := []any{}
+	for _, c := range slices.Sorted(maps.Keys(channels)) {
+		// A channel of the track latest is called by its risk alone.
+		releases = append(releases, map[string]any{"architecture": runtime.GOARCH, "channel": strings.TrimPrefix(c, "latest/")})
+	}
+	return refused(http.StatusNotFound, "snap-channel-not-available", "no snap revision on specified channel", map[string]any{
+		"snap-name": name, "action": action, "channel": channel, "architecture": runtime.GOARCH, "releases": releases,
+	})
 }
 
 // revisionOf is the number in the folder's file, else one that follows from the version, so that all machines agree on it.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/pause"
@@ -23,6 +25,10 @@ const (
 	KindNoUpdate         = "snap-no-update-available"
 	KindConflict         = "snap-change-conflict"
 	KindNoOption         = "option-not-found"
+	// What the store does not have: in that channel, for this architecture, at all under these conditions.
+	KindNoChannel      = "snap-channel-not-available"
+	KindNoArchitecture = "snap-architecture-not-available"
+	KindNoRevision     = "snap-revision-not-available"
 )
 
 // Error is a refusal of snapd's.
@@ -30,9 +36,16 @@ type Error struct {
 	StatusCode int
 	Kind       string
 	Message    string
+	// Releases are the channels in which the store has the snap for this machine, where it has none in the one that was asked for.
+	Releases []string
 }
 
-func (e *Error) Error() string { return e.Message }
+func (e *Error) Error() string {
+	if len(e.Releases) == 0 {
+		return e.Message
+	}
+	return e.Message + ", but in " + strings.Join(e.Releases, ", ")
+}
 
 // Is says whether the error is a refusal of that kind.
 func Is(err error, kind string) bool {
@@ -77,8 +90,28 @@ type envelope struct {
 
 // failure is the result of an error answer.
 type failure struct {
-	Message string `json:"message"`
-	Kind    string `json:"kind"`
+	Message string          `json:"message"`
+	Kind    string          `json:"kind"`
+	Value   json.RawMessage `json:"value"` // of a type that depends on the kind
+}
+
+// releases are the channels that a failure names for the architecture that was asked for.
+func (f failure) releases() []string {
+	var value struct {
+		Architecture string
+		Releases     []struct{ Architecture, Channel string }
+	}
+	if f.Kind != KindNoChannel || json.Unmarshal(f.Value, &value) != nil {
+		return nil
+	}
+	var list []string
+	for _, r := range value.Releases {
+		if r.Architecture == value.Architecture && r.Channel != "" {
+			list = append(list, r.Channel)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // get reads a resource.
@@ -151,7 +184,7 @@ func decode(status int, text []byte) (envelope, error) {
 		if err := json.Unmarshal(e.Result, &f); err != nil || f.Message == "" {
 			f.Message = fmt.Sprintf("snapd answers with HTTP status %d", status)
 		}
-		return envelope{}, &Error{StatusCode: status, Kind: f.Kind, Message: f.Message}
+		return envelope{}, &Error{StatusCode: status, Kind: f.Kind, Message: f.Message, Releases: f.releases()}
 	}
 	return e, nil
 }

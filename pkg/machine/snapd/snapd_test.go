@@ -162,6 +162,19 @@ func TestRecordedRefusalsHaveTheirKind(t *testing.T) {
 	}
 }
 
+// As snapd answers where the store has other channels, written after its documentation of error kinds: no recording has a store.
+func TestARefusedChannelNamesThoseThatTheStoreHas(t *testing.T) {
+	const refusal = `{"type":"error","status-code":404,"status":"Not Found","result":{"message":"no snap revision on specified channel",
+		"kind":"snap-channel-not-available","value":{"snap-name":"etcd","action":"install","channel":"3.6/stable","architecture":"amd64",
+		"releases":[{"architecture":"amd64","channel":"stable"},{"architecture":"amd64","channel":"3.4/stable"},{"architecture":"s390x","channel":"3.3/stable"}]}}}`
+	client := listen(t, &recorded{answers: map[string][]answer{"POST /v2/snaps/etcd": {{http.StatusNotFound, []byte(refusal)}}}})
+	_, err := client.Install(t.Context(), "etcd", "3.6/stable")
+	const want = "cannot install snap etcd from channel 3.6/stable: no snap revision on specified channel, but in 3.4/stable, stable"
+	if !snapd.Is(err, snapd.KindNoChannel) || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
 func TestRecordedChangesAreRead(t *testing.T) {
 	for recording, want := range map[string]struct{ status, failure string }{
 		"deb12-change-refresh-local.json":  {"Done", ""},
