@@ -117,13 +117,17 @@ func (in *input) assembled() (Step, bool) {
 }
 
 // candidates are the units that the cluster can be born from, in order. Units that Juju cannot reach, and units that have
-// failed to be prepared again and again, do not hold up the others.
+// failed to be prepared again and again, do not hold up the others. Where all have failed there are no others: a snap store that
+// could not be reached, or had no such channel, is asked again, ever more rarely.
 func (in *input) candidates() []Unit {
-	return filter(in.alive(), func(u Unit) bool {
-		failed := u.Last != nil && u.Last.Failures >= maxPrepareFailures && u.Last.Outcome != v1alpha1.OutcomeInProgress &&
-			!in.prepared(u)
-		return u.Provisioned && !u.Lost && !u.Failed && ready(u) && !failed
+	able := filter(in.alive(), func(u Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && ready(u) })
+	sound := filter(able, func(u Unit) bool {
+		return u.Last == nil || u.Last.Failures < maxPrepareFailures || u.Last.Outcome == v1alpha1.OutcomeInProgress || in.prepared(u)
 	})
+	if len(sound) == 0 {
+		return able
+	}
+	return sound
 }
 
 func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {

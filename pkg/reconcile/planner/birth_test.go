@@ -104,6 +104,11 @@ func TestBirth(t *testing.T) {
 			o.Units[2].Facts.Snap = nil
 			o.Units[2].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 3}
 		}, want{planner.StepLatchSeeds, "etcd/0", false, "born from etcd/0."}},
+		{"units that all cannot be prepared are tried again", virgin(3), func(o *planner.Observation) {
+			for i := range o.Units {
+				o.Units[i].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 5, At: o.Now.Add(-time.Minute), NotBefore: o.Now}
+			}
+		}, want{planner.StepPrepare, "etcd/0, etcd/1, etcd/2", false, ""}},
 		{"an installation that takes its time is waited for", prepared(3), func(o *planner.Observation) {
 			o.Units[2].Facts.Snap = nil
 			o.Units[2].Last = &planner.Result{Outcome: v1alpha1.OutcomeInProgress, Failures: 9, NotBefore: o.Now.Add(time.Second)}
