@@ -27,6 +27,7 @@ import (
 type fakeMachine struct {
 	refuse  string
 	outcome v1alpha1.Outcome
+	message string
 	facts   v1alpha1.UnitFacts
 	last    *v1alpha1.EtcdUnitSpec
 	damaged error
@@ -56,7 +57,7 @@ func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s ma
 	m.last = spec
 	m.facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Epoch: spec.Delivery.Epoch.Number, Action: s.Action}
 	facts.Applied = m.facts.Applied
-	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Facts: &facts}
+	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Message: m.message, Facts: &facts}
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }

@@ -213,6 +213,27 @@ func TestPortsAreSetAloneButForTheMarkOfWhatIsApplied(t *testing.T) {
 	}
 }
 
+// The word of a delivery was found before it failed: by itself it would say for ever that the unit is being prepared.
+func TestAUnitThatCannotBePreparedSaysWhy(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	s := spec()
+	preparing := v1alpha1.StatusText{State: "maintenance", Message: "preparing: snap, certificates and files"}
+	s.Status = v1alpha1.StatusSpec{Unit: preparing, Application: &preparing}
+	for _, outcome := range []v1alpha1.Outcome{v1alpha1.OutcomeFailed, v1alpha1.OutcomeInProgress} {
+		b.machine.outcome = outcome
+		b.machine.message = "cannot install snap etcd"
+		b.reconcile(s)
+		want := [2]string{preparing.State, preparing.Message}
+		if outcome == v1alpha1.OutcomeFailed {
+			want = [2]string{"blocked", "cannot install snap etcd"}
+		}
+		if diff := cmp.Diff(map[string][2]string{"unit": want, "application": want}, b.juju.status); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", outcome, diff)
+		}
+	}
+}
+
 func TestOnlyAReconcileThatEndedSaysWhatIsApplied(t *testing.T) {
 	b := newBench(t)
 	applied := func() *v1alpha1.AppliedFacts {

@@ -24,6 +24,21 @@ func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader b
 	return a.tools.SetApplicationStatus(ctx, *word.Application)
 }
 
+// unprepared tells in the words of a unit that is being prepared why it cannot be: the controller learns of it only when this delivery
+// has ended, and the next one takes it back or tells it again.
+func unprepared(word v1alpha1.StatusSpec, status v1alpha1.EtcdUnitStatus) v1alpha1.StatusSpec {
+	preparing := text(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing))
+	if status.Outcome != v1alpha1.OutcomeFailed || word.Unit != preparing {
+		return word
+	}
+	why := v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
+	word.Unit = why
+	if word.Application != nil && *word.Application == preparing {
+		word.Application = &why
+	}
+	return word
+}
+
 // show sets the unit's status if it is another: the same one again would make a new entry in its history.
 func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 	if want.State == "" {
