@@ -56,7 +56,7 @@ var mutations = []mutation{
 	{"one that was told is finished first", "move.go", "if !in.peersKnow(u) || !in.runsElsewhere(u) {", "if true {"},
 	{"clients are told before the next one moves", "grow.go", "yes && in.runsElsewhere(u)", "false"},
 	{"both ports are open while a member moves", "desired.go", "[]int32{in.opts.Port, PortOf(in.servesAt(u))}", "[]int32{in.opts.Port}"},
-	{"a learner stays where it was added", "input.go", "ok && (m.Learner || !m.Started())", "ok && false"},
+	{"a learner stays where it was added", "input.go", "listed != 0 && (m.Learner || !m.Started())", "false"},
 	{"a third member before one of two moves", "move.go", "len(in.Etcd.Voters()) == 2 && len(in.joiners()) > 0", "false"},
 	{"an unstarted member is finished first", "next.go", "{name: \"change under way\", next: finishChange},", ""},
 	{"the rest between nudges", "members.go", "at.After(due)", "false"},
