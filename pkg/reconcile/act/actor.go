@@ -69,17 +69,9 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 		planner.StepUpdatePeer:
 		return a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
 	case planner.StepNudge:
-		err := a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
-		if err == nil {
-			a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(nudgeRest))
-		}
-		return err
+		return a.rested(step, nudgeRest, func() error { return a.changeLocked(ctx, obs, step) })
 	case planner.StepExpose:
-		err := a.counted(step, func() error { return a.expose(ctx, obs, step) })
-		if err == nil {
-			a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(exposeRest))
-		}
-		return err
+		return a.rested(step, exposeRest, func() error { return a.expose(ctx, obs, step) })
 	}
 	if len(step.Units) == 0 {
 		return fmt.Errorf("cannot do step %s: it names no unit", step.Kind)
@@ -105,6 +97,15 @@ func (a *Actor) counted(step planner.Step, do func() error) error {
 		a.cfg.Memory.Succeeded(step.Key())
 	}
 	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
+	return err
+}
+
+// rested is counted for a step that, once it was done, is not done again for so long.
+func (a *Actor) rested(step planner.Step, rest time.Duration, do func() error) error {
+	err := a.counted(step, do)
+	if err == nil {
+		a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(rest))
+	}
 	return err
 }
 
