@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +132,7 @@ func describeCluster(out io.Writer, c v1alpha1.EtcdCluster, records []registry.R
 
 	p.WriteString("\nMembers\n")
 	members := slices.Clone(c.Status.Members)
-	slices.SortStableFunc(members, func(a, b v1alpha1.MemberStatus) int { return compareUnits(a.Unit, b.Unit) })
+	slices.SortStableFunc(members, func(a, b v1alpha1.MemberStatus) int { return registry.CompareUnits(a.Unit, b.Unit) })
 	for _, m := range members {
 		state := "healthy"
 		if !m.Healthy {
@@ -206,9 +205,4 @@ func printPlan(b *strings.Builder, c v1alpha1.EtcdCluster) {
 			b.WriteString(wrapped(s, "  - ", tableWidth))
 		}
 	}
-}
-
-// compareUnits sorts etcd/2 before etcd/10.
-func compareUnits(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }

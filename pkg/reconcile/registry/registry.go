@@ -136,13 +136,13 @@ func (r *Registry) Units() (list []v1alpha1.EtcdUnit, changed <-chan struct{}) {
 		list = append(list, *u.DeepCopy())
 	}
 	slices.SortFunc(list, func(a, b v1alpha1.EtcdUnit) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), compareUnits(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), CompareUnits(a.Name, b.Name))
 	})
 	return list, r.changed
 }
 
-// compareUnits orders etcd/2 before etcd/10.
-func compareUnits(a, b string) int {
+// CompareUnits orders etcd/2 before etcd/10.
+func CompareUnits(a, b string) int {
 	appA, numberA := splitUnit(a)
 	appB, numberB := splitUnit(b)
 	return cmp.Or(cmp.Compare(appA, appB), cmp.Compare(numberA, numberB), cmp.Compare(a, b))
