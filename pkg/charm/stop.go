@@ -89,11 +89,11 @@ func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 	return a.removeSelf(ctx, cluster, endpoints, last)
 }
 
-// whereToLook are the client URLs of the cluster as far as the unit knows them: what it tells clients, its own, and, for a unit
-// that has not got so far as to tell clients, those of the members that it was started with. A member's host serves clients on
-// the same port everywhere.
+// whereToLook are the client URLs of the cluster as far as the unit knows them: what it tells clients and monitors, its own, and,
+// for a unit that has been told of neither yet, those of the members that it was started with. Its own alone would not do: once
+// its member is removed, nobody answers there. A member's host serves clients on the same port everywhere.
 func whereToLook(last *v1alpha1.EtcdUnitSpec) []string {
-	endpoints := slices.Concat(last.Clients.Endpoints, last.Etcd.AdvertiseClientURLs)
+	endpoints := slices.Concat(last.Clients.Endpoints, last.Clients.Members, last.Etcd.AdvertiseClientURLs)
 	if initial := last.Etcd.Initial; initial != nil && len(last.Etcd.AdvertiseClientURLs) > 0 {
 		if own, err := url.Parse(last.Etcd.AdvertiseClientURLs[0]); err == nil {
 			for _, m := range initial.Members {

@@ -117,23 +117,40 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 	}
 }
 
-// A unit that goes before it was told of the others' client URLs asks the members that it was started with.
-func TestUnitThatHasJustJoinedAsksTheMembersItWasStartedWith(t *testing.T) {
-	b := newBench(t)
-	s := spec()
-	s.Clients.Endpoints = nil
-	s.Etcd.Initial = &v1alpha1.InitialCluster{State: v1alpha1.InitialExisting, Members: []v1alpha1.NamedMember{
-		{Name: "etcd0", PeerURL: s.Etcd.AdvertisePeerURLs[0]}, {Name: "etcd1", PeerURL: "https://10.0.0.5:2380"}, {Name: "etcd2", PeerURL: "https://[fd00::6]:2380"},
-	}}
-	b.machine.last = &s
-	b.machine.facts.Member.Started = true
-	cluster := &fakeCluster{view: three(), removedAt: 1}
-	b.machine.cluster = cluster
-	b.hook("stop")
-	want := []string{s.Etcd.AdvertiseClientURLs[0], "https://10.0.0.5:2379", "https://[fd00::6]:2379"}
-	slices.Sort(want)
-	if !slices.Equal(cluster.asked, want) {
-		t.Errorf("asked %v, want %v", cluster.asked, want)
+// A unit that goes before it is on the clients' list asks the members that it was started with or that it has been told of: its own,
+// once it is removed, does not answer any more.
+func TestUnitThatHasJustJoinedAsksTheOthers(t *testing.T) {
+	own := spec().Etcd.AdvertiseClientURLs[0]
+	tests := []struct {
+		name string
+		know func(*v1alpha1.EtcdUnitSpec)
+	}{
+		{"started with them", func(s *v1alpha1.EtcdUnitSpec) {
+			s.Etcd.Initial = &v1alpha1.InitialCluster{State: v1alpha1.InitialExisting, Members: []v1alpha1.NamedMember{
+				{Name: "etcd0", PeerURL: s.Etcd.AdvertisePeerURLs[0]}, {Name: "etcd1", PeerURL: "https://10.0.0.5:2380"}, {Name: "etcd2", PeerURL: "https://[fd00::6]:2380"},
+			}}
+		}},
+		{"told of them", func(s *v1alpha1.EtcdUnitSpec) {
+			s.Clients.Members = []string{own, "https://10.0.0.5:2379", "https://[fd00::6]:2379"}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			s := spec()
+			s.Clients.Endpoints = nil
+			test.know(&s)
+			b.machine.last = &s
+			b.machine.facts.Member.Started = true
+			cluster := &fakeCluster{view: three(), removedAt: 1}
+			b.machine.cluster = cluster
+			b.hook("stop")
+			want := []string{own, "https://10.0.0.5:2379", "https://[fd00::6]:2379"}
+			slices.Sort(want)
+			if !slices.Equal(cluster.asked, want) {
+				t.Errorf("asked %v, want %v", cluster.asked, want)
+			}
+		})
 	}
 }
 

@@ -80,7 +80,9 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 			s.Clients = in.clients(u)
 		}
 	}
-	if in.Latch.ClusterID != "" {
+	// A member is told of the others as soon as it runs, also before the cluster's latch is written: where else would it ask, once
+	// it was removed, whether it has left?
+	if in.Latch.ClusterID != "" || stage == stageMember {
 		s.Clients.Members = in.watched()
 	}
 	s.Status = in.statusOf(u)

@@ -206,6 +206,13 @@ func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
 	}
 	o = settled(3)
 	o.Latch.ClusterID = ""
+	if got := watched(o); !slices.Equal(got, all) {
+		t.Errorf("members run, and the latch is not written yet: watched %v; one that goes now must know whom to ask", got)
+	}
+	for i := range o.Units {
+		o.Units[i].Facts.Member = v1alpha1.MemberFacts{}
+	}
+	o.Etcd = etcdops.View{}
 	if got := watched(o); len(got) > 0 {
 		t.Errorf("before there is a cluster: watched %v", got)
 	}
