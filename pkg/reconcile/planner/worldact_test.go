@@ -52,11 +52,28 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 				w.violate("new is handed to %s while the latch is %+v", u.name, w.latch)
 			}
 		}
+		if w.othersVote(o, u) && d.Spec.Service.State == v1alpha1.ServiceRunning && d.Spec.Etcd.Initial == nil && !knowsAnother(d.Spec) {
+			w.violate("%s runs a member and is told of no other, so that it could not learn of its own removal", u.name)
+		}
 		w.tasks++
 		u.delivery = d
 		u.task = &planner.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(planner.DeliveryTTL),
 			Harmless: !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset}
 	}
+}
+
+// othersVote says that the observation's member list has a started voter of another unit, and that unit stays.
+func (w *world) othersVote(o planner.Observation, u *unit) bool {
+	return o.Etcd.Listed && slices.ContainsFunc(w.units, func(other *unit) bool {
+		m := w.member(other.data)
+		return other != u && !other.dying && m != nil && !m.learner && len(m.client) > 0
+	})
+}
+
+func knowsAnother(s v1alpha1.EtcdUnitSpec) bool {
+	return slices.ContainsFunc(slices.Concat(s.Clients.Endpoints, s.Clients.Members), func(url string) bool {
+		return !slices.Contains(s.Etcd.AdvertiseClientURLs, url)
+	})
 }
 
 func (w *world) unitFor(m *member) *unit {
