@@ -34,6 +34,10 @@ var faults = []fault{
 		s.PowerCut(u, time.Duration(5+rng.IntN(300))*time.Second, time.Duration(rng.IntN(10000))*time.Millisecond)
 		return true
 	}},
+	{"all machines are without power for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.PowerCutEverywhere(func() time.Duration { return time.Duration(5+rng.IntN(100)) * time.Second })
+		return true
+	}},
 	{"a member is wiped", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
 		if !s.Spare() {
 			return false

@@ -248,6 +248,33 @@ func TestPortsMoveOneMemberAtATime(t *testing.T) {
 	}
 }
 
+// TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther cuts the power of all machines at every second of the roll. Each
+// member then begins with the port that is on its disk, and if two of three had a new one that nobody was told of, they would not find
+// each other any more.
+func TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther(t *testing.T) {
+	worst := 0
+	for at := time.Duration(0); ; at += time.Second {
+		s := simulation.New(simulation.Config{Seed: 31})
+		threeAtOnce(t, s)
+		s.SetOption("management_port", 7001)
+		for end := s.Now().Add(at); s.Now().Before(end); s.Pass(100 * time.Millisecond) {
+			worst = max(worst, s.WrittenElsewhere())
+		}
+		over := count(s, "RestartMember") == 3 && s.Settled()
+		s.PowerCutEverywhere(func() time.Duration { return 30 * time.Second })
+		s.Pass(time.Minute)
+		must(t, s, fmt.Sprintf("a power cut after %s", at), s.Until(func() bool {
+			return s.Settled() && s.WrittenElsewhere() == 0 && s.ApplicationStatus() == "active 3 members, can lose 1"
+		}, patience))
+		if over {
+			break
+		}
+	}
+	if worst != 1 {
+		t.Errorf("at worst %d disks had a port that peers were not told of, want 1", worst)
+	}
+}
+
 func TestNothingIsBornWithoutACertificateAuthority(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 15})
 	s.AddUnits(3)

@@ -6,6 +6,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // PowerCut takes the power from the unit's machine for so long. The first hook after it runs before etcd serves, and says so; etcd
@@ -30,6 +31,27 @@ func (s *Sim) PowerCut(u *Unit, off, later time.Duration) {
 			}
 		})
 	})
+}
+
+// PowerCutEverywhere takes the power from all machines at once, each for so long as off says. All members begin again with what is on
+// their disks.
+func (s *Sim) PowerCutEverywhere(off func() time.Duration) {
+	for _, u := range s.Units() {
+		s.PowerCut(u, off(), time.Second)
+	}
+}
+
+// WrittenElsewhere counts the voters whose disk has another port for their peers than where these look for them.
+func (s *Sim) WrittenElsewhere() int {
+	n := 0
+	for _, c := range s.clusters {
+		for _, m := range c.members {
+			if a := c.host(m); a != nil && !m.learner && planner.PortOf(a.process.next.PeerURL) != planner.PortOf(m.peer) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // look is what update-status and start do after the rest: the unit shows what it sees of its own member. It is the charm's rule.

@@ -138,9 +138,9 @@ func TestOneThatIsHalfMovedIsFinishedBeforeAnotherGoes(t *testing.T) {
 	o := running(3)
 	o.Options.ManagementPort = 7001
 	o.Etcd.Members[1].PeerURLs = []string{"https://10.0.0.2:7001"}
+	o.Units[1].Facts.RestartPending = true
 	o.Units[2].Dying = true
 	apply(&o)
-	o.Units[1].Facts.RestartPending = true
 	expect(t, o, want{planner.StepRestart, "etcd/1", false, ""})
 }
 

@@ -33,12 +33,15 @@ type input struct {
 	// member is each unit's member; owner is the index in Units of each member's unit.
 	member map[string]etcdops.Member
 	owner  map[etcdops.MemberID]int
+	// peerPortTurn is the unit whose member is given the new port for its peers; empty if none is.
+	peerPortTurn string
 }
 
 func newInput(o Observation) *input {
 	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
 	in.match()
 	in.choose()
+	in.peerPortTurn = in.nextPeerPort()
 	return in
 }
 
@@ -227,8 +230,9 @@ func (in *input) servesAt(u Unit) string {
 // peerURL is where the unit's peers are to find its member. One that is joining stays where it was added: etcd moves voters only.
 func (in *input) peerURL(u Unit) string { return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u)) }
 
-// peerPort is the port of peerURL. While there is no quorum it is the one where its peers look for the member, as far as anybody
-// remembers: they cannot be told of another one, and members that begin with a new one after a crash would not find each other for ever.
+// peerPort is the port of peerURL. It changes on one member's disk at a time: whoever crashes or loses its power begins with what is
+// there, and members that begin where they are not looked for find each other no more. So a member has the port where its peers look
+// for it, as far as anybody remembers, until it is its turn; without a quorum it is nobody's, because peers cannot be told.
 func (in *input) peerPort(u Unit) int32 {
 	m := in.member[u.Name]
 	listed := int32(0)
@@ -238,12 +242,45 @@ func (in *input) peerPort(u Unit) int32 {
 	switch {
 	case listed != 0 && (m.Learner || !m.Started()):
 		return listed
-	case in.Latch.ClusterID == "" || in.Etcd.Listed || !hasData(u):
+	case in.Latch.ClusterID == "" || !hasData(u) || in.Etcd.Listed && (listed == 0 || in.peerPortTurn == u.Name):
 		return in.opts.ManagementPort
-	case listed == 0 && u.Facts.Running != nil:
-		listed = PortOf(u.Facts.Running.PeerURL)
+	case in.Etcd.Listed && runsAtPeerPort(u) == in.opts.ManagementPort:
+		return in.opts.ManagementPort // it is there already: the others are to be told
+	case listed == 0:
+		listed = runsAtPeerPort(u)
 	}
 	return cmp.Or(listed, in.opts.ManagementPort)
+}
+
+// runsAtPeerPort is the port for peers that the unit's process has read; zero if that is not known.
+func runsAtPeerPort(u Unit) int32 {
+	if u.Facts == nil || u.Facts.Running == nil {
+		return 0
+	}
+	return PortOf(u.Facts.Running.PeerURL)
+}
+
+// nextPeerPort is the unit whose turn it is to have another port for its peers: the first that can be reached, etcd's leader last. It
+// is nobody's while one that the others have been told of does not run there yet, or one that runs there is still to be told of.
+func (in *input) nextPeerPort() string {
+	var next, leader string
+	for _, u := range in.alive() {
+		m, member := in.member[u.Name]
+		if !member || m.Learner || !m.Started() || len(m.PeerURLs) == 0 || !hasData(u) {
+			continue
+		}
+		told, there := PortOf(m.PeerURLs[0]) == in.opts.ManagementPort, runsAtPeerPort(u) == in.opts.ManagementPort
+		switch {
+		case told && u.Facts.RestartPending && !there, !told && there:
+			return ""
+		case told, u.Lost, u.Failed:
+		case m.ID == in.Etcd.Leader():
+			leader = u.Name
+		default:
+			next = cmp.Or(next, u.Name)
+		}
+	}
+	return cmp.Or(next, leader)
 }
 
 // silentSince is since when the unit's member has answered nowhere; zero while it does, or while that is not known.

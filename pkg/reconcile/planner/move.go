@@ -13,7 +13,8 @@ import (
 // options port or management_port have changed. It is brought home in this order, one member at a time, the leader last:
 //
 //  1. its agent asks for a certificate with a new address, and puts it in its place (a hook);
-//  2. its configuration is written anew, and waits for a restart; a new port is opened, too (updates);
+//  2. its configuration is written anew, and waits for a restart; a new port is opened, too (updates). A new port for peers is
+//     written on one member at a time, when all before it are home;
 //  3. the others are told where its peers find it now, which cuts no connection that is there;
 //  4. it is restarted, and tells its new client URL by itself;
 //  5. clients are told, its old port is closed (updates), and clients' hooks have run, before the next one is restarted.
@@ -47,7 +48,7 @@ func moved(in *input) (Step, bool) {
 	// nowhere until the others are told.
 	var waits *Step
 	for _, u := range units {
-		if !in.peersKnow(u) || !in.runsElsewhere(u) {
+		if !in.peersKnow(u) || !in.runsElsewhere(u) || in.awaitsPeerPort(u) {
 			continue
 		}
 		step := in.restartOf(u)
@@ -94,6 +95,10 @@ func halfMoved(in *input) (Step, bool) {
 func (in *input) peersKnow(u Unit) bool {
 	return slices.Equal(in.member[u.Name].PeerURLs, []string{in.peerURL(u)})
 }
+
+// awaitsPeerPort says that the unit's member is to have another port for its peers, and that its turn is still to come: it would have
+// to be restarted twice.
+func (in *input) awaitsPeerPort(u Unit) bool { return in.peerPort(u) != in.opts.ManagementPort }
 
 // atAnotherAddress says that the unit's machine has another address than the one where its peers look for it.
 func (in *input) atAnotherAddress(u Unit) bool {

@@ -250,3 +250,51 @@ func TestNobodyLeavesWithoutWhomTheOthersDoNotFindEachOther(t *testing.T) {
 		})
 	}
 }
+
+// What is on a member's disk is where it begins after a crash or a loss of power. Peers are told of one at a time, and so one disk at a
+// time has a port that they were not told of.
+func TestThePeersPortChangesOnOneDiskAtATime(t *testing.T) {
+	const port = 7001
+	newPeer := func(i int) string { return fmt.Sprintf("https://10.0.0.%d:%d", i+1, port) }
+	for _, c := range []struct {
+		name string
+		do   func(o *planner.Observation)
+		want string
+	}{
+		{"the first, which does not lead", func(*planner.Observation) {}, "etcd/1"},
+		{"nobody else while it is told of and does not run there", func(o *planner.Observation) {
+			o.Etcd.Members[1].PeerURLs = []string{newPeer(1)}
+			o.Units[1].Facts.RestartPending = true
+		}, "etcd/1"},
+		{"the next when it runs there", func(o *planner.Observation) {
+			o.Etcd.Members[1].PeerURLs = []string{newPeer(1)}
+			o.Units[1].Facts.Running.PeerURL = newPeer(1)
+		}, "etcd/1 etcd/2"},
+		{"not one that cannot be reached", func(o *planner.Observation) { o.Units[1].Lost = true }, "etcd/2"},
+		{"not one whose hook has failed", func(o *planner.Observation) { o.Units[1].Failed = true }, "etcd/2"},
+		{"one that began there by itself, and nobody else until it is told of", func(o *planner.Observation) {
+			o.Units[2].Facts.Running.PeerURL = newPeer(2)
+		}, "etcd/2"},
+		{"the leader last", func(o *planner.Observation) {
+			for i := 1; i < 3; i++ {
+				o.Etcd.Members[i].PeerURLs = []string{newPeer(i)}
+				o.Units[i].Facts.Running.PeerURL = newPeer(i)
+			}
+		}, "etcd/0 etcd/1 etcd/2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := running(3)
+			o.Options.ManagementPort = port
+			c.do(&o)
+			var written []string
+			for _, u := range o.Units {
+				if planner.PortOf(planner.Desired(o, u.Name).Etcd.AdvertisePeerURLs[0]) == port {
+					written = append(written, u.Name)
+				}
+			}
+			if got := strings.Join(written, " "); got != c.want {
+				t.Errorf("the new port is to be on the disks of %q, want %q", got, c.want)
+			}
+		})
+	}
+}
