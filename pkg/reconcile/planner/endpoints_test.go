@@ -241,3 +241,39 @@ func TestClientsOfAnotherModelAreToldAddressesThatCertificatesAreGoodFor(t *test
 		t.Errorf("all others are told %v", c.Endpoints)
 	}
 }
+
+// Who reads the plan is told what is to be changed on each unit, not what might be.
+func TestAnUpdateNamesWhatItChanges(t *testing.T) {
+	const not = "Not as they should be: "
+	for _, c := range []struct {
+		name string
+		do   func(o *planner.Observation)
+		want string
+	}{
+		{"an option", func(o *planner.Observation) { o.Options.SnapshotCount = 5000 }, not + "etcd/0, etcd/1, etcd/2 (options)."},
+		{"the clients' port", func(o *planner.Observation) { o.Options.Port = 4001 }, not + "etcd/0, etcd/1, etcd/2 (options, ports)."},
+		{"one has been down for long", func(o *planner.Observation) { down(o, 2, time.Hour) },
+			not + "etcd/0, etcd/2 (clients' endpoints, status), etcd/1 (clients' endpoints)."},
+		{"a word that Juju shows is old", func(o *planner.Observation) {
+			o.Units[1].Shown = v1alpha1.StatusText{State: "blocked", Message: "Errored with 0 known peers: no leader"}
+			o.History.ServesSince = map[string]time.Time{url(1): o.Now.Add(-time.Hour)}
+		}, not + "etcd/1 (status)."},
+		{"a name in certificates", func(o *planner.Observation) { o.Policy.Certificates.ExtraSANs = []string{"etcd.example.com"} },
+			not + "etcd/0, etcd/1, etcd/2 (files)."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := running(3)
+			for i, u := range o.Units {
+				spec := planner.Desired(o, u.Name)
+				o.Units[i].Shown, o.Units[i].Facts.Applied.Clients = spec.Status.Unit, spec.Clients.Endpoints
+				if spec.Status.Application != nil {
+					o.ApplicationStatus = *spec.Status.Application
+				}
+			}
+			c.do(&o)
+			if step, _ := planner.Next(o); step.Reason != c.want {
+				t.Errorf("%s: %q, want %q", step.Kind, step.Reason, c.want)
+			}
+		})
+	}
+}

@@ -46,8 +46,7 @@ func update(in *input) (Step, bool) {
 	if at := in.History.NoQuorumSince.Add(electionPatience); !in.Etcd.Listed && in.Now.Before(at) {
 		return wait("There has been no quorum for a moment: an election, perhaps.").until(at), true
 	}
-	return in.deliverTo(StepUpdate, fmt.Sprintf("%s: status, ports, clients or files are not as they should be.", names(old)),
-		old, in.specOf), true
+	return in.deliverTo(StepUpdate, in.differences(old), old, in.specOf), true
 }
 
 // grow adds the next unit as a learner, one at a time, when the cluster has been stable for long enough.
