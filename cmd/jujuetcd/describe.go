@@ -27,7 +27,8 @@ func describeCommand() *cobra.Command {
 		Example: `  jujuetcd describe cluster etcd
   jujuetcd describe unit etcd/0
   jujuetcd describe cluster etcd -o yaml`,
-		Args: wants(2, 2, "what to describe", "jujuetcd describe (cluster|unit) NAME"), ValidArgs: []string{"cluster", "unit"},
+		Args:              wants(2, 2, "what to describe", "jujuetcd describe (cluster|unit) NAME"),
+		ValidArgsFunction: kinds{oneCluster, oneUnit}.completes(&a),
 		RunE: func(c *cobra.Command, args []string) error {
 			if a.output != "" && a.output != "yaml" && a.output != "json" {
 				return usageError{fmt.Errorf("--output is %q; it must be yaml or json", a.output)}
@@ -45,6 +46,7 @@ func describeCommand() *cobra.Command {
 		},
 	}
 	a.flags(c, "yaml or json; else text")
+	completesFlags(c, &a, "yaml", "json")
 	return c
 }
 

@@ -22,7 +22,8 @@ func envCommand() *cobra.Command {
 its key into a directory, readable by you alone.`,
 		Example: `  eval "$(jujuetcd env etcd --dir ~/etcd-client)"
   etcdctl member list`,
-		Args: wants(0, 1, "the cluster", "jujuetcd env [CLUSTER]"),
+		Args:              wants(0, 1, "the cluster", "jujuetcd env [CLUSTER]"),
+		ValidArgsFunction: completesCluster(&a),
 		RunE: func(c *cobra.Command, args []string) error {
 			if dir == "" {
 				return usageError{errors.New("where should the client certificate go? --dir DIRECTORY")}
@@ -45,6 +46,7 @@ its key into a directory, readable by you alone.`,
 		},
 	}
 	a.flags(c, "")
+	completesFlags(c, &a)
 	c.Flags().StringVar(&dir, "dir", "", "directory for ca.crt, client.crt and client.key; it is made if need be")
 	return c
 }

@@ -42,11 +42,13 @@ func getCommand() *cobra.Command {
   jujuetcd get units -o wide
   jujuetcd get unit etcd/0 -o yaml
   jujuetcd get cluster etcd -w`,
-		Args:      wants(1, 2, "what to list", "jujuetcd get (clusters|units|cluster NAME|unit NAME)"),
-		ValidArgs: []string{"clusters", "units", "cluster", "unit"},
-		RunE:      func(c *cobra.Command, args []string) error { return a.get(c, args) },
+		Args: wants(1, 2, "what to list", "jujuetcd get (clusters|units|cluster NAME|unit NAME)"),
+		ValidArgsFunction: kinds{cobra.CompletionWithDesc("clusters", "all clusters"), cobra.CompletionWithDesc("units", "all units"),
+			oneCluster, oneUnit}.completes(&a),
+		RunE: func(c *cobra.Command, args []string) error { return a.get(c, args) },
 	}
 	a.flags(c, "yaml, json or wide; else a table")
+	completesFlags(c, &a, "yaml", "json", "wide")
 	c.Flags().BoolVarP(&a.watch, "watch", "w", false, "go on with each change")
 	return c
 }
@@ -84,12 +86,20 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, kind string, wan
 	table func(wide bool, objects []T) *table,
 ) error {
 	if a.watch {
-		header, widths := true, []int(nil)
+		header, widths, shown := true, []int(nil), map[string]string{}
 		err := watch(ctx, want, func(e registry.Event[T]) error {
 			if a.output == "yaml" || a.output == "json" {
 				return printObject(out, a.output, e)
 			}
 			t := table(a.output == "wide", []T{e.Object})
+			// An object changes in more than what a table shows of it: a row that has been shown says nothing anew.
+			identity, row := strings.Join(t.rows[0][:2], " "), strings.Join(t.rows[0], "\x00")
+			if e.Type == "DELETED" {
+				row = ""
+			} else if shown[identity] == row {
+				return nil
+			}
+			shown[identity] = row
 			t.bare, t.widths = !header, widths
 			header = false
 			if e.Type == "DELETED" {

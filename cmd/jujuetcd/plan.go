@@ -36,6 +36,9 @@ A running daemon is asked over its socket. Where there is none, or with
 --standalone, plan connects to Juju and etcd itself, as run would; windows of
 time (how long a cluster has been stable) then begin with this look.`,
 		Args: wants(0, 1, "the cluster", "jujuetcd plan [CLUSTER]"),
+		ValidArgsFunction: func(c *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return completesCluster(&asking{socket: o.socket})(c, args, word)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
