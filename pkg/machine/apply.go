@@ -75,6 +75,9 @@ func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situ
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied, Changed: a.changed, RestartPending: a.pending}
 	var h *halt
 	var r *Refusal
+	if refused, ok := errors.AsType[*snapd.Error](err); ok {
+		status.Channels = refused.Releases
+	}
 	switch {
 	case errors.As(err, &r):
 		status.Outcome, status.Reason, status.Message = v1alpha1.OutcomeRefused, r.Reason, r.Message

@@ -253,6 +253,8 @@ type EtcdUnitStatus struct {
 	Changed []string `json:"changed,omitempty"`
 	// RestartPending says that etcd runs with a configuration that differs from the spec, and AllowRestart was not given.
 	RestartPending bool `json:"restartPending,omitempty"`
+	// Channels are those in which the store has the snap for this machine, where it has none in the one that the spec wants.
+	Channels []string `json:"channels,omitempty"`
 	// Ops are the results of the delivery's ops.
 	Ops []EtcdOpResult `json:"ops,omitempty"`
 	// Conditions are set by the controller, never by the unit.

@@ -587,6 +587,11 @@ func (in *EtcdUnitStatus) DeepCopyInto(out *EtcdUnitStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Channels != nil {
+		in, out := &in.Channels, &out.Channels
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Ops != nil {
 		in, out := &in.Ops, &out.Ops
 		*out = make([]EtcdOpResult, len(*in))

@@ -3,6 +3,7 @@ package act_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,31 @@ func TestFailedDeliveriesBackOff(t *testing.T) {
 		p := r.deliver("etcd/0")
 		if got := p.Ended.NotBefore.Sub(r.now); got != seconds*time.Second || p.Ended.Failures != i+1 {
 			t.Errorf("failure %d: barred for %v, want %v s", p.Ended.Failures, got, int(seconds))
+		}
+	}
+}
+
+// What the store has, where it lacks the channel that is wanted, is remembered until a delivery has been applied.
+func TestChannelsOfTheStoreAreRememberedUntilTheSnapIsThere(t *testing.T) {
+	r := newRig(t)
+	for i, c := range []struct {
+		outcome v1alpha1.Outcome
+		tells   []string
+		want    string
+	}{
+		{v1alpha1.OutcomeFailed, []string{"3.4/stable", "3.5/stable"}, "3.4/stable 3.5/stable"},
+		{v1alpha1.OutcomeInProgress, nil, "3.4/stable 3.5/stable"},
+		{v1alpha1.OutcomeFailed, []string{"3.4/stable"}, "3.4/stable"},
+		{v1alpha1.OutcomeFailed, nil, "3.4/stable"},
+		{v1alpha1.OutcomeApplied, nil, ""},
+	} {
+		if err := r.actor.Act(t.Context(), r.observation(), unitStep("etcd/0")); err != nil {
+			t.Fatal(err)
+		}
+		r.deliver("etcd/0")
+		r.juju.End(fmt.Sprint(i+1), jujuapi.TaskCompleted, v1alpha1.EtcdUnitStatus{Outcome: c.outcome, Channels: c.tells})
+		if got := strings.Join(r.deliver("etcd/0").Ended.Channels, " "); got != c.want {
+			t.Errorf("result %d: remembered %q, want %q", i, got, c.want)
 		}
 	}
 }

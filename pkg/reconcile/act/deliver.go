@@ -157,11 +157,14 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) planner.Result {
 	now := a.cfg.Now()
 	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
-		Ports: d.Spec.OpenPorts}
+		Ports: d.Spec.OpenPorts, Channels: s.Channels}
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Told = s.Facts.Applied.Clients
 	}
 	last, _ := a.cfg.Memory.Last(d.Unit)
+	if len(s.Channels) == 0 && s.Outcome != v1alpha1.OutcomeApplied {
+		r.Channels = last.Channels // what the store has is known until the snap is there
+	}
 	if request := d.Spec.Latch; request != nil && request.Claim != nil && granted(s) {
 		a.cfg.Memory.Claim(d.Spec.Delivery.Epoch.Number)
 	}

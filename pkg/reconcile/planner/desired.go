@@ -189,25 +189,6 @@ func (in *input) listenURL(bind, ingress string, port int32) string {
 	return httpsURL(host, port)
 }
 
-// channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
-// upgrade is a procedure of its own. Those who join install what the members have.
-func (in *input) channel(u Unit) string {
-	if in.Latch.ClusterID != "" {
-		if u.Facts.Snap != nil && (hasData(u) || begun(u)) {
-			return u.Facts.Snap.Channel
-		}
-		for _, o := range in.Units {
-			if o.Facts != nil && o.Facts.Snap != nil && hasData(o) {
-				return o.Facts.Snap.Channel
-			}
-		}
-	}
-	if in.opts.Channel != "" {
-		return in.opts.Channel
-	}
-	return DefaultChannel
-}
-
 func (in *input) seedInitial() *v1alpha1.InitialCluster {
 	initial := &v1alpha1.InitialCluster{Token: in.Latch.Seeds.Token, State: v1alpha1.InitialNew}
 	for _, s := range in.Latch.Seeds.Members {

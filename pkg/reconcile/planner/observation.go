@@ -116,6 +116,8 @@ type Result struct {
 	Told []string
 	// Ports are those that it asked Juju to have open.
 	Ports []int32
+	// Channels are those in which the store has the snap, where it has none in the one that was asked for.
+	Channels []string
 	// Failures counts consecutive deliveries that were not applied; NotBefore is when the next one may go out.
 	Failures  int
 	NotBefore time.Time

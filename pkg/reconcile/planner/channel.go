@@ -1,0 +1,51 @@
+package planner
+
+import "slices"
+
+// autoChannels are what a new cluster installs while the option channel is auto: the first that the store has. Whoever runs a store of
+// their own, or a proxy that lets some channels through, gets a cluster, too, and a track that is published later changes no cluster
+// that lives.
+var autoChannels = []string{DefaultChannel, "3.5/stable", "3.4/stable"}
+
+// channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
+// upgrade is a procedure of its own. Those who join install what the members have.
+func (in *input) channel(u Unit) string {
+	if in.Latch.ClusterID != "" {
+		if u.Facts.Snap != nil && (hasData(u) || begun(u)) {
+			return u.Facts.Snap.Channel
+		}
+		for _, o := range in.Units {
+			if o.Facts != nil && o.Facts.Snap != nil && hasData(o) {
+				return o.Facts.Snap.Channel
+			}
+		}
+	}
+	if in.opts.Channel != "" {
+		return in.opts.Channel
+	}
+	return in.autoChannel()
+}
+
+// autoChannel is one for all units, so that they are born with one version: what one of them has installed already, else the first that
+// the store has. It has the default as far as nobody has tried in vain; if it has none of them for all, the default is what a unit says
+// that it cannot have.
+func (in *input) autoChannel() string {
+	for _, u := range in.alive() {
+		if u.Facts != nil && u.Facts.Snap != nil && slices.Contains(autoChannels, u.Facts.Snap.Channel) {
+			return u.Facts.Snap.Channel
+		}
+	}
+	for _, channel := range autoChannels {
+		if !slices.ContainsFunc(in.alive(), func(u Unit) bool { return lacks(u, channel) }) {
+			return channel
+		}
+	}
+	return DefaultChannel
+}
+
+// lacks says that the store has told the unit which channels it has, and that this is none of them. Of a track snapd may name the risk
+// stable or leave it out.
+func lacks(u Unit, channel string) bool {
+	return u.Last != nil && len(u.Last.Channels) > 0 && !slices.Contains(u.Last.Channels, channel) &&
+		!slices.Contains(u.Last.Channels, channel[:len(channel)-len("/stable")])
+}
