@@ -3,12 +3,16 @@
 package integration
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )
 
@@ -25,23 +29,38 @@ func TestAChannelThatTheStoreLacksIsToldWithThoseThatItHas(t *testing.T) {
 	w.await(rig.Healthy("etcd", 1))
 }
 
-// Nor need it have the default channel: with auto, a cluster is born from the newest that there is, all members from the same.
+// Nor need it have the default channel: with auto, a cluster is born from the newest that there is, all members from the same, and who
+// joins later takes that one, too, even if the store has the default by then.
 func TestAutoTakesTheNewestChannelThatTheStoreHas(t *testing.T) {
 	w := begin(t)
+	programs, err := etcdbin.Dir(w.ctx, "3.5")
+	must(t, err)
+	must(t, w.Store("3.5/stable", programs, filepath.Base(programs)))
+	must(t, w.Store("3.4/stable", programs, "3.4.99"))
 	store := filepath.Join(w.Dir, "store", "etcd")
-	must(t, os.Rename(filepath.Join(store, "3.6"), filepath.Join(store, "3.4")))
+	must(t, os.Rename(filepath.Join(store, "3.6"), filepath.Join(w.Dir, "3.6")))
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
-	text, err := w.Jujuetcd(w.ctx, "get", "units", "--socket", w.Socket(), "-o", "json")
+	writer := w.write()
+	must(t, os.Rename(filepath.Join(w.Dir, "3.6"), filepath.Join(store, "3.6")))
+	w.juju("add-unit", "etcd")
+	w.await(rig.Healthy("etcd", 4))
+	s, err := w.Status(w.ctx)
 	must(t, err)
+	w.juju("remove-unit", s.Leader("etcd"))
+	w.await(rig.Healthy("etcd", 3))
+	t.Log(writer.VerifyNoneLost())
 	var units []v1alpha1.EtcdUnit
-	must(t, json.Unmarshal([]byte(text), &units))
-	if len(units) != 3 {
-		t.Errorf("%d units are there", len(units))
-	}
+	etcdtest.Eventually(t, time.Minute, "the daemon has seen who went", func(context.Context) bool {
+		text, err := w.Jujuetcd(w.ctx, "get", "units", "--socket", w.Socket(), "-o", "json")
+		must(t, err)
+		units = nil
+		must(t, json.Unmarshal([]byte(text), &units))
+		return len(units) == 3
+	})
 	for _, u := range units {
-		if f := u.Status.Facts; f == nil || f.Snap == nil || f.Snap.Channel != "3.4/stable" || u.Spec.Snap.Channel != "3.4/stable" {
+		if f := u.Status.Facts; f == nil || f.Snap == nil || f.Snap.Channel != "3.5/stable" || f.Snap.Version != filepath.Base(programs) || u.Spec.Snap.Channel != "3.5/stable" {
 			t.Errorf("%s should have the channel %s, and tells of %+v", u.Name, u.Spec.Snap.Channel, f)
 		}
 	}
