@@ -110,7 +110,7 @@ var mutations = []mutation{
 	{"the configuration before the others are told", "move.go", "if !in.applied(u) {", "if false {"},
 	{"moved members before growth", "next.go", "{name: \"moved members\", next: moved},\n\t{name: \"growth\", next: grow},", "{name: \"growth\", next: grow},\n\t{name: \"moved members\", next: moved},"},
 	{"new only before the latch", "desired.go", "in.Latch.ClusterID == \"\" && seed", "seed"},
-	{"an upgrade is no update", "desired.go", "if in.Latch.ClusterID != \"\" {\n\t\tif u.Facts.Snap", "if false {\n\t\tif u.Facts.Snap"},
+	{"an upgrade is no update", "channel.go", "if in.Latch.ClusterID != \"\" {\n\t\tif u.Facts.Snap", "if false {\n\t\tif u.Facts.Snap"},
 	{"a reset only of who is no member", "desired.go", "case !member && in.Latch.ClusterID != \"\" && in.Etcd.Listed &&", "case in.Latch.ClusterID != \"\" && in.Etcd.Listed &&"},
 	{"an old word is put right", "grow.go", " || in.misshown(u)", ""},
 	{"who has only begun to serve is let be", "shown.go", "!in.Now.Before(due) && (u.Last", "(u.Last"},
@@ -128,6 +128,8 @@ var mutations = []mutation{
 	{"where peers look is remembered", "input.go", "	case listed == 0:\n		listed = runsAtPeerPort(u)", "	case listed == 0:"},
 	{"no restart before the peers' port", "move.go", " || in.awaitsPeerPort(u)", ""},
 	{"who connects the others stays", "members.go", "if in.connects(m) {", "if false {"},
+	{"auto is one channel for all", "channel.go", "slices.Contains(autoChannels, u.Facts.Snap.Channel)", "false"},
+	{"auto is a channel that the store has", "channel.go", "return lacks(u, channel)", "return false"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 
