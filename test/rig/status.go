@@ -128,7 +128,7 @@ func (r *Rig) Await(ctx context.Context, want Condition) (time.Duration, error) 
 	}
 }
 
-// Healthy is the condition that all n units of the application are active and know n peers.
+// Healthy is the condition that all n units of the application are active, know n peers, and have a port open for clients.
 func Healthy(application string, n int) Condition {
 	want := fmt.Sprintf("Healthy with %d known peers", n)
 	if n == 1 {
@@ -142,6 +142,10 @@ func Healthy(application string, n int) Condition {
 		for _, name := range units {
 			if line := s.Unit(name).Workload; line.Current != "active" || line.Message != want {
 				return false, fmt.Sprintf("%s is %s, not active %s", name, line, want)
+			}
+			// A unit opens its port right after it has said that it is healthy, in a commit of its own.
+			if len(s.Unit(name).OpenPorts) == 0 {
+				return false, name + " has no port open"
 			}
 		}
 		return true, ""
