@@ -94,17 +94,17 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, kind string, wan
 			t := table(a.output == "wide", []T{e.Object})
 			// An object changes in more than what a table shows of it: a row that has been shown says nothing anew.
 			identity, row := strings.Join(t.rows[0][:2], " "), strings.Join(t.rows[0], "\x00")
-			if e.Type == "DELETED" {
-				row = ""
-			} else if shown[identity] == row {
+			switch {
+			case e.Type == "DELETED":
+				t.note = "  (deleted)"
+				delete(shown, identity)
+			case shown[identity] == row:
 				return nil
+			default:
+				shown[identity] = row
 			}
-			shown[identity] = row
 			t.bare, t.widths = !header, widths
 			header = false
-			if e.Type == "DELETED" {
-				t.note = "  (deleted)"
-			}
 			err := t.print(out)
 			widths = t.widths
 			return err

@@ -1,6 +1,9 @@
 package planner
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // autoChannels are what a new cluster installs while the option channel is auto: the first that the store has. Whoever runs a store of
 // their own, or a proxy that lets some channels through, gets a cluster, too, and a track that is published later changes no cluster
@@ -27,8 +30,7 @@ func (in *input) channel(u Unit) string {
 }
 
 // autoChannel is one for all units, so that they are born with one version: what one of them has installed already, else the first that
-// the store has. It has the default as far as nobody has tried in vain; if it has none of them for all, the default is what a unit says
-// that it cannot have.
+// the store is not known to lack for any of them. Where it lacks all, it is the default, which units then say that they cannot have.
 func (in *input) autoChannel() string {
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Snap != nil && slices.Contains(autoChannels, u.Facts.Snap.Channel) {
@@ -47,5 +49,5 @@ func (in *input) autoChannel() string {
 // stable or leave it out.
 func lacks(u Unit, channel string) bool {
 	return u.Last != nil && len(u.Last.Channels) > 0 && !slices.Contains(u.Last.Channels, channel) &&
-		!slices.Contains(u.Last.Channels, channel[:len(channel)-len("/stable")])
+		!slices.Contains(u.Last.Channels, strings.TrimSuffix(channel, "/stable"))
 }

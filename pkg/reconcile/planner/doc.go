@@ -35,8 +35,8 @@
 //   - A faulty option changes nothing: the last good value is what the units have applied, also for a daemon that has just begun.
 //   - A member serves elsewhere only after clients have been told where all others serve and their hooks have run since, or 30 s are
 //     over, and its port is open.
-//   - One member at a time is given another port for its peers, and none while there is no quorum: at most one has a port on its disk
-//     that its peers were not told of, so that a loss of power leaves members that find each other.
+//   - One member at a time is given another port for its peers, and none while there is no quorum, so that a loss of power leaves
+//     members that find each other. If etcd's leadership moves meanwhile, the turn may, and the one before is given its old port back.
 //   - No member that serves is removed while it is the only one at which the others find each other.
 //   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first

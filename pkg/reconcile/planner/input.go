@@ -244,8 +244,6 @@ func (in *input) peerPort(u Unit) int32 {
 		return listed
 	case in.Latch.ClusterID == "" || !hasData(u) || in.Etcd.Listed && (listed == 0 || in.peerPortTurn == u.Name):
 		return in.opts.ManagementPort
-	case in.Etcd.Listed && runsAtPeerPort(u) == in.opts.ManagementPort:
-		return in.opts.ManagementPort // it is there already: the others are to be told
 	case listed == 0:
 		listed = runsAtPeerPort(u)
 	}
@@ -260,10 +258,11 @@ func runsAtPeerPort(u Unit) int32 {
 	return PortOf(u.Facts.Running.PeerURL)
 }
 
-// nextPeerPort is the unit whose turn it is to have another port for its peers: the first that can be reached, etcd's leader last. It
-// is nobody's while one that the others have been told of does not run there yet, or one that runs there is still to be told of.
+// nextPeerPort is the unit whose turn it is to have another port for its peers. One that runs there already is told of first. While one
+// that the others have been told of does not run there yet it is nobody's; then it is the first that can be reached, etcd's leader last.
 func (in *input) nextPeerPort() string {
 	var next, leader string
+	halfMoved := false
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]
 		if !member || m.Learner || !m.Started() || len(m.PeerURLs) == 0 || !hasData(u) {
@@ -271,14 +270,19 @@ func (in *input) nextPeerPort() string {
 		}
 		told, there := PortOf(m.PeerURLs[0]) == in.opts.ManagementPort, runsAtPeerPort(u) == in.opts.ManagementPort
 		switch {
-		case told && u.Facts.RestartPending && !there, !told && there:
-			return ""
+		case !told && there:
+			return u.Name
+		case told && u.Facts.RestartPending && !there:
+			halfMoved = true
 		case told, u.Lost, u.Failed:
 		case m.ID == in.Etcd.Leader():
 			leader = u.Name
 		default:
 			next = cmp.Or(next, u.Name)
 		}
+	}
+	if halfMoved {
+		return ""
 	}
 	return cmp.Or(next, leader)
 }

@@ -16,7 +16,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// DefaultChannel is what new clusters install while the option channel is auto.
+// DefaultChannel is what new clusters install while the option channel is auto, where the store has it: see autoChannels.
 const DefaultChannel = "3.6/stable"
 
 // Limits of options.
@@ -49,8 +49,8 @@ type Options struct {
 	Bad []string
 }
 
-// DefaultOptions are the options of an application that nobody has configured. Channel is empty for auto: DefaultChannel
-// for a new cluster, what is installed for any other. SnapshotCount is zero for auto: etcd's own default of its version.
+// DefaultOptions are the options of an application that nobody has configured. Channel is empty for auto: one of
+// autoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for auto: etcd's own default of its version.
 func DefaultOptions() Options {
 	return Options{ClusterOptions: v1alpha1.ClusterOptions{
 		Port: 2379, ManagementPort: 2380, HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000, BindToAllInterfaces: true,
