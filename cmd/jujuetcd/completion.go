@@ -12,22 +12,21 @@ import (
 // completionPatience is how long a shell waits for names: who types notices a longer pause.
 const completionPatience = 500 * time.Millisecond
 
-// oneCluster and oneUnit are kinds that are named.
+// The kinds that verbs take as their first argument, with what people read beside them. Of the last two, names are completed after it.
 var (
-	oneCluster = cobra.CompletionWithDesc("cluster", "one cluster")
-	oneUnit    = cobra.CompletionWithDesc("unit", "one unit")
+	allClusters = cobra.CompletionWithDesc("clusters", "all clusters")
+	allUnits    = cobra.CompletionWithDesc("units", "all units")
+	oneCluster  = cobra.CompletionWithDesc("cluster", "one cluster")
+	oneUnit     = cobra.CompletionWithDesc("unit", "one unit")
 )
 
-// kinds are what a verb takes as its first argument, with what people read beside it.
-type kinds []cobra.Completion
-
-// completes completes a kind, and after it the names of that kind that a running daemon knows. Without a daemon there are none.
-func (k kinds) completes(a *asking) cobra.CompletionFunc {
+// completesKinds completes one of the kinds, and after it a name of that kind.
+func completesKinds(a *asking, kinds ...cobra.Completion) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		switch {
 		case len(args) == 0:
-			return k, cobra.ShellCompDirectiveNoFileComp
-		case len(args) == 1 && (args[0] == "cluster" || args[0] == "unit"):
+			return kinds, cobra.ShellCompDirectiveNoFileComp
+		case len(args) == 1:
 			return a.names(c.Context(), args[0]), cobra.ShellCompDirectiveNoFileComp
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -44,49 +43,49 @@ func completesCluster(a *asking) cobra.CompletionFunc {
 	}
 }
 
-// names are those of the daemon's clusters or units, each with its state, in the model that was asked for.
+// names are those of the clusters or units, each with its state, that a running daemon has in the model that was asked for. An error is
+// no completion: a shell has no place for it, and the verb itself will say it.
 func (a *asking) names(ctx context.Context, kind string) []cobra.Completion {
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
 	want := registry.Ref{Model: a.model}
 	var found []cobra.Completion
-	// An error is no completion: a shell has no place for it, and the verb itself will say it.
-	if kind == "unit" {
+	switch kind {
+	case "cluster":
+		clusters, _ := a.client().Clusters(ctx, want)
+		for _, cluster := range clusters {
+			found = append(found, cobra.CompletionWithDesc(cluster.Name, cluster.Namespace+": "+cluster.Status.Message))
+		}
+	case "unit":
 		units, _ := a.client().Units(ctx, want)
 		for _, u := range units {
 			found = append(found, cobra.CompletionWithDesc(u.Name, u.Namespace+": "+u.Spec.Status.Unit.Message))
 		}
-		return found
-	}
-	clusters, _ := a.client().Clusters(ctx, want)
-	for _, cluster := range clusters {
-		found = append(found, cobra.CompletionWithDesc(cluster.Name, cluster.Namespace+": "+cluster.Status.Message))
 	}
 	return found
 }
 
-// completesFlags completes the flags that take one of a few words, and --model with the daemon's models.
-func completesFlags(c *cobra.Command, a *asking, outputs ...cobra.Completion) {
-	models := func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(c.Context(), completionPatience)
-		defer cancel()
-		about, _ := a.client().About(ctx)
-		var found []cobra.Completion
-		for _, m := range about.Models {
-			found = append(found, m.Name)
-		}
-		return found, cobra.ShellCompDirectiveNoFileComp
+// models are the names of the running daemon's models.
+func (a *asking) models(ctx context.Context) []cobra.Completion {
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	defer cancel()
+	about, _ := a.client().About(ctx)
+	var found []cobra.Completion
+	for _, m := range about.Models {
+		found = append(found, m.Name)
 	}
-	// They fail for a flag that does not exist, which a test would show.
-	must(c.RegisterFlagCompletionFunc("model", models))
-	if len(outputs) > 0 {
-		must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp)))
-	}
+	return found
 }
 
-// must is for what only a mistake in this program can make fail.
-func must(err error) {
+// completesFlags completes --model, and --output where there are outputs.
+func completesFlags(c *cobra.Command, a *asking, outputs ...cobra.Completion) {
+	err := c.RegisterFlagCompletionFunc("model", func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.models(c.Context()), cobra.ShellCompDirectiveNoFileComp
+	})
+	if err == nil && len(outputs) > 0 {
+		err = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputs, cobra.ShellCompDirectiveNoFileComp))
+	}
 	if err != nil {
-		panic(err)
+		panic(err) // a flag that the command does not have: a mistake in this program, which every start would show
 	}
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,38 +10,20 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/registry"
+	"jujuetcd.io/pkg/reconcile/registry/registrytest"
 )
 
 // daemonWith serves a registry with a cluster of two units, as a daemon would.
 func daemonWith(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "jj")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path := filepath.Join(dir, "d.sock")
-	listener, err := registry.Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := registry.New(time.Now)
 	r.PutCluster(registry.Ref{Model: "admin/prod", Name: "etcd"}, v1alpha1.EtcdClusterSpec{}, v1alpha1.EtcdClusterStatus{Phase: "Steady"})
 	for _, unit := range []string{"etcd/0", "etcd/1"} {
 		spec := v1alpha1.EtcdUnitSpec{Unit: unit, Status: v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "active", Message: "Healthy"}}}
 		r.PutUnit(registry.Ref{Model: "admin/prod", Name: unit}, spec, v1alpha1.EtcdUnitStatus{})
 	}
-	server := &registry.Server{Registry: r, About: func() registry.About { return registry.About{Models: []registry.Model{{Name: "admin/prod"}}} }}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx, listener) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	return path
+	return registrytest.Serve(t, &registry.Server{Registry: r,
+		About: func() registry.About { return registry.About{Models: []registry.Model{{Name: "admin/prod"}}} }})
 }
 
 // Names are those that a running daemon knows; without one there are none, and files are never offered in their place.
@@ -68,6 +48,8 @@ func TestCompletionKnowsWhatTheDaemonLooksAfter(t *testing.T) {
 		{"get clusters --model", []string{"admin/prod"}},
 		{"get clusters -o", []string{"yaml", "json", "wide"}},
 		{"describe cluster etcd -o", []string{"yaml", "json"}},
+		{"plan --model", []string{"admin/prod"}},
+		{"plan -o", []string{"yaml", "json"}},
 	} {
 		for where, want := range map[string][]string{socket: c.want, socket + ".none": nil} {
 			root := command()

@@ -28,7 +28,7 @@ func describeCommand() *cobra.Command {
   jujuetcd describe unit etcd/0
   jujuetcd describe cluster etcd -o yaml`,
 		Args:              wants(2, 2, "what to describe", "jujuetcd describe (cluster|unit) NAME"),
-		ValidArgsFunction: kinds{oneCluster, oneUnit}.completes(&a),
+		ValidArgsFunction: completesKinds(&a, oneCluster, oneUnit),
 		RunE: func(c *cobra.Command, args []string) error {
 			if a.output != "" && a.output != "yaml" && a.output != "json" {
 				return usageError{fmt.Errorf("--output is %q; it must be yaml or json", a.output)}

@@ -42,10 +42,9 @@ func getCommand() *cobra.Command {
   jujuetcd get units -o wide
   jujuetcd get unit etcd/0 -o yaml
   jujuetcd get cluster etcd -w`,
-		Args: wants(1, 2, "what to list", "jujuetcd get (clusters|units|cluster NAME|unit NAME)"),
-		ValidArgsFunction: kinds{cobra.CompletionWithDesc("clusters", "all clusters"), cobra.CompletionWithDesc("units", "all units"),
-			oneCluster, oneUnit}.completes(&a),
-		RunE: func(c *cobra.Command, args []string) error { return a.get(c, args) },
+		Args:              wants(1, 2, "what to list", "jujuetcd get (clusters|units|cluster NAME|unit NAME)"),
+		ValidArgsFunction: completesKinds(&a, allClusters, allUnits, oneCluster, oneUnit),
+		RunE:              func(c *cobra.Command, args []string) error { return a.get(c, args) },
 	}
 	a.flags(c, "yaml, json or wide; else a table")
 	completesFlags(c, &a, "yaml", "json", "wide")

@@ -20,8 +20,10 @@ import (
 
 type planOptions struct {
 	connection
-	configDir, stateDir, socket, output string
-	standalone                          bool
+	// daemon is asked first.
+	daemon              asking
+	configDir, stateDir string
+	standalone          bool
 }
 
 func planCommand() *cobra.Command {
@@ -35,10 +37,8 @@ what could not be seen. Nothing is changed.
 A running daemon is asked over its socket. Where there is none, or with
 --standalone, plan connects to Juju and etcd itself, as run would; windows of
 time (how long a cluster has been stable) then begin with this look.`,
-		Args: wants(0, 1, "the cluster", "jujuetcd plan [CLUSTER]"),
-		ValidArgsFunction: func(c *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return completesCluster(&asking{socket: o.socket})(c, args, word)
-		},
+		Args:              wants(0, 1, "the cluster", "jujuetcd plan [CLUSTER]"),
+		ValidArgsFunction: completesCluster(&o.daemon),
 		RunE: func(c *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -49,19 +49,20 @@ time (how long a cluster has been stable) then begin with this look.`,
 	}
 	o.connection.flags(c)
 	f := c.Flags()
-	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon, as in $JUJUETCD_SOCKET")
+	f.StringVar(&o.daemon.socket, "socket", defaultSocket(os.Getenv, os.Geteuid()), "unix socket of the daemon, as in $JUJUETCD_SOCKET")
 	f.StringVar(&o.configDir, "config-dir", "", "directory with EtcdCluster policies, for --standalone")
 	f.StringVar(&o.stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory with the daemon's identity, for --standalone")
 	f.BoolVar(&o.standalone, "standalone", false, "do not ask a daemon")
-	f.StringVarP(&o.output, "output", "o", "", "yaml or json; else for people")
+	f.StringVarP(&o.daemon.output, "output", "o", "", "yaml or json; else for people")
+	completesFlags(c, &o.daemon, "yaml", "json")
 	return c
 }
 
 func (o *planOptions) run(c *cobra.Command, name string) error {
-	switch o.output {
+	switch o.daemon.output {
 	case "", "yaml", "json":
 	default:
-		return usageError{fmt.Errorf("--output is %q; it must be yaml or json", o.output)}
+		return usageError{fmt.Errorf("--output is %q; it must be yaml or json", o.daemon.output)}
 	}
 	clusters, err := o.clusters(c.Context(), name)
 	if err != nil {
@@ -70,8 +71,8 @@ func (o *planOptions) run(c *cobra.Command, name string) error {
 	if name != "" && len(clusters) == 0 {
 		return fmt.Errorf("cannot find cluster %s: no etcd application of this name has units that have published facts (jujuetcd plan shows all)", name)
 	}
-	if o.output != "" {
-		return printObject(c.OutOrStdout(), o.output, planned(clusters))
+	if o.daemon.output != "" {
+		return printObject(c.OutOrStdout(), o.daemon.output, planned(clusters))
 	}
 	var b strings.Builder
 	for i, cluster := range clusters {
@@ -95,7 +96,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 		if len(o.models) == 1 {
 			_, want.Model = splitController(o.models[0])
 		}
-		clusters, err := registry.NewClient(o.socket).Clusters(ctx, want)
+		clusters, err := o.daemon.client().Clusters(ctx, want)
 		if !errors.Is(err, registry.ErrNoDaemon) {
 			return clusters, err
 		}
@@ -106,7 +107,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	}
 	targets, err := o.targets()
 	if err != nil && !o.standalone {
-		return nil, fmt.Errorf("no daemon listens at %s (start jujuetcd run, or name its socket with --socket), and without one: %w", o.socket, err)
+		return nil, fmt.Errorf("no daemon listens at %s (start jujuetcd run, or name its socket with --socket), and without one: %w", o.daemon.socket, err)
 	}
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/registry"
+	"jujuetcd.io/pkg/reconcile/registry/registrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,40 +99,12 @@ func TestMatchesByModelAndName(t *testing.T) {
 // serve runs a server on a socket and ends it with the test.
 func serve(t *testing.T, r *registry.Registry) (*registry.Client, string) {
 	t.Helper()
-	path := filepath.Join(shortDir(t), "d.sock")
-	listener, err := registry.Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &registry.Server{Registry: r,
+	path := registrytest.Serve(t, &registry.Server{Registry: r,
 		About: func() registry.About { return registry.About{Version: "v1"} },
 		Access: func(registry.Ref) (registry.Access, error) {
 			return registry.Access{}, errors.New("cannot give access: none yet")
-		}}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx, listener) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if _, err := os.Lstat(path); err == nil {
-			t.Error("the socket is left behind")
-		}
-	})
+		}})
 	return registry.NewClient(path), path
-}
-
-// shortDir is a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "jj")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 func TestSocketIsForItsOwnerOnlyAndOfOneDaemon(t *testing.T) {
@@ -153,7 +125,7 @@ func TestSocketIsForItsOwnerOnlyAndOfOneDaemon(t *testing.T) {
 }
 
 func TestAbsentDaemonIsToldApart(t *testing.T) {
-	dir := shortDir(t)
+	dir := registrytest.ShortDir(t)
 	if _, err := registry.NewClient(filepath.Join(dir, "d.sock")).About(t.Context()); !errors.Is(err, registry.ErrNoDaemon) {
 		t.Errorf("no socket: %v", err)
 	}
