@@ -13,28 +13,19 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// Agent is what runs on a unit's machine: the charm, one operation at a time, and the machine itself.
+// Agent is a unit's charm on its machine.
 type Agent struct {
-	sim  *Sim
+	*Machine
 	unit *Unit
 
-	freeAt time.Time
-	// dark: the machine is without power.
-	dark      bool
 	held      bool
 	dies      bool
 	certified bool
-	// leaf is the address that the certificate is good for; moves is how often the machine's has changed.
-	leaf  string
-	moves int
-
-	// record is the durable file, written before anything is done.
-	record record.Record
-	// installed is when the snap is there; zero before it was asked for.
-	installed time.Time
-	files     string
-	told      []string
-	process   process
+	// leaf is the address that the certificate is good for.
+	leaf string
+	// record is the unit's durable file on the machine, written before anything is done.
+	record *record.Record
+	told   []string
 }
 
 // run lets the agent do something that takes a while, after what it does already. What it writes in Juju is committed in the end.
@@ -91,7 +82,7 @@ func (a *Agent) finish(t *task) {
 // deliver is the charm's action reconcile.
 func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
 	s := a.sim
-	latch := s.juju.latch
+	latch := a.unit.app.latch
 	if len(spec.Ops) > 0 {
 		return a.operate(&spec, machine.Situation{Latch: latch, Leader: a.unit.leader, Action: action})
 	}
@@ -118,7 +109,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		return status
 	}
 	if spec.Latch != nil {
-		s.commitLatch(next)
+		s.commitLatch(a.unit.app, next)
 	}
 	a.publish()
 	a.show(&spec)
@@ -134,7 +125,7 @@ func refused(reason, message string) v1alpha1.EtcdUnitStatus {
 
 // seen is what the agent's own judge needs to know: the judge is the real one.
 func (a *Agent) seen() machine.Seen {
-	seen := machine.Seen{Now: a.sim.now, Unit: a.unit.Name, ModelUUID: ModelUUID, Record: a.record, DataDir: planner.DataDir}
+	seen := machine.Seen{Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: planner.DataDir}
 	if d := a.process.data; d != nil {
 		seen.Present, seen.Member, seen.Cluster = true, d.member.String(), d.cluster
 	}
@@ -143,7 +134,7 @@ func (a *Agent) seen() machine.Seen {
 
 // apply makes the machine as the spec says.
 func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
-	s, r := a.sim, &a.record
+	s, r := a.sim, a.record
 	hash := spec.Hash()
 	if r.Epoch != spec.Delivery.Epoch || r.Hash != hash {
 		s.counts.FileWrites++
@@ -249,7 +240,7 @@ func (a *Agent) publish() {
 	}
 	a.unit.databag = string(text)
 	a.sim.counts.DatabagWrites++
-	for _, u := range a.sim.juju.units {
+	for _, u := range a.unit.app.units {
 		if u != a.unit && u.provisioned {
 			u.agentSince = a.sim.now
 			a.sim.counts.Hooks++
@@ -261,7 +252,7 @@ func (a *Agent) publish() {
 func (a *Agent) show(spec *v1alpha1.EtcdUnitSpec) {
 	a.set(&a.unit.status, spec.Status.Unit)
 	if spec.Status.Application != nil && a.unit.leader {
-		a.set(&a.sim.juju.status, *spec.Status.Application)
+		a.set(&a.unit.app.status, *spec.Status.Application)
 	}
 	var ports []string
 	for _, p := range spec.OpenPorts {
@@ -271,17 +262,15 @@ func (a *Agent) show(spec *v1alpha1.EtcdUnitSpec) {
 }
 
 // commitLatch is the side effect that everything hangs on.
-func (s *Sim) commitLatch(next v1alpha1.Latch) {
-	old, _ := s.juju.latch.Databag()
+func (s *Sim) commitLatch(app *App, next v1alpha1.Latch) {
+	old, _ := app.latch.Databag()
 	bag, _ := next.Databag()
 	if fmt.Sprint(old) == fmt.Sprint(bag) {
 		return
 	}
 	s.point("the latch is committed", func() {
-		s.judgeLatch(s.juju.latch, next)
-		s.juju.latch = next
+		s.judgeLatch(app.latch, next)
+		app.latch = next
 		s.counts.DatabagWrites++
 	})
 }
-
-func (a *Agent) address() string { return fmt.Sprintf("10.0.%d.%d", a.moves, a.unit.number+1) }

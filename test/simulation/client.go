@@ -28,9 +28,9 @@ type Client struct {
 
 // AddClient relates a client each of whose hooks takes so long.
 func (s *Sim) AddClient(takes time.Duration) *Client {
-	c := &Client{sim: s, name: fmt.Sprintf("%s/%d", clientApplication, len(s.juju.clients)), takes: takes, since: s.now}
-	s.juju.clients = append(s.juju.clients, c)
-	for _, u := range s.juju.units {
+	c := &Client{sim: s, name: fmt.Sprintf("%s/%d", clientApplication, len(s.clients)), takes: takes, since: s.now}
+	s.clients = append(s.clients, c)
+	for _, u := range s.units {
 		c.changed(u)
 	}
 	return c
@@ -45,7 +45,7 @@ func (a *Agent) tell(list []string) {
 		return
 	}
 	a.told = list
-	for _, c := range a.sim.juju.clients {
+	for _, c := range a.unit.app.clients {
 		c.changed(a.unit)
 	}
 }
@@ -81,7 +81,7 @@ func (c *Client) work() {
 
 // read is the first value that a unit has, as a requirer's side takes it.
 func (c *Client) read() []string {
-	for _, u := range c.sim.juju.units {
+	for _, u := range c.sim.units {
 		if len(u.agent.told) > 0 {
 			return u.agent.told
 		}
@@ -99,7 +99,7 @@ func (c *Client) status() jujuapi.Unit {
 
 // judgeClients is asked when a member that serves is about to stop or to go: each client must find another one.
 func (s *Sim) judgeClients(c *cluster, leaves *Member) {
-	for _, client := range s.juju.clients {
+	for _, client := range c.app.clients {
 		finds := slices.ContainsFunc(c.members, func(m *Member) bool {
 			a := c.host(m)
 			return m != leaves && !m.learner && a != nil && a.process.up && slices.Contains(client.list, a.clientURL())

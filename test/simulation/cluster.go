@@ -29,11 +29,11 @@ func (c *cluster) find(match func(*Member) bool) *Member {
 	return c.members[i]
 }
 
-// host is the agent whose process is this member.
-func (c *cluster) host(m *Member) *Agent {
-	for _, u := range c.sim.juju.units {
-		if d := u.agent.process.data; d != nil && d.cluster == c.id && d.member == m.id {
-			return u.agent
+// host is the machine whose process is this member.
+func (c *cluster) host(m *Member) *Machine {
+	for _, h := range c.sim.juju.machines {
+		if d := h.process.data; d != nil && d.cluster == c.id && d.member == m.id {
+			return h
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func (c *cluster) elect() {
 		c.leader = c.members[i].id
 		for _, m := range c.members {
 			if a := c.host(m); a != nil && a.process.up && m.client != a.clientURL() {
-				m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
+				m.name, m.client = a.process.data.name, a.clientURL()
 			}
 		}
 	})
@@ -186,20 +186,19 @@ func (c *cluster) applied(m *Member) uint64 {
 	return uint64(min(1, done) * float64(c.index))
 }
 
-// view is what a client sees that asks all endpoints.
-func (s *Sim) view(endpoints []string) etcdops.View {
-	v := etcdops.View{At: s.now, Health: map[string]etcdops.EndpointHealth{}}
+// view is what a client sees that asks all endpoints, at this time by its clock.
+func (s *Sim) view(endpoints []string, at time.Time) etcdops.View {
+	v := etcdops.View{At: at, Health: map[string]etcdops.EndpointHealth{}}
 	for _, url := range endpoints {
-		v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: s.now, Fault: etcdops.FaultRefused}
+		v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: at, Fault: etcdops.FaultRefused}
 	}
-	for _, u := range s.juju.units {
-		a := u.agent
+	for _, a := range s.juju.machines {
 		if _, asked := v.Health[a.clientURL()]; !asked || !a.process.up {
 			continue
 		}
 		c, m := a.membership()
 		id, _ := etcdops.ParseClusterID(c.id)
-		h := etcdops.EndpointHealth{Endpoint: a.clientURL(), At: s.now, Answered: true, ClusterID: id, MemberID: a.process.data.member,
+		h := etcdops.EndpointHealth{Endpoint: a.clientURL(), At: at, Answered: true, ClusterID: id, MemberID: a.process.data.member,
 			Version: "3.6.16", RaftIndex: c.index, Fault: etcdops.FaultNoLeader}
 		if m != nil && c.quorum() && c.reachable(m) {
 			h.Serves, h.Fault, h.Leader, h.Learner, h.AppliedIndex = true, etcdops.FaultNone, c.leader, m.learner, c.applied(m)
@@ -213,7 +212,7 @@ func (s *Sim) view(endpoints []string) etcdops.View {
 	for _, m := range v.Members {
 		for _, url := range m.ClientURLs {
 			if _, asked := v.Health[url]; !asked {
-				more := s.view(append(slices.Clone(endpoints), url))
+				more := s.view(append(slices.Clone(endpoints), url), at)
 				return more
 			}
 		}

@@ -22,9 +22,10 @@ const (
 
 var errDead = errors.New("the daemon is dead")
 
-// Daemon is one process of the daemon. All that it does to the world passes through effect.
+// Daemon is one process of the daemon, as far as it is busy with one application. All that it does to the world passes through effect.
 type Daemon struct {
 	sim      *Sim
+	app      *App
 	self     string
 	dead     bool
 	doomed   bool
@@ -43,29 +44,38 @@ type Daemon struct {
 }
 
 // StartDaemon starts a process with this identity.
-func (s *Sim) StartDaemon(self string) *Daemon { return s.startDaemon(self, false) }
+func (a *App) StartDaemon(self string) *Daemon { return a.startDaemon(self, false) }
 
 // TakeOver starts a process that replaces whoever leads.
-func (s *Sim) TakeOver(self string) *Daemon { return s.startDaemon(self, true) }
+func (a *App) TakeOver(self string) *Daemon { return a.startDaemon(self, true) }
 
-func (s *Sim) startDaemon(self string, takeOver bool) *Daemon {
-	d := &Daemon{sim: s, self: self, memory: memory.New(), due: map[string]time.Time{}, lookAt: s.now}
+// DaemonClock sets how far the clock of the machine that daemons run on is ahead of Juju's; a negative one is behind.
+func (s *Sim) DaemonClock(ahead time.Duration) {
+	s.ahead = ahead
+	s.say("the daemon's clock is %s ahead", ahead)
+}
+
+func (a *App) startDaemon(self string, takeOver bool) *Daemon {
+	s := a.sim
+	d := &Daemon{sim: s, app: a, self: self, memory: memory.New(), due: map[string]time.Time{}, lookAt: s.now}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	now := func() time.Time { return s.now }
+	now := d.now
 	d.observer = observe.New(observe.Config{
-		Application: Application, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
+		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
 		ThroughUnits: s.cfg.Closed, Pause: d.pause,
 		Dial: func(world.Credentials) (world.Etcd, error) { return d, nil },
 	})
 	d.actor = act.New(act.Config{
-		Application: Application, Self: self, Juju: d, Memory: d.memory, Now: now,
+		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now,
 		Etcd: d.observer.Etcd, Jitter: func() float64 { return 0.5 },
 	})
-	s.daemon = d
-	s.say("daemon %s starts", self)
+	a.daemon = d
+	s.say("daemon %s starts for %s", self, a.name)
 	s.At(0, d.turn)
 	return d
 }
+
+func (d *Daemon) now() time.Time { return d.sim.now.Add(d.sim.ahead) }
 
 // Stop kills the process as SIGKILL does.
 func (d *Daemon) Stop() { d.die("it is stopped") }
@@ -143,7 +153,7 @@ func (d *Daemon) reconcile() {
 		return
 	}
 	step, ok := planner.Next(obs)
-	s.judgePlan(obs, step, ok)
+	d.judgePlan(obs, step, ok)
 	d.last, d.settled = step, !ok
 	switch {
 	case !ok:
@@ -160,8 +170,8 @@ func (d *Daemon) reconcile() {
 		return
 	}
 	d.waits = 0
-	s.acts = append(s.acts, Act{At: s.now, Step: actText(step)})
-	s.say("  %s %s: %s", step.Kind, step.Target(Application), step.Reason)
+	s.acts = append(s.acts, Act{At: s.now, Step: actText(step, d.app.name)})
+	s.say("  %s %s: %s", step.Kind, step.Target(d.app.name), step.Reason)
 	if err := d.actor.Act(d.ctx, obs, step); err != nil {
 		s.say("  %v", err)
 		d.lookAt = s.now.Add(WaitingPoll)
@@ -205,7 +215,7 @@ func (d *Daemon) effect(name string, do func() error) error {
 
 // point is a side effect of an agent that the daemon may die at.
 func (s *Sim) point(name string, do func()) {
-	d := s.daemon
+	d := s.daemon // of the application that is killed
 	hit := d != nil && !d.dead && s.isKilled(name)
 	if hit && s.kill.Mode == BeforeEffect {
 		s.execute(d)
@@ -236,7 +246,7 @@ func (s *Sim) execute(d *Daemon) {
 
 // revive starts another process with the same identity after a while.
 func (s *Sim) revive(d *Daemon) {
-	s.At(s.kill.After, func() { s.StartDaemon(d.self) })
+	s.At(s.kill.After, func() { d.app.StartDaemon(d.self) })
 }
 
 // Kill lets the daemon die at a side effect, and another one start.
@@ -245,26 +255,13 @@ func (s *Sim) Kill(k *Kill) { s.kill = k }
 // Effects is how many side effects there have been.
 func (s *Sim) Effects() int { return s.effects }
 
-// Settled says that the daemon has nothing to do and nothing to wait for.
-func (s *Sim) Settled() bool { return s.daemon != nil && !s.daemon.dead && s.daemon.settled }
-
 // Last is the daemon's last step; its Reason tells what is waited for.
-func (s *Sim) Last() planner.Step {
-	if s.daemon == nil {
+func (a *App) Last() planner.Step {
+	if a.daemon == nil {
 		return planner.Step{}
 	}
-	return s.daemon.last
+	return a.daemon.last
 }
-
-// Restart kills the daemon and starts another process with its identity.
-func (s *Sim) Restart() *Daemon {
-	self := s.daemon.self
-	s.daemon.Stop()
-	return s.StartDaemon(self)
-}
-
-// Daemon is the process that was started last.
-func (s *Sim) Daemon() *Daemon { return s.daemon }
 
 // Last is this process's last step, and Settled says that it has nothing to do.
 func (d *Daemon) Last() planner.Step { return d.last }

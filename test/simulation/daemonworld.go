@@ -16,7 +16,7 @@ func (d *Daemon) Snapshot(context.Context) (*jujuapi.Model, error) {
 		return nil, errDead
 	}
 	d.sim.counts.Snapshots++
-	return d.sim.juju.snapshot(), nil
+	return d.sim.juju.snapshot(d.now()), nil
 }
 
 // The reads of Juju may come at once from several goroutines: they change nothing but a count, under the observer's wait.
@@ -27,7 +27,7 @@ func (d *Daemon) UnitsInfo(context.Context, string) ([]jujuapi.UnitInfo, error) 
 		return nil, errDead
 	}
 	d.sim.counts.Reads++
-	return d.sim.juju.unitsInfo()
+	return d.app.unitsInfo()
 }
 
 // Options implements world.Juju.
@@ -35,7 +35,7 @@ func (d *Daemon) Options(context.Context, string) (map[string]jujuapi.Option, er
 	if d.dead {
 		return nil, errDead
 	}
-	return d.sim.juju.options, nil
+	return d.app.options, nil
 }
 
 // Tasks implements world.Juju.
@@ -43,7 +43,7 @@ func (d *Daemon) Tasks(context.Context, string) ([]jujuapi.Task, error) {
 	if d.dead {
 		return nil, errDead
 	}
-	return d.sim.juju.pending(), nil
+	return d.sim.juju.pending(d.app.name), nil
 }
 
 // Task implements world.Juju.
@@ -87,19 +87,19 @@ func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
 	}
 	d.sim.counts.Looks++
 	if d.sim.cfg.Closed {
-		return d.sim.silence(endpoints)
+		return d.sim.silence(endpoints, d.now())
 	}
-	return d.sim.view(endpoints)
+	return d.sim.view(endpoints, d.now())
 }
 
 func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) error {
 	return d.effect(name, func() error {
 		s := d.sim
-		c := s.clusters[v.ClusterID.String()]
+		c := s.clusterOf(v.ClusterID.String())
 		if c == nil {
 			return errors.New("no such cluster")
 		}
-		if s.lease == nil || s.lease != d.lock || s.now.After(s.lease.expires) {
+		if c.lease == nil || c.lease != d.lock || s.now.After(c.lease.expires) {
 			s.violate("%s without the lock key", name)
 		}
 		s.counts.Changes++
@@ -146,20 +146,25 @@ func (d *Daemon) Close() {}
 // lease is the lock key while it is there.
 type lease struct {
 	daemon  *Daemon
+	cluster *cluster
 	expires time.Time
 	lost    chan struct{}
 }
 
 // Lock implements world.Etcd.
-func (d *Daemon) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
+func (d *Daemon) Lock(_ context.Context, endpoints []string, _ string, _ time.Duration) (world.Lock, error) {
 	var got *lease
 	err := d.effect("lock", func() error {
 		s := d.sim
-		if s.lease != nil && s.now.Before(s.lease.expires) {
+		c := s.clusterOf(s.view(endpoints, d.now()).ClusterID.String())
+		switch {
+		case c == nil:
+			return errors.New("etcdserver: request timed out")
+		case c.lease != nil && s.now.Before(c.lease.expires):
 			return etcdops.ErrLocked
 		}
-		got = &lease{daemon: d, expires: s.now.Add(time.Hour), lost: make(chan struct{})}
-		s.lease, d.lock = got, got
+		got = &lease{daemon: d, cluster: c, expires: s.now.Add(time.Hour), lost: make(chan struct{})}
+		c.lease, d.lock = got, got
 		return nil
 	})
 	if err != nil {
@@ -173,8 +178,8 @@ func (l *lease) Unlock(context.Context) error {
 	d := l.daemon
 	return d.effect("unlock", func() error {
 		d.lock = nil
-		if d.sim.lease == l {
-			d.sim.lease = nil
+		if l.cluster.lease == l {
+			l.cluster.lease = nil
 		}
 		return nil
 	})

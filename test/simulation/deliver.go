@@ -39,7 +39,7 @@ func (s *Sim) Deliver(u *Unit, change func(*v1alpha1.EtcdUnitSpec)) (v1alpha1.Et
 		return v1alpha1.EtcdUnitStatus{}, fmt.Errorf("cannot observe: %w", err)
 	}
 	spec := planner.Desired(obs, u.Name)
-	if e := s.juju.latch.Epoch; e != nil {
+	if e := s.latch.Epoch; e != nil {
 		spec.Delivery.Epoch = *e
 	}
 	spec.Delivery.NotAfter = metav1.NewTime(s.now.Add(2 * time.Minute))
@@ -62,6 +62,6 @@ func (s *Sim) Deliver(u *Unit, change func(*v1alpha1.EtcdUnitSpec)) (v1alpha1.Et
 // Disk is what the unit's machine and its databag hold, as text: what a refused delivery must not change.
 func (s *Sim) Disk(u *Unit) string {
 	a := u.agent
-	return fmt.Sprintf("%+v %+v %s up=%t %s %s %v latch=%+v", a.record, a.process.data, a.files, a.process.up, u.databag,
-		u.status.Message, u.ports, s.juju.latch)
+	return fmt.Sprintf("%+v %+v %s up=%t %s %s %v latch=%+v", *a.record, a.process.data, a.files, a.process.up, u.databag,
+		u.status.Message, u.ports, a.unit.app.latch)
 }

@@ -5,7 +5,7 @@
 // right before, or right after, each single thing that it does to the world; what ten quiet minutes cost; what a delivery
 // does that arrives hours late. Hours take milliseconds, and the same seed gives the same run.
 //
-//	s := simulation.New(simulation.Config{Seed: 1})
+//	s := simulation.New(simulation.Config{Seed: 1}) // its own methods speak of the first application
 //	s.Relate()                  // the certificate authority
 //	s.AddUnits(3)
 //	s.StartDaemon("daemon-a")
@@ -16,7 +16,11 @@
 //
 //	real      planner, observe.Observer, act.Actor, memory, etcdops' guards and words, v1alpha1.Latch.Apply,
 //	          machine.Admit: what an agent refuses
-//	juju.go         units, agents' queue (one operation at a time, pick-up and run times), databags, leadership, tasks
+//	juju.go         units, agents' queue (one operation at a time, pick-up and run times), databags, tasks
+//	application.go  an application, its options, its latch, leadership; there may be two, and one that is deployed anew
+//	model.go        what Juju tells: FullStatus, UnitsInfo
+//	machine.go      what outlives a unit: its records, etcd and its data, a clock that may be wrong
+//	leave.go        how a unit goes: dying, dead, gone; by force; with its machine or from it
 //	agent.go        what a unit does with an admitted delivery: record, snap, start, reset, status
 //	power.go        a machine without power, and what a unit sees of its own member when it is back
 //	client.go       who is told where etcd serves, and reads it in hooks of its own

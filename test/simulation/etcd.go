@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +31,18 @@ type process struct {
 type data struct {
 	cluster string
 	member  etcdops.MemberID
+	// by is the unit whose member this is, and name its member's name.
+	by   *Unit
+	name string
 }
 
 // cluster is what a raft group agrees on.
 type cluster struct {
-	sim     *Sim
+	sim *Sim
+	// app is the application that it was born for.
+	app     *App
 	id      string
+	lease   *lease
 	members []*Member
 	leader  etcdops.MemberID
 	// voting is since when a leader has been elected; electing says that an election is under way.
@@ -63,28 +70,37 @@ func hash64(text ...string) uint64 {
 }
 
 // clientURL and peerURL are where the process serves that runs, or ran last: its machine's address, the ports that it has read.
-func (a *Agent) clientURL() string { return a.serves(a.process.read.ClientURL, "2379") }
-func (a *Agent) peerURL() string   { return a.serves(a.process.read.PeerURL, "2380") }
+func (m *Machine) clientURL() string { return m.serves(m.process.read.ClientURL, "2379") }
+func (m *Machine) peerURL() string   { return m.serves(m.process.read.PeerURL, "2380") }
 
-func (a *Agent) serves(read, port string) string {
+func (m *Machine) serves(read, port string) string {
 	if i := strings.LastIndexByte(read, ':'); i >= 0 {
 		port = read[i+1:]
 	}
-	return "https://" + a.address() + ":" + port
+	return "https://" + m.address() + ":" + port
 }
 
-// membership is the unit's cluster and member, by its data directory.
-func (a *Agent) membership() (*cluster, *Member) {
-	if a.process.data == nil {
+// membership is the cluster and member of the machine's data directory.
+func (m *Machine) membership() (*cluster, *Member) {
+	if m.process.data == nil {
 		return nil, nil
 	}
-	c := a.sim.clusters[a.process.data.cluster]
-	return c, c.member(a.process.data.member)
+	c := m.sim.clusterOf(m.process.data.cluster)
+	return c, c.member(m.process.data.member)
+}
+
+func (s *Sim) clusterOf(id string) *cluster {
+	for _, c := range s.clusters {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
 }
 
 // start starts etcd as its configuration says; a reason is what it would log before it exits.
 func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
-	s, r := a.sim, &a.record
+	s, r := a.sim, a.record
 	i := spec.Etcd.Initial
 	switch {
 	case a.process.data != nil:
@@ -112,14 +128,14 @@ func (a *Agent) bootstrap(i *v1alpha1.InitialCluster) string {
 		text = append(text, m.Name+"="+m.PeerURL)
 	}
 	id := etcdops.ClusterID(hash64(text...)).String()
-	c := s.clusters[id]
+	c := s.clusterOf(id)
 	if c == nil {
-		s.judgeBirth(id)
-		c = &cluster{sim: s, id: id, index: 4}
+		s.judgeBirth(a, id)
+		c = &cluster{sim: s, app: a.unit.app, id: id, index: 4}
 		for _, m := range i.Members {
 			c.members = append(c.members, &Member{id: etcdops.MemberID(hash64(i.Token, m.PeerURL)), name: m.Name, peer: m.PeerURL})
 		}
-		s.clusters[id] = c
+		s.clusters = append(s.clusters, c)
 	}
 	m := c.at(a.peerURL())
 	if m == nil {
@@ -155,54 +171,58 @@ func (a *Agent) begin(c *cluster, m *Member) {
 		a.sim.violate("I6: %s begins empty under the identity %s, which has run before", a.unit.Name, m.id)
 	}
 	m.ran = true
-	a.process.data = &data{cluster: c.id, member: m.id}
+	a.process.data = &data{cluster: c.id, member: m.id, by: a.unit, name: etcdops.MemberName(a.unit.Name)}
 	a.record.Member.Started, a.record.Member.MemberID, a.record.Member.ClusterID = true, m.id.String(), c.id
 	a.sim.counts.FileWrites++
 	a.comeUp()
 }
 
 // comeUp runs the process: it publishes itself when there is a quorum, and stops when it was removed.
-func (a *Agent) comeUp() {
-	s := a.sim
-	a.process.up, a.process.since = true, s.now
-	a.process.config, a.process.read = a.process.wanted, a.process.next
+func (m *Machine) comeUp() {
+	s := m.sim
+	m.process.up, m.process.since = true, s.now
+	m.process.config, m.process.read = m.process.wanted, m.process.next
 	s.judgePairs()
-	c, m := a.membership()
-	if m == nil {
-		s.At(time.Second, a.stop)
+	c, member := m.membership()
+	if member == nil {
+		s.At(time.Second, m.stop)
 		return
 	}
+	data := m.process.data
 	s.At(300*time.Millisecond, func() {
-		if a.process.up && c.quorum() {
-			m.name, m.client = etcdops.MemberName(a.unit.Name), a.clientURL()
+		if m.process.up && m.process.data == data && c.quorum() {
+			member.name, member.client = data.name, m.clientURL()
 		}
 	})
 	c.elect()
 }
 
-func (a *Agent) stop() {
-	if !a.process.up {
+func (m *Machine) stop() {
+	if !m.process.up {
 		return
 	}
-	a.process.up = false
-	if c, _ := a.membership(); c != nil {
+	m.process.up = false
+	if c, _ := m.membership(); c != nil {
 		c.elect()
 	}
 }
 
-func (a *Agent) restart() {
-	a.stop()
-	a.comeUp()
+func (m *Machine) restart() {
+	m.stop()
+	m.comeUp()
 }
 
 // Crash kills the unit's etcd; systemd starts it again after ten seconds, where its data is.
 func (s *Sim) Crash(u *Unit) {
 	u.agent.stop()
-	s.At(10*time.Second, func() {
-		if s.known(u) && !u.agent.dark && !u.agent.process.up && u.agent.process.data != nil {
-			u.agent.comeUp()
-		}
-	})
+	s.At(10*time.Second, u.agent.boots)
+}
+
+// boots starts the machine's etcd as systemd does: where it is enabled, and its data is there.
+func (m *Machine) boots() {
+	if slices.Contains(m.sim.juju.machines, m) && !m.dark && !m.process.up && m.process.data != nil {
+		m.comeUp()
+	}
 }
 
 // Readdress boots the unit's machine with another address. Its member is found by nobody there until the others are told.
@@ -210,9 +230,7 @@ func (s *Sim) Readdress(u *Unit) {
 	u.agent.stop()
 	u.agent.moves++
 	s.At(5*time.Second, func() {
-		if s.known(u) && !u.agent.dark && !u.agent.process.up && u.agent.process.data != nil {
-			u.agent.comeUp()
-		}
+		u.agent.boots()
 		s.hook(u, 0)
 		s.certify(u)
 	})

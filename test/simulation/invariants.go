@@ -3,6 +3,7 @@ package simulation
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -29,7 +30,7 @@ func (s *Sim) judgeDelivery(t *task) {
 		}
 		// One whose unit has vanished is never run, and Juju tells of it no more: the next one comes when its time is over.
 		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(planner.DeliveryTTL+planner.LongestRun))
-		if o != t && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
+		if o != t && o.unit.app == t.unit.app && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
 			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
 		}
 	}
@@ -37,15 +38,14 @@ func (s *Sim) judgeDelivery(t *task) {
 		s.violate("%d deliveries wait for %s at once", open, t.unit.Name)
 	}
 	if i := t.spec.Etcd.Initial; i != nil && i.State == v1alpha1.InitialNew {
-		if s.juju.latch.Seeds == nil || s.juju.latch.ClusterID != "" {
-			s.violate("I6: new is handed to %s while the latch has seeds: %t, cluster ID: %q", t.unit.Name,
-				s.juju.latch.Seeds != nil, s.juju.latch.ClusterID)
+		if l := t.unit.app.latch; l.Seeds == nil || l.ClusterID != "" {
+			s.violate("I6: new is handed to %s while the latch has seeds: %t, cluster ID: %q", t.unit.Name, l.Seeds != nil, l.ClusterID)
 		}
 	}
 	if len(t.spec.Ops) > 0 && !slices.ContainsFunc(t.spec.Ops, v1alpha1.EtcdOp.Changes) {
 		return // a look changes nothing, and comes before the claim
 	}
-	e := s.juju.latch.Epoch
+	e := t.unit.app.latch.Epoch
 	if l := t.spec.Latch; (l == nil || l.Claim == nil) && (e == nil || *e != t.spec.Delivery.Epoch) {
 		s.violate("%s is handed a delivery of epoch %v, and the latch has %v", t.unit.Name, t.spec.Delivery.Epoch, e)
 	}
@@ -65,9 +65,9 @@ func (s *Sim) judgeLatch(old, next v1alpha1.Latch) {
 }
 
 // judgeBirth is asked when a cluster comes to be.
-func (s *Sim) judgeBirth(id string) {
-	if len(s.clusters) > 0 {
-		s.violate("I6: a second cluster %s is born", id)
+func (s *Sim) judgeBirth(a *Agent, id string) {
+	if a.unit.app.cluster() != nil {
+		s.violate("I6: a second cluster %s is born for %s", id, a.unit.app.name)
 	}
 }
 
@@ -177,19 +177,20 @@ func (s *Sim) judgeStop(a *Agent) {
 
 // judgePairs is asked when a process has begun: nobody may take a heartbeat's pause for a leader's end, whoever leads.
 func (s *Sim) judgePairs() {
-	for _, u := range s.juju.units {
-		for _, o := range s.juju.units {
-			a, b := u.agent.process, o.agent.process
-			if a.up && b.up && a.data != nil && b.data != nil && a.read.ElectionTimeoutMs < 5*b.read.HeartbeatIntervalMs {
-				s.violate("the election timeout of %s is %d ms, and %s has a heartbeat of %d ms", u.Name, a.read.ElectionTimeoutMs,
-					o.Name, b.read.HeartbeatIntervalMs)
+	for _, u := range s.juju.machines {
+		for _, o := range s.juju.machines {
+			a, b := u.process, o.process
+			if a.up && b.up && a.data != nil && b.data != nil && a.data.cluster == b.data.cluster && a.read.ElectionTimeoutMs < 5*b.read.HeartbeatIntervalMs {
+				s.violate("the election timeout of %s is %d ms, and %s has a heartbeat of %d ms", a.data.name, a.read.ElectionTimeoutMs,
+					b.data.name, b.read.HeartbeatIntervalMs)
 			}
 		}
 	}
 }
 
 // judgePlan is asked at each decision.
-func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
+func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
+	s := d.sim
 	plan := planner.Plan(obs)
 	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {
 		s.violate("I19: the plan does not begin with what is done")
@@ -198,14 +199,14 @@ func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
 		var steps []string
 		for _, p := range plan {
 			if p.Kind != planner.StepWait {
-				steps = append(steps, actText(p))
+				steps = append(steps, actText(p, d.app.name))
 			}
 		}
 		s.onPlan(steps, len(s.acts))
 	}
 	if step.Disruptive() {
 		for _, t := range s.juju.tasks {
-			if !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
+			if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
 				s.now.Before(t.enqueued.Add(planner.DeliveryTTL+planner.LongestRun)) {
 				s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
 			}
@@ -214,4 +215,11 @@ func (s *Sim) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
 }
 
 // actText is a step as Act tells it.
-func actText(s planner.Step) string { return string(s.Kind) + " " + s.Target(Application) }
+func actText(s planner.Step, application string) string {
+	return string(s.Kind) + " " + s.Target(application)
+}
+
+// judgeStatusEvery is how often an application's status is held against its cluster.
+const judgeStatusEvery = 30 * time.Second
+
+func (a *App) judgeStatus() {}

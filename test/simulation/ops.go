@@ -13,10 +13,10 @@ import (
 )
 
 // silence is what a look sees from which no packet comes back.
-func (s *Sim) silence(endpoints []string) etcdops.View {
-	v := etcdops.View{At: s.now, Health: map[string]etcdops.EndpointHealth{}, Err: "no endpoint answers"}
+func (s *Sim) silence(endpoints []string, at time.Time) etcdops.View {
+	v := etcdops.View{At: at, Health: map[string]etcdops.EndpointHealth{}, Err: "no endpoint answers"}
 	for _, url := range endpoints {
-		v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: s.now, Fault: etcdops.FaultUnreachable}
+		v.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: at, Fault: etcdops.FaultUnreachable}
 	}
 	return v
 }
@@ -55,7 +55,7 @@ func (a *Agent) operate(spec *v1alpha1.EtcdUnitSpec, situation machine.Situation
 			result.Outcome, result.Reason, result.Message = a.alter(spec, op)
 		} else {
 			a.effect("look through "+a.unit.Name, func() {
-				text, _ := json.Marshal(s.view(op.Endpoints))
+				text, _ := json.Marshal(s.view(op.Endpoints, a.now()))
 				result.View = string(text)
 			})
 		}
@@ -78,7 +78,7 @@ func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1
 	if s.now.Before(s.opLock) {
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonLocked, "another agent has the lock"
 	}
-	view := s.view(op.Endpoints)
+	view := s.view(op.Endpoints, a.now())
 	if change.Done(view) {
 		return v1alpha1.OutcomeApplied, "", ""
 	}
@@ -96,7 +96,7 @@ func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1
 	if err := change.Guard(view, op.LagLimit); err != nil {
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonQuorumGuard, err.Error()
 	}
-	c := s.clusters[view.ClusterID.String()]
+	c := s.clusterOf(view.ClusterID.String())
 	told := fmt.Sprintf("%s %s%s", op.Kind, c.nameOf(id), op.PeerURL)
 	var err error
 	a.effect(told, func() {

@@ -21,15 +21,11 @@ func (s *Sim) PowerCut(u *Unit, off, later time.Duration) {
 			return
 		}
 		u.lost = false
-		s.elect()
+		u.app.elect()
 		s.hook(u, 0)
 		s.look(u)
 		u.agent.work()
-		s.At(later, func() {
-			if s.known(u) && !u.agent.dark && !u.agent.process.up && u.agent.process.data != nil {
-				u.agent.comeUp()
-			}
-		})
+		s.At(later, u.agent.boots)
 	})
 }
 
@@ -69,7 +65,7 @@ func (s *Sim) look(u *Unit) {
 		if d := a.process.data; d != nil {
 			ref.ID = d.member
 		}
-		local := etcdops.UnitWords(s.view([]string{ref.ClientURL}).Counted(ref), ref, etcdops.PhaseServing)
+		local := etcdops.UnitWords(s.view([]string{ref.ClientURL}, a.now()).Counted(ref), ref, etcdops.PhaseServing)
 		a.set(&u.status, v1alpha1.StatusText(etcdops.Shown(etcdops.Words(spec.Status.Unit), local)))
 	})
 }

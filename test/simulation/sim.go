@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
 // Config is what a Sim is made of. The zero value is a Juju 4.0 that is quick and an etcd that is small.
@@ -20,20 +18,22 @@ type Config struct {
 	Closed bool
 }
 
-// Sim is a model with one application, etcd, and the daemons that watch it.
+// Sim is a model with an application, etcd, which its own methods speak of, with others, and with the daemons that watch them.
 type Sim struct {
+	*App
+
 	cfg Config
 	rng *rand.Rand
 	now time.Time
+	// ahead is how far the daemons' clock is ahead of Juju's, which is the model's time.
+	ahead time.Duration
 
 	events events
 	order  int64
 
 	juju     *juju
-	clusters map[string]*cluster
-	daemon   *Daemon
+	clusters []*cluster // in the order of their births
 
-	lease      *lease
 	opLock     time.Time // until when the lock of an agent that died holds
 	effects    int
 	kill       *Kill
@@ -114,9 +114,10 @@ func New(cfg Config) *Sim {
 	set(&cfg.CatchUp, 3*time.Second)
 	s := &Sim{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
-		clusters: map[string]*cluster{}, counts: Counts{Refused: map[string]int{}},
+		counts: Counts{Refused: map[string]int{}},
 	}
-	s.juju = newJuju(s)
+	s.juju = &juju{sim: s, numbers: map[string]int{}, authority: newAuthority()}
+	s.App = s.newApp(Application)
 	return s
 }
 
@@ -191,9 +192,6 @@ func (s *Sim) next() {
 	}
 	e.do()
 }
-
-// Latch is the cluster's latch as Juju has it.
-func (s *Sim) Latch() v1alpha1.Latch { return s.juju.latch }
 
 type event struct {
 	at    time.Time
