@@ -41,6 +41,8 @@ type Seen struct {
 	Present         bool
 	Member, Cluster string
 	DataDir         string
+	// Mark is the token that the data directory is marked with, see datadir.Mark.
+	Mark string
 	// Version is the version of the installed etcd, zero if it is not known.
 	Version etcdconf.Version
 }
@@ -229,7 +231,7 @@ func admitStart(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 		return refuse(v1alpha1.ReasonDataPresent, "cannot start with state %s: the data directory holds member %s of cluster %s",
 			initial.State, seen.Member, seen.Cluster)
 	}
-	if !seen.Present && seen.Record.Member.Started && !reset {
+	if lost(seen.Record.Member, seen.Present, seen.Mark) && !reset && !outlived(s, seen) {
 		return refuse(v1alpha1.ReasonDataLost, "cannot start with state %s: member %s was started here, and its data is gone",
 			initial.State, seen.Record.Member.MemberID)
 	}
@@ -240,6 +242,19 @@ func admitStart(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 		return refuse(v1alpha1.ReasonDataLost, "cannot start with state new: the cluster is there already, as %s", s.Latch.ClusterID)
 	}
 	return admitSeed(spec, s)
+}
+
+// lost says that a member was started here, and its data is gone. A start with state new counts as soon as the mark that was left before
+// it is gone, too: nobody knows then what the member has promised to the others, whether its data was ever seen or not.
+func lost(m record.Member, present bool, mark string) bool {
+	return !present && (m.Started || m.StartedNew && (m.Token == "" || m.Token != mark))
+}
+
+// outlived says that the member which was started here, and has no data any more, is of a cluster that was given up: the latched seeds
+// have another token.
+func outlived(s Situation, seen Seen) bool {
+	token := seen.Record.Token()
+	return !seen.Present && token != "" && s.Latch.Seeds != nil && s.Latch.Seeds.Token != token
 }
 
 // repeated says that this very desired state has been admitted here before: whatever data there is came of it.

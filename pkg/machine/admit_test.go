@@ -129,7 +129,46 @@ func TestAdmit(t *testing.T) {
 		{"new", func(j *judged) { j.initial(v1alpha1.InitialNew) }, ""},
 		{"new again, nothing has come of it", func(j *judged) {
 			j.initial(v1alpha1.InitialNew)
-			j.seen.Record.Member.StartedNew = true
+			j.seen.Record.Member, j.seen.Mark = record.Member{StartedNew: true, Token: "token"}, "token"
+		}, ""},
+		{"new again, and its disk was lost before anybody saw the data", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.seen.Record.Member = record.Member{StartedNew: true, Token: "token", MemberID: mine}
+		}, v1alpha1.ReasonDataLost},
+		{"the same, and the disk has been in another cluster", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.seen.Record.Member, j.seen.Mark = record.Member{StartedNew: true, Token: "token", MemberID: mine}, "older"
+		}, v1alpha1.ReasonDataLost},
+		{"new again, by an agent that left no mark", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.seen.Record.Member = record.Member{StartedNew: true}
+		}, v1alpha1.ReasonDataLost},
+		{"new where the member of a cluster was that was given up", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, Token: "older", MemberID: mine}
+		}, ""},
+		{"the same, begun by an agent that told the token only in its spec", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, MemberID: mine}
+			j.seen.Record.Spec = &v1alpha1.EtcdUnitSpec{Etcd: v1alpha1.EtcdSpec{Initial: &v1alpha1.InitialCluster{Token: "older"}}}
+		}, ""},
+		{"new where the member of a cluster still is that was given up", func(j *judged) {
+			j.initial(v1alpha1.InitialNew)
+			j.holds(mine, c1)
+			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, Token: "older", MemberID: mine}
+		}, v1alpha1.ReasonDataPresent},
+		{"existing where the member of a cluster was that was given up", func(j *judged) {
+			j.initial(v1alpha1.InitialExisting)
+			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, Token: "older", MemberID: mine}
+		}, ""},
+		{"existing where a member was begun whose disk was lost before anybody saw the data", func(j *judged) {
+			j.initial(v1alpha1.InitialExisting)
+			j.seen.Record.Member = record.Member{StartedNew: true, Token: "token", MemberID: mine}
+		}, v1alpha1.ReasonDataLost},
+		{"the same, and the cluster has removed the member", func(j *judged) {
+			j.initial(v1alpha1.InitialExisting)
+			j.seen.Record.Member = record.Member{StartedNew: true, Token: "token", MemberID: mine}
+			j.spec.Delivery.AllowReset, j.spec.Delivery.Members = true, []string{other}
 		}, ""},
 		{"new where data is", func(j *judged) {
 			j.initial(v1alpha1.InitialNew)

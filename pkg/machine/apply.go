@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine/datadir"
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/etcdconf"
@@ -26,6 +27,7 @@ type application struct {
 
 	record  record.Record
 	data    data
+	mark    string
 	snap    *snapd.Snap
 	version etcdconf.Version
 	boot    string
@@ -129,6 +131,9 @@ func (a *application) look(ctx context.Context) error {
 	if a.data, err = a.m.inspect(a.record); err != nil {
 		return err
 	}
+	if a.mark, err = datadir.Marked(a.m.path(a.spec.Etcd.DataDir)); err != nil {
+		return err
+	}
 	if a.snap, err = a.m.snapd.Snap(ctx, SnapName); err != nil {
 		return err
 	}
@@ -143,6 +148,7 @@ func (a *application) seen() Seen {
 	return Seen{
 		Now: a.m.o.Now(), Unit: a.m.o.Unit, ModelUUID: a.m.o.ModelUUID, Record: a.record, Version: a.version,
 		Present: a.data.Present, Member: a.data.Member.String(), Cluster: a.data.Cluster.String(), DataDir: a.data.Dir,
+		Mark: a.mark,
 	}
 }
 
@@ -320,11 +326,8 @@ func (a *application) configure(ctx context.Context) error {
 	if err := a.changing(ctx); err != nil {
 		return err
 	}
-	if i := a.spec.Etcd.Initial; i != nil && i.State == v1alpha1.InitialNew && !a.data.Present && !a.record.Member.StartedNew {
-		a.record.Member.StartedNew = true
-		if err := a.m.remember(&a.record); err != nil {
-			return err
-		}
+	if err := a.begin(); err != nil {
+		return err
 	}
 	if err := a.m.disk.MkdirAll(a.m.path(CommonDir), 0o755); err != nil {
 		return err
@@ -340,9 +343,42 @@ func (a *application) configure(ctx context.Context) error {
 	return nil
 }
 
+// begin records the first start of a member, before it. The mark comes before the record: a record without its mark means that the data
+// is lost.
+func (a *application) begin() error {
+	i := a.spec.Etcd.Initial
+	if i == nil || a.data.Present {
+		return nil
+	}
+	member := record.Member{Token: i.Token}
+	if i.State == v1alpha1.InitialNew {
+		member.StartedNew = true
+		for _, m := range i.Members {
+			if m.Name == a.spec.Etcd.Name {
+				member.MemberID = etcdops.SeedID(i.Token, m.PeerURL).String()
+			}
+		}
+	}
+	if a.record.Member == member {
+		return nil
+	}
+	if member.StartedNew {
+		if err := datadir.Begin(a.m.disk, a.m.path(a.spec.Etcd.DataDir), i.Token); err != nil {
+			return err
+		}
+		a.mark = i.Token
+	}
+	a.record.Member = member
+	return a.m.remember(&a.record)
+}
+
 // dropIns writes the service's drop-ins and has systemd read them.
 func (a *application) dropIns(ctx context.Context) error {
-	want := service.DropIns(filepath.Clean(datadir.WAL(a.data.Dir)), a.record.Member.Started)
+	mark := ""
+	if a.record.Member.StartedNew {
+		mark = datadir.Mark(filepath.Clean(a.spec.Etcd.DataDir))
+	}
+	want := service.DropIns(datadir.WAL(filepath.Clean(a.data.Dir)), mark, a.record.Member.Started)
 	differ, err := a.m.unit.Differ(want)
 	if err != nil {
 		return err

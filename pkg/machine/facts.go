@@ -8,6 +8,8 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/datadir"
+	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -31,9 +33,8 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 			return facts, err
 		}
 	}
-	facts.Member = memberFacts(remembered(r.Member, found).Started, r.Member.StartedNew, found)
-	if !found.Present && r.Member.Started {
-		facts.Member.ClusterID, facts.Member.MemberID = r.Member.ClusterID, r.Member.MemberID
+	if facts.Member, err = m.memberFacts(r, found); err != nil {
+		return facts, err
 	}
 	if facts.Certificates, err = m.tls.Facts(); err != nil {
 		return facts, err
@@ -65,13 +66,24 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	return facts, nil
 }
 
-// memberFacts leaves out that a start with state new was intended, as long as no data has been seen to come of it: such a start
-// can be repeated, and to the controller the unit is one that has not begun. Once data has been seen, both are told.
-func memberFacts(started, startedNew bool, d data) v1alpha1.MemberFacts {
-	return v1alpha1.MemberFacts{
+// memberFacts leaves out that a start with state new was intended, as long as etcd has written nothing: such a start can be repeated, and
+// to the controller the unit is one that has not begun. Once data has been seen, or is lost before it was, that is told.
+func (m *Machine) memberFacts(r record.Record, d data) (v1alpha1.MemberFacts, error) {
+	member := remembered(r.Member, d)
+	facts := v1alpha1.MemberFacts{
 		Present: d.Present, ClusterID: d.Cluster.String(), MemberID: d.Member.String(),
-		Started: started, StartedNew: startedNew && started,
+		Started: member.Started, StartedNew: member.StartedNew && member.Started,
 	}
+	dir := DataDir
+	if r.Spec != nil {
+		dir = r.Spec.Etcd.DataDir
+	}
+	mark, err := datadir.Marked(m.path(dir))
+	if err == nil && lost(member, d.Present, mark) {
+		facts.StartedNew = member.StartedNew
+		facts.ClusterID, facts.MemberID, facts.Token = member.ClusterID, member.MemberID, r.Token()
+	}
+	return facts, err
 }
 
 // WriteLeaves puts leaves that have arrived in their place, and returns the files that it wrote. nil stands for a leaf that has

@@ -146,7 +146,7 @@ func (w *world) show() {
 
 // startEtcd is what systemd and etcd do.
 func (w *world) startEtcd() {
-	if w.exists("etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf") && !w.exists("var/snap/etcd/common/data/member/wal") {
+	if !w.condition() {
 		return
 	}
 	conf, err := os.ReadFile(w.path("var/snap/etcd/common/etcd.conf.yml"))
@@ -162,6 +162,24 @@ func (w *world) startEtcd() {
 		w.calls = append(w.calls, "born "+initialState(string(conf)))
 		w.bear(ownMember, ownCluster)
 	}
+}
+
+// condition is systemd's: every plain path is there, and one of those that begin with a bar.
+func (w *world) condition() bool {
+	text, _ := os.ReadFile(w.path("etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf"))
+	triggers, triggered := false, false
+	for line := range strings.Lines(string(text)) {
+		path, is := strings.CutPrefix(strings.TrimSpace(line), "ConditionPathExists=")
+		path, trigger := strings.CutPrefix(path, "|")
+		switch {
+		case !is:
+		case trigger:
+			triggers, triggered = true, triggered || w.exists(path)
+		case !w.exists(path):
+			return false
+		}
+	}
+	return triggered || !triggers
 }
 
 func initialState(conf string) string {

@@ -96,10 +96,13 @@ type MemberFacts struct {
 	// ClusterID and MemberID are read from it, 16 hex digits.
 	ClusterID string `json:"clusterID,omitempty"`
 	MemberID  string `json:"memberID,omitempty"`
-	// StartedNew says that this unit was once started with state new; it is recorded before the start.
+	// StartedNew says that this unit was once started with state new; it is recorded before the start, and told when data was seen to
+	// come of it, or is lost.
 	StartedNew bool `json:"startedNew,omitempty"`
 	// Started says that a member was started here; with Present false its data is lost.
 	Started bool `json:"started,omitempty"`
+	// Token is that of the cluster which a member whose data is lost was begun in; empty where that is not known.
+	Token string `json:"token,omitempty"`
 }
 
 // AppliedFacts is what the unit applied last.
@@ -116,7 +119,7 @@ type AppliedFacts struct {
 }
 
 // DataLost says that a member was started on this unit and its data is gone.
-func (m MemberFacts) DataLost() bool { return m.Started && !m.Present }
+func (m MemberFacts) DataLost() bool { return (m.Started || m.StartedNew) && !m.Present }
 
 // NamedLeaf is a certificate with what people call it.
 type NamedLeaf struct {

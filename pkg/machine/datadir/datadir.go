@@ -13,6 +13,7 @@
 //   - A member is present if and only if there is a segment of its write-ahead log: etcd makes the directory with its first
 //     segment in one rename, and starts anew without it.
 //   - SetAside renames; nothing in this package deletes.
+//   - Begin's mark is lost with the data that etcd writes beside it.
 package datadir
 
 import (
@@ -184,6 +185,31 @@ func fields(b []byte, each func(n protowire.Number, number uint64, text []byte))
 		b = b[size:]
 	}
 	return nil
+}
+
+// Mark is the file that says for which token etcd was first to begin in the data directory. It is there before etcd is, and lies with the
+// data, so that it is lost with it: where it is, and no write-ahead log, etcd has written nothing yet, and promised nobody anything.
+func Mark(dir string) string { return filepath.Join(dir, "member", "begun-with") }
+
+// Begin leaves the mark, on disk when it returns.
+func Begin(disk *durable.Disk, dir, token string) error {
+	if err := disk.MkdirAll(filepath.Dir(Mark(dir)), 0o700); err != nil {
+		return err
+	}
+	_, err := disk.Write(durable.File{Path: Mark(dir), Data: []byte(token), Mode: 0o600})
+	return err
+}
+
+// Marked is the token of the mark; empty where there is none.
+func Marked(dir string) (string, error) {
+	text, err := os.ReadFile(Mark(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot tell whether etcd has written to data directory %s: %w", dir, err)
+	}
+	return string(text), nil
 }
 
 // SetAside renames what a member has left in a data directory, so that it can never start from it again, and returns the new

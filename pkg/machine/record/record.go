@@ -48,14 +48,24 @@ type Record struct {
 
 // Member is the member of this unit.
 type Member struct {
-	// StartedNew is set before etcd is started with state new for the first time.
+	// StartedNew is set before etcd is started with state new for the first time; the data directory has been marked then.
 	StartedNew bool `json:"startedNew,omitempty"`
 	// Started is set as soon as a member's data has been seen: from then on an empty directory is lost data.
-	Started   bool   `json:"started,omitempty"`
+	Started bool `json:"started,omitempty"`
+	// Token is that of the cluster which the member was begun in. Agents of protocol 1 did not keep it.
+	Token     string `json:"token,omitempty"`
 	MemberID  string `json:"memberID,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
 	// DataDir is where the data was seen.
 	DataDir string `json:"dataDir,omitempty"`
+}
+
+// Token is that of the cluster which the unit's member was begun in; empty where it is not known.
+func (r Record) Token() string {
+	if r.Member.Token == "" && r.Spec != nil && r.Spec.Etcd.Initial != nil {
+		return r.Spec.Etcd.Initial.Token
+	}
+	return r.Member.Token
 }
 
 // Config identifies a configuration by a hash over all that etcd reads only when it starts.

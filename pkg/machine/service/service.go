@@ -17,7 +17,7 @@
 // # Who writes what
 //
 //	/etc/systemd/system/snap.etcd.etcd.service.d/always-restart.conf   machine.Apply
-//	/etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf     machine.Apply, once a member has started
+//	/etc/systemd/system/snap.etcd.etcd.service.d/require-data.conf     machine.Apply, once a member has begun
 package service
 
 import (
@@ -131,15 +131,22 @@ type DropIn struct{ Name, Text string }
 
 // DropIns are those of a unit. A member that crashes is restarted after 10 s, however often, as the charm has always done, so that
 // a crash shows. Once a member has started, it is only started where its data still is: a voter that was wiped must not come
-// back under its old identity, having forgotten its votes.
-func DropIns(wal string, started bool) []DropIn {
+// back under its old identity, having forgotten its votes. Nor may one whose disk is lost before anybody has seen its data: while it is
+// to begin, it is started where its data is, or the mark that is lost with it; an empty mark stands for none.
+func DropIns(wal, mark string, started bool) []DropIn {
 	always := DropIn{Name: "always-restart.conf", Text: "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}
 	require := DropIn{Name: "require-data.conf"}
-	if started {
-		require.Text = "[Unit]\nConditionPathExists=" + strings.ReplaceAll(wal, "%", "%%") + "\n"
+	switch {
+	case started:
+		require.Text = "[Unit]\nConditionPathExists=" + escape(wal) + "\n"
+	case mark != "":
+		require.Text = "[Unit]\nConditionPathExists=|" + escape(wal) + "\nConditionPathExists=|" + escape(mark) + "\n"
 	}
 	return []DropIn{always, require}
 }
+
+// escape keeps systemd from reading a specifier.
+func escape(path string) string { return strings.ReplaceAll(path, "%", "%%") }
 
 // Path is where a drop-in is.
 func (u Unit) Path(name string) string {

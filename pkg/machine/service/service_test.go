@@ -69,17 +69,20 @@ func TestDropInsAreWrittenAndTakenBack(t *testing.T) {
 	root := t.TempDir()
 	u := service.Unit{Root: root, Name: "snap.etcd.etcd", Disk: &durable.Disk{}}
 	for _, step := range []struct {
+		mark    string
 		started bool
 		wrote   int
 		files   map[string]string
 	}{
-		{false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
-		{true, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n",
+		{"", false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
+		{"/data/50%/member/m", false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n",
+			"require-data.conf": "[Unit]\nConditionPathExists=|/data/50%%/member/wal\nConditionPathExists=|/data/50%%/member/m\n"}},
+		{"/data/50%/member/m", true, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n",
 			"require-data.conf": "[Unit]\nConditionPathExists=/data/50%%/member/wal\n"}},
-		{true, 0, nil},
-		{false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
+		{"", true, 0, nil},
+		{"", false, 1, map[string]string{"always-restart.conf": "[Unit]\nStartLimitIntervalSec=0\n\n[Service]\nRestartSec=10\n"}},
 	} {
-		want := service.DropIns("/data/50%/member/wal", step.started)
+		want := service.DropIns("/data/50%/member/wal", step.mark, step.started)
 		differ, err := u.Differ(want)
 		if err != nil || differ != (step.wrote > 0) {
 			t.Errorf("started %v: differ %v, %v", step.started, differ, err)
