@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -257,5 +258,31 @@ func TestAControllerThatIgnoresOffsetsIsNotAskedForEver(t *testing.T) {
 	tasks, err := s.Tasks(t.Context(), "etcd")
 	if err != nil || len(tasks) != 1 || h.calls > 6 {
 		t.Errorf("got %v, %v in %d calls", tasks, err, h.calls)
+	}
+}
+
+// The second answer is recorded of a 4.0.15, between a unit's last hook and its end.
+func TestAnErrorOfOneUnitIsThatUnits(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil, func(context.Context, wire.Request) (any, *wire.Error) {
+		return json.RawMessage(`{"results":[{"result":{"tag":"unit-etcd-0","workload-version":"","opened-ports":null,"charm":"","life":"alive",` +
+			`"relation-data":[{"relation-id":0,"endpoint":"cluster","cross-model":false,"related-endpoint":"cluster","ApplicationData":{},` +
+			`"unit-relation-data":{"etcd/0":{"InScope":true,"UnitData":{"facts":"{}"}},"etcd/2":{"InScope":true,"UnitData":null}}}]}},` +
+			`{"error":{"message":"getting unit machine name: unit is dead","code":""}}]}`), nil
+	})
+	conn := connect(t, c)
+	units, err := conn.UnitsInfo(t.Context(), "application-etcd")
+	if err != nil || len(units) != 2 || units[0].Name != "etcd/0" || units[0].Err != nil {
+		t.Fatalf("got %+v, %v", units, err)
+	}
+	bags := units[0].RelationData[0].Units
+	if bags["etcd/0"].Unread || !bags["etcd/2"].Unread {
+		t.Errorf("a databag that could not be read counts as empty: %+v", bags)
+	}
+	if units[1].Err == nil || units[1].Name != "" || !strings.Contains(units[1].Err.Error(), "unit is dead") {
+		t.Errorf("the dead unit: %+v", units[1])
+	}
+	if units, err = conn.UnitsInfo(t.Context(), "unit-etcd-0", "unit-etcd-1"); err != nil || units[1].Name != "etcd/1" {
+		t.Errorf("asked for by name: %+v, %v", units, err)
 	}
 }

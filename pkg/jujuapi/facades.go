@@ -2,6 +2,7 @@ package jujuapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,16 +30,25 @@ func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 	return m, nil
 }
 
-// UnitsInfo reads units by their tags; an application's tag stands for all its units.
+// UnitsInfo reads units by their tags; an application's tag stands for all its units. An error of one of several results is that
+// unit's: it is told in its place. An error of all that was asked for, such as an application that does not exist, is returned.
 func (c *Conn) UnitsInfo(ctx context.Context, tags ...string) ([]UnitInfo, error) {
 	var r wire.UnitInfoResults
 	if err := c.do(ctx, "Application", "UnitsInfo", entities(tags), &r); err != nil {
 		return nil, err
 	}
 	units := make([]UnitInfo, 0, len(r.Results))
-	for _, u := range r.Results {
+	for i, u := range r.Results {
 		if err := inner("Application.UnitsInfo", u.Error); err != nil {
-			return nil, err
+			if len(r.Results) == 1 && len(tags) == 1 && errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+			failed := UnitInfo{Err: err}
+			if len(r.Results) == len(tags) {
+				failed.Name, _ = wire.UnitName(tags[i])
+			}
+			units = append(units, failed)
+			continue
 		}
 		if u.Result == nil {
 			return nil, unanswered("Application.UnitsInfo")
@@ -67,7 +77,9 @@ func unitInfo(u wire.UnitResult) (UnitInfo, error) {
 			ApplicationData: texts(r.ApplicationData), Units: map[string]UnitDatabag{},
 		}
 		for unit, bag := range r.UnitRelationData {
-			data.Units[unit] = UnitDatabag{InScope: bag.InScope, Data: texts(bag.UnitData)}
+			data.Units[unit] = UnitDatabag{
+				InScope: bag.InScope, Unread: bag.InScope && bag.UnitData == nil, Data: texts(bag.UnitData),
+			}
 		}
 		info.RelationData = append(info.RelationData, data)
 	}

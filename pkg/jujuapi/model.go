@@ -96,7 +96,11 @@ const (
 
 // UnitInfo is what Application.UnitsInfo tells of one unit.
 type UnitInfo struct {
-	Name            string
+	// Name is empty where Err is set and the controller does not say of which unit.
+	Name string
+	// Err is why the controller tells nothing else of this unit, such as "unit is dead" between its last hook and its end. It says
+	// nothing of the other units.
+	Err             error
 	Machine         string
 	Leader          bool
 	Life            Life
@@ -121,7 +125,9 @@ type RelationData struct {
 // UnitDatabag is one unit's databag in a relation.
 type UnitDatabag struct {
 	InScope bool
-	Data    map[string]string
+	// Unread says that the unit is in the relation and that the controller could not read its databag: Data is missing, not empty.
+	Unread bool
+	Data   map[string]string
 }
 
 // TaskStatus is the state of a Juju task.

@@ -4,7 +4,7 @@
 // What is asked comes from recordings of a real Juju 4.0.15 (test/recordings). Where 3.6 differs, the facades that the
 // controller offers decide what is expected, as they do for the client: AllWatcher is offered up to 3.6.
 //
-// The suite reads, and enqueues an action on one unit; it changes nothing else. Operation numbers are used up by calls that
+// The suite reads, enqueues an action on one unit, and removes the unit that it was told to; it changes nothing else. Operation numbers are used up by calls that
 // are refused.
 package conformance
 
@@ -39,6 +39,8 @@ type Config struct {
 	// Reader is a user who may only read in the model, and its password. Without one, refusals of writes are not tested.
 	ReaderName     string
 	ReaderPassword jujuapi.Secret
+	// Leaver is a unit of the application, not its only one, that the suite may remove. Without one, how a unit ends is not tested.
+	Leaver string
 	// Wait bounds the wait for a task to end; two minutes if zero.
 	Wait time.Duration
 }
@@ -63,6 +65,7 @@ func Run(t *testing.T, config Config) {
 	t.Run("Application", s.application)
 	t.Run("Action", s.action)
 	t.Run("Reader", s.reader)
+	t.Run("Leaver", s.leaver)
 }
 
 type suite struct {

@@ -23,6 +23,7 @@ var (
 	params       = flag.String("juju-params", "{}", "the action's parameters, as JSON")
 	strict       = flag.Bool("juju-strict", false, "the action's schema forbids unknown parameters")
 	reader       = flag.String("juju-reader", "", "user who may only read in the model")
+	leaver       = flag.String("juju-leaver", "", "unit of the application that may be removed")
 	readerFile   = flag.String("juju-reader-password-file", "", "file with that user's password")
 )
 
@@ -41,6 +42,7 @@ func TestController(t *testing.T) {
 	}
 	config := conformance.Config{
 		Controller: target.Controller, Model: target.Model, Application: *application, Action: *action, Strict: *strict, ReaderName: *reader,
+		Leaver: *leaver,
 	}
 	if err := json.Unmarshal([]byte(*params), &config.Params); err != nil {
 		t.Fatalf("cannot read -juju-params: %v", err)

@@ -16,6 +16,7 @@ import (
 	"jujuetcd.io/pkg/jujusim/hooktool"
 	"jujuetcd.io/pkg/jujusim/model"
 	"jujuetcd.io/pkg/jujusim/service"
+	"jujuetcd.io/pkg/pause"
 )
 
 // Options are what an Agent needs to know.
@@ -129,7 +130,7 @@ func (a *Agent) watch(ctx context.Context) {
 	for {
 		snap, err := a.Model.Snapshot(a.Unit)
 		if err != nil {
-			snap = model.Snapshot{Life: model.Dead} // the unit is gone
+			snap = model.Snapshot{Life: vanished}
 		}
 		a.mu.Lock()
 		a.latest = snap
@@ -172,7 +173,7 @@ func (a *Agent) work(ctx context.Context) error {
 	a.state.NextStatus = time.Now().Add(a.UpdateStatus)
 	for first := true; ; first = false {
 		snap := a.snapshot()
-		if snap.Life == model.Dead {
+		if snap.Life == vanished {
 			return nil
 		}
 		if snap.Life == "" { // not yet taken
@@ -192,8 +193,7 @@ func (a *Agent) work(ctx context.Context) error {
 		}
 		op, found := next(a.Unit, snap, a.state, time.Now())
 		if found && op.Kind == gone {
-			_ = os.RemoveAll(a.charmDir())
-			return a.Model.UnitGone(a.Unit)
+			return a.end(ctx)
 		}
 		if !found {
 			if err := a.idle(snap); err != nil {
@@ -215,6 +215,21 @@ func (a *Agent) work(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// vanished is the life of a unit that the model does not know any more.
+const vanished model.Life = "vanished"
+
+// end takes the unit out of the model, for which it is dead for a while first.
+func (a *Agent) end(ctx context.Context) error {
+	_ = os.RemoveAll(a.charmDir())
+	if err := a.Model.UnitDead(a.Unit); err != nil {
+		return err
+	}
+	if err := pause.For(ctx, a.Model.DeadFor()); err != nil {
+		return err
+	}
+	return a.Model.UnitGone(a.Unit)
 }
 
 // idle shows that nothing is to be done, unless a failed hook is.

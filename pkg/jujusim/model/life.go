@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // DestroyUnit begins the end of a unit: its agent, told by Snapshot, runs the last hooks and calls UnitGone. A unit whose agent
 // never was there goes at once.
 func (m *Model) DestroyUnit(unitName string) error {
@@ -19,7 +21,9 @@ func (m *Model) destroyUnit(u *unit) {
 		m.removeUnit(u)
 		return
 	}
-	u.life = Dying
+	if u.life == Alive {
+		u.life = Dying
+	}
 	for _, s := range m.subordinatesOf(u) {
 		m.destroyUnit(s)
 	}
@@ -45,6 +49,27 @@ func (m *Model) DestroyApplication(name string) error {
 	m.removeIfEmpty(a)
 	m.bump()
 	return nil
+}
+
+// UnitDead says that a unit has run its last hook and left all relations. Who removes it looks at it a while later: DeadFor.
+func (m *Model) UnitDead(unitName string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, err := m.unit(unitName)
+	if err != nil {
+		return err
+	}
+	u.life = Dead
+	m.bump()
+	return nil
+}
+
+// DeadFor is how long a dead unit is still there: 6 s on a real 4.0, a moment that is long enough to be seen with PaceInstant.
+func (m *Model) DeadFor() time.Duration {
+	if m.pace == PaceInstant {
+		return 500 * time.Millisecond
+	}
+	return 6 * time.Second
 }
 
 // UnitGone removes a unit. It is the last that its agent does; called for one that is alive it is remove-unit --force.

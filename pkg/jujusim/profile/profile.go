@@ -45,6 +45,8 @@ type Profile struct {
 	Meters bool
 	// RelatedData says that UnitsInfo shows the related application's databag, else the queried one's.
 	RelatedData bool
+	// DeadUnitsFail says that UnitsInfo has an error for a unit that is dead and not yet removed, else its last state.
+	DeadUnitsFail bool
 	// MarksCrossModel says that UnitsInfo marks relations across models.
 	MarksCrossModel bool
 	// QuotesNames says that errors quote the names of what was not found.

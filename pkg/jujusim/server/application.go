@@ -162,6 +162,9 @@ func (c *call) unitInfo(name string) (*wire.UnitResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u.Life == model.Dead && c.model.Profile().DeadUnitsFail {
+		return nil, failure("", "getting unit machine name: unit is dead")
+	}
 	relations, err := c.model.RelationData(name)
 	if err != nil {
 		return nil, err

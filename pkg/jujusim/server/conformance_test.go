@@ -9,6 +9,7 @@ import (
 	"jujuetcd.io/pkg/jujusim/model"
 	"jujuetcd.io/pkg/jujusim/profile"
 	"jujuetcd.io/pkg/jujusim/server"
+	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/test/conformance"
 )
 
@@ -44,6 +45,32 @@ func agent(ctx context.Context, t *testing.T, m *model.Model, unit string) <-cha
 	return done
 }
 
+// leave ends a unit as its agent does, once Juju wants it to go.
+func leave(ctx context.Context, t *testing.T, m *model.Model, unit string) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for revision := uint64(0); ; {
+			u, err := m.Unit(unit)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if u.Life == model.Dying {
+				must(t, m.LeaveScope(unit, 0))
+				must(t, m.UnitDead(unit))
+				_ = pause.For(ctx, m.DeadFor())
+				must(t, m.UnitGone(unit))
+				return
+			}
+			if revision, err = m.Wait(ctx, revision); err != nil {
+				return
+			}
+		}
+	}()
+	return done
+}
+
 func TestConformance(t *testing.T) {
 	for _, name := range profile.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -57,12 +84,20 @@ func TestConformance(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := agent(ctx, t, m, "etcd/0")
 			defer func() { cancel(); <-done }()
+			_, err = m.AddUnits("etcd", 1, nil)
+			must(t, err)
+			must(t, m.MachineStarted("1", model.MachineFacts{Addresses: []string{"127.0.0.10"}}))
+			must(t, m.AgentUp("etcd/1"))
+			must(t, m.EnterScope("etcd/1", 0))
+			must(t, m.SetAgentStatus("etcd/1", "idle", ""))
+			gone := leave(ctx, t, m, "etcd/1")
+			defer func() { cancel(); <-gone }()
 			conformance.Run(t, conformance.Config{
 				Controller: jujuapi.Controller{
 					Name: "jujusim", Addresses: []string{h.Address()}, CACert: h.CA(), Username: "writer", Password: password,
 				},
 				Model: "admin/demo", Application: "etcd", Action: "health", Strict: true, ReaderName: "reader", ReaderPassword: password,
-				Wait: time.Minute,
+				Leaver: "etcd/1", Wait: time.Minute,
 			})
 		})
 	}

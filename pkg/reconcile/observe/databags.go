@@ -3,6 +3,7 @@ package observe
 import (
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,14 +30,27 @@ type databags struct {
 	// chain are further certificates of the authority.
 	chain string
 	blind []string
+	// answered are the units that Juju told of, and unread those of which it could not, with why; a nameless error is of some unit
+	// that is not among the answered.
+	answered map[string]bool
+	unread   map[string]error
+	nameless error
 }
 
 // readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so the first that has it will do.
 func readInfo(units []jujuapi.UnitInfo, application string) databags {
-	d := databags{facts: map[string]*v1alpha1.UnitFacts{}}
+	d := databags{facts: map[string]*v1alpha1.UnitFacts{}, answered: map[string]bool{}, unread: map[string]error{}}
 	units = slices.Clone(units)
 	slices.SortFunc(units, func(a, b jujuapi.UnitInfo) int { return strings.Compare(a.Name, b.Name) })
 	for _, u := range units {
+		switch {
+		case u.Err != nil && u.Name == "":
+			d.nameless = u.Err
+		case u.Err != nil:
+			d.unread[u.Name] = u.Err
+		default:
+			d.answered[u.Name] = true
+		}
 		for _, r := range u.RelationData {
 			switch {
 			case r.Endpoint == peerEndpoint && !d.latchRead:
@@ -59,6 +73,10 @@ func (d *databags) readPeers(r jujuapi.RelationData, application string) {
 	}
 	d.latch = latch
 	for _, name := range slices.Sorted(maps.Keys(r.Units)) {
+		if r.Units[name].Unread {
+			d.unread[name] = errors.New("its databag is not told")
+			continue
+		}
 		text := r.Units[name].Data[v1alpha1.FactsKey]
 		if text == "" {
 			continue

@@ -62,6 +62,7 @@ type Observer struct {
 	options optionsRead
 	tasks   tasksRead
 	taken   time.Time
+	facts   map[string]*v1alpha1.UnitFacts // the last that were read, by unit
 
 	mu          sync.Mutex // guards what others may read: the connection, and where to
 	endpoints   []string
@@ -146,6 +147,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 		Policy: o.cfg.Policy(), Options: o.options.options, Exposures: application.Exposures, Local: o.cfg.Local(),
 	}
 	seen := readInfo(o.info.units, application.Name)
+	o.remember(&seen, application)
 	obs.Blind = append(obs.Blind, o.blind(model.Name)...)
 	obs.Blind = append(obs.Blind, seen.blind...)
 	obs.Latch, obs.LatchRead = seen.latch, o.info.err == nil && seen.latchRead

@@ -33,6 +33,8 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		unit := planner.Unit{
 			Name: name, Number: unitNumber(name),
 			Dying:       u.Life != jujuapi.Alive,
+			Dead:        u.Life == jujuapi.Dead || u.Life == jujuapi.Dying && seen.unread[name] != nil && !seen.answered[name],
+			Unread:      seen.unread[name] != nil,
 			Leader:      u.Leader,
 			Provisioned: machine.Provisioned && agentStarted(u),
 			Lost:        u.AgentStatus.Current == "lost",

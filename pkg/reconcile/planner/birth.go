@@ -64,6 +64,8 @@ func (in *input) virgin() (Step, bool) {
 				"It is not touched.", u.Name).person(), false
 		case begun(u):
 			return wait("A member was started on %s before, and its data is lost; nothing is latched.", u.Name).person(), false
+		case u.Facts == nil && u.Unread:
+			return wait("Juju does not tell now what %s has published: whether it has the data of a member is not known.", u.Name), false
 		case u.Facts == nil && u.Provisioned && !u.Dying && in.Now.Sub(u.FirstSeen) >= silentLimit:
 			return wait("%s is provisioned, but has published no facts for %s: see juju status and its log.",
 				u.Name, silentLimit).person(), false

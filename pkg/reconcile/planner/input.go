@@ -133,6 +133,8 @@ func missing(u Unit) []string {
 // blocked tells why a unit cannot take a delivery now; empty means that it can. until is when that may be over by itself.
 func (in *input) blocked(u Unit) (why string, until time.Time) {
 	switch {
+	case u.Dead:
+		return u.Name + " has run its last hook", time.Time{}
 	case !u.Provisioned:
 		return u.Name + " is not provisioned yet", time.Time{}
 	case u.Lost:

@@ -89,6 +89,8 @@ var mutations = []mutation{
 	{"virgin: no data", "birth.go", "case hasData(u):\n\t\t\treturn wait", "case false:\n\t\t\treturn wait"},
 	{"virgin: no record", "birth.go", "case begun(u):\n\t\t\treturn wait", "case false:\n\t\t\treturn wait"},
 	{"virgin: all facts", "birth.go", "case u.Facts == nil && u.Provisioned && !u.Dying:", "case false:"},
+	{"virgin: what is not told is not absent", "birth.go", "case u.Facts == nil && u.Unread:", "case false:"},
+	{"dead units are handed nothing", "input.go", "case u.Dead:", "case false:"},
 	{"virgin: nobody answers", "birth.go", "if in.Etcd.Health[url].Answered {", "if false {"},
 	{"virgin: everybody was asked", "birth.go", "; !asked {", "; asked && false {"},
 	{"certificates", "birth.go", "u.Facts != nil && !ready(u)", "false"},

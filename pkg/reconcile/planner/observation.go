@@ -64,6 +64,11 @@ type Unit struct {
 	Name   string
 	Number int
 	Dying  bool
+	// Dead says that the unit has run its last hook: its agent takes no more tasks.
+	Dead bool
+	// Unread says that Juju could not tell what the unit has published: Facts are the last that were read, or nil, which then says
+	// nothing.
+	Unread bool
 	Leader bool
 	// Provisioned says that Juju shows a started machine with a unit agent on it.
 	Provisioned bool
