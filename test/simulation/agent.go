@@ -139,7 +139,9 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	if r.Epoch != spec.Delivery.Epoch || r.Hash != hash {
 		s.counts.FileWrites++
 	}
+	s.judgeEpoch(a, spec)
 	r.Epoch, r.Action, r.Hash, r.Spec = spec.Delivery.Epoch, action, hash, spec
+	a.remember()
 	if spec.Delivery.AllowReset {
 		a.reset(spec.Delivery.Members)
 	}
@@ -173,6 +175,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		if !s.mayStop(a) {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonQuorumGuard}
 		}
+		s.judgeOwn(a, "stops")
 		s.judgeStop(a)
 		a.restart()
 	}
@@ -196,21 +199,34 @@ func (a *Agent) reset(members []string) {
 	if id == "" || slices.Contains(members, id) {
 		return
 	}
-	a.stop()
-	a.process.data = nil
+	a.sim.judgeAside(a)
+	a.setAside()
 	a.record.Member = record.Member{}
 	a.sim.counts.FileWrites++
+}
+
+// remember records the member whose data is on the machine.
+func (a *Agent) remember() {
+	if d := a.process.data; d != nil {
+		a.record.Member.Started, a.record.Member.MemberID, a.record.Member.ClusterID = true, d.member.String(), d.cluster
+	}
 }
 
 // facts is what the machine knows now.
 func (a *Agent) facts() v1alpha1.UnitFacts {
 	address := a.address()
+	if a.record.Hash != "" {
+		a.remember()
+	}
 	f := v1alpha1.UnitFacts{
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
 		Member: v1alpha1.MemberFacts{Present: a.process.data != nil, Started: a.record.Member.Started,
 			StartedNew: a.record.Member.StartedNew && a.record.Member.Started,
 			MemberID:   a.record.Member.MemberID, ClusterID: a.record.Member.ClusterID},
+	}
+	if d := a.process.data; d != nil {
+		f.Member.Started, f.Member.MemberID, f.Member.ClusterID = true, d.member.String(), d.cluster
 	}
 	if a.certified {
 		f.Certificates.Provider = v1alpha1.ProviderClassic
@@ -234,10 +250,12 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 
 // publish writes the facts into the databag if they have changed: each write runs a hook on every peer.
 func (a *Agent) publish() {
-	text, _ := json.Marshal(a.facts())
+	f := a.facts()
+	text, _ := json.Marshal(f)
 	if a.unit.databag == string(text) {
 		return
 	}
+	a.sim.judgeFacts(a, f)
 	a.unit.databag = string(text)
 	a.sim.counts.DatabagWrites++
 	for _, u := range a.unit.app.units {
@@ -271,6 +289,9 @@ func (s *Sim) commitLatch(app *App, next v1alpha1.Latch) {
 	s.point("the latch is committed", func() {
 		s.judgeLatch(app.latch, next)
 		app.latch = next
+		if c := s.clusterOf(next.ClusterID); c != nil {
+			c.latched = true
+		}
 		s.counts.DatabagWrites++
 	})
 }

@@ -113,7 +113,20 @@ var faults = []fault{
 		s.At(time.Duration(rng.IntN(120))*time.Second, s.Relate)
 		return true
 	}},
+	{"a machine's clock is wrong for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		u.Machine().Clock(wrong(rng))
+		s.At(time.Duration(rng.IntN(900))*time.Second, func() { u.Machine().Clock(0) })
+		return true
+	}},
+	{"the daemon's clock is wrong for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.DaemonClock(wrong(rng))
+		s.At(time.Duration(rng.IntN(900))*time.Second, func() { s.DaemonClock(0) })
+		return true
+	}},
 }
+
+// wrong is how far a clock that is wrong is ahead: minutes, in either direction.
+func wrong(rng *rand.Rand) time.Duration { return time.Duration(rng.IntN(1800)-900) * time.Second }
 
 // TestDisturbedWorldsComeToRest disturbs worlds at random times, several faults at once, and expects every unit that is left
 // to be a healthy voter in the end, with no invariant broken on the way.
@@ -123,7 +136,7 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 	for n := range *chaosWorlds {
 		seed := *chaosSeed + uint64(n)
 		rng := rand.New(rand.NewPCG(seed, 3))
-		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0})
+		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0, Apart: time.Duration(seed%4) * 17 * time.Second})
 		s.Relate()
 		s.AddUnits(1 + rng.IntN(5))
 		s.StartDaemon("daemon-a")

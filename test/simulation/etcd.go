@@ -40,11 +40,13 @@ type data struct {
 type cluster struct {
 	sim *Sim
 	// app is the application that it was born for.
-	app     *App
-	id      string
-	lease   *lease
-	members []*Member
-	leader  etcdops.MemberID
+	app   *App
+	id    string
+	lease *lease
+	// latched: its identity has been latched. over: the latch, or a person, has said since that it is no more.
+	latched, over bool
+	members       []*Member
+	leader        etcdops.MemberID
 	// voting is since when a leader has been elected; electing says that an election is under way.
 	electing bool
 	index    uint64
@@ -104,6 +106,7 @@ func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
 	i := spec.Etcd.Initial
 	switch {
 	case a.process.data != nil:
+		s.judgeOwn(a, "starts")
 		a.comeUp()
 		return ""
 	case i == nil:

@@ -3,14 +3,13 @@ package simulation
 import (
 	"reflect"
 	"slices"
-	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// The invariants have the numbers of reference/etcd.md §5.2:
+// These invariants, beside those of judges.go, have the numbers of reference/etcd.md §5.2:
 //
 //	I3   quorum is never lost by us: judged at each change, a new member counting as down
 //	I4   one change in flight: unstarted members, learners, disruptive deliveries
@@ -61,13 +60,6 @@ func (s *Sim) judgeLatch(old, next v1alpha1.Latch) {
 	}
 	if old.Epoch != nil && next.Epoch.Number < old.Epoch.Number {
 		s.violate("the epoch goes back")
-	}
-}
-
-// judgeBirth is asked when a cluster comes to be.
-func (s *Sim) judgeBirth(a *Agent, id string) {
-	if a.unit.app.cluster() != nil {
-		s.violate("I6: a second cluster %s is born for %s", id, a.unit.app.name)
 	}
 }
 
@@ -218,8 +210,3 @@ func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) 
 func actText(s planner.Step, application string) string {
 	return string(s.Kind) + " " + s.Target(application)
 }
-
-// judgeStatusEvery is how often an application's status is held against its cluster.
-const judgeStatusEvery = 30 * time.Second
-
-func (a *App) judgeStatus() {}

@@ -39,7 +39,7 @@ func (s *Sim) AddMachine() *Machine {
 }
 
 func (s *Sim) newMachine() *Machine {
-	m := &Machine{sim: s, number: s.juju.lastMachine, records: map[string]*record.Record{}}
+	m := &Machine{sim: s, number: s.juju.lastMachine, ahead: s.off(), records: map[string]*record.Record{}}
 	s.juju.lastMachine++
 	s.juju.machines = append(s.juju.machines, m)
 	return m
@@ -81,7 +81,16 @@ func (m *Machine) destroy() {
 	m.sim.juju.machines = slices.DeleteFunc(m.sim.juju.machines, func(o *Machine) bool { return o == m })
 }
 
-// record is the unit's durable file here, written before anything is done.
+// setAside stops etcd, and gives its data a name under which nobody looks for it.
+func (m *Machine) setAside() {
+	m.stop()
+	if m.process.data != nil {
+		m.aside = append(m.aside, m.process.data)
+		m.process.data = nil
+	}
+}
+
+// recordOf is the unit's durable file here, written before anything is done.
 func (m *Machine) recordOf(u *Unit) *record.Record {
 	if m.records[u.Name] == nil {
 		m.records[u.Name] = &record.Record{}

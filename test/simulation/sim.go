@@ -16,6 +16,8 @@ type Config struct {
 	Slow bool
 	// Closed lets no packet of the daemon's get to etcd: it works through the units.
 	Closed bool
+	// Apart is how far the clocks of machines, and the daemon's, are apart from Juju's at most, in either direction.
+	Apart time.Duration
 }
 
 // Sim is a model with an application, etcd, which its own methods speak of, with others, and with the daemons that watch them.
@@ -24,7 +26,9 @@ type Sim struct {
 
 	cfg Config
 	rng *rand.Rand
-	now time.Time
+	// clocks draws what is wrong with clocks, so that a world is the same with right ones.
+	clocks *rand.Rand
+	now    time.Time
 	// ahead is how far the daemons' clock is ahead of Juju's, which is the model's time.
 	ahead time.Duration
 
@@ -113,11 +117,12 @@ func New(cfg Config) *Sim {
 	set(&cfg.Install, 8*time.Second)
 	set(&cfg.CatchUp, 3*time.Second)
 	s := &Sim{
-		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
+		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		counts: Counts{Refused: map[string]int{}},
 	}
 	s.juju = &juju{sim: s, numbers: map[string]int{}, authority: newAuthority()}
 	s.App = s.newApp(Application)
+	s.ahead = s.off()
 	return s
 }
 
@@ -161,6 +166,14 @@ func (s *Sim) At(delay time.Duration, do func()) {
 // between is a time between low and high, drawn from the seed.
 func (s *Sim) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(s.rng.Int64N(int64(high-low)+1))
+}
+
+// off is how far a clock is ahead.
+func (s *Sim) off() time.Duration {
+	if s.cfg.Apart == 0 {
+		return 0
+	}
+	return time.Duration(s.clocks.Int64N(int64(2*s.cfg.Apart))) - s.cfg.Apart
 }
 
 // Until lets virtual time pass until cond holds, at most for limit; it fails if it never does. cond is asked after every event.

@@ -1,0 +1,101 @@
+package simulation
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// WipeAtBirth takes the disk of a member whose cluster is not latched yet; false if the unit has none. Its etcd dies of it, and systemd
+// tries again.
+func (s *Sim) WipeAtBirth(u *Unit) bool {
+	d := u.agent.process.data
+	if d == nil || d.by != u || u.app.latch.Seeds == nil || u.app.latch.ClusterID != "" {
+		return false
+	}
+	s.Wipe(u)
+	return true
+}
+
+// Forged is what somebody who may run actions, or a daemon that has gone mad, hands a unit by hand.
+type Forged int
+
+// Forged deliveries.
+const (
+	// NoClaim has an epoch far above the latch's, and claims nothing.
+	NoClaim Forged = iota
+	// WildClaim claims an epoch from which no other one is left.
+	WildClaim
+	// WrongReset says that a member is none any more that is one.
+	WrongReset
+	// NewAgain starts with state new, as the latched seeds say, whatever there is.
+	NewAgain
+	// Late is a restart whose time has been over for so long that only a clock that is behind takes it.
+	Late
+)
+
+// Forge queues a forged delivery on the unit, past the daemon; false if there is nothing to forge it from.
+func (s *Sim) Forge(u *Unit, what Forged) bool {
+	if u.agent.record.Spec == nil || u.app.latch.Epoch == nil || u.life == jujuapi.Dead {
+		return false
+	}
+	spec := *u.agent.record.Spec.DeepCopy()
+	spec.Delivery = v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: *u.app.latch.Epoch, NotAfter: metav1.NewTime(s.now.Add(planner.DeliveryTTL))}
+	spec.Latch, spec.Etcd.Initial = nil, nil
+	switch what {
+	case NoClaim:
+		spec.Delivery.Epoch = v1alpha1.Epoch{Number: math.MaxInt64, Holder: "evil"}
+	case WildClaim:
+		spec.Delivery.Epoch = v1alpha1.Epoch{Number: math.MaxInt64, Holder: "evil"}
+		spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: u.app.latch.Epoch}}
+	case WrongReset:
+		spec.Delivery.AllowReset, spec.Delivery.Members = true, []string{"0000000000000001"}
+	case NewAgain:
+		seeds := u.app.latch.Seeds
+		if seeds == nil {
+			return false
+		}
+		spec.Etcd.Initial = &v1alpha1.InitialCluster{Token: seeds.Token, State: v1alpha1.InitialNew}
+		for _, m := range seeds.Members {
+			spec.Etcd.Initial.Members = append(spec.Etcd.Initial.Members, v1alpha1.NamedMember{Name: m.Name, PeerURL: m.PeerURL})
+		}
+	case Late:
+		spec.Delivery.NotAfter = metav1.NewTime(s.now.Add(-5 * time.Minute))
+		spec.Delivery.AllowRestart = true
+	}
+	s.juju.counter++
+	t := &task{id: s.juju.counter, unit: u, spec: spec, status: jujuapi.TaskPending, enqueued: s.now}
+	s.juju.tasks = append(s.juju.tasks, t)
+	s.At(time.Second, u.agent.work)
+	return true
+}
+
+// RemoveOthers removes, of the units that share a machine, all but the one whose machine it is: what juju status asks a person for.
+// Where it is nobody's the first one stays.
+func (s *Sim) RemoveOthers() {
+	for _, m := range s.Machines() {
+		stays := 0
+		if d := m.process.data; d != nil {
+			stays = max(0, slices.Index(m.units, d.by))
+		}
+		for i, u := range m.Units() {
+			if i != stays {
+				s.RemoveUnit(u)
+			}
+		}
+	}
+}
+
+// RightClocks ends what is wrong with the clocks, but for the little that they are always apart.
+func (s *Sim) RightClocks() {
+	for _, m := range s.juju.machines {
+		m.Clock(s.off())
+	}
+	s.DaemonClock(s.off())
+}
