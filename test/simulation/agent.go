@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/record"
@@ -20,6 +21,7 @@ type Agent struct {
 
 	held      bool
 	dies      bool
+	loses     bool
 	certified bool
 	// leaf is the address that the certificate is good for.
 	leaf string
@@ -125,7 +127,7 @@ func refused(reason, message string) v1alpha1.EtcdUnitStatus {
 
 // seen is what the agent's own judge needs to know: the judge is the real one.
 func (a *Agent) seen() machine.Seen {
-	seen := machine.Seen{Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: planner.DataDir}
+	seen := machine.Seen{Mark: a.process.mark, Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: planner.DataDir}
 	if d := a.process.data; d != nil {
 		seen.Present, seen.Member, seen.Cluster = true, d.member.String(), d.cluster
 	}
@@ -155,6 +157,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	if i := spec.Etcd.Initial; i != nil {
 		config += fmt.Sprintf("%+v", *i)
 	}
+	a.begin(spec)
 	if a.files != config {
 		a.files = config
 		s.counts.FileWrites++
@@ -212,6 +215,33 @@ func (a *Agent) remember() {
 	}
 }
 
+// begin records the first start of a member before it, and leaves the mark that is lost with the data.
+func (a *Agent) begin(spec *v1alpha1.EtcdUnitSpec) {
+	i := spec.Etcd.Initial
+	if i == nil || a.process.data != nil {
+		return
+	}
+	member := record.Member{Token: i.Token}
+	if i.State == v1alpha1.InitialNew {
+		member.StartedNew = true
+		member.MemberID = etcdops.SeedID(i.Token, spec.Etcd.AdvertisePeerURLs[0]).String()
+	}
+	if a.record.Member == member {
+		return
+	}
+	if member.StartedNew {
+		a.process.mark = i.Token
+	}
+	a.record.Member = member
+	a.sim.counts.FileWrites++
+}
+
+// lost says that a member was started here, and its data is gone.
+func (a *Agent) lost() bool {
+	m := a.record.Member
+	return a.process.data == nil && (m.Started || m.StartedNew && m.Token != a.process.mark)
+}
+
 // facts is what the machine knows now.
 func (a *Agent) facts() v1alpha1.UnitFacts {
 	address := a.address()
@@ -221,12 +251,13 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	f := v1alpha1.UnitFacts{
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
-		Member: v1alpha1.MemberFacts{Present: a.process.data != nil, Started: a.record.Member.Started,
-			StartedNew: a.record.Member.StartedNew && a.record.Member.Started,
-			MemberID:   a.record.Member.MemberID, ClusterID: a.record.Member.ClusterID},
 	}
+	r := a.record.Member
+	f.Member = v1alpha1.MemberFacts{Started: r.Started, StartedNew: r.StartedNew && r.Started}
 	if d := a.process.data; d != nil {
-		f.Member.Started, f.Member.MemberID, f.Member.ClusterID = true, d.member.String(), d.cluster
+		f.Member.Present, f.Member.Started, f.Member.MemberID, f.Member.ClusterID = true, true, d.member.String(), d.cluster
+	} else if a.lost() {
+		f.Member.StartedNew, f.Member.MemberID, f.Member.ClusterID, f.Member.Token = r.StartedNew, r.MemberID, r.ClusterID, r.Token
 	}
 	if a.certified {
 		f.Certificates.Provider = v1alpha1.ProviderClassic

@@ -23,6 +23,9 @@ func (s *Sim) WipeAtBirth(u *Unit) bool {
 	return true
 }
 
+// LoseAtStart takes the disk of the unit's member right after its first start, and lets the agent die before it has seen any data.
+func (s *Sim) LoseAtStart(u *Unit) { u.agent.loses = true }
+
 // Forged is what somebody who may run actions, or a daemon that has gone mad, hands a unit by hand.
 type Forged int
 

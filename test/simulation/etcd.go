@@ -22,6 +22,8 @@ type process struct {
 	up    bool
 	since time.Time
 	data  *data
+	// mark is what the data directory holds before etcd first writes to it: the token that it is to begin with.
+	mark string
 	// config and read are what the process has read that runs, or ran last; wanted and next what is on disk for the next one.
 	config, wanted string
 	read, next     v1alpha1.RunningFacts
@@ -102,7 +104,7 @@ func (s *Sim) clusterOf(id string) *cluster {
 
 // start starts etcd as its configuration says; a reason is what it would log before it exits.
 func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
-	s, r := a.sim, a.record
+	s := a.sim
 	i := spec.Etcd.Initial
 	switch {
 	case a.process.data != nil:
@@ -111,14 +113,12 @@ func (a *Agent) start(spec *v1alpha1.EtcdUnitSpec) string {
 		return ""
 	case i == nil:
 		return "there is no data, and nothing to begin with"
-	case r.Member.Started:
+	case a.lost():
 		s.violate("I6: %s starts without data under the record of a member", a.unit.Name)
 		return "data lost"
 	}
 	a.process.read = a.process.next
 	if i.State == v1alpha1.InitialNew {
-		r.Member.StartedNew = true
-		s.counts.FileWrites++
 		return a.bootstrap(i)
 	}
 	return a.join(i)
@@ -136,7 +136,7 @@ func (a *Agent) bootstrap(i *v1alpha1.InitialCluster) string {
 		s.judgeBirth(a, id)
 		c = &cluster{sim: s, app: a.unit.app, id: id, index: 4}
 		for _, m := range i.Members {
-			c.members = append(c.members, &Member{id: etcdops.MemberID(hash64(i.Token, m.PeerURL)), name: m.Name, peer: m.PeerURL})
+			c.members = append(c.members, &Member{id: etcdops.SeedID(i.Token, m.PeerURL), name: m.Name, peer: m.PeerURL})
 		}
 		s.clusters = append(s.clusters, c)
 	}
@@ -144,7 +144,7 @@ func (a *Agent) bootstrap(i *v1alpha1.InitialCluster) string {
 	if m == nil {
 		return "initial-cluster does not name this member"
 	}
-	a.begin(c, m)
+	a.open(c, m)
 	return ""
 }
 
@@ -162,21 +162,25 @@ func (a *Agent) join(i *v1alpha1.InitialCluster) string {
 				return "unmatched member " + n.PeerURL
 			}
 		}
-		a.begin(c, m)
+		a.open(c, m)
 		return ""
 	}
 	return "cannot fetch cluster info from peers"
 }
 
-// begin gives a member its data directory.
-func (a *Agent) begin(c *cluster, m *Member) {
+// open gives a member its data directory.
+func (a *Agent) open(c *cluster, m *Member) {
 	if m.ran {
 		a.sim.violate("I6: %s begins empty under the identity %s, which has run before", a.unit.Name, m.id)
 	}
 	m.ran = true
 	a.process.data = &data{cluster: c.id, member: m.id, by: a.unit, name: etcdops.MemberName(a.unit.Name)}
-	a.record.Member.Started, a.record.Member.MemberID, a.record.Member.ClusterID = true, m.id.String(), c.id
-	a.sim.counts.FileWrites++
+	if a.loses {
+		a.loses, a.dies = false, true
+		a.process.data, a.process.mark = nil, ""
+		a.sim.say("    %s loses its disk, and its agent dies", a.unit.Name)
+		return
+	}
 	a.comeUp()
 }
 
@@ -242,6 +246,6 @@ func (s *Sim) Readdress(u *Unit) {
 // Wipe kills the unit's etcd and takes its data; systemd does not start it without.
 func (s *Sim) Wipe(u *Unit) {
 	u.agent.stop()
-	u.agent.process.data = nil
+	u.agent.process.data, u.agent.process.mark = nil, ""
 	s.hook(u, 0)
 }

@@ -86,7 +86,7 @@ func (m *Machine) setAside() {
 	m.stop()
 	if m.process.data != nil {
 		m.aside = append(m.aside, m.process.data)
-		m.process.data = nil
+		m.process.data, m.process.mark = nil, ""
 	}
 }
 
