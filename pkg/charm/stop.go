@@ -2,7 +2,6 @@ package charm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -23,7 +22,7 @@ const (
 // Cluster is what a leaving unit needs of its cluster; *etcdops.Pool is one.
 type Cluster interface {
 	Look(ctx context.Context, endpoints []string) etcdops.View
-	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
+	etcdops.Locker
 	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
 	Close()
 }
@@ -136,33 +135,34 @@ func hasLeft(view etcdops.View, last *v1alpha1.EtcdUnitSpec) bool {
 	return !found || len(view.Members) == 1
 }
 
-func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) (err error) {
-	lock, err := cluster.Lock(ctx, endpoints, "unit "+a.env.Unit, stopLockTTL)
+func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) error {
+	hold := etcdops.Hold{Endpoints: endpoints, Holder: "unit " + a.env.Unit, Purpose: "leave the cluster", TTL: stopLockTTL, Now: a.now,
+		Left: func(err error) { a.log.Error(err, "Left the cluster's lock to its lease") }}
+	err := etcdops.Under(ctx, cluster, hold, func(ctx context.Context) error {
+		// Another unit may have left while this one waited for the lock: only what is seen under it counts.
+		view := cluster.Look(ctx, endpoints)
+		if hasLeft(view, last) {
+			return nil
+		}
+		member, found := own(view, last)
+		if !found {
+			return fmt.Errorf("there is no current member list (%s)", view.Err)
+		}
+		if err := etcdops.CanRemove(view, member.ID); err != nil {
+			return err
+		}
+		if err := etcdops.Fenced(ctx); err != nil {
+			return err
+		}
+		if err := cluster.Remove(ctx, view, member.ID); err != nil {
+			return err
+		}
+		a.log.Info("Removed the unit's own member, because no controller did", "member", member.ID.String())
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("cannot leave the cluster: %w", err)
 	}
-	defer func() {
-		unlocked := lock.Unlock(context.WithoutCancel(ctx))
-		if err == nil && unlocked != nil && !errors.Is(unlocked, etcdops.ErrLockLost) {
-			a.log.Error(unlocked, "Left the lock to expire")
-		}
-	}()
-	// Another unit may have left while this one waited for the lock: only what is seen under it counts.
-	view := cluster.Look(ctx, endpoints)
-	if hasLeft(view, last) {
-		return nil
-	}
-	member, found := own(view, last)
-	if !found {
-		return fmt.Errorf("cannot leave the cluster: there is no current member list (%s)", view.Err)
-	}
-	if err := etcdops.CanRemove(view, member.ID); err != nil {
-		return fmt.Errorf("cannot leave the cluster: %w", err)
-	}
-	if err := cluster.Remove(ctx, view, member.ID); err != nil {
-		return fmt.Errorf("cannot leave the cluster: %w", err)
-	}
-	a.log.Info("Removed the unit's own member, because no controller did", "member", member.ID.String())
 	return nil
 }
 

@@ -20,11 +20,15 @@ type fakeCluster struct {
 	asked     []string
 	locked    bool
 	removed   []etcdops.MemberID
+	onLook    func() // under the lock
 }
 
 func (c *fakeCluster) Look(_ context.Context, endpoints []string) etcdops.View {
 	c.asked = endpoints
 	c.looks++
+	if c.locked && c.onLook != nil {
+		c.onLook()
+	}
 	if c.removedAt > 0 && c.looks >= c.removedAt {
 		c.view.Members = c.view.Members[1:]
 		c.removedAt = 0
@@ -114,6 +118,25 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 				t.Errorf("looked %d times, want %s", looks, test.looks)
 			}
 		})
+	}
+}
+
+// A unit that is stopped between its look under the lock and its own removal does not remove itself when it goes on: another one may
+// have left meanwhile.
+func TestLeavingUnitThatWasStoppedLeavesNothing(t *testing.T) {
+	b := newBench(t)
+	s := spec()
+	b.machine.last = &s
+	b.machine.facts.Member.Started = true
+	cluster := &fakeCluster{view: three()}
+	cluster.onLook = func() { b.clock = b.clock.Add(15 * time.Second) }
+	b.machine.cluster = cluster
+	err := b.dispatch("hooks/stop")
+	if !errors.Is(err, etcdops.ErrLockOver) || !strings.HasPrefix(err.Error(), "cannot leave the cluster: ") {
+		t.Errorf("error %v", err)
+	}
+	if len(cluster.removed) > 0 || cluster.locked {
+		t.Errorf("removed %v, the lock is held: %t", cluster.removed, cluster.locked)
 	}
 }
 

@@ -9,11 +9,11 @@
 //	if err := etcdops.CanAdd(view); err != nil {
 //		return err // a sentence with the numbers
 //	}
-//	lock, err := pool.Lock(ctx, endpoints, holder, 15*time.Second, etcdops.Purpose("add etcd/2"))
-//	...
-//	member, members, err := pool.AddLearner(ctx, view, "https://10.0.0.3:2380")
-//	...
-//	err = lock.Unlock(ctx)
+//	hold := etcdops.Hold{Endpoints: endpoints, Holder: holder, Purpose: "add etcd/2", TTL: 15 * time.Second}
+//	err := etcdops.Under(ctx, pool, hold, func(ctx context.Context) error {
+//		member, members, err = pool.AddLearner(ctx, view, "https://10.0.0.3:2380")
+//		return err
+//	})
 //
 // # Guarantees
 //
@@ -29,7 +29,7 @@
 //
 // # Who writes what in etcd
 //
-//	jujuetcd.io/lock   whoever holds the lock (Pool.Lock), leased
+//	jujuetcd.io/lock   whoever holds the lock (Under), leased
 //	the member list    whoever holds the lock (Pool.AddLearner, Promote, Remove, MoveLeader)
 //
 // The package imports nothing of ours.

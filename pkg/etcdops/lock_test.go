@@ -175,3 +175,27 @@ func TestLockFailsInTimeWithoutQuorum(t *testing.T) {
 		t.Error("a cancelled call takes a lock")
 	}
 }
+
+// A change that was decided on in time, by a process that was stopped since, is not sent.
+func TestAChangeIsNotSentWhenTheLeaseIsOver(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS())
+	view := pool.Look(t.Context(), cluster.Endpoints())
+	var slept time.Duration
+	hold := etcdops.Hold{Endpoints: cluster.Endpoints(), Holder: "daemon-a", TTL: 20 * time.Second, Now: func() time.Time { return time.Now().Add(slept) }}
+	err := etcdops.Under(t.Context(), pool, hold, func(ctx context.Context) error {
+		slept = 20 * time.Second
+		_, _, err := pool.AddLearner(ctx, view, "https://127.0.0.1:1")
+		return err
+	})
+	if !errors.Is(err, etcdops.ErrLockOver) {
+		t.Errorf("error %v", err)
+	}
+	if after := pool.Look(t.Context(), cluster.Endpoints()); len(after.Members) != 1 {
+		t.Errorf("it was sent: %v", after.Members)
+	}
+	if answer, err := cluster.Client().Get(t.Context(), etcdops.LockKey); err != nil || len(answer.Kvs) != 0 {
+		t.Errorf("the lock was not given back: %v, %v", answer, err)
+	}
+}

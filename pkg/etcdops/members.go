@@ -153,7 +153,7 @@ func (p *Pool) moveLeader(ctx context.Context, fresh View, to MemberID) error {
 		return fmt.Errorf("%s: no leader can be asked: %w", act, ErrUnhealthy)
 	}
 	// Only the leader can hand leadership over.
-	err := p.on(ctx, fresh.HealthOf(m).Endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
+	err := p.act(ctx, fresh.HealthOf(m).Endpoint, func(ctx context.Context, c *clientv3.Client) error {
 		_, err := c.MoveLeader(ctx, uint64(to))
 		return err
 	})
@@ -224,7 +224,17 @@ func (p *Pool) change(ctx context.Context, v View, avoid MemberID, f func(contex
 	if len(order) == 0 {
 		return ErrUnhealthy
 	}
-	return p.on(ctx, order[0], p.membershipTimeout, f)
+	return p.act(ctx, order[0], f)
+}
+
+// act sends a change to one endpoint. Nothing is sent for a holder of the lock who was stopped since he was last asked.
+func (p *Pool) act(ctx context.Context, endpoint string, f func(context.Context, *clientv3.Client) error) error {
+	return p.on(ctx, endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
+		if err := Fenced(ctx); err != nil {
+			return err
+		}
+		return f(ctx, c)
+	})
 }
 
 // order is whom to ask: the leader first, which saves a hop and knows best who is connected, then the other voters that

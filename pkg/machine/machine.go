@@ -46,7 +46,7 @@ const (
 type Cluster interface {
 	Check(ctx context.Context, endpoint string) etcdops.EndpointHealth
 	Look(ctx context.Context, endpoints []string) etcdops.View
-	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...etcdops.LockOption) (*etcdops.Lock, error)
+	etcdops.Locker
 	etcdops.Changer
 	Close()
 }

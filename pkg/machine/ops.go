@@ -149,36 +149,35 @@ func (a *application) op(ctx context.Context, cluster Cluster, op v1alpha1.EtcdO
 
 // change makes one change of membership or leadership:
 //
-//  1. the lock key is taken; losing it cancels what follows;
+//  1. the lock key is taken (etcdops.Under); losing it cancels what follows, and so does the end of its lease by our clock;
 //  2. etcd is looked at, and must be the cluster, with the members, that the sender saw;
 //  3. the guard that the planner asked is asked again;
 //  4. the change is made, unless the look shows that it is there already.
-func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.EtcdOp) (err error) {
+func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.EtcdOp) error {
 	id, err := etcdops.ParseMemberID(op.Member)
 	if err != nil {
 		return err
 	}
 	change := etcdops.Change{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}
 	endpoints := a.lookFrom(op)
-	holder := "jujuetcd " + a.spec.Delivery.Epoch.Holder + " through " + a.spec.Unit
-	asked := time.Now()
-	lock, err := cluster.Lock(ctx, endpoints, holder, opLockTTL, etcdops.Purpose(string(op.Kind)), etcdops.WaitUpTo(lockWait))
+	hold := a.hold(endpoints, string(op.Kind), opLockTTL)
+	hold.Holder = "jujuetcd " + a.spec.Delivery.Epoch.Holder + " through " + a.spec.Unit
+	err = etcdops.Under(ctx, cluster, hold, func(ctx context.Context) error { return a.changeUnder(ctx, cluster, change, op, endpoints) })
 	if errors.Is(err, etcdops.ErrLocked) {
 		return refuse(v1alpha1.ReasonLocked, "%v", err)
 	}
-	if err != nil {
-		return err
-	}
-	locked, stop := etcdops.Held(ctx, lock.Lost(), asked.Add(opLockTTL))
-	defer func() {
-		stop()
-		// Given back also when the caller is gone; an error means that it ends with its lease.
-		if uerr := lock.Unlock(context.WithoutCancel(ctx)); uerr != nil {
-			a.m.log.Error(uerr, "Left the cluster's lock to its lease")
-		}
-	}()
+	return err
+}
 
-	view := cluster.Look(locked, endpoints)
+// hold is how an agent holds the lock for its unit.
+func (a *application) hold(endpoints []string, purpose string, ttl time.Duration) etcdops.Hold {
+	return etcdops.Hold{Endpoints: endpoints, Holder: a.spec.Unit, Purpose: purpose, TTL: ttl, Wait: lockWait, Now: a.m.o.Now,
+		Left: func(err error) { a.m.log.Error(err, "Left the cluster's lock to its lease") }}
+}
+
+// changeUnder is what is done under the lock.
+func (a *application) changeUnder(ctx context.Context, cluster Cluster, change etcdops.Change, op v1alpha1.EtcdOp, endpoints []string) error {
+	view := cluster.Look(ctx, endpoints)
 	if expected := a.spec.Delivery.ExpectClusterID; view.Listed && view.ClusterID.String() != expected {
 		return refuse(v1alpha1.ReasonOtherCluster, "cannot change members of cluster %s: cluster %s answers", expected, view.ClusterID)
 	}
@@ -195,15 +194,11 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 	if err := change.Guard(view, op.LagLimit); err != nil {
 		return refuse(v1alpha1.ReasonQuorumGuard, "%v", err)
 	}
-	if err := context.Cause(locked); err != nil {
+	if err := etcdops.Fenced(ctx); err != nil {
 		return err
 	}
 	a.m.log.Info("Changes the cluster for its daemon", "change", op.Kind, "member", op.Member, "peerURL", op.PeerURL)
-	err = change.Make(locked, cluster, view)
-	if cause := context.Cause(locked); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w (%w)", err, cause)
-	}
-	return err
+	return change.Make(ctx, cluster, view)
 }
 
 // lookFrom are the endpoints of an op, and what this unit knows by itself.

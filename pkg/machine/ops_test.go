@@ -166,6 +166,21 @@ func TestOpsThatAreRefusedTouchNothing(t *testing.T) {
 	}
 }
 
+// An agent that is stopped between its look under the lock and the change does not make it when it goes on.
+func TestOpsAreNotDoneByAnAgentThatWasStopped(t *testing.T) {
+	for _, op := range []v1alpha1.EtcdOp{promote, remove, move} {
+		w, s := running(t)
+		w.stopped = 15 * time.Second
+		status := w.machine().Apply(t.Context(), w.ops(op), s)
+		if status.Outcome != v1alpha1.OutcomeFailed || !strings.Contains(status.Message, "lease is over") {
+			t.Errorf("%s: %+v", op.Kind, status)
+		}
+		if diff := cmp.Diff([]string{"look locked=true"}, w.calls); diff != "" || w.locked {
+			t.Errorf("%s: %s, the lock is held: %t", op.Kind, diff, w.locked)
+		}
+	}
+}
+
 // What is there already is a success, whatever has changed since: the answer to the first attempt was lost.
 func TestOpsThatAreDoneAlreadyDoNothing(t *testing.T) {
 	w, s := running(t)

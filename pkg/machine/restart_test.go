@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,6 +66,41 @@ func TestRestartIsAllowedGuardedAndLocked(t *testing.T) {
 	w.apply(slow, 7, v1alpha1.OutcomeApplied, "")
 	if len(w.calls) != 0 {
 		t.Errorf("restarted twice: %v", w.calls)
+	}
+}
+
+// An agent that is stopped between its look under the lock and the restart does not stop etcd when it goes on: the lock is somebody
+// else's by then. So too when the lease still runs, but not for as long as a restart may take that outlives its agent.
+func TestRestartIsNotBegunByAnAgentThatWasStopped(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		stopped  time.Duration
+		restarts bool
+	}{
+		{"for a moment", time.Second, true},
+		{"until too little of the lease was left", 30 * time.Second, false},
+		{"until the lease was over", time.Hour, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+			w.view = healthy(ownMember, 0xb2, 0xb3)
+			w.calls, w.stopped = nil, test.stopped
+			slow := w.member()
+			slow.Etcd.ElectionTimeoutMs = 5000
+			slow.Delivery.AllowRestart = true
+			if test.restarts {
+				w.apply(slow, 2, v1alpha1.OutcomeApplied, "")
+			} else {
+				status := w.apply(slow, 2, v1alpha1.OutcomeFailed, v1alpha1.ReasonQuorumGuard)
+				if !status.RestartPending || !strings.Contains(status.Message, "cannot restart etcd: the time of the lock's lease is over") {
+					t.Errorf("%+v", status)
+				}
+			}
+			if got := slices.Contains(w.calls, "restart"); got != test.restarts || w.locked {
+				t.Errorf("restarted %t, want %t; the lock is held: %t", got, test.restarts, w.locked)
+			}
+		})
 	}
 }
 

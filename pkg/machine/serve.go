@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// lockTTL is how long a restart's lock outlives an agent that dies.
-	lockTTL = 30 * time.Second
+	// lockTTL is how long a restart's lock outlives an agent that dies. A restart that was begun at the last moment, and lives on in
+	// snapd without its agent, is over before the lock is somebody else's: nothing is begun when less than serviceWait is left of it.
+	lockTTL = serviceWait + 25*time.Second
 	// lockWait is how long a restart waits for somebody else's change.
 	lockWait = 3 * time.Second
 	// startPoll is how often a start is looked at.
@@ -113,17 +114,16 @@ func (a *application) hasRun() bool {
 }
 
 func (a *application) restart(ctx context.Context) error {
-	id, err := a.m.snapd.Restart(ctx, SnapName)
+	id, err := a.beginRestart(ctx)
 	if err != nil {
 		return err
 	}
-	a.did("snap restart etcd")
 	return a.watch(ctx, id, serviceWait)
 }
 
 // guardedRestart restarts a running member: under the cluster's lock, and only if a fresh look says that the others do without
-// it. The lock is held until the member is back.
-func (a *application) guardedRestart(ctx context.Context) (err error) {
+// it. It is begun only while the lock is surely ours; the lock is held until the member is back.
+func (a *application) guardedRestart(ctx context.Context) error {
 	cluster, err := a.m.connect()
 	if err != nil {
 		return failed(v1alpha1.ReasonQuorumGuard, err)
@@ -132,34 +132,48 @@ func (a *application) guardedRestart(ctx context.Context) (err error) {
 	endpoints := slices.Concat(a.spec.Clients.Endpoints, a.spec.Delivery.Endpoints, a.spec.Etcd.AdvertiseClientURLs, []string{ownURL(a.record)})
 	slices.Sort(endpoints)
 	endpoints = slices.Compact(endpoints)
-	lock, err := cluster.Lock(ctx, endpoints, a.spec.Unit, lockTTL, etcdops.Purpose("restart "+a.spec.Unit), etcdops.WaitUpTo(lockWait))
-	if err != nil {
-		return failed(v1alpha1.ReasonQuorumGuard, fmt.Errorf("cannot restart etcd: %w", err))
-	}
-	defer func() {
-		// Given back also when the caller is gone; an error means that it ends with its lease.
-		if uerr := lock.Unlock(context.WithoutCancel(ctx)); uerr != nil {
-			a.m.log.Error(uerr, "Left the cluster's lock to its lease")
+	hold := a.hold(endpoints, "restart "+a.spec.Unit, lockTTL)
+	hold.Spare = serviceWait
+	locked, begun := false, false
+	err = etcdops.Under(ctx, cluster, hold, func(held context.Context) error {
+		locked = true
+		if err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil {
+			return failed(v1alpha1.ReasonQuorumGuard, err)
 		}
-	}()
-	if err := etcdops.CanStop(cluster.Look(ctx, endpoints), a.data.Member); err != nil {
-		a.pending = true
-		return failed(v1alpha1.ReasonQuorumGuard, err)
-	}
-	select {
-	case <-lock.Lost():
-		a.pending = true
-		return failed(v1alpha1.ReasonQuorumGuard, errors.New("cannot restart etcd: the cluster's lock was lost"))
-	default:
-	}
-	if err := a.portsFree(); err != nil {
-		a.pending = true
-		return failed(v1alpha1.ReasonPortInUse, err)
-	}
-	if err := a.restart(ctx); err != nil {
+		if err := a.portsFree(); err != nil {
+			return failed(v1alpha1.ReasonPortInUse, err)
+		}
+		id, err := a.beginRestart(held)
+		if err != nil {
+			return err
+		}
+		// What has begun is watched with the caller's context: the lock is kept for as long as that takes.
+		begun = true
+		if err := a.watch(ctx, id, serviceWait); err != nil {
+			return err
+		}
+		return a.up(ctx)
+	})
+	if err == nil || begun {
 		return err
 	}
-	return a.up(ctx)
+	a.pending = true
+	if !locked || errors.Is(err, etcdops.ErrLockLost) || errors.Is(err, etcdops.ErrLockOver) {
+		return failed(v1alpha1.ReasonQuorumGuard, fmt.Errorf("cannot restart etcd: %w", err))
+	}
+	return err
+}
+
+// beginRestart asks snapd for a restart, if what was decided on still holds.
+func (a *application) beginRestart(ctx context.Context) (string, error) {
+	if err := etcdops.Fenced(ctx); err != nil {
+		return "", err
+	}
+	id, err := a.m.snapd.Restart(ctx, SnapName)
+	if err == nil {
+		a.did("snap restart etcd")
+	}
+	return id, err
 }
 
 // portsFree tries the ports that etcd does not have yet and will have after its restart: one that another process has would keep it

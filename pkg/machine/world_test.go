@@ -55,6 +55,8 @@ type world struct {
 	view      etcdops.View
 	locked    bool
 	timer     any
+	// stopped is for how long the agent's process is stopped when it has looked at etcd; slept is for how long it was.
+	stopped, slept time.Duration
 }
 
 func newWorld(t *testing.T) *world {
@@ -104,8 +106,15 @@ func theCA(t *testing.T) *etcdtest.CA {
 func (w *world) machine() *machine.Machine {
 	return machine.New(machine.Options{
 		Root: w.root, Unit: "etcd/0", ModelUUID: "uuid", Log: logr.Discard(), SnapWait: 50 * time.Millisecond, StartWait: 150 * time.Millisecond,
-		Connect: func(*tls.Config) machine.Cluster { return cluster{w} },
+		Connect: func(*tls.Config) machine.Cluster { return cluster{w} }, Now: w.now,
 	})
+}
+
+// now is the machine's clock.
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.slept)
 }
 
 func (w *world) path(p string) string { return filepath.Join(w.root, p) }
@@ -310,6 +319,7 @@ func (c cluster) Look(context.Context, []string) etcdops.View {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	c.w.calls = append(c.w.calls, fmt.Sprintf("look locked=%v", c.w.locked))
+	c.w.slept = c.w.stopped
 	return c.w.view
 }
 

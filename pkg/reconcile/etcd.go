@@ -31,15 +31,11 @@ func DialEtcd(c world.Credentials) (world.Etcd, error) {
 	return connected{etcdops.NewPool(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: roots})}, nil
 }
 
-// connected is etcdops' pool with its lock as an interface.
+// connected is etcdops' pool.
 type connected struct{ *etcdops.Pool }
 
-func (c connected) Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (world.Lock, error) {
-	lock, err := c.Pool.Lock(ctx, endpoints, holder, ttl)
-	if err != nil {
-		return nil, err
-	}
-	return lock, nil
+func (c connected) Under(ctx context.Context, h etcdops.Hold, do func(context.Context) error) error {
+	return etcdops.Under(ctx, c.Pool, h, do)
 }
 
 // errStranger is why nothing is changed without a certificate.
@@ -72,7 +68,7 @@ func (stranger) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) erro
 func (stranger) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, string) error {
 	return errStranger
 }
-func (stranger) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
-	return nil, errStranger
+func (stranger) Under(context.Context, etcdops.Hold, func(context.Context) error) error {
+	return errStranger
 }
 func (s stranger) Close() { s.pool.Close() }

@@ -151,8 +151,13 @@ type lease struct {
 	lost    chan struct{}
 }
 
-// Lock implements world.Etcd.
-func (d *Daemon) Lock(_ context.Context, endpoints []string, _ string, _ time.Duration) (world.Lock, error) {
+// Under implements world.Etcd.
+func (d *Daemon) Under(ctx context.Context, h etcdops.Hold, do func(context.Context) error) error {
+	return etcdops.Under(ctx, d, h, do)
+}
+
+// Lock implements etcdops.Locker.
+func (d *Daemon) Lock(_ context.Context, endpoints []string, _ string, _ time.Duration, _ ...etcdops.LockOption) (*etcdops.Lock, error) {
 	var got *lease
 	err := d.effect("lock", func() error {
 		s := d.sim
@@ -170,11 +175,11 @@ func (d *Daemon) Lock(_ context.Context, endpoints []string, _ string, _ time.Du
 	if err != nil {
 		return nil, err
 	}
-	return got, nil
+	return etcdops.NewLock(got.lost, got.unlock), nil
 }
 
-// Unlock implements world.Lock.
-func (l *lease) Unlock(context.Context) error {
+// unlock gives the lease back.
+func (l *lease) unlock(context.Context) error {
 	d := l.daemon
 	return d.effect("unlock", func() error {
 		d.lock = nil
@@ -185,11 +190,7 @@ func (l *lease) Unlock(context.Context) error {
 	})
 }
 
-// Lost implements world.Lock.
-func (l *lease) Lost() <-chan struct{} { return l.lost }
-
 var (
 	_ world.Juju = (*Daemon)(nil)
 	_ world.Etcd = (*Daemon)(nil)
-	_ world.Lock = (*lease)(nil)
 )

@@ -19,14 +19,13 @@ const LockTTL = 15 * time.Second
 // changeLocked does one membership step:
 //
 //  1. the latch's epoch is read again and must be ours;
-//  2. the lock key is taken; losing it cancels what follows, and so does its lease's time to live, by the clock: a process that was
-//     stopped and goes on does not find out by itself that the lock is somebody else's;
+//  2. the lock key is taken (etcdops.Under); losing it cancels what follows, and so does its lease's time to live, by the clock;
 //  3. the epoch is read once more: who has it now cannot change etcd before we are done, and who had it before us is refused;
 //     etcd is looked at again, and the same guard that the planner asked is asked again;
 //  4. the change is made, unless the look shows that it is there already;
 //  5. etcd is looked at once more: the member list says what has happened, whatever the answer was;
 //  6. the lock is given back.
-func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step planner.Step) (err error) {
+func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step planner.Step) error {
 	etcd := a.cfg.Etcd()
 	if etcd == nil {
 		return errors.New("there is no connection to etcd")
@@ -35,25 +34,13 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 		return err
 	}
 	endpoints := obs.Etcd.Places()
-	asked := time.Now()
-	lock, err := etcd.Lock(ctx, endpoints, fmt.Sprintf("jujuetcd %s", a.cfg.Self), LockTTL)
-	if err != nil {
-		return err
-	}
-	held, stop := etcdops.Held(ctx, lock.Lost(), asked.Add(LockTTL))
-	defer func() {
-		stop()
-		// Give it back even when we are told to stop: others would wait for the lease to run out.
-		free, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-		defer done()
-		if unlockErr := lock.Unlock(free); unlockErr != nil && err == nil {
-			err = unlockErr
+	hold := etcdops.Hold{Endpoints: endpoints, Holder: "jujuetcd " + a.cfg.Self, Purpose: string(step.Kind), TTL: LockTTL, Now: a.cfg.Now}
+	return etcd.Under(ctx, hold, func(held context.Context) error {
+		if err := a.ownEpoch(held, obs); err != nil {
+			return err
 		}
-	}()
-	if err := a.ownEpoch(held, obs); err != nil {
-		return err
-	}
-	return a.guarded(held, etcd, endpoints, obs, step)
+		return a.guarded(held, etcd, endpoints, obs, step)
+	})
 }
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
@@ -68,7 +55,7 @@ func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string
 	if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil {
 		return err
 	}
-	if err := context.Cause(ctx); err != nil {
+	if err := etcdops.Fenced(ctx); err != nil {
 		return err
 	}
 	a.cfg.Memory.Touch()
@@ -78,9 +65,6 @@ func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string
 	}
 	if after := etcd.Look(ctx, endpoints); changeOf(step).Done(after) {
 		return nil
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w (%w)", err, cause)
 	}
 	return err
 }

@@ -71,10 +71,11 @@ type between struct {
 	deadline time.Time
 }
 
-func (b *between) Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (world.Lock, error) {
-	lock, err := b.Etcd.Lock(ctx, endpoints, holder, ttl)
-	b.locking()
-	return lock, err
+func (b *between) Under(ctx context.Context, h etcdops.Hold, do func(context.Context) error) error {
+	return b.Etcd.Under(ctx, h, func(ctx context.Context) error {
+		b.locking()
+		return do(ctx)
+	})
 }
 
 func (b *between) AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
@@ -105,6 +106,28 @@ func TestChangeEndsWithTheLease(t *testing.T) {
 	}
 	if etcd.deadline.IsZero() || etcd.deadline.After(latest.Add(time.Second)) {
 		t.Errorf("the change may take until %v, and the lease is over at %v", etcd.deadline, latest)
+	}
+}
+
+// So too when no timer has fired yet: the clock is asked next to the act.
+func TestDaemonThatWasStoppedChangesNothing(t *testing.T) {
+	for _, step := range []planner.Step{
+		add,
+		{Kind: planner.StepRemove, Member: 0x12},
+		{Kind: planner.StepMoveLeader, To: 0x12},
+	} {
+		r := newRig(t)
+		obs := r.observation()
+		r.etcd.OnLook = func(_ int, v etcdops.View) etcdops.View {
+			r.now = r.now.Add(act.LockTTL)
+			return v
+		}
+		if err := r.actor.Act(t.Context(), obs, step); !errors.Is(err, etcdops.ErrLockOver) {
+			t.Errorf("%s: error %v", step.Kind, err)
+		}
+		if got, want := r.etcd.Done(), []string{"Lock", "Look", "Unlock"}; !slices.Equal(got, want) {
+			t.Errorf("%s: calls %q, want %q", step.Kind, got, want)
+		}
 	}
 }
 

@@ -245,15 +245,11 @@ func (c *Cluster) change(ctx context.Context, v etcdops.View, op v1alpha1.EtcdOp
 	return c.view, nil
 }
 
-// Lock implements world.Etcd: the unit that makes a change holds the lock key while it does, so that here is nothing to hold.
-func (c *Cluster) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
-	return unitsLock{}, nil
+// Under implements world.Etcd: the unit that makes a change holds the lock key while it does (etcdops.Under, next to the act), so that
+// nothing is held here, and nothing ends do.
+func (c *Cluster) Under(ctx context.Context, _ etcdops.Hold, do func(context.Context) error) error {
+	return do(ctx)
 }
-
-type unitsLock struct{}
-
-func (unitsLock) Unlock(context.Context) error { return nil }
-func (unitsLock) Lost() <-chan struct{}        { return nil }
 
 // Close implements world.Etcd. There is nothing to close.
 func (c *Cluster) Close() {}

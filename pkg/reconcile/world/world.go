@@ -42,17 +42,10 @@ type Etcd interface {
 	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
 	MoveLeader(ctx context.Context, v etcdops.View, to etcdops.MemberID) error
 	UpdatePeerURL(ctx context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error
-	// Lock takes the cluster's lock key for as long as the lease is kept alive.
-	Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration) (Lock, error)
+	// Under does what may be done only by the holder of the cluster's lock key, as etcdops.Under does.
+	Under(ctx context.Context, h etcdops.Hold, do func(ctx context.Context) error) error
 	// Close ends all connections; the value is not used afterwards.
 	Close()
-}
-
-// Lock is the cluster's lock key while it is held.
-type Lock interface {
-	Unlock(ctx context.Context) error
-	// Lost is closed when the lease has expired or cannot be kept alive.
-	Lost() <-chan struct{}
 }
 
 // Dial makes an Etcd for credentials. Empty credentials give one that cannot say anything to etcd but tells whether

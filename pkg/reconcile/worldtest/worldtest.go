@@ -252,10 +252,16 @@ func (e *Etcd) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, st
 	return e.change("UpdatePeerURL")
 }
 
-type lock struct{ e *Etcd }
+// Under implements world.Etcd.
+func (e *Etcd) Under(ctx context.Context, h etcdops.Hold, do func(context.Context) error) error {
+	return etcdops.Under(ctx, locker{e}, h, do)
+}
 
-// Lock implements world.Etcd.
-func (e *Etcd) Lock(context.Context, []string, string, time.Duration) (world.Lock, error) {
+type locker struct{ e *Etcd }
+
+// Lock implements etcdops.Locker.
+func (l locker) Lock(context.Context, []string, string, time.Duration, ...etcdops.LockOption) (*etcdops.Lock, error) {
+	e := l.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.Calls = append(e.Calls, "Lock")
@@ -263,7 +269,7 @@ func (e *Etcd) Lock(context.Context, []string, string, time.Duration) (world.Loc
 		return nil, err
 	}
 	e.Held, e.lost = true, make(chan struct{})
-	return lock{e}, nil
+	return etcdops.NewLock(e.lost, l.unlock), nil
 }
 
 // Done are the calls so far.
@@ -280,15 +286,13 @@ func (e *Etcd) LoseLock() {
 	close(e.lost)
 }
 
-func (l lock) Unlock(context.Context) error {
+func (l locker) unlock(context.Context) error {
 	l.e.mu.Lock()
 	defer l.e.mu.Unlock()
 	l.e.Calls = append(l.e.Calls, "Unlock")
 	l.e.Held = false
 	return l.e.Fail["Unlock"]
 }
-
-func (l lock) Lost() <-chan struct{} { return l.e.lost }
 
 // Close implements world.Etcd.
 func (e *Etcd) Close() {
@@ -319,5 +323,4 @@ func PeerURL(n int) string { return fmt.Sprintf("https://10.0.0.%d:2380", n+1) }
 var (
 	_ world.Juju = (*Juju)(nil)
 	_ world.Etcd = (*Etcd)(nil)
-	_ world.Lock = lock{}
 )
