@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
@@ -21,9 +22,6 @@ import (
 
 // version is set when the program is built.
 var version = "devel"
-
-// longest is how long a dispatch may take; Juju sets no limit of its own.
-const longest = 4 * time.Minute
 
 // alarmsLongest is how long etcd may take to answer, less than cron's minute.
 const alarmsLongest = 40 * time.Second
@@ -41,7 +39,15 @@ func main() {
 		}
 		return
 	}
-	end(within(longest, run))
+	end(within(longest(os.Getenv("JUJU_DISPATCH_PATH")), run))
+}
+
+// longest is how long a dispatch may take; Juju sets no limit of its own. A reconcile's is the one that the daemon reckons with.
+func longest(dispatch string) time.Duration {
+	if dispatch == charm.KindAction+"/"+v1alpha1.ActionReconcile {
+		return v1alpha1.LongestRun
+	}
+	return v1alpha1.LongestHook
 }
 
 // within runs one thing for at most so long, and ends it when it is asked to.

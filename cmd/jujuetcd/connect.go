@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 )
 
@@ -99,7 +100,7 @@ func open(ctx context.Context, targets []jujuapi.Target, book *jujuapi.AddressBo
 		key := strings.Join(target.Controller.Addresses, ",") + " " + target.Controller.Username
 		c := l.controllers[key]
 		if c == nil {
-			options := jujuapi.Options{Budget: jujuapi.NewBudget(), Renew: target.Renew, Book: book}
+			options := jujuapi.Options{Budget: jujuapi.NewBudget(), Renew: target.Renew, Book: book, Action: v1alpha1.ActionReconcile}
 			c = &controller{session: jujuapi.OpenController(ctx, target.Controller, options), options: options}
 			l.controllers[key] = c
 		}

@@ -65,9 +65,9 @@ func (a *Agent) Dispatch(ctx context.Context) error {
 		return a.stop(ctx)
 	case a.env.Kind == KindHook:
 		return a.hook(ctx)
-	case a.env.Name == "reconcile":
+	case a.env.Name == v1alpha1.ActionReconcile:
 		return a.reconcile(ctx)
-	case a.env.Name == "health":
+	case a.env.Name == v1alpha1.ActionHealth:
 		return a.health(ctx)
 	}
 	return fmt.Errorf("cannot run action %q: this charm has no such action", a.env.Name)
@@ -82,7 +82,7 @@ func (a *Agent) relations(ctx context.Context, endpoint string) ([]string, error
 
 // peers is the peer relation's id; empty before Juju has made it and after it is gone.
 func (a *Agent) peers(ctx context.Context) (string, error) {
-	ids, err := a.relations(ctx, "cluster")
+	ids, err := a.relations(ctx, v1alpha1.EndpointCluster)
 	if err != nil || len(ids) == 0 {
 		return "", err
 	}
@@ -104,11 +104,11 @@ func (a *Agent) network(ctx context.Context) (network, error) {
 	if err != nil {
 		return n, err
 	}
-	cluster, err := a.tools.Network(ctx, "cluster", peers)
+	cluster, err := a.tools.Network(ctx, v1alpha1.EndpointCluster, peers)
 	if err != nil {
 		return n, err
 	}
-	db, err := a.tools.Network(ctx, "db", peers)
+	db, err := a.tools.Network(ctx, v1alpha1.EndpointDB, peers)
 	if err != nil {
 		return n, err
 	}
@@ -119,12 +119,12 @@ func (a *Agent) network(ctx context.Context) (network, error) {
 		ClientBind: first(db.Bind),
 	}
 	n.ingress = append(cluster.Ingress, db.Ingress...)
-	ids, err := a.relations(ctx, "db")
+	ids, err := a.relations(ctx, v1alpha1.EndpointDB)
 	if err != nil {
 		return n, err
 	}
 	for _, id := range ids {
-		from, err := a.tools.Network(ctx, "db", id)
+		from, err := a.tools.Network(ctx, v1alpha1.EndpointDB, id)
 		if err != nil {
 			return n, err
 		}

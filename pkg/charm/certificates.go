@@ -38,7 +38,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	if offer.db, err = a.dbClients(ctx, spec); err != nil {
 		return offer, err
 	}
-	ids, err := a.relations(ctx, "certificates")
+	ids, err := a.relations(ctx, v1alpha1.EndpointCertificates)
 	if err != nil || len(ids) == 0 {
 		return offer, err
 	}

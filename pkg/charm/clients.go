@@ -29,7 +29,7 @@ var answers = []struct {
 	endpoint string
 	answer   func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string
 }{
-	{"db", func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
+	{v1alpha1.EndpointDB, func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
 		if own, there := c.Relations[id]; there {
 			c.Endpoints = own
 		}
@@ -38,7 +38,7 @@ var answers = []struct {
 			keyConnectionString: strings.Join(slices.Sorted(slices.Values(c.Endpoints)), ","), keyVersion: c.Version,
 		}
 	}},
-	{"proxy", func(_ string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
+	{v1alpha1.EndpointProxy, func(_ string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string {
 		members := make([]string, len(c.Cluster))
 		for i, m := range c.Cluster {
 			members[i] = m.Name + "=" + m.PeerURL

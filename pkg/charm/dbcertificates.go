@@ -52,7 +52,7 @@ func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClien
 	if !spec.OwnClientCertificates {
 		return nil, nil
 	}
-	ids, err := a.relations(ctx, "db")
+	ids, err := a.relations(ctx, v1alpha1.EndpointDB)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"jujuetcd.io/deploy/dashboards"
+	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
 // dashboardRequest asks Grafana to import a dashboard, in the words of interface-grafana-dashboard.
@@ -19,7 +20,7 @@ type dashboardRequest struct {
 // Grafana's charm imports a request once. So the id is that of the content, too: another dashboard is another request, and the
 // dashboard's own uid has Grafana put it in the place of the one before.
 func (a *Agent) answerGrafana(ctx context.Context, prometheus []string) error {
-	ids, err := a.relations(ctx, "grafana")
+	ids, err := a.relations(ctx, v1alpha1.EndpointGrafana)
 	if err != nil || len(ids) == 0 {
 		return err
 	}

@@ -37,11 +37,11 @@ func judgeLatch(bag map[string]string, spec *v1alpha1.EtcdUnitSpec, leader bool)
 	if err != nil {
 		return grant{}, v1alpha1.ReasonLatchDiffers, err
 	}
-	want, err := next.Databag()
+	writes, err := spec.Latch.Writes(latch, next)
 	if err != nil {
 		return grant{}, v1alpha1.ReasonLatchDiffers, err
 	}
 	judged := latch
 	judged.Epoch = next.Epoch
-	return grant{judged: judged, writes: changes(bag, want)}, "", nil
+	return grant{judged: judged, writes: writes}, "", nil
 }

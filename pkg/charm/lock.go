@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/pause"
 )
 
@@ -19,7 +20,7 @@ const lockPatience = time.Minute
 // Lock waits until no other dispatch of the unit runs on the machine with this root, and returns what ends the turn. The
 // kernel ends it, too, when the process is gone.
 func Lock(ctx context.Context, root, unit string) (release func(), err error) {
-	folder := filepath.Join(root, "/var/lib/jujuetcd", strings.ReplaceAll(unit, "/", "-"))
+	folder := filepath.Join(root, v1alpha1.AgentDir, strings.ReplaceAll(unit, "/", "-"))
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", unit, err)
 	}

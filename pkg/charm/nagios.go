@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/nagios"
 )
 
@@ -22,7 +23,7 @@ const (
 // answerNagios gives Nagios its checks while the unit is related to nrpe, and leaves none when it is not. It looks at the options
 // in every hook, so that a change of them arrives whatever state etcd is in.
 func (a *Agent) answerNagios(ctx context.Context) error {
-	ids, err := a.relations(ctx, "nrpe-external-master")
+	ids, err := a.relations(ctx, v1alpha1.EndpointNagios)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", K
 // A unit that does not lead any more may hear so minutes later. Its request has the same id as the new leader's, so the other
 // end takes both for one; and they are alike, because whatever would change it (members, certificates) runs a dispatch here, too.
 func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpec) ([]string, error) {
-	ids, err := a.relations(ctx, "prometheus")
+	ids, err := a.relations(ctx, v1alpha1.EndpointPrometheus)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the result; the task itself fails
 // only where the agent could not carry it to an outcome, and then Juju commits nothing of it.
 func (a *Agent) reconcile(ctx context.Context) error {
-	desired, err := a.tools.ActionParameter(ctx, "desired")
+	desired, err := a.tools.ActionParameter(ctx, v1alpha1.ParameterDesired)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode the result: %w", err)
 	}
-	return a.tools.SetActionResult(ctx, "status", string(text))
+	return a.tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
 }
 
 // deliver judges a delivery and carries it out:
@@ -41,7 +41,7 @@ func (a *Agent) reconcile(ctx context.Context) error {
 func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
 	var spec v1alpha1.EtcdUnitSpec
 	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
-		return refused(v1alpha1.ReasonBadSpec, fmt.Errorf("cannot read the parameter desired: %w", err)), nil
+		return refused(v1alpha1.ReasonBadSpec, fmt.Errorf("cannot read the parameter %s: %w", v1alpha1.ParameterDesired, err)), nil
 	}
 	if spec.Unit != a.env.Unit || spec.ModelUUID != a.env.ModelUUID {
 		return refused(v1alpha1.ReasonOtherUnit, fmt.Errorf("cannot apply a spec for unit %q of model %q: this is %s of model %s",

@@ -2,6 +2,7 @@ package charm_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -129,6 +130,34 @@ func TestLeaderWritesTheLatchAndTheMachineSeesWhatIsCommitted(t *testing.T) {
 		if strings.Contains(line, "--app ") {
 			t.Errorf("wrote the latch again: %s", line)
 		}
+	}
+}
+
+// What a newer daemon has written beside the keys that this agent knows, and into them, survives a claim by an older one.
+func TestAClaimLeavesWhatANewerDaemonHasWrittenIntoTheLatch(t *testing.T) {
+	b := newBench(t)
+	b.juju.leader = true
+	before := map[string]string{
+		v1alpha1.LatchEpochKey:   `{"number":1,"holder":"newer","claimed":"yesterday"}`,
+		v1alpha1.LatchJournalKey: `[{"procedure":"restore","phase":"stop"}]`,
+		v1alpha1.LatchSeedsKey:   `{"token":"t","members":[],"zones":3}`,
+		"handled":                `{"etcd/0":9}`,
+	}
+	b.juju.bags["cluster:0 etcd"] = maps.Clone(before)
+	s := spec()
+	s.Delivery.Epoch.Number = 2
+	s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &v1alpha1.Epoch{Number: 1, Holder: "newer"}}}
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
+		t.Fatalf("outcome %+v", status)
+	}
+	after := maps.Clone(b.juju.bags["cluster:0 etcd"])
+	if after[v1alpha1.LatchEpochKey] == before[v1alpha1.LatchEpochKey] {
+		t.Error("the epoch was not claimed")
+	}
+	delete(before, v1alpha1.LatchEpochKey)
+	delete(after, v1alpha1.LatchEpochKey)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("(-before +after)\n%s", diff)
 	}
 }
 

@@ -140,7 +140,7 @@ func TestOnlyUnfinishedReconcilesAreTheTasksOfAnApplication(t *testing.T) {
 		// The last one ended between the choice of its operation and the answer.
 		return wire.OperationResults{Results: []wire.OperationResult{{Actions: []wire.ActionResult{task("1", "pending"), task("2", "running"), task("3", "completed")}}}}, nil
 	})
-	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{Action: "reconcile"})
 	defer func() { _ = s.Close() }()
 	tasks, err := s.Tasks(t.Context(), "etcd")
 	if err != nil || len(tasks) != 2 {
@@ -207,7 +207,7 @@ func TestNoPendingTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T
 	t.Parallel()
 	h := &history{count: 230, pending: map[int]bool{30: true, 60: true, 229: true}}
 	c := start(t, nil, h.handle)
-	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{Action: "reconcile"})
 	defer func() { _ = s.Close() }()
 	expect := func(when string, want ...string) {
 		t.Helper()
@@ -253,7 +253,7 @@ func TestAControllerThatIgnoresOffsetsIsNotAskedForEver(t *testing.T) {
 	t.Parallel()
 	h := &history{count: 230, pending: map[int]bool{30: true}, deaf: true}
 	c := start(t, nil, h.handle)
-	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{})
+	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{Action: "reconcile"})
 	defer func() { _ = s.Close() }()
 	tasks, err := s.Tasks(t.Context(), "etcd")
 	if err != nil || len(tasks) != 1 || h.calls > 6 {

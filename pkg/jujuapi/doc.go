@@ -8,7 +8,7 @@
 //	target, err := jujuapi.Find(jujuapi.Explicit{Model: "prod"}, os.Getenv) // flags, environment, or the juju client's files
 //	models := jujuapi.OpenController(ctx, target.Controller, jujuapi.Options{})
 //	ref, err := models.Resolve(ctx, target.Model)
-//	session := jujuapi.OpenModel(ctx, target.Controller, ref, jujuapi.Options{Budget: budget})
+//	session := jujuapi.OpenModel(ctx, target.Controller, ref, jujuapi.Options{Budget: budget, Action: "reconcile"})
 //	defer session.Close()
 //	source := jujuapi.NewSource(session)
 //	err = source.Run(ctx, func(m *jujuapi.Model) { … })

@@ -21,6 +21,9 @@ var (
 	}
 )
 
+// ownAction is the action that the programs of these tests act through.
+const ownAction = "reconcile"
+
 // Routes are the ways that are tried first, and later, to a controller that has told of addresses and let nobody in at some.
 func Routes(c Controller, told, rejected []string) (first, later []string, err error) {
 	var faults []fault
@@ -114,5 +117,5 @@ type Feed = feed
 
 // ListenTo listens until ctx ends.
 func ListenTo(ctx context.Context, watch func(context.Context) (Feed, error), heard func(Hint)) {
-	listen(ctx, nil, watch, heard)
+	listen(ctx, nil, ownAction, watch, heard)
 }

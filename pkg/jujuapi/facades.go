@@ -9,9 +9,6 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// ReconcileAction is the charm action through which the controller acts on a unit, and whose tasks Tasks lists.
-const ReconcileAction = "reconcile"
-
 // pageSize is the largest page of operations that 4.0 gives.
 const pageSize = 50
 

@@ -20,9 +20,6 @@ type Hint struct {
 	Reason string
 }
 
-// ownAction is what an agent says of itself while it runs our action.
-const ownAction = "running action " + ReconcileAction
-
 // filter turns deltas into hints. It remembers a digest of each entity, without the times in it, because Juju tells an
 // entity again when nothing but a time has moved.
 //
@@ -31,6 +28,8 @@ const ownAction = "running action " + ReconcileAction
 // stand for several hooks: whatever it says that it did not say before is a hint. That it begins or ends our own action is
 // a weaker one, and not none, because a hook may be hidden behind it.
 type filter struct {
+	// own is what an agent says of itself while it runs our action.
+	own     string
 	digests map[string][sha256.Size]byte
 	agents  map[string]agentStatus
 }
@@ -40,8 +39,8 @@ type agentStatus struct {
 	since            time.Time
 }
 
-func newFilter() *filter {
-	return &filter{digests: map[string][sha256.Size]byte{}, agents: map[string]agentStatus{}}
+func newFilter(action string) *filter {
+	return &filter{own: "running action " + action, digests: map[string][sha256.Size]byte{}, agents: map[string]agentStatus{}}
 }
 
 // entity has what identifies an entity of any kind that matters, and a unit's agent.
@@ -118,8 +117,8 @@ func (f *filter) learn(d wire.Delta, name string, e entity) (changed, own bool) 
 	case before == now:
 		return false, false
 	}
-	begun := before.current == "idle" && now.message == ownAction
-	ended := before.message == ownAction && now.current == "idle"
+	begun := before.current == "idle" && now.message == f.own
+	ended := before.message == f.own && now.current == "idle"
 	return true, begun || ended
 }
 

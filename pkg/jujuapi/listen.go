@@ -28,7 +28,7 @@ func (s *Session) Listen(ctx context.Context, heard func(Hint)) error {
 		if err != nil {
 			return err
 		}
-		listen(ctx, conn.Done(), func(ctx context.Context) (feed, error) { return s.watch(ctx, conn) }, heard)
+		listen(ctx, conn.Done(), s.ongoing.action, func(ctx context.Context) (feed, error) { return s.watch(ctx, conn) }, heard)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -91,14 +91,14 @@ func (b budgeted) Next(ctx context.Context) ([]wire.Delta, error) {
 }
 
 // listen follows one feed after another until ctx ends or the connection is lost.
-func listen(ctx context.Context, lost <-chan struct{}, watch func(context.Context) (feed, error), heard func(Hint)) {
+func listen(ctx context.Context, lost <-chan struct{}, action string, watch func(context.Context) (feed, error), heard func(Hint)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	delays := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: redialMax}
 	delays.Reset()
 	for {
 		began := time.Now()
-		opened, err := follow(ctx, watch, heard)
+		opened, err := follow(ctx, action, watch, heard)
 		if ctx.Err() != nil {
 			return
 		}
@@ -128,7 +128,7 @@ func listen(ctx context.Context, lost <-chan struct{}, watch func(context.Contex
 
 // follow listens to one watcher until it fails. The first reply is all that there is: it is taken in, and tells that the feed
 // is open.
-func follow(ctx context.Context, watch func(context.Context) (feed, error), heard func(Hint)) (opened bool, err error) {
+func follow(ctx context.Context, action string, watch func(context.Context) (feed, error), heard func(Hint)) (opened bool, err error) {
 	watcher, err := watch(ctx)
 	if err != nil {
 		return false, err
@@ -139,7 +139,7 @@ func follow(ctx context.Context, watch func(context.Context) (feed, error), hear
 		defer cancel()
 		_ = watcher.Stop(limited)
 	}()
-	known := newFilter()
+	known := newFilter(action)
 	for {
 		deltas, err := watcher.Next(ctx)
 		if err != nil {

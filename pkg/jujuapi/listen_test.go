@@ -91,7 +91,7 @@ func follow(t *testing.T, w *watched) (c *controller, source *jujuapi.Source, po
 	network := newPipes()
 	c = start(t, network, w.handle)
 	c.set(func() { c.watch = true })
-	session := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.WithNetwork(jujuapi.Options{}, network.dial))
+	session := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.WithNetwork(jujuapi.Options{Action: "reconcile"}, network.dial))
 	t.Cleanup(func() { _ = session.Close() })
 	source = jujuapi.NewSource(session)
 	ctx, cancel := context.WithCancel(t.Context())

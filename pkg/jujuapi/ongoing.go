@@ -6,17 +6,18 @@ import (
 	"sync"
 )
 
-// ongoing remembers the reconcile tasks that a session has seen and that were not final then.
+// ongoing remembers the tasks of our action that a session has seen and that were not final then.
 type ongoing struct {
-	mu *sync.Mutex
+	action string
+	mu     *sync.Mutex
 	// units has the unit of each task, by the task's id.
 	units map[string]string
 	// lists has the applications whose tasks have been listed thoroughly once.
 	lists map[string]bool
 }
 
-func newOngoing() ongoing {
-	return ongoing{mu: new(sync.Mutex), units: map[string]string{}, lists: map[string]bool{}}
+func newOngoing(action string) ongoing {
+	return ongoing{action: action, mu: new(sync.Mutex), units: map[string]string{}, lists: map[string]bool{}}
 }
 
 func (o *ongoing) swept(application string) bool {
@@ -33,7 +34,7 @@ func (o *ongoing) sweep(application string) {
 
 // learn remembers a task, or forgets it when it is final.
 func (o *ongoing) learn(t Task) {
-	if t.Name != ReconcileAction || t.Status.Final() {
+	if t.Name != o.action || t.Status.Final() {
 		o.forget(t.ID)
 		return
 	}

@@ -18,7 +18,7 @@ type Session struct {
 // OpenModel opens a session with a model. It returns at once and connects by itself; the first call waits for that. The
 // session lasts until Close, or until ctx ends.
 func OpenModel(ctx context.Context, controller Controller, model ModelRef, options Options) *Session {
-	return &Session{supervisor: supervise(ctx, controller, model.UUID, options), ref: model, ongoing: newOngoing()}
+	return &Session{supervisor: supervise(ctx, controller, model.UUID, options), ref: model, ongoing: newOngoing(options.Action)}
 }
 
 // Model returns what the session is with.
@@ -54,7 +54,7 @@ func (s *Session) Options(ctx context.Context, application string) (map[string]O
 	return all, err
 }
 
-// Tasks lists the reconcile tasks of an application that are not final, without output.
+// Tasks lists the tasks of an application that run our action (Options.Action) that are not final, without output.
 //
 // A list of operations alone cannot be relied on (see ListTasks): the first one of an application is read thoroughly, and
 // tasks that were seen or enqueued since, and that a later list lacks, are asked for by their ids.
@@ -62,7 +62,7 @@ func (s *Session) Tasks(ctx context.Context, application string) ([]Task, error)
 	var tasks []Task
 	err := s.with(ctx, func(ctx context.Context, c *Conn) error {
 		listed, err := c.listTasks(ctx, TaskFilter{
-			Applications: []string{application}, Actions: []string{ReconcileAction},
+			Applications: []string{application}, Actions: []string{s.ongoing.action},
 			Status: []TaskStatus{TaskPending, TaskRunning, TaskAborting},
 		}, !s.ongoing.swept(application))
 		if err != nil {

@@ -24,13 +24,13 @@ import (
 
 // Names and paths of production. Paths that this program opens get the root before them; paths inside files do not.
 const (
-	SnapName    = "etcd"
-	ServiceName = "snap.etcd.etcd"
-	CommonDir   = "/var/snap/etcd/common"
-	ConfigFile  = CommonDir + "/etcd.conf.yml"
-	DataDir     = CommonDir + "/data"
+	SnapName    = v1alpha1.SnapName
+	ServiceName = v1alpha1.ServiceName
+	CommonDir   = v1alpha1.CommonDir
+	ConfigFile  = v1alpha1.ConfigFile
+	DataDir     = v1alpha1.DataDir
 	Socket      = "/run/snapd.socket"
-	StateDir    = "/var/lib/jujuetcd"
+	StateDir    = v1alpha1.AgentDir
 )
 
 // dataDirs are where a member may have been put by us, or by the charm that we follow.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -21,7 +22,7 @@ func candidate(a jujuapi.Application) bool {
 		return false
 	}
 	for _, r := range a.Relations {
-		if r.Peer && r.Endpoint == "cluster" {
+		if r.Peer && r.Endpoint == v1alpha1.EndpointCluster {
 			return true
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
@@ -48,7 +49,7 @@ type Config struct {
 // Run tests the controller.
 func Run(t *testing.T, config Config) {
 	if config.Action == "" {
-		config.Action = jujuapi.ReconcileAction
+		config.Action = v1alpha1.ActionReconcile
 	}
 	if config.Wait == 0 {
 		config.Wait = 2 * time.Minute

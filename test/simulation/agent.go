@@ -11,7 +11,6 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/record"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Agent is a unit's charm on its machine.
@@ -127,7 +126,7 @@ func refused(reason, message string) v1alpha1.EtcdUnitStatus {
 
 // seen is what the agent's own judge needs to know: the judge is the real one.
 func (a *Agent) seen() machine.Seen {
-	seen := machine.Seen{Mark: a.process.mark, Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: planner.DataDir}
+	seen := machine.Seen{Mark: a.process.mark, Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: v1alpha1.DataDir}
 	if d := a.process.data; d != nil {
 		seen.Present, seen.Member, seen.Cluster = true, d.member.String(), d.cluster
 	}

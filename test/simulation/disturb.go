@@ -9,7 +9,6 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // WipeAtBirth takes the disk of a member whose cluster is not latched yet; false if the unit has none. Its etcd dies of it, and systemd
@@ -49,7 +48,7 @@ func (s *Sim) Forge(u *Unit, what Forged) bool {
 		return false
 	}
 	spec := *u.agent.record.Spec.DeepCopy()
-	spec.Delivery = v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: *u.app.latch.Epoch, NotAfter: metav1.NewTime(s.now.Add(planner.DeliveryTTL))}
+	spec.Delivery = v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: *u.app.latch.Epoch, NotAfter: metav1.NewTime(s.now.Add(v1alpha1.DeliveryTTL))}
 	spec.Latch, spec.Etcd.Initial = nil, nil
 	switch what {
 	case NoClaim:

@@ -28,7 +28,7 @@ func (s *Sim) judgeDelivery(t *task) {
 			open++
 		}
 		// One whose unit has vanished is never run, and Juju tells of it no more: the next one comes when its time is over.
-		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(planner.DeliveryTTL+planner.LongestRun))
+		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun))
 		if o != t && o.unit.app == t.unit.app && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
 			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
 		}
@@ -199,7 +199,7 @@ func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) 
 	if step.Disruptive() {
 		for _, t := range s.juju.tasks {
 			if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
-				s.now.Before(t.enqueued.Add(planner.DeliveryTTL+planner.LongestRun)) {
+				s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
 				s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
 			}
 		}

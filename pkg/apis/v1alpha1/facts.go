@@ -4,9 +4,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// FactsKey is the key of a unit's peer databag that holds its UnitFacts as JSON.
-const FactsKey = "facts"
-
 // UnitFacts is what only the machine knows. It is written only when it changed and holds nothing volatile, because each
 // write runs a hook on every peer.
 type UnitFacts struct {

@@ -5,23 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-)
-
-// Keys of the peer relation's application databag.
-const (
-	LatchSeedsKey     = "seeds"
-	LatchClusterIDKey = "cluster-id"
-	LatchEpochKey     = "epoch"
-	LatchJournalKey   = "journal"
+	"strings"
 )
 
 // Latch is what a cluster remembers of itself: which members it was born from, its identity, and which daemon leads it. Only
 // the Juju leader's unit can write it, in a reconcile that asks for it; every unit and the daemon read it.
 type Latch struct {
-	Seeds     *Seeds   `json:"seeds,omitempty"`
-	ClusterID string   `json:"clusterID,omitempty"`
-	Epoch     *Epoch   `json:"epoch,omitempty"`
-	Journal   *Journal `json:"journal,omitempty"`
+	Seeds     *Seeds `json:"seeds,omitempty"`
+	ClusterID string `json:"clusterID,omitempty"`
+	Epoch     *Epoch `json:"epoch,omitempty"`
+	// Journal is the text of the key as it stands there, whatever it says: who does not know it must not refuse for it, and must not
+	// act beside it (see UnknownJournal).
+	Journal string `json:"journal,omitempty"`
 }
 
 // Seeds are the members of the one static bootstrap.
@@ -44,12 +39,6 @@ type Epoch struct {
 	Holder string `json:"holder"`
 }
 
-// Journal holds only what looking at the world cannot tell afterwards.
-type Journal struct {
-	// Phase names the procedure under way, such as restore; empty means none.
-	Phase string `json:"phase,omitempty"`
-}
-
 // LatchRequest asks for changes of the latch. A refused part refuses the whole delivery, and a delivery that is refused for
 // another reason writes no part; with every other outcome, Failed among them, the latch is written.
 type LatchRequest struct {
@@ -58,6 +47,20 @@ type LatchRequest struct {
 	// Seeds and ClusterID are written if absent; the same value again is a success, another one is refused.
 	Seeds     *Seeds `json:"seeds,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
+	// Rebirth gives the cluster another identity; Seeds and ClusterID are unset beside it.
+	Rebirth *Rebirth `json:"rebirth,omitempty"`
+}
+
+// Rebirth is a compare-and-set on the cluster's identity: what the latch has must be FromSeeds and From, and becomes Seeds and To. Asked
+// for again after it was granted it is a success, and takes nothing back that has been latched since.
+type Rebirth struct {
+	// FromSeeds and From are the seeds and the cluster ID that the daemon saw; nil and empty where there were none.
+	FromSeeds *Seeds `json:"fromSeeds,omitempty"`
+	From      string `json:"from,omitempty"`
+	// Seeds are the new ones; their token is another than the old ones', so that no old member finds them.
+	Seeds *Seeds `json:"seeds"`
+	// To is the new cluster ID, other than From; empty while no quorum has told it.
+	To string `json:"to,omitempty"`
 }
 
 // EpochClaim is a compare-and-set on the epoch: From is what the daemon saw (nil: none).
@@ -107,10 +110,7 @@ func LatchFromDatabag(bag map[string]string) (Latch, error) {
 	if e := new(Epoch); decode(LatchEpochKey, e) {
 		l.Epoch = e
 	}
-	if j := new(Journal); decode(LatchJournalKey, j) {
-		l.Journal = j
-	}
-	l.ClusterID = bag[LatchClusterIDKey]
+	l.ClusterID, l.Journal = bag[LatchClusterIDKey], bag[LatchJournalKey]
 	return l, errors.Join(faults...)
 }
 
@@ -132,11 +132,11 @@ func (l Latch) Databag() (map[string]string, error) {
 	if l.Epoch != nil {
 		faults = append(faults, encode(LatchEpochKey, l.Epoch))
 	}
-	if l.Journal != nil {
-		faults = append(faults, encode(LatchJournalKey, l.Journal))
-	}
 	if l.ClusterID != "" {
 		bag[LatchClusterIDKey] = l.ClusterID
+	}
+	if l.Journal != "" {
+		bag[LatchJournalKey] = l.Journal
 	}
 	return bag, errors.Join(faults...)
 }
@@ -154,6 +154,12 @@ func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 		}
 		l.Epoch = &epoch
 	}
+	if r.Rebirth != nil {
+		if r.Seeds != nil || r.ClusterID != "" {
+			return l, errors.New("cannot latch a new identity: seeds or a cluster ID are asked for beside it")
+		}
+		return l.reborn(*r.Rebirth)
+	}
 	if r.Seeds != nil {
 		if l.Seeds != nil && !l.Seeds.Equal(r.Seeds) {
 			return l, errors.New("cannot latch seeds: other seeds are latched")
@@ -167,6 +173,54 @@ func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 		l.ClusterID = r.ClusterID
 	}
 	return l, nil
+}
+
+// reborn is the latch with the new identity.
+func (l Latch) reborn(r Rebirth) (Latch, error) {
+	switch {
+	case r.Seeds == nil || r.Seeds.Token == "" || len(r.Seeds.Members) == 0:
+		return l, errors.New("cannot latch a new identity: it has no seeds")
+	case r.FromSeeds != nil && r.FromSeeds.Token == r.Seeds.Token, r.To != "" && r.To == r.From:
+		return l, errors.New("cannot latch a new identity: it is the old one")
+	case l.Seeds.Equal(r.Seeds) && (r.To == "" || r.To == l.ClusterID):
+		return l, nil // granted before
+	case l.ClusterID != r.From:
+		return l, fmt.Errorf("cannot latch a new identity in place of cluster %q: %q is latched", r.From, l.ClusterID)
+	case !l.Seeds.Equal(r.FromSeeds):
+		return l, errors.New("cannot latch a new identity: other seeds are latched than it is to replace")
+	}
+	l.Seeds, l.ClusterID = r.Seeds, r.To
+	return l, nil
+}
+
+// Writes are the keys of the databag that lead from the latch before a granted request to the one after it; an empty value takes
+// a key away. What the request does not name is not among them, so that it stays as it is, byte for byte: another version may have
+// written more into it than this one can read.
+func (r LatchRequest) Writes(before, after Latch) (map[string]string, error) {
+	bag, err := after.Databag()
+	if err != nil {
+		return nil, err
+	}
+	writes := map[string]string{}
+	if r.Claim != nil && (before.Epoch == nil || *before.Epoch != *after.Epoch) {
+		writes[LatchEpochKey] = bag[LatchEpochKey]
+	}
+	if (r.Seeds != nil || r.Rebirth != nil) && !before.Seeds.Equal(after.Seeds) {
+		writes[LatchSeedsKey] = bag[LatchSeedsKey]
+	}
+	if (r.ClusterID != "" || r.Rebirth != nil) && before.ClusterID != after.ClusterID {
+		writes[LatchClusterIDKey] = bag[LatchClusterIDKey]
+	}
+	return writes, nil
+}
+
+// UnknownJournal says that the journal holds an entry. This version knows none: a procedure of a newer one is under way.
+func (l Latch) UnknownJournal() bool {
+	switch strings.TrimSpace(l.Journal) {
+	case "", "null", "[]", "{}":
+		return false
+	}
+	return true
 }
 
 // String tells the epoch's number and holder; nil is "none".

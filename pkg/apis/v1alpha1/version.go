@@ -12,7 +12,3 @@ const (
 	KindEtcdCluster = "EtcdCluster"
 	KindEtcdUnit    = "EtcdUnit"
 )
-
-// Protocol is the version of what daemon and agent say to each other. The agent answers with its own in UnitFacts; either
-// side may be newer, and neither relies on what the other's number does not promise.
-const Protocol = 1

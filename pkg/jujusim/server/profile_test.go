@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/pkg/jujusim/model"
@@ -121,7 +122,7 @@ func TestNoTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T) {
 	for i := range 61 { // Operations have every second number, and are listed by their numbers as texts: 98 is the last one.
 		name := "health"
 		if i == 49 {
-			name = jujuapi.ReconcileAction
+			name = v1alpha1.ActionReconcile
 		}
 		_, _, err := m.Enqueue([]model.TaskRequest{{Receiver: "etcd/0", Name: name}})
 		must(t, err)
@@ -133,10 +134,10 @@ func TestNoTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T) {
 	defer conn.Close()
 	_, err = conn.Login(t.Context(), known)
 	must(t, err)
-	if tasks, err := conn.ListTasks(t.Context(), jujuapi.TaskFilter{Actions: []string{jujuapi.ReconcileAction}}); err != nil || len(tasks) != 0 {
+	if tasks, err := conn.ListTasks(t.Context(), jujuapi.TaskFilter{Actions: []string{v1alpha1.ActionReconcile}}); err != nil || len(tasks) != 0 {
 		t.Errorf("got %v, %v; a page that is cut early has lost the task, or this test has no point", tasks, err)
 	}
-	session := jujuapi.OpenModel(t.Context(), known, jujuapi.ModelRef{Owner: "admin", Name: "demo", UUID: m.UUID}, jujuapi.Options{})
+	session := jujuapi.OpenModel(t.Context(), known, jujuapi.ModelRef{Owner: "admin", Name: "demo", UUID: m.UUID}, jujuapi.Options{Action: v1alpha1.ActionReconcile})
 	defer session.Close()
 	if tasks, err := session.Tasks(t.Context(), "etcd"); err != nil || len(tasks) != 1 {
 		t.Errorf("got %v, %v; want the one task that is pending", tasks, err)

@@ -40,6 +40,7 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/durable"
 )
 
@@ -53,7 +54,7 @@ const (
 )
 
 // Service is the service that the first check is about.
-const Service = "snap.etcd.etcd"
+const Service = v1alpha1.ServiceName
 
 // ErrNotInstalled says that there is no nrpe on the machine yet.
 var ErrNotInstalled = errors.New("cannot write Nagios checks: nrpe is not installed yet")

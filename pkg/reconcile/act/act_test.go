@@ -89,7 +89,7 @@ func TestDeliveryIsQueuedFollowedAndRecorded(t *testing.T) {
 		t.Fatalf("queued: %+v", p)
 	}
 	sent := r.juju.Sent[0].Delivery
-	if !sent.NotAfter.Time.Equal(start.Add(act.DeliveryTTL)) || sent.Protocol != v1alpha1.Protocol || sent.Epoch.Number != 4 {
+	if !sent.NotAfter.Time.Equal(start.Add(v1alpha1.DeliveryTTL)) || sent.Protocol != v1alpha1.Protocol || sent.Epoch.Number != 4 {
 		t.Errorf("sent %+v", sent)
 	}
 	if p := r.deliver("etcd/0"); p.Done {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/memory"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
@@ -122,7 +123,7 @@ func (a *Actor) expose(ctx context.Context, obs planner.Observation, step planne
 		return err
 	}
 	a.cfg.Memory.Touch()
-	return a.cfg.Juju.ExposeTo(ctx, a.cfg.Application, planner.ExposedEndpoint, step.CIDRs)
+	return a.cfg.Juju.ExposeTo(ctx, a.cfg.Application, v1alpha1.EndpointDB, step.CIDRs)
 }
 
 type silent struct{}

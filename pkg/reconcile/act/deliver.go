@@ -17,12 +17,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// The charm's action, its one parameter and its one result.
 const (
-	ActionName      = "reconcile"
-	ParameterName   = "desired"
-	ResultName      = "status"
-	DeliveryTTL     = 2 * time.Minute
 	reasonJuju      = "Juju"     // Juju could not queue the task, or ended it without the agent's word
 	reasonNoResult  = "NoResult" // the task ended and its result cannot be read
 	firstPoll       = 50 * time.Millisecond
@@ -74,7 +69,7 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 	}
 
 	now := a.cfg.Now()
-	deadline := now.Add(DeliveryTTL)
+	deadline := now.Add(v1alpha1.DeliveryTTL)
 	spec := d.Spec
 	spec.Delivery.Protocol = v1alpha1.Protocol
 	spec.Delivery.Hash = spec.Hash()
@@ -84,10 +79,10 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 	if err != nil {
 		return Progress{}, fmt.Errorf("cannot encode the desired state of %s: %w", d.Unit, err)
 	}
-	task, err := a.cfg.Juju.Enqueue(ctx, d.Unit, ActionName, map[string]any{ParameterName: string(text)})
+	task, err := a.cfg.Juju.Enqueue(ctx, d.Unit, v1alpha1.ActionReconcile, map[string]any{v1alpha1.ParameterDesired: string(text)})
 	if err != nil {
 		// It may have been queued all the same: the next observation lists it then.
-		err = fmt.Errorf("cannot queue %s on %s: %w", ActionName, d.Unit, err)
+		err = fmt.Errorf("cannot queue %s on %s: %w", v1alpha1.ActionReconcile, d.Unit, err)
 		r := a.land(d, 0, now, v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: reasonJuju, Message: err.Error()})
 		return Progress{Done: true, Ended: &r}, err
 	}
@@ -131,10 +126,10 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 	failed := func(reason, message string) v1alpha1.EtcdUnitStatus {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: reason, Message: message}
 	}
-	text, _ := t.Output[ResultName].(string)
+	text, _ := t.Output[v1alpha1.ResultStatus].(string)
 	if text == "" {
 		if t.Status == jujuapi.TaskCompleted {
-			return failed(reasonNoResult, fmt.Sprintf("task %s on %s has no result %q", t.ID, t.Unit, ResultName))
+			return failed(reasonNoResult, fmt.Sprintf("task %s on %s has no result %q", t.ID, t.Unit, v1alpha1.ResultStatus))
 		}
 		return failed(reasonJuju, fmt.Sprintf("task %s on %s is %s: %s", t.ID, t.Unit, t.Status, t.Message))
 	}

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // clientsEndpoints are where the charm tells others how to reach etcd.
-var clientsEndpoints = []string{"db", "proxy"}
+var clientsEndpoints = []string{v1alpha1.EndpointDB, v1alpha1.EndpointProxy}
 
 // clients are who is related to the application there: the units of its own model that have begun, and, unseen, those of others.
 // A relation of another model may show in the units' own relations only.

@@ -16,8 +16,8 @@ import (
 
 // Endpoints of the charm that the controller reads.
 const (
-	peerEndpoint         = "cluster"
-	certificatesEndpoint = "certificates"
+	peerEndpoint         = v1alpha1.EndpointCluster
+	certificatesEndpoint = v1alpha1.EndpointCertificates
 )
 
 // databags is what the relation data of an application says.

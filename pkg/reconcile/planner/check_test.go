@@ -59,6 +59,14 @@ func TestNext(t *testing.T) {
 		{"the latch was not read", settled(3), func(o *planner.Observation) {
 			o.LatchRead, o.Latch, o.Blind = false, v1alpha1.Latch{}, []string{"the databags cannot be read"}
 		}, want{wait, "", false, "the databags cannot be read"}},
+		{"a newer daemon has begun a procedure", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Latch.Journal = `[{"procedure":"rotate-ca","phase":"trust-both"}]`
+		}, want{wait, "", true, "does not know"}},
+		{"an empty journal", settled(3), func(o *planner.Observation) {
+			join(o)
+			o.Latch.Journal = "[]"
+		}, want{planner.StepAddLearner, "etcd/3", false, "ready to join"}},
 		{"nobody is there", virgin(0), func(*planner.Observation) {}, want{wait, "", true, "no units"}},
 		{"the application goes", settled(3), func(o *planner.Observation) { o.ApplicationDying = true }, want{wait, "", false, "removing"}},
 		{"two clusters answer", settled(3), func(o *planner.Observation) {
@@ -120,11 +128,11 @@ func TestNext(t *testing.T) {
 			want{wait, "", false, "the tasks cannot be read"}},
 		{"nothing is added while a restart may still run", settled(3), func(o *planner.Observation) {
 			join(o)
-			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-planner.DeliveryTTL)}
+			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-v1alpha1.DeliveryTTL)}
 		}, want{wait, "", false, "task 7 may still run"}},
 		{"a task that is over does not hold anything up", settled(3), func(o *planner.Observation) {
 			join(o)
-			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-planner.DeliveryTTL - planner.LongestRun)}
+			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-v1alpha1.DeliveryTTL - v1alpha1.LongestRun)}
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
 		{"a harmless task does not hold anything up", settled(3), func(o *planner.Observation) {
 			join(o)

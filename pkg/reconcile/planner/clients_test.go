@@ -19,7 +19,7 @@ func TestClientsAreToldWhenEveryUnitThatCanHasToldThem(t *testing.T) {
 		"one has not":                             {func(o *planner.Observation) { apply(o); o.Units[1].Facts.Applied = nil }, false},
 		"one is lost":                             {func(o *planner.Observation) { apply(o); o.Units[1].Facts.Applied, o.Units[1].Lost = nil, true }, true},
 		"one has a task that it may still begin":  {func(o *planner.Observation) { apply(o); busy(o, time.Second) }, false},
-		"one has a task that it never got to":     {func(o *planner.Observation) { apply(o); busy(o, planner.DeliveryTTL) }, true},
+		"one has a task that it never got to":     {func(o *planner.Observation) { apply(o); busy(o, v1alpha1.DeliveryTTL) }, true},
 		"one has refused and is left alone a bit": {func(o *planner.Observation) { apply(o); refused(o, time.Second) }, true},
 		"one has refused and is tried again now":  {func(o *planner.Observation) { apply(o); refused(o, 0) }, false},
 	} {

@@ -12,9 +12,6 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// DataDir is where new members keep their data: below the snap's common directory, which no revision owns.
-const DataDir = "/var/snap/etcd/common/data"
-
 // appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
 const appliedGrace = 30 * time.Second
 
@@ -114,9 +111,9 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 	options := in.opts
 	return v1alpha1.EtcdUnitSpec{
 		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID,
-		Snap: v1alpha1.SnapSpec{Name: "etcd", Channel: in.channel(u)},
+		Snap: v1alpha1.SnapSpec{Name: v1alpha1.SnapName, Channel: in.channel(u)},
 		Etcd: v1alpha1.EtcdSpec{
-			Name: etcdops.MemberName(u.Name), DataDir: DataDir,
+			Name: etcdops.MemberName(u.Name), DataDir: v1alpha1.DataDir,
 			ListenPeerURLs:          []string{in.listenURL(a.PeerBind, a.Peer, in.peerPort(u))},
 			ListenClientURLs:        in.listenClientURLs(u),
 			AdvertisePeerURLs:       []string{in.peerURL(u)},

@@ -93,7 +93,7 @@ func TestDesiredOfAMember(t *testing.T) {
 	o := settled(3)
 	o.Units[2].Dying = true
 	s := planner.Desired(o, "etcd/1")
-	if s.Etcd.Initial != nil || s.Service.State != v1alpha1.ServiceRunning || s.Etcd.Name != "etcd1" || s.Etcd.DataDir != planner.DataDir {
+	if s.Etcd.Initial != nil || s.Service.State != v1alpha1.ServiceRunning || s.Etcd.Name != "etcd1" || s.Etcd.DataDir != v1alpha1.DataDir {
 		t.Errorf("etcd: %+v, service %s", s.Etcd, s.Service.State)
 	}
 	if !slices.Equal(s.OpenPorts, []int32{2379}) || !slices.Equal(s.Clients.Endpoints, []string{url(0), url(1)}) || s.Clients.Version != "3.6.16" {

@@ -53,5 +53,5 @@
 // # Who writes what
 //
 // The planner builds every EtcdUnitSpec and every Step; the actor adds only Delivery.NotAfter, which must be at most
-// DeliveryTTL ahead, and the observer fills Observation. The words of statuses are etcdops'.
+// v1alpha1.DeliveryTTL ahead, and the observer fills Observation. The words of statuses are etcdops'.
 package planner

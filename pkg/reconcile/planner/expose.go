@@ -11,7 +11,7 @@ import (
 
 // ExposedEndpoint is the endpoint of the charm that is exposed. Its ports are opened for all endpoints: an exposure of this one adds
 // to what other exposures let in, and takes nothing from it.
-const ExposedEndpoint = "db"
+const ExposedEndpoint = v1alpha1.EndpointDB
 
 // expose: where the network is closed to us, and the policy allows it, etcd's port is opened to us. What is exposed already stays so.
 // A failure is told in the condition Reachable and waits its time there: it holds back nothing, and nothing waits for it.

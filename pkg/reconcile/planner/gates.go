@@ -53,6 +53,16 @@ func takeOver(in *input) (Step, bool) {
 		e.Holder, e.Number)), true
 }
 
+// unknownJournal: a daemon that knows more than this one has begun something with this cluster. What units should be meanwhile is known
+// to it alone.
+func unknownJournal(in *input) (Step, bool) {
+	if !in.Latch.UnknownJournal() {
+		return Step{}, false
+	}
+	return wait("The cluster's journal has an entry that this version does not know: a newer daemon has begun a procedure. Nothing is done; " +
+		"go on with that version.").person(), true
+}
+
 // closed: etcd cannot be reached from here, and no unit has told how it is. Nothing is concluded from that, and nobody's status
 // tells of it: the units' own looks do.
 func closed(in *input) (Step, bool) {

@@ -13,15 +13,6 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// Time limits that planner and actor share.
-const (
-	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit: the actor's NotAfter is at
-	// most this far ahead.
-	DeliveryTTL = 2 * time.Minute
-	// LongestRun is how long a reconcile that has begun may run at most: long work is started and answered "in progress".
-	LongestRun = 2 * time.Minute
-)
-
 // input is an observation with what is computed from it once. Checks read it and never write.
 type input struct {
 	Observation
@@ -193,13 +184,13 @@ func (t *Task) mayDisturb(now time.Time) bool {
 	if t == nil || t.Harmless {
 		return false
 	}
-	return now.Before(t.deadline().Add(LongestRun))
+	return now.Before(t.deadline().Add(v1alpha1.LongestRun))
 }
 
 // deadline is until when the task may begin.
 func (t *Task) deadline() time.Time {
 	if t.Deadline.IsZero() {
-		return t.Enqueued.Add(DeliveryTTL)
+		return t.Enqueued.Add(v1alpha1.DeliveryTTL)
 	}
 	return t.Deadline
 }

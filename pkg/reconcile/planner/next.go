@@ -28,6 +28,7 @@ var checks = []check{
 	{name: "blind", next: blind, gate: true},
 	{name: "standby", next: standby, gate: true},
 	{name: "take-over", next: takeOver, gate: true},
+	{name: "journal", next: unknownJournal, gate: true},
 	{name: "exposure", next: expose, yields: true},
 	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: identity, gate: true},

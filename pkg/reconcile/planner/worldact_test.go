@@ -57,7 +57,7 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 		}
 		w.tasks++
 		u.delivery = d
-		u.task = &planner.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(planner.DeliveryTTL),
+		u.task = &planner.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(v1alpha1.DeliveryTTL),
 			Harmless: !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset}
 	}
 }
@@ -140,7 +140,7 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 	e := s.Delivery.Epoch
 	claim := s.Latch != nil && s.Latch.Claim != nil
 	switch {
-	case w.now.After(t.Enqueued.Add(planner.DeliveryTTL)):
+	case w.now.After(t.Enqueued.Add(v1alpha1.DeliveryTTL)):
 		return refuse(v1alpha1.ReasonLate)
 	case !claim && w.latch.Epoch != nil && e.Number < w.latch.Epoch.Number:
 		return refuse(v1alpha1.ReasonOlderEpoch)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -88,7 +89,7 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 		w.violate("%s while blind", s.Kind)
 	}
 	for _, u := range w.units {
-		if t := u.task; t != nil && !t.Harmless && w.now.Before(t.Enqueued.Add(planner.DeliveryTTL+planner.LongestRun)) {
+		if t := u.task; t != nil && !t.Harmless && w.now.Before(t.Enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
 			w.violate("%s while task %d may still disturb %s", s.Kind, t.ID, u.name)
 		}
 	}

@@ -15,13 +15,6 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// The charm's action, its one parameter and its one result.
-const (
-	actionName    = "reconcile"
-	parameterName = "desired"
-	resultName    = "status"
-)
-
 // choose is the unit to ask: Juju's leader by preference, among those whose member was last seen well, and never the one
 // that the change is about if there is another. With idle only units without a task count.
 func (c *Cluster) choose(subject etcdops.MemberID, idle bool) (string, bool) {
@@ -125,7 +118,7 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 	if err != nil {
 		return status, err
 	}
-	task, err := c.cfg.Juju.Enqueue(ctx, unit, actionName, map[string]any{parameterName: string(text)})
+	task, err := c.cfg.Juju.Enqueue(ctx, unit, v1alpha1.ActionReconcile, map[string]any{v1alpha1.ParameterDesired: string(text)})
 	if err != nil {
 		return status, err
 	}
@@ -142,7 +135,7 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 			return status, err
 		}
 	}
-	result, _ := task.Output[resultName].(string)
+	result, _ := task.Output[v1alpha1.ResultStatus].(string)
 	if task.Status != jujuapi.TaskCompleted || result == "" {
 		return status, fmt.Errorf("task %s is %s: %s", task.ID, task.Status, task.Message)
 	}

@@ -113,7 +113,7 @@ func (j *Juju) Enqueue(ctx context.Context, unit, action string, params map[stri
 		return jujuapi.Task{}, err
 	}
 	var spec v1alpha1.EtcdUnitSpec
-	if err := json.Unmarshal([]byte(params["desired"].(string)), &spec); err != nil {
+	if err := json.Unmarshal([]byte(params[v1alpha1.ParameterDesired].(string)), &spec); err != nil {
 		return jujuapi.Task{}, err
 	}
 	j.Sent = append(j.Sent, spec)
@@ -158,7 +158,7 @@ func (j *Juju) end(id string, state jujuapi.TaskStatus, status v1alpha1.EtcdUnit
 		return
 	}
 	t := j.Running[i]
-	t.Status, t.Output = state, map[string]any{"status": string(text)}
+	t.Status, t.Output = state, map[string]any{v1alpha1.ResultStatus: string(text)}
 	j.Running = slices.Delete(j.Running, i, i+1)
 	if j.Ended == nil {
 		j.Ended = map[string]jujuapi.Task{}
@@ -176,7 +176,7 @@ func (j *Juju) SetLatch(l v1alpha1.Latch) error {
 	defer j.Unlock()
 	for u := range j.Units {
 		for r := range j.Units[u].RelationData {
-			if j.Units[u].RelationData[r].Endpoint == "cluster" {
+			if j.Units[u].RelationData[r].Endpoint == v1alpha1.EndpointCluster {
 				j.Units[u].RelationData[r].ApplicationData = bag
 			}
 		}

@@ -1,0 +1,151 @@
+package v1alpha1_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+)
+
+func seeds(token string) *v1alpha1.Seeds {
+	return &v1alpha1.Seeds{Token: token, Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: "https://10.0.0.1:2380"}}}
+}
+
+var epoch1 = v1alpha1.Epoch{Number: 1, Holder: "d"}
+
+// A newer version writes more into the latch than this one knows: a journal with entries, keys of its own, fields beside those of
+// the epoch and the seeds.
+func newer() map[string]string {
+	return map[string]string{
+		v1alpha1.LatchEpochKey:     `{"number":1, "holder":"d", "claimed":"2026-11-29"}`,
+		v1alpha1.LatchSeedsKey:     `{"token":"a","members":[{"unit":"etcd/0","name":"etcd0","peerURL":"https://10.0.0.1:2380","zone":"b"}]}`,
+		v1alpha1.LatchClusterIDKey: "aaaa",
+		v1alpha1.LatchJournalKey:   `[{"procedure":"rotate-ca","phase":"trust-both","seq":3}]`,
+		"handled":                  `{"etcd/0":17}`,
+	}
+}
+
+// apply is what an agent does to a databag.
+func apply(t *testing.T, bag map[string]string, r v1alpha1.LatchRequest, epoch v1alpha1.Epoch) map[string]string {
+	t.Helper()
+	before, err := v1alpha1.LatchFromDatabag(bag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := before.Apply(r, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, err := r.Writes(before, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := maps.Clone(bag)
+	for key, value := range writes {
+		if value == "" {
+			delete(out, key)
+			continue
+		}
+		out[key] = value
+	}
+	return out
+}
+
+func TestARequestLeavesEveryKeyThatItDoesNotNameByteForByte(t *testing.T) {
+	for name, test := range map[string]struct {
+		request v1alpha1.LatchRequest
+		names   []string
+	}{
+		"a claim":             {v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &epoch1}}, []string{v1alpha1.LatchEpochKey}},
+		"the same seeds":      {v1alpha1.LatchRequest{Seeds: seeds("a")}, nil},
+		"the same cluster ID": {v1alpha1.LatchRequest{ClusterID: "aaaa"}, nil},
+		"nothing":             {v1alpha1.LatchRequest{}, nil},
+		"a new identity": {v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "aaaa", Seeds: seeds("b"), To: "bbbb"}},
+			[]string{v1alpha1.LatchSeedsKey, v1alpha1.LatchClusterIDKey}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bag := newer()
+			got := apply(t, bag, test.request, v1alpha1.Epoch{Number: 2, Holder: "e"})
+			for _, key := range test.names {
+				if got[key] == bag[key] {
+					t.Errorf("key %s was not written", key)
+				}
+				delete(got, key)
+				delete(bag, key)
+			}
+			if diff := cmp.Diff(bag, got); diff != "" {
+				t.Errorf("(-before +after)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAJournalThatIsNotKnownRefusesNothingAndIsSeen(t *testing.T) {
+	for text, unknown := range map[string]bool{
+		"": false, "null": false, "[]": false, " [] ": false, "{}": false,
+		`{"phase":"restore"}`: true, `[{"procedure":"restore"}]`: true, "not even JSON": true,
+	} {
+		latch, err := v1alpha1.LatchFromDatabag(map[string]string{v1alpha1.LatchJournalKey: text})
+		if err != nil {
+			t.Errorf("%q refuses: %v", text, err)
+		}
+		if got := latch.UnknownJournal(); got != unknown {
+			t.Errorf("%q: unknown %v, want %v", text, got, unknown)
+		}
+	}
+}
+
+func TestANewIdentityIsLatchedOnlyInPlaceOfTheOneThatWasSeen(t *testing.T) {
+	for name, test := range map[string]struct {
+		latch   v1alpha1.Latch
+		request v1alpha1.LatchRequest
+		want    string // the token and cluster ID that are latched then, or
+		refusal string
+	}{
+		"seeds that were never born": {v1alpha1.Latch{Seeds: seeds("a")},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), Seeds: seeds("b")}}, "b ", ""},
+		"a cluster that has ended": {v1alpha1.Latch{Seeds: seeds("a"), ClusterID: "1"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b")}}, "b ", ""},
+		"a cluster that is restored": {v1alpha1.Latch{Seeds: seeds("a"), ClusterID: "1"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b"), To: "2"}}, "b 2", ""},
+		"an adopted one, without seeds": {v1alpha1.Latch{ClusterID: "1"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{From: "1", Seeds: seeds("b")}}, "b ", ""},
+		"granted before": {v1alpha1.Latch{Seeds: seeds("b")},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b")}}, "b ", ""},
+		"granted before, and a quorum has answered since": {v1alpha1.Latch{Seeds: seeds("b"), ClusterID: "2"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b")}}, "b 2", ""},
+		"another cluster": {v1alpha1.Latch{Seeds: seeds("a"), ClusterID: "2"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b")}}, "", `in place of cluster "1"`},
+		"a cluster that was born meanwhile": {v1alpha1.Latch{Seeds: seeds("a"), ClusterID: "2"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), Seeds: seeds("b")}}, "", `in place of cluster ""`},
+		"other seeds": {v1alpha1.Latch{Seeds: seeds("c")},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), Seeds: seeds("b")}}, "", "other seeds"},
+		"the old token": {v1alpha1.Latch{Seeds: seeds("a")},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), Seeds: seeds("a")}}, "", "is the old one"},
+		"the old cluster ID": {v1alpha1.Latch{Seeds: seeds("a"), ClusterID: "1"},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a"), From: "1", Seeds: seeds("b"), To: "1"}}, "", "is the old one"},
+		"no seeds": {v1alpha1.Latch{Seeds: seeds("a")},
+			v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{FromSeeds: seeds("a")}}, "", "no seeds"},
+		"seeds beside it": {v1alpha1.Latch{},
+			v1alpha1.LatchRequest{Seeds: seeds("b"), Rebirth: &v1alpha1.Rebirth{Seeds: seeds("b")}}, "", "beside it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := test.latch.Apply(test.request, epoch1)
+			if test.refusal != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refusal) {
+					t.Errorf("got %v, want a refusal with %q", err, test.refusal)
+				}
+				if diff := cmp.Diff(test.latch, got); diff != "" {
+					t.Errorf("a refusal has changed the latch (-before +after)\n%s", diff)
+				}
+				return
+			}
+			if err != nil || got.Seeds.Token+" "+got.ClusterID != test.want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package v1alpha1
+
+import "time"
+
+// This file is what daemon, agent, charm and stand-in have agreed on: each name, path and time limit stands here once.
+
+// Protocol is the version of what daemon and agent say to each other. The agent answers with its own in UnitFacts; either
+// side may be newer, and neither relies on what the other's number does not promise.
+//
+//	1  the first one
+//	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth
+const Protocol = 2
+
+// Actions of the charm.
+const (
+	ActionReconcile = "reconcile" // one delivery of the daemon
+	ActionHealth    = "health"
+)
+
+// Parameters and results of actions.
+const (
+	ParameterDesired = "desired" // of reconcile: an EtcdUnitSpec as JSON
+	ResultStatus     = "status"  // of reconcile: an EtcdUnitStatus as JSON
+)
+
+// Endpoints of the charm.
+const (
+	EndpointCluster      = "cluster" // the peer relation
+	EndpointCertificates = "certificates"
+	EndpointDB           = "db"
+	EndpointProxy        = "proxy"
+	EndpointPrometheus   = "prometheus"
+	EndpointGrafana      = "grafana"
+	EndpointNagios       = "nrpe-external-master"
+)
+
+// FactsKey is the key of a unit's peer databag that holds its UnitFacts as JSON.
+const FactsKey = "facts"
+
+// Keys of the peer relation's application databag: the latch. An agent writes those that a request names, and leaves every other
+// one as it is.
+const (
+	LatchSeedsKey     = "seeds"
+	LatchClusterIDKey = "cluster-id"
+	LatchEpochKey     = "epoch"
+	LatchJournalKey   = "journal"
+)
+
+// The snap, its service, and where both of them and the agent keep what they have, as paths of a machine.
+const (
+	SnapName    = "etcd"
+	ServiceName = "snap.etcd.etcd"
+	CommonDir   = "/var/snap/etcd/common"
+	ConfigFile  = CommonDir + "/etcd.conf.yml"
+	// DataDir is where new members keep their data: below the snap's common directory, which no revision owns.
+	DataDir = CommonDir + "/data"
+	// AgentDir is the agent's own folder: what units on this machine remember.
+	AgentDir = "/var/lib/jujuetcd"
+)
+
+// Time limits that both sides reckon with.
+const (
+	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit: NotAfter is at most this far ahead.
+	DeliveryTTL = 2 * time.Minute
+	// LongestRun is how long a reconcile that has begun may run: the agent ends itself then, and until then the daemon holds back
+	// what must not happen beside it. Long work is started and answered "in progress"; what is waited for (8 s for snapd, 8 s for
+	// etcd, 3 s for the lock) adds up to less than half of it.
+	LongestRun = 2 * time.Minute
+	// LongestHook is how long a hook or another action may run: the hook stop alone waits for 75 s.
+	LongestHook = 4 * time.Minute
+)
