@@ -38,6 +38,7 @@ type fakeMachine struct {
 
 	applied []machine.Situation
 	leaves  int
+	left    int // how often it was left
 	checks  *nagios.Checks
 	noNRPE  bool
 
@@ -59,6 +60,8 @@ func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s ma
 	facts.Applied = m.facts.Applied
 	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Message: m.message, Facts: &facts}
 }
+
+func (m *fakeMachine) Leave(context.Context) error { m.left++; return nil }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
 

@@ -42,6 +42,9 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
 	facts.Applied = p.facts.Applied
+	if facts.Taken != nil {
+		facts.Applied = nil // what was applied before that was known is not on this unit's machine
+	}
 	return facts
 }
 

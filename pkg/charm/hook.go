@@ -5,6 +5,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
 )
 
 // hook runs any hook but stop: all look at the same things, so that none has to come first and none may be missed.
@@ -59,6 +60,9 @@ func (a *Agent) hook(ctx context.Context) error {
 	}
 	if err := a.answerNagios(ctx); err != nil {
 		return err
+	}
+	if facts.Taken != nil {
+		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: machine.Occupied(facts.Taken, a.env.ModelUUID)})
 	}
 	return a.showStatus(ctx, last, facts.Certificates, offer)
 }

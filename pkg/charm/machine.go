@@ -24,6 +24,7 @@ type Machine interface {
 	Requests() requests.Store
 	Served(ctx context.Context) error
 	Last() (*v1alpha1.EtcdUnitSpec, error)
+	Leave(ctx context.Context) error
 	ClientCredentials() (machine.Credentials, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)

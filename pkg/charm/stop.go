@@ -27,28 +27,38 @@ type Cluster interface {
 	Close()
 }
 
-// stop leaves the cluster. Nothing is to be done for a unit that has no member, for the last member, and where all units of
-// the application go: there is nothing left to guard. Otherwise the controller removes the member, which the unit waits for;
-// without a controller it removes itself, under the lock key and behind the same guard. If the guard says no, the hook fails
-// with its reason, and Juju shows it and tries again. TLS material and data stay.
+// stop leaves the cluster, and then the machine: see machine.Leave. Nothing is to be done in the cluster for a unit that has no member, for
+// the last member, and where all units of the application go: there is nothing left to guard. Otherwise the controller removes the
+// member, which the unit waits for; without a controller it removes itself, under the lock key and behind the same guard. If the
+// guard says no, the hook fails with its reason, and Juju shows it and tries again: etcd runs until then. TLS material stays.
 func (a *Agent) stop(ctx context.Context) error {
+	if err := a.leaveCluster(ctx); err != nil {
+		return err
+	}
+	return a.machine.Leave(ctx)
+}
+
+// leaveCluster returns when the cluster does without this unit.
+func (a *Agent) leaveCluster(ctx context.Context) error {
 	last, err := a.machine.Last()
 	if err != nil {
 		return err
 	}
-	if last == nil {
+	if last == nil || a.everyoneLeaves(ctx) {
 		return nil
 	}
-	if a.everyoneLeaves(ctx) {
-		return nil
-	}
+	facts, err := a.machine.Facts(ctx)
 	// What never started has no vote to take along, and knows no cluster to ask; the controller clears what may be left of it
 	// from the list.
-	if facts, err := a.machine.Facts(ctx); err == nil && !facts.Member.Started && !facts.Member.Present {
+	if err == nil && !facts.Member.Started && !facts.Member.Present {
 		a.log.Info("Went without a look at the cluster, because no member was ever started here")
 		return nil
 	}
-	return a.leave(ctx, last)
+	cluster := ""
+	if facts.Member.Present {
+		cluster = facts.Member.ClusterID
+	}
+	return a.leave(ctx, last, cluster)
 }
 
 // everyoneLeaves says that Juju wants no unit of the application to stay.
@@ -66,7 +76,9 @@ func (a *Agent) everyoneLeaves(ctx context.Context) bool {
 	return true
 }
 
-func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
+// leave takes the unit's member out of a cluster, of which the ID may not be known. Another cluster that answers, at an address that was
+// one of this one's, tells nothing of it.
+func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec, id string) error {
 	credentials, err := a.machine.ClientCredentials()
 	if err != nil {
 		return err
@@ -76,6 +88,7 @@ func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 		return err
 	}
 	defer cluster.Close()
+	cluster = oneCluster{Cluster: cluster, id: id}
 	endpoints := whereToLook(last)
 
 	view, gone, err := a.awaitRemoval(ctx, cluster, endpoints, last)
@@ -86,6 +99,20 @@ func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 		return fmt.Errorf("cannot leave the cluster: there is no current member list (%s)", view.Err)
 	}
 	return a.removeSelf(ctx, cluster, endpoints, last)
+}
+
+// oneCluster hears nobody but one cluster, if its ID is known.
+type oneCluster struct {
+	Cluster
+	id string
+}
+
+func (c oneCluster) Look(ctx context.Context, endpoints []string) etcdops.View {
+	v := c.Cluster.Look(ctx, endpoints)
+	if v.Listed && c.id != "" && v.ClusterID.String() != c.id {
+		return etcdops.View{At: v.At, Err: fmt.Sprintf("cluster %s answers instead of %s", v.ClusterID, c.id)}
+	}
+	return v
 }
 
 // whereToLook are the client URLs of the cluster as far as the unit knows them: what it tells clients and monitors, its own, and,

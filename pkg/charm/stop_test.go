@@ -53,7 +53,7 @@ func (c *fakeCluster) Close() {}
 
 // three are three members; those with a number in dead do not answer.
 func three(dead ...int) etcdops.View {
-	view := etcdops.View{At: now, Listed: true, Health: map[string]etcdops.EndpointHealth{}}
+	view := etcdops.View{At: now, Listed: true, ClusterID: 7, Health: map[string]etcdops.EndpointHealth{}}
 	for i, ip := range []string{"10.0.0.4", "10.0.0.5", "10.0.0.6"} {
 		url := "https://" + ip + ":2379"
 		id := etcdops.MemberID(i + 1)
@@ -74,6 +74,8 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 	one.Members = one.Members[:1]
 	blind := three()
 	blind.Listed, blind.Members, blind.Err = false, nil, "no leader"
+	another := three()
+	another.Members, another.ClusterID = another.Members[1:], 8
 	dying := `{"units":{"etcd/0":{"status":"dying"},"etcd/1":{"status":"dying"}}}`
 	tests := []struct {
 		name    string
@@ -90,6 +92,7 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 		{"the last member", fakeCluster{view: one}, "", "once", false, "", false},
 		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, "", false},
 		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader", false},
+		{"another cluster answers", fakeCluster{view: another}, "", "patient", false, "answers instead of", false},
 		{"nothing was started here", fakeCluster{view: three()}, "", "none", false, "", true},
 		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, "", false},
 	}
@@ -99,6 +102,7 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 			s := spec()
 			b.machine.last = &s
 			b.machine.facts.Member.Started = !test.unborn
+			b.machine.facts.Member.Present, b.machine.facts.Member.ClusterID = !test.unborn, "0000000000000007"
 			b.machine.cluster = &test.cluster
 			if test.goal != "" {
 				b.juju.goal = test.goal
@@ -106,6 +110,9 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 			err := b.dispatch("hooks/stop")
 			if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
 				t.Errorf("error %v, want %q", err, test.fails)
+			}
+			if left := b.machine.left > 0; left != (err == nil) {
+				t.Errorf("left its machine: %v, with error %v", left, err)
 			}
 			if removed := len(test.cluster.removed) > 0; removed != test.removed {
 				t.Errorf("removed itself: %v, want %v", removed, test.removed)
@@ -180,8 +187,29 @@ func TestUnitThatHasJustJoinedAsksTheOthers(t *testing.T) {
 func TestUnitWithoutAMemberStopsAtOnce(t *testing.T) {
 	b := newBench(t)
 	b.hook("stop")
+	if b.machine.left != 1 {
+		t.Error("it has not left its machine")
+	}
 	b.hook("remove")
 	if len(b.juju.writes()) > 0 {
 		t.Errorf("wrote %q", b.juju.writes())
+	}
+}
+
+// A unit whose machine is another's says so, whatever hook runs, tells no client anything, and waits for no controller.
+func TestUnitOnAMachineThatIsAnothersSaysSo(t *testing.T) {
+	b := newBench(t)
+	b.relate(newAuthority(t, "ca"))
+	b.machine.facts = v1alpha1.UnitFacts{Taken: &v1alpha1.TakenFacts{Units: []v1alpha1.UnitRef{{Unit: "ea/0", ModelUUID: "m-1"}}}}
+	for _, hook := range []string{"start", "certificates-relation-changed", "update-status"} {
+		b.hook(hook)
+		want := [2]string{"blocked", "ea/0 of application ea runs on this machine: one machine can carry one member; remove one of the two units"}
+		if got := b.juju.status["unit"]; got != want {
+			t.Errorf("%s: %q", hook, got)
+		}
+	}
+	b.hook("stop")
+	if b.machine.left != 1 {
+		t.Error("it has not left its machine")
 	}
 }

@@ -43,6 +43,8 @@ type Seen struct {
 	DataDir         string
 	// Mark is the token that the data directory is marked with, see datadir.Mark.
 	Mark string
+	// Taken says whose the machine is if it is not this unit's.
+	Taken *v1alpha1.TakenFacts
 	// Version is the version of the installed etcd, zero if it is not known.
 	Version etcdconf.Version
 }
@@ -65,7 +67,7 @@ func refuse(reason, format string, args ...any) *Refusal {
 // state a crash has left the machine, save that it is late.
 func Admit(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 	for _, check := range []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{
-		admitAddress, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart,
+		admitAddress, admitMachine, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart,
 	} {
 		if r := check(spec, s, seen); r != nil {
 			return r
@@ -82,6 +84,14 @@ func admitAddress(spec *v1alpha1.EtcdUnitSpec, _ Situation, seen Seen) *Refusal 
 		return refuse(v1alpha1.ReasonOtherUnit, "cannot apply a spec for model %q: this is model %s", spec.ModelUUID, seen.ModelUUID)
 	}
 	return nil
+}
+
+// admitMachine wants the machine to be this unit's, or to be cleared for it.
+func admitMachine(spec *v1alpha1.EtcdUnitSpec, _ Situation, seen Seen) *Refusal {
+	if seen.Taken == nil || seen.Taken.ClearedBy(spec.Delivery.Orphans) {
+		return nil
+	}
+	return refuse(v1alpha1.ReasonTaken, "cannot apply a delivery for %s: %s", seen.Unit, Occupied(seen.Taken, spec.ModelUUID))
 }
 
 func admitSpec(spec *v1alpha1.EtcdUnitSpec, _ Situation, seen Seen) *Refusal {

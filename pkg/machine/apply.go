@@ -25,8 +25,7 @@ type application struct {
 	spec *v1alpha1.EtcdUnitSpec
 	s    Situation
 
-	record  record.Record
-	data    data
+	tenancy
 	mark    string
 	snap    *snapd.Snap
 	version etcdconf.Version
@@ -57,13 +56,14 @@ func inProgress(reason string, err error) error {
 // Apply makes the machine as the spec says, in this order, or refuses and touches nothing:
 //
 //  1. judge the delivery
-//  2. record it
-//  3. set aside what is left of a member that the cluster has removed
-//  4. snap
-//  5. certificates
-//  6. configuration
-//  7. drop-ins
-//  8. service
+//  2. claim the machine, clearing it first of what a unit has left that is gone
+//  3. record the delivery
+//  4. set aside what is left of a member that the cluster has removed
+//  5. snap
+//  6. certificates
+//  7. configuration
+//  8. drop-ins
+//  9. service
 //
 // A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
@@ -107,6 +107,9 @@ func (a *application) run(ctx context.Context) error {
 		return r
 	}
 	reset := mayReset(a.spec, a.seen())
+	if err := a.move(ctx); err != nil {
+		return err
+	}
 	if err := a.admitted(); err != nil {
 		return err
 	}
@@ -125,10 +128,7 @@ func (a *application) run(ctx context.Context) error {
 // look reads what Admit needs.
 func (a *application) look(ctx context.Context) error {
 	var err error
-	if a.record, err = a.m.store.Load(); err != nil {
-		return err
-	}
-	if a.data, err = a.m.inspect(a.record); err != nil {
+	if a.tenancy, err = a.m.tenancy(ctx); err != nil {
 		return err
 	}
 	if a.mark, err = datadir.Marked(a.m.path(a.spec.Etcd.DataDir)); err != nil {
@@ -145,11 +145,15 @@ func (a *application) look(ctx context.Context) error {
 }
 
 func (a *application) seen() Seen {
-	return Seen{
+	seen := Seen{
 		Now: a.m.o.Now(), Unit: a.m.o.Unit, ModelUUID: a.m.o.ModelUUID, Record: a.record, Version: a.version,
-		Present: a.data.Present, Member: a.data.Member.String(), Cluster: a.data.Cluster.String(), DataDir: a.data.Dir,
-		Mark: a.mark,
+		Taken: a.taken,
 	}
+	if a.taken == nil { // another's data is nothing that this unit's deliveries are held against
+		seen.Present, seen.Member, seen.Cluster, seen.DataDir = a.data.Present, a.data.Member.String(), a.data.Cluster.String(), a.data.Dir
+		seen.Mark = a.mark
+	}
+	return seen
 }
 
 // admitted records the delivery, before anything is done for it.
@@ -186,8 +190,12 @@ func (a *application) did(what string) {
 	a.m.effect(what)
 }
 
-// reset sets aside what is left of a removed member, and forgets it.
+// reset sets aside what is left of a removed member, and forgets it; if a fresh look at the cluster says that it is removed. What the
+// delivery says of that may be wrong: who sends it may be anybody who may run actions.
 func (a *application) reset(ctx context.Context) error {
+	if err := a.removed(ctx); err != nil {
+		return failed(v1alpha1.ReasonQuorumGuard, err)
+	}
 	if err := a.stop(ctx); err != nil {
 		return err
 	}

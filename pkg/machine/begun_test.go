@@ -63,7 +63,12 @@ func TestADiskThatIsLostBeforeTheFirstLookIsNoBeginning(t *testing.T) {
 			// The others have a quorum, and have removed it: it joins.
 			joins := w.start(v1alpha1.InitialExisting)
 			joins.Delivery.AllowReset, joins.Delivery.Members = true, []string{otherMember}
-			w.apply(joins, 3, v1alpha1.OutcomeApplied, "")
+			w.view = listing(otherMember)
+			s := w.situation(3)
+			s.Latch.ClusterID = ownCluster.String()
+			if status := w.machine().Apply(t.Context(), joins, s); status.Outcome != v1alpha1.OutcomeApplied {
+				t.Errorf("%+v", status)
+			}
 			if !w.running {
 				t.Error("it does not join")
 			}

@@ -13,8 +13,11 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Leaves are the certificates on disk; nil where there is none that can be read.
+// Leaves are the unit's certificates on disk; nil where there is none that can be read.
 func (m *Machine) Leaves() (server, client *x509.Certificate, err error) {
+	if another, err := m.another(); err != nil || another {
+		return nil, nil, err
+	}
 	if server, err = m.tls.Certificate(tlsfiles.Server); err != nil {
 		return nil, nil, err
 	}
@@ -35,7 +38,7 @@ func (m *Machine) stateDir() string {
 // Served proves with a fresh handshake on the client port and on the peer port that etcd serves the certificate on disk: kept
 // connections would not show one that it cannot read. Where no etcd runs, or none is set up, there is nothing to prove.
 func (m *Machine) Served(ctx context.Context) error {
-	r, err := m.store.Load()
+	r, err := m.load()
 	if err != nil {
 		return err
 	}

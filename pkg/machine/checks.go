@@ -17,8 +17,12 @@ const nrpe = "nagios-nrpe-server"
 func (m *Machine) nagios() nagios.Files { return nagios.Files{Root: m.o.Root, Disk: m.disk} }
 
 // WriteChecks puts the Nagios checks in their place and returns the files that changed; nagios.ErrNotInstalled where there is no
-// nrpe. Agent is the path of the agent's program as this process sees it.
+// nrpe. Agent is the path of the agent's program as this process sees it. A machine has them once: where it is another unit's nothing is
+// written or removed.
 func (m *Machine) WriteChecks(ctx context.Context, c nagios.Checks) ([]string, error) {
+	if another, err := m.another(); err != nil || another {
+		return nil, err
+	}
 	if root := strings.TrimSuffix(m.o.Root, "/"); root != "" {
 		c.Agent = strings.TrimPrefix(c.Agent, root)
 	}
@@ -33,6 +37,9 @@ func (m *Machine) WriteChecks(ctx context.Context, c nagios.Checks) ([]string, e
 
 // RemoveChecks takes everything away that WriteChecks and CacheAlarms wrote, and returns the files that were there.
 func (m *Machine) RemoveChecks(ctx context.Context) ([]string, error) {
+	if another, err := m.another(); err != nil || another {
+		return nil, err
+	}
 	removed, err := m.nagios().Remove()
 	if len(removed) > 0 {
 		m.reloadNRPE(ctx)

@@ -16,12 +16,16 @@
 // # Guarantees
 //
 //   - A refused delivery touches nothing.
+//   - Nothing is installed, written, started or stopped on a machine before the owner's file names this unit, and nothing that lies on
+//     another's machine is told as this unit's own. See WhoseMachine.
+//   - Only what the owner's file and the data's member call this unit's is stopped or set aside; and what a unit has left that is gone, if
+//     the delivery names it, the data is its member's, and nobody misses that.
 //   - A second Apply of the same delivery writes nothing, and starts nothing.
 //   - etcd is started with state new only where there is no data, as one of the latched seeds, and after the intent is on disk;
 //     never again once data has been seen there, or the latch names the cluster.
 //   - A member that runs is stopped only for a restart that the delivery allows, only while this unit holds the cluster's lock,
-//     and only if the guard that the planner uses (etcdops.CanStop) agrees on a fresh look; or because the cluster has removed
-//     it. Service state Stopped never stops it.
+//     and only if the guard that the planner uses (etcdops.CanStop) agrees on a fresh look; or because a fresh member list of its
+//     cluster does not have it any more (etcdops.Gone); or because its unit leaves. Service state Stopped never stops it.
 //   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds the cluster's lock, if a
 //     fresh look shows the cluster and the members that the daemon saw, and the guard that the planner uses agrees.
 //   - Data is set aside, never deleted.
@@ -33,6 +37,7 @@
 //
 // # Who writes what
 //
+//	/var/lib/jujuetcd/owner.json                  the first WriteLeaves or Apply; Facts for a unit that is older than the file; Leave
 //	/var/lib/jujuetcd/<unit>/applied.json         record (Apply; Facts when it sees data for the first time)
 //	/var/lib/jujuetcd/<unit>/requests/            Requests().Save and Remove: the unit's own keys and what it has asked to be signed
 //	/var/snap/etcd/common/ca.crt                  Apply
@@ -43,7 +48,7 @@
 //	/root/.bash_aliases                           Apply, between its marks; everything else in it is the user's
 //	Nagios checks, their plugins, cron's job      WriteChecks and RemoveChecks, called by every hook (package nagios)
 //	/var/lib/nagios/etcd-alarm-list.txt           CacheAlarms, called by cron through the agent, and by WriteChecks
-//	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed
-//	snaps, services, refresh.timer                snapd, asked by Apply
+//	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed, Leave when the unit goes
+//	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon
 package machine

@@ -14,19 +14,27 @@ import (
 )
 
 // Facts are what is true on the machine, without what only the charm knows (addresses, the relation to a certificate
-// authority). Nothing in them changes by itself. If a member's data is seen for the first time, that is recorded.
+// authority). Nothing in them changes by itself. If a member's data is seen for the first time, that is recorded. Where the machine is
+// another's they say whose, and nothing else: see TakenFacts.
 func (m *Machine) Facts(ctx context.Context) (v1alpha1.UnitFacts, error) { return m.facts(ctx, true) }
 
 func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts, error) {
 	facts := v1alpha1.UnitFacts{Protocol: v1alpha1.Protocol, Agent: m.o.Agent}
-	r, err := m.store.Load()
+	t, err := m.tenancy(ctx)
 	if err != nil {
 		return facts, err
 	}
-	found, err := m.inspect(r)
-	if err != nil {
-		return facts, err
+	if t.taken == nil && remember && t.record.Hash != "" {
+		// An agent of before has left a record and no owner's file.
+		if t.taken, err = m.claim(&t); err != nil {
+			return facts, err
+		}
 	}
+	if t.taken != nil {
+		facts.Taken = t.taken
+		return facts, nil
+	}
+	r, found := t.record, t.data
 	if seen := remembered(r.Member, found); remember && seen != r.Member && r.Hash != "" {
 		r.Member = seen
 		if err := m.remember(&r); err != nil {
@@ -87,12 +95,19 @@ func (m *Machine) memberFacts(r record.Record, d data) (v1alpha1.MemberFacts, er
 }
 
 // WriteLeaves puts leaves that have arrived in their place, and returns the files that it wrote. nil stands for a leaf that has
-// not arrived. The server's must be good for the addresses. A leaf that fails a check leaves the other one alone.
+// not arrived. The server's must be good for the addresses. A leaf that fails a check leaves the other one alone. The first leaf
+// claims the machine; where that is another's nothing is written.
 func (m *Machine) WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error) {
 	return m.writeLeaves(server, client, serverNames(addresses))
 }
 
 func (m *Machine) writeLeaves(server, client *tlsfiles.Leaf, names []string) ([]string, error) {
+	if server == nil && client == nil {
+		return nil, nil
+	}
+	if ours, err := m.ours(); err != nil || !ours {
+		return nil, err
+	}
 	var wrote []string
 	var faults []error
 	for _, leaf := range []struct {
@@ -118,8 +133,12 @@ func (c Credentials) String() string { return "client credentials" }
 // GoString does the same for %#v.
 func (c Credentials) GoString() string { return "machine.Credentials{}" }
 
-// ClientCredentials are the client certificate on disk, with its key and the CA bundle; empty where there is none.
+// ClientCredentials are the client certificate on disk, with its key and the CA bundle; empty where there is none, or where they are
+// another unit's.
 func (m *Machine) ClientCredentials() (Credentials, error) {
+	if another, err := m.another(); err != nil || another {
+		return Credentials{}, err
+	}
 	leaf, err := m.tls.Leaf(tlsfiles.Client)
 	if err != nil || leaf == nil {
 		return Credentials{}, err
@@ -133,7 +152,7 @@ func (m *Machine) ClientCredentials() (Credentials, error) {
 
 // Health asks the unit's own member, and through it all others, with the unit's client certificate.
 func (m *Machine) Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
-	r, err := m.store.Load()
+	r, err := m.load()
 	if err != nil {
 		return etcdops.EndpointHealth{}, etcdops.View{}, err
 	}

@@ -98,6 +98,7 @@ func TestResetEndsAlikeWhereverItIsKilled(t *testing.T) {
 	for effect := 1; ; effect++ {
 		w := newWorld(t)
 		w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "")
+		w.view = listing(otherMember)
 		spec := w.start(v1alpha1.InitialExisting)
 		spec.Delivery.AllowReset, spec.Delivery.Members = true, []string{otherMember}
 		ended := w.applyUntil(spec, 2, effect)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"jujuetcd.io/pkg/machine/datadir"
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/etcdconf"
+	"jujuetcd.io/pkg/machine/owner"
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/service"
 	"jujuetcd.io/pkg/machine/snapd"
@@ -31,10 +33,17 @@ const (
 	DataDir     = v1alpha1.DataDir
 	Socket      = "/run/snapd.socket"
 	StateDir    = v1alpha1.AgentDir
+	OwnerFile   = StateDir + "/owner.json"
 )
 
+// recordFile is the name of a unit's record in its folder below StateDir.
+const recordFile = "applied.json"
+
 // dataDirs are where a member may have been put by us, or by the charm that we follow.
-var dataDirs = []string{DataDir, "/var/snap/etcd/current", "/media/etcd/data"}
+var dataDirs = slices.Concat([]string{DataDir}, adoptable)
+
+// adoptable are where only the charm before this one puts a member. It keeps no record.
+var adoptable = []string{"/var/snap/etcd/current", "/media/etcd/data"}
 
 // How long Apply watches what it has begun before it answers InProgress.
 const (
@@ -79,6 +88,7 @@ type Machine struct {
 	unit  service.Unit
 	tls   *tlsfiles.Files
 	store record.Store
+	owner owner.File
 	// effect is told of everything that has been done to the world, one after the other.
 	effect func(what string)
 }
@@ -104,17 +114,30 @@ func New(o Options) *Machine {
 	m.snapd = snapd.New(m.path(Socket))
 	m.unit = service.Unit{Root: o.Root, Name: ServiceName, Disk: m.disk}
 	m.tls = tlsfiles.In(m.path(CommonDir), m.disk)
-	m.store = record.Store{Path: filepath.Join(m.stateDir(), "applied.json"), Disk: m.disk}
+	m.store = record.Store{Path: filepath.Join(m.stateDir(), recordFile), Disk: m.disk}
+	m.owner = owner.File{Path: m.path(OwnerFile), Disk: m.disk}
 	return m
 }
 
 // path puts the root before a path of production.
 func (m *Machine) path(p string) string { return filepath.Join(m.o.Root, p) }
 
-// Last is the spec that was applied last; nil if none was.
+// Last is the spec that was applied last; nil if none was, or if the machine is another unit's: what was applied there before that
+// was known is not true of this unit.
 func (m *Machine) Last() (*v1alpha1.EtcdUnitSpec, error) {
-	r, err := m.store.Load()
+	r, err := m.load()
 	return r.Spec, err
+}
+
+// load is the unit's record; an empty one where the machine is another's.
+func (m *Machine) load() (record.Record, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
+	defer cancel()
+	t, err := m.tenancy(ctx)
+	if err != nil || t.taken != nil {
+		return record.Record{}, err
+	}
+	return t.record, nil
 }
 
 // data is what the unit's data directory says, and where it is, as a path of production.

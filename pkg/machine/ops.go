@@ -53,7 +53,7 @@ func (m *Machine) operate(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Si
 // AdmitOps says why a delivery with ops must be refused; nil if its ops may be begun. It is pure. Looks are not held against
 // the epoch: they change nothing, and a daemon has to look before it knows whether it has anything to claim the cluster for.
 func AdmitOps(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
-	checks := []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{admitAddress, admitOps, admitTime, admitIdentity}
+	checks := []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{admitAddress, admitMachine, admitOps, admitTime, admitIdentity}
 	if slices.ContainsFunc(spec.Ops, v1alpha1.EtcdOp.Changes) {
 		checks = append(checks, admitLed, admitEpoch)
 	}

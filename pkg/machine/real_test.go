@@ -161,8 +161,16 @@ func TestRealEtcdOnASimulatedMachine(t *testing.T) {
 	spec.Delivery.ExpectMemberID = ""
 	spec.Delivery.AllowReset, spec.Delivery.Members = true, []string{otherMember}
 	spec.Service.State = v1alpha1.ServiceStopped
-	if status = apply(v1alpha1.OutcomeApplied); status.Facts.Member != (v1alpha1.MemberFacts{}) {
-		t.Errorf("after its removal: %+v", status.Facts.Member)
+	if status = apply(v1alpha1.OutcomeFailed); status.Reason != v1alpha1.ReasonQuorumGuard || !status.Facts.Member.DataLost() {
+		t.Errorf("reset without anybody to ask: %+v", status)
+	}
+
+	// The unit goes, and leaves the machine to the next one.
+	if err := agent.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if facts, err := agent.Facts(t.Context()); err != nil || facts.Member != (v1alpha1.MemberFacts{}) || facts.Taken != nil {
+		t.Errorf("after the unit has left: %+v, %v", facts, err)
 	}
 
 	// A start that fails says why.

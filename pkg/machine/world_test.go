@@ -138,6 +138,11 @@ func (w *world) show() {
 	active, sub, load := "inactive", "dead", "not-found"
 	if w.installed {
 		load = "loaded"
+		unit := w.path("etc/systemd/system/snap.etcd.etcd.service")
+		if _, err := os.Lstat(unit); err != nil {
+			_ = os.MkdirAll(filepath.Dir(unit), 0o755)
+			_ = os.WriteFile(unit, []byte("[Service]\n"), 0o600)
+		}
 	}
 	pid := 0
 	if w.running {

@@ -20,6 +20,8 @@ type UnitFacts struct {
 	Applied *AppliedFacts `json:"applied,omitempty"`
 	// RestartPending says that etcd runs with another configuration than the one applied last.
 	RestartPending bool `json:"restartPending,omitempty"`
+	// Taken is set where the machine is not this unit's. Then nothing else here tells of the machine.
+	Taken *TakenFacts `json:"taken,omitempty"`
 }
 
 // UnitAddresses are the unit's addresses by Juju's bindings, IPv4 first, without brackets or port.

@@ -75,14 +75,17 @@ type Delivery struct {
 	ExpectMemberID  string `json:"expectMemberID,omitempty"`
 	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started with differs.
 	AllowRestart bool `json:"allowRestart,omitempty"`
-	// Endpoints are where members answered the sender, for the guard before a restart: one that has moved does so at a client URL
-	// that is in no list yet.
+	// Endpoints are where members answered the sender, for the guards before a restart and before a reset: one that has moved does so
+	// at a client URL that is in no list yet.
 	Endpoints []string `json:"endpoints,omitempty"`
 	// AllowReset permits to set aside the record that a member was started here, and what is left of its data, because the
 	// member was removed from the cluster. The unit checks that its own member ID is none of Members before it does so.
 	AllowReset bool `json:"allowReset,omitempty"`
 	// Members are the member IDs of the cluster as the sender saw them, for AllowReset.
 	Members []string `json:"members,omitempty"`
+	// Orphans permits to clear the machine of what units have left on it that are gone. The unit checks that it is theirs, and that
+	// their member serves nobody any more.
+	Orphans *Orphans `json:"orphans,omitempty"`
 }
 
 // SnapSpec says which snap the unit runs.
@@ -236,6 +239,7 @@ const (
 	ReasonSnapInProgress = "SnapInProgress" // snapd is busy with a change
 	ReasonStartFailed    = "StartFailed"    // etcd does not stay up
 	ReasonPortInUse      = "PortInUse"      // another process listens where etcd is to
+	ReasonTaken          = "Taken"          // the machine is another unit's
 	ReasonMachine        = "MachineError"   // a file, snapd or systemd failed
 	ReasonOtherMembers   = "OtherMembers"   // the member list is not the one that the sender of an op saw
 	ReasonLocked         = "Locked"         // somebody else holds the cluster's lock

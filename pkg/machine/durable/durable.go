@@ -117,6 +117,43 @@ func (d *Disk) commit(staged []*stage) ([]string, error) {
 	return wrote, nil
 }
 
+// Create makes a file that is not there yet and says whether it did: of any number that create it at once, one does. It is there
+// whole or not at all, and its directory must exist.
+func (d *Disk) Create(f File) (bool, error) {
+	fail := func(err error) (bool, error) { return false, fmt.Errorf("cannot create %s: %w", f.Path, err) }
+	dir, name := filepath.Split(f.Path)
+	// A name of its own: another process may be about to create the same file.
+	temp, err := os.CreateTemp(dir, temporary(name+".*"))
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.Remove(temp.Name()) }() // a leftover does no harm: nobody looks for it
+	_, err = temp.Write(f.Data)
+	if err == nil {
+		err = temp.Chmod(f.Mode.Perm())
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	if cerr := temp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fail(err)
+	}
+	// A link, and no rename: it fails where there is a file.
+	if err := os.Link(temp.Name(), f.Path); errors.Is(err, fs.ErrExist) {
+		return false, nil
+	} else if err != nil {
+		return fail(err)
+	}
+	if err := syncDir(dir); err != nil {
+		return fail(err)
+	}
+	d.did(f.Path)
+	return true, nil
+}
+
 // Remove removes a file and says whether there was one.
 func (d *Disk) Remove(path string) (bool, error) {
 	err := os.Remove(path)
@@ -157,6 +194,11 @@ func (d *Disk) MkdirAll(path string, mode fs.FileMode) error {
 		return fmt.Errorf("cannot make directory %s: %w", path, err)
 	}
 	err := os.Mkdir(path, mode)
+	if errors.Is(err, fs.ErrExist) {
+		if info, serr := os.Stat(path); serr == nil && info.IsDir() {
+			return nil // another process was faster
+		}
+	}
 	if err == nil {
 		err = os.Chmod(path, mode)
 	}

@@ -25,6 +25,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/durable"
@@ -111,6 +112,23 @@ func (s Store) Load() (Record, error) {
 		return Record{}, fmt.Errorf("cannot read the unit's record: %w", err)
 	}
 	return r, nil
+}
+
+// SetAside gives the record another name, under which nobody looks for it: its unit has left the machine. Nothing is done where there
+// is none.
+func (s Store) SetAside(now time.Time) error {
+	if _, err := os.Lstat(s.Path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	base := s.Path + ".left-" + now.UTC().Format("20060102T150405Z")
+	to := base
+	for i := 2; ; i++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		to = fmt.Sprintf("%s-%d", base, i)
+	}
+	return s.Disk.Rename(s.Path, to)
 }
 
 // Save puts the record on disk and says whether it had to write.

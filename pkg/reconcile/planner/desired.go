@@ -229,6 +229,7 @@ func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
 		spec.Delivery.ExpectMemberID = m.ID.String()
 	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || begun(u)) && !u.Dying:
 		spec.Delivery.AllowReset = true
+		spec.Delivery.Endpoints = in.Etcd.Places()
 		for _, m := range in.Etcd.Members {
 			spec.Delivery.Members = append(spec.Delivery.Members, m.ID.String())
 		}
