@@ -21,6 +21,7 @@ import (
 	"jujuetcd.io/pkg/machine/nagios"
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // fakeMachine answers what a test sets, and records what it was told to do.
@@ -43,6 +44,7 @@ type fakeMachine struct {
 	noNRPE  bool
 
 	dir            string // of its requests
+	bundle         string
 	server, client *x509.Certificate
 	broken         error // why a leaf cannot be written
 	unserved       error
@@ -92,9 +94,18 @@ func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.Unit
 	return wrote, nil
 }
 
-func (m *fakeMachine) Leaves() (server, client *x509.Certificate, err error) {
-	return m.server, m.client, nil
+func (m *fakeMachine) Leaves() (server, client tlsfiles.Held, err error) {
+	bundle, err := tlsfiles.Certificates(m.bundle)
+	held := func(c *x509.Certificate) tlsfiles.Held {
+		if c == nil {
+			return tlsfiles.Held{}
+		}
+		return tlsfiles.Held{Certificate: c, Authority: signing.Authority([]*x509.Certificate{c}, bundle)}
+	}
+	return held(m.server), held(m.client), err
 }
+
+func (m *fakeMachine) Bundle() (string, error) { return m.bundle, nil }
 
 func (m *fakeMachine) Requests() requests.Store {
 	return requests.Store{Dir: m.dir, Disk: &durable.Disk{}}

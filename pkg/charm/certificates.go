@@ -3,10 +3,10 @@ package charm
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -22,19 +22,25 @@ type authorityRelation struct {
 	// mine is the unit's own databag.
 	mine         map[string]string
 	classic, csr bool
+	// aside says that it is asked for nothing: another authority is in use.
+	aside bool
 }
 
-// leaves are the certificates on disk; nil where there is none.
-type leaves struct{ server, client *x509.Certificate }
+// leaves are the certificates on disk; empty where there is none.
+type leaves struct{ server, client tlsfiles.Held }
 
 // offers reads the relations to certificate authorities: what is offered, and what was asked. The spec has names beside the unit's own,
 // the controller's requests, and whether clients have certificates of their own. It writes nothing.
 func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (Offer, error) {
 	offer := Offer{
-		asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, dbOffers: map[tlsfiles.Name][]candidate{},
-		forController: spec.ControllerRequests,
+		asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{},
+		dbOffers: map[tlsfiles.Name][]candidate{}, forController: spec.ControllerRequests,
 	}
-	var err error
+	bundle, err := a.machine.Bundle()
+	if err != nil {
+		return offer, err
+	}
+	offer.trusted, _ = readCertificates(cmp.Or(spec.CABundle, bundle))
 	if offer.db, err = a.dbClients(ctx, spec); err != nil {
 		return offer, err
 	}
@@ -59,6 +65,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 		}
 		offer.asked[name] = asked
 	}
+	slices.SortFunc(ids, byNumber)
 	for _, id := range ids {
 		r, err := a.readAuthority(ctx, &offer, id)
 		if err != nil {
@@ -85,18 +92,20 @@ func (a *Agent) readAuthority(ctx context.Context, offer *Offer, id string) (aut
 	if err != nil {
 		return r, err
 	}
-	offer.Application = provider
 	units, err := a.tools.RelationUnits(ctx, id)
 	if err != nil {
 		return r, err
 	}
+	slices.SortFunc(units, byNumber)
 	for _, unit := range units {
 		bag, err := a.tools.Relation(ctx, id, unit)
 		if err != nil {
 			return r, err
 		}
-		r.classic = r.classic || bag[keyCA] != ""
-		offer.addClassic(bag, a.env.Unit, common)
+		if bag[keyCA] != "" {
+			r.classic = true
+			offer.sources = append(offer.sources, offer.classicSource(id, provider, unit, bag, a.env.Unit, common, a.now()))
+		}
 	}
 	if r.classic {
 		return r, nil
@@ -106,9 +115,18 @@ func (a *Agent) readAuthority(ctx context.Context, offer *Offer, id string) (aut
 		return r, err
 	}
 	if r.csr = isCSRProvider(bag); r.csr {
-		offer.addSigned(bag)
+		offer.sources = append(offer.sources, offer.signingSource(id, provider, bag, a.now()))
 	}
 	return r, nil
+}
+
+// byNumber orders units, and relations, by their numbers: easyrsa/9 comes before easyrsa/10, and db:9 before db:10.
+func byNumber(a, b string) int {
+	number := func(name string) int {
+		n, _ := strconv.Atoi(name[strings.LastIndexAny(name, "/:")+1:])
+		return n
+	}
+	return cmp.Or(cmp.Compare(number(a), number(b)), strings.Compare(a, b))
 }
 
 // settle puts leaves that have arrived in their place, proves that etcd serves a new one, and asks for what is missing or due. What
@@ -117,7 +135,9 @@ func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.Uni
 	more, err := a.machine.WriteLeaves(offer.Server, offer.Client, addresses)
 	if err != nil {
 		a.log.Error(err, "Left the certificates on disk as they were")
-		offer.trouble("%s", sentence(err))
+		for _, err := range single(err) {
+			offer.trouble("%s", sentence(err))
+		}
 	}
 	if len(more) > 0 {
 		a.log.Info("Wrote certificates", "files", more)
@@ -145,12 +165,15 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 		return err
 	}
 	have := leaves{server: server, client: client}
-	if slices.ContainsFunc(offer.relations, func(r authorityRelation) bool { return !r.classic }) {
+	if slices.ContainsFunc(offer.relations, func(r authorityRelation) bool { return !r.classic && !r.aside }) {
 		if err := a.remember(offer, have); err != nil {
 			return err
 		}
 	}
 	for _, r := range offer.relations {
+		if r.aside {
+			continue
+		}
 		want := map[string]string{}
 		switch {
 		case r.classic:
@@ -180,15 +203,15 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 
 // remember keeps what is asked to be signed from now on.
 func (a *Agent) remember(offer *Offer, have leaves) error {
-	inUse := map[tlsfiles.Name]*x509.Certificate{tlsfiles.Server: have.server, tlsfiles.Client: have.client}
+	inUse := map[tlsfiles.Name]tlsfiles.Held{tlsfiles.Server: have.server, tlsfiles.Client: have.client}
 	for _, c := range offer.db {
-		inUse[c.leaf()] = c.using()
+		inUse[c.leaf()] = offer.using(c)
 	}
-	for name, cert := range inUse {
+	for name, have := range inUse {
 		if _, known := offer.asked[name]; !known {
 			continue
 		}
-		next, err := offer.follow(name, a.env.Unit, cert, a.now())
+		next, err := offer.follow(name, a.env.Unit, have, a.now())
 		if err != nil {
 			return err
 		}
@@ -201,6 +224,14 @@ func (a *Agent) remember(offer *Offer, have leaves) error {
 		offer.asked[name] = next
 	}
 	return nil
+}
+
+// single are the errors that one was joined of: each is a sentence of its own.
+func single(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // sentence is an error as a status tells it.

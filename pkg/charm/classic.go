@@ -1,7 +1,6 @@
 package charm
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"maps"
 	"net/netip"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/signing"
 )
@@ -26,7 +26,7 @@ const (
 	keyClientKey          = "client.key"
 )
 
-// Keys of our own in the unit's databag: the fingerprint of the certificate that a renewal was asked for. A provider that does not
+// Keys of our own in the unit's databag: what a renewal was asked for last. A provider that does not
 // answer is not asked again with each hook, and what is asked and that it was are committed together.
 const (
 	keyServerRenewal = "jujuetcd-server-renewal-of"
@@ -113,21 +113,21 @@ func request(bag map[string]string, unit string, n names) map[string]string {
 }
 
 // renewal is what must change so that a provider, who issues anew only for other names, does so for the same ones: the unit's own
-// dashed name is among them, or not, in turn. It is asked for once for each certificate.
-func renewal(bag map[string]string, unit string, have *x509.Certificate, now time.Time) map[string]string {
-	if have == nil || !due(have, now) || bag[keySANs] == "" || bag[keyServerRenewal] == tlsfiles.Fingerprint(have) {
+// dashed name is among them, or not, in turn. It is asked for once for each reason: see signing.Due.
+func renewal(bag map[string]string, unit, why string) map[string]string {
+	if why == "" || bag[keySANs] == "" || bag[keyServerRenewal] == why {
 		return nil
 	}
 	return map[string]string{
 		keySANs:          list(toggled(askedFor(bag), dashed(unit))),
-		keyServerRenewal: tlsfiles.Fingerprint(have),
+		keyServerRenewal: why,
 	}
 }
 
 // clientRenewal asks for a client certificate of the unit's own when the one in use, which may be the provider's for all, is due. Other
 // client requests are left as they are.
-func clientRenewal(bag map[string]string, unit string, have *x509.Certificate, now time.Time) map[string]string {
-	if have == nil || !due(have, now) || bag[keyClientRenewal] == tlsfiles.Fingerprint(have) {
+func clientRenewal(bag map[string]string, unit, why string) map[string]string {
+	if why == "" || bag[keyClientRenewal] == why {
 		return nil
 	}
 	asked := clientRequests(bag)
@@ -137,7 +137,7 @@ func clientRenewal(bag map[string]string, unit string, have *x509.Certificate, n
 	asked[dashed(unit)] = mine
 	return map[string]string{
 		keyClientCertRequests: encodeRequests(asked),
-		keyClientRenewal:      tlsfiles.Fingerprint(have),
+		keyClientRenewal:      why,
 	}
 }
 
@@ -160,8 +160,13 @@ func encodeRequests(asked map[string]clientRequest) string {
 	return string(text)
 }
 
-// due says that a certificate should be renewed.
-func due(cert *x509.Certificate, now time.Time) bool { return !now.Before(signing.RenewAt(cert)) }
+// due says that a certificate should be renewed, and what for; empty if it need not be.
+func (o *Offer) due(have tlsfiles.Held, now time.Time) string {
+	if have.Certificate == nil {
+		return ""
+	}
+	return signing.Due(have.Certificate, have.Authority, o.authorities, now)
+}
 
 // toggled is a list with the name, or without it if it has it; sorted, each once.
 func toggled(names []string, name string) []string {
@@ -207,31 +212,37 @@ func changes(bag, want map[string]string) map[string]string {
 	return diff
 }
 
-// addClassic adds what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
+// classicSource is what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
 // with another name stands beside the first answer, under that name.
-func (o *Offer) addClassic(bag map[string]string, unit, common string) {
+func (o *Offer) classicSource(relation, application, provider string, bag map[string]string, unit, common string, now time.Time) *source {
+	s := newSource(relation, application, provider, v1alpha1.ProviderClassic)
 	for _, key := range []string{keyCA, keyChain} {
-		o.trust(certificatesIn(bag[key])...)
+		s.trust(key, bag[key])
 	}
 	m := munged(unit)
-	o.servers = appendPair(o.servers, bag[m+".server.cert"], bag[m+".server.key"])
-	if answer, ok := processed(bag[m+".processed_requests"])[common]; ok {
-		o.servers = appendPair(o.servers, answer.Cert, answer.Key)
+	cert, key := m+".server.cert", m+".server.key"
+	s.servers = s.leaf(s.servers, tlsfiles.Server, fields{cert, key}, bag[cert], bag[key], now)
+	s.servers = s.processed(s.servers, tlsfiles.Server, m+".processed_requests", bag, common, now)
+	s.shared = s.leaf(s.shared, tlsfiles.Client, fields{keyClientCert, keyClientKey}, bag[keyClientCert], bag[keyClientKey], now)
+	s.shared = s.processed(s.shared, tlsfiles.Client, m+".processed_client_requests", bag, dashed(unit), now)
+	for _, c := range o.db {
+		s.clients[c.leaf()] = s.processed(nil, tlsfiles.Client, m+".processed_client_requests", bag, c.common, now)
 	}
-	o.shared = appendPair(o.shared, bag[keyClientCert], bag[keyClientKey])
-	if answer, ok := processed(bag[m+".processed_client_requests"])[dashed(unit)]; ok {
-		o.shared = appendPair(o.shared, answer.Cert, answer.Key)
-	}
-	o.addDBClassic(bag, unit)
+	return s
 }
 
-// processed are a classic provider's answers by common name; what cannot be read answers nothing.
-func processed(text string) map[string]struct{ Cert, Key string } {
-	var answers map[string]struct{ Cert, Key string }
-	if json.Unmarshal([]byte(text), &answers) != nil {
-		return nil
+// processed appends a classic provider's answer of that common name.
+func (s *source) processed(list []candidate, name tlsfiles.Name, field string, bag map[string]string, common string, now time.Time) []candidate {
+	if bag[field] == "" {
+		return list
 	}
-	return answers
+	var answers map[string]struct{ Cert, Key string }
+	if json.Unmarshal([]byte(bag[field]), &answers) != nil {
+		s.faults[name] = append(s.faults[name], s.unusable(field+" is no JSON of certificates and keys by common name"))
+		return list
+	}
+	answer := answers[common]
+	return s.leaf(list, name, fields{field + " of " + common + " (cert)", field + " of " + common + " (key)"}, answer.Cert, answer.Key, now)
 }
 
 // askClassic is what must change in the unit's databag of a relation in the classic dialect.
@@ -239,9 +250,9 @@ func (o *Offer) askClassic(bag map[string]string, unit string, have leaves, now 
 	diff := request(bag, unit, o.names)
 	if len(diff) == 0 {
 		diff = map[string]string{}
-		maps.Copy(diff, renewal(bag, unit, have.server, now))
+		maps.Copy(diff, renewal(bag, unit, o.due(have.server, now)))
 	}
-	maps.Copy(diff, clientRenewal(bag, unit, have.client, now))
+	maps.Copy(diff, clientRenewal(bag, unit, o.due(have.client, now)))
 	o.askDBClassic(bag, diff, now)
 	return diff
 }

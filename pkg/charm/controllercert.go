@@ -2,8 +2,6 @@ package charm
 
 import (
 	"context"
-	"encoding/pem"
-	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
@@ -13,21 +11,18 @@ import (
 // has a person approve requests sees it once.
 
 // addController takes the answers to the controller's requests.
-func (o *Offer) addController(answers []signed, refusals []refusal) {
-	for _, request := range o.forController {
+func (s *source) addController(requests []string, answers []signed, refusals []refusal) {
+	for _, request := range requests {
 		for _, answer := range answers {
-			if !same(answer.Request, request) || answer.Revoked || len(certificatesIn(answer.Certificate)) == 0 {
+			certs, _ := readCertificates(withChain(answer))
+			if !same(answer.Request, request) || answer.Revoked || len(certs) == 0 {
 				continue
 			}
-			var clean strings.Builder
-			for _, block := range certificatesIn(withChain(answer)) {
-				clean.Write(pem.EncodeToMemory(block))
-			}
-			o.controller = append(o.controller, v1alpha1.SignedRequest{Request: request, Certificate: clean.String()})
+			s.controller = append(s.controller, v1alpha1.SignedRequest{Request: request, Certificate: encodeCertificates(certs)})
 		}
 		for _, r := range refusals {
 			if same(r.Request, request) {
-				o.trouble("%s refuses to sign the controller's certificate: %s.", o.Application, r.text())
+				s.say("%s refuses to sign the controller's certificate: %s.", s.application, r.text())
 			}
 		}
 	}
@@ -36,12 +31,12 @@ func (o *Offer) addController(answers []signed, refusals []refusal) {
 // askForController puts the controller's requests before providers that sign, and takes back what stood there before. Only Juju's
 // leader can.
 func (a *Agent) askForController(ctx context.Context, offer Offer, leader bool) error {
-	if !leader || offer.Provider != v1alpha1.ProviderCSR {
+	if !leader {
 		return nil
 	}
 	want := signingRequests(offer.forController)
 	for _, r := range offer.relations {
-		if !r.csr {
+		if !r.csr || r.aside {
 			continue
 		}
 		bag, err := a.tools.ApplicationRelation(ctx, r.id, a.env.Application())

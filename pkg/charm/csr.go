@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/signing"
 )
@@ -66,81 +66,90 @@ func isCSRProvider(application map[string]string) bool {
 	return false
 }
 
-// addSigned adds what a provider of the newer protocol has signed for the unit.
-func (o *Offer) addSigned(application map[string]string) {
+// signingSource is what a provider of the newer protocol has signed for the unit.
+func (o *Offer) signingSource(relation, name string, application map[string]string, now time.Time) *source {
+	s := newSource(relation, name, "", v1alpha1.ProviderCSR)
 	var answers []signed
 	var refusals []refusal
 	if err := readList(application[keySigned], &answers); err != nil {
-		o.trouble("What %s offers cannot be read: %v.", o.Application, err)
+		s.say("What %s offers cannot be read: %v.", name, err)
 	}
 	if err := readList(application[keyRequestErrors], &refusals); err != nil {
-		o.trouble("What %s says of its refusals cannot be read: %v.", o.Application, err)
+		s.say("What %s says of its refusals cannot be read: %v.", name, err)
 	}
-	o.addController(answers, refusals)
+	s.addController(o.forController, answers, refusals)
 	for _, name := range o.leaves() {
 		asked := o.asked[name]
 		for _, request := range asked.Standing() {
 			for _, answer := range answers {
 				if same(answer.Request, request) {
-					o.addAnswer(name, asked, request, answer)
+					s.addAnswer(name, asked, request, answer, now)
 				}
 			}
 			for _, r := range refusals {
+				if same(r.Request, request) && request == asked.Newest() {
+					s.refused[name] = r.text()
+				}
 				if same(r.Request, request) {
-					o.trouble("%s refuses to sign the %s certificate: %s.", o.Application, name, r.text())
+					s.say("%s refuses to sign the %s certificate: %s.", s.application, name, r.text())
 				}
 			}
 		}
 	}
+	return s
 }
 
-func (o *Offer) addAnswer(name tlsfiles.Name, asked signing.Asked, request string, answer signed) {
-	chain := slices.Concat(certificatesIn(answer.CA), certificatesIn(strings.Join(answer.Chain, "\n")))
-	o.trust(slices.DeleteFunc(chain, func(b *pem.Block) bool { return !isAuthority(b) })...)
+func (s *source) addAnswer(name tlsfiles.Name, asked signing.Asked, request string, answer signed, now time.Time) {
+	certs, _ := readCertificates(answer.CA + "\n" + strings.Join(answer.Chain, "\n"))
+	for _, c := range certs {
+		if c.IsCA && !slices.ContainsFunc(s.authorities, c.Equal) {
+			s.authorities = append(s.authorities, c)
+		}
+	}
 	if answer.Revoked {
 		if request == asked.Newest() {
-			o.revoked = append(o.revoked, name)
-			o.trouble("%s has revoked the %s certificate.", o.Application, name)
+			s.revoked = append(s.revoked, name)
+			s.say("%s has revoked the %s certificate.", s.application, name)
 		}
 		return
 	}
-	pair := appendPair(nil, withChain(answer), asked.Key)
-	if len(pair) == 0 {
-		o.trouble("The %s certificate that %s offers is not one for the unit's key.", name, o.Application)
+	pair, ok := pairOf(withChain(answer), asked.Key)
+	if !ok {
+		s.say("The %s certificate that %s offers is not one for the unit's key.", name, s.application)
 		return
 	}
 	if request == asked.Next {
-		o.answered[name] = tlsfiles.Fingerprint(pair[0].cert)
+		s.answered[name] = tlsfiles.Fingerprint(pair.cert)
 	}
+	role := name
+	if name != tlsfiles.Server {
+		role = tlsfiles.Client
+	}
+	what := fmt.Sprintf("the %s certificate", name)
+	list := s.leaf(nil, role, fields{what, "the key of " + what}, pair.leaf.Certificate, asked.Key, now)
 	switch name {
 	case tlsfiles.Server:
-		o.servers = append(o.servers, pair...)
+		s.servers = append(s.servers, list...)
 	case tlsfiles.Client:
-		o.shared = append(o.shared, pair...)
+		s.shared = append(s.shared, list...)
 	default:
-		o.dbOffers[name] = append(o.dbOffers[name], pair...)
+		s.clients[name] = append(s.clients[name], list...)
 	}
 }
 
 // withChain is the certificate with what peers need to verify it, which may come in either order: neither itself again nor a root,
 // which they have.
 func withChain(answer signed) string {
-	leaf := certificatesIn(answer.Certificate)
+	leaf, _ := readCertificates(answer.Certificate)
 	out := answer.Certificate + "\n"
-	for _, block := range certificatesIn(strings.Join(answer.Chain, "\n")) {
-		cert, err := x509.ParseCertificate(block.Bytes)
-		itself := len(leaf) > 0 && bytes.Equal(block.Bytes, leaf[0].Bytes)
-		if err != nil || itself || bytes.Equal(cert.RawIssuer, cert.RawSubject) {
+	chain, _ := readCertificates(strings.Join(answer.Chain, "\n"))
+	for _, cert := range chain {
+		if len(leaf) > 0 && cert.Equal(leaf[0]) || bytes.Equal(cert.RawIssuer, cert.RawSubject) {
 			continue
 		}
-		out += string(pem.EncodeToMemory(block))
+		out += encodeCertificates([]*x509.Certificate{cert})
 	}
 	return out
-}
-
-func isAuthority(block *pem.Block) bool {
-	cert, err := x509.ParseCertificate(block.Bytes)
-	return err == nil && cert.IsCA
 }
 
 func readList(text string, into any) error {
@@ -167,9 +176,9 @@ func same(a, b string) bool { return strings.TrimSpace(a) == strings.TrimSpace(b
 
 // follow is what is to be asked for a leaf from now on, given the one on disk: a request anew when there is none, when it lacks a
 // name, and when the certificate is to be renewed. One that has no answer yet is waited for.
-func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, now time.Time) (signing.Asked, error) {
+func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now time.Time) (signing.Asked, error) {
 	asked := o.asked[name]
-	if asked.Next != "" && have != nil && o.answered[name] == tlsfiles.Fingerprint(have) {
+	if asked.Next != "" && have.Certificate != nil && o.answered[name] == tlsfiles.Fingerprint(have.Certificate) {
 		asked = asked.Answered()
 	}
 	subject := o.subject(name, unit)
@@ -182,7 +191,11 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have *x509.Certificate, 
 		return asked.Ask(subject)
 	case asked.Next != "":
 		return asked, nil
-	case slices.Contains(o.revoked, name), have != nil && asked.Fits(have) && due(have, now):
+	case slices.Contains(o.revoked, name):
+		return asked.Ask(subject)
+	}
+	if why := o.due(have, now); why != "" && why != asked.For && asked.Fits(have.Certificate) {
+		asked.For = why
 		return asked.Ask(subject)
 	}
 	return asked, nil

@@ -11,6 +11,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Where the policy asks for it, each relation db has a client certificate of its own, which names the application at the other end.
@@ -18,7 +19,7 @@ import (
 // withdrawn while another is awaited. Until the first has, and wherever a provider does not answer, a client has the shared one.
 
 // keyDBRequests is a key of our own in the unit's databag of a classic provider: by the common name of each client certificate that was
-// asked for a relation db, the fingerprint of the one that a renewal was asked for.
+// asked for a relation db, what a renewal was asked for last.
 const keyDBRequests = "jujuetcd-db-requests"
 
 // commonNameLimit is RFC 5280's ub-common-name, in characters.
@@ -39,12 +40,13 @@ const dbLeaf = "db-"
 // leaf is the name under which the key and the requests of a client are kept.
 func (c dbClient) leaf() tlsfiles.Name { return tlsfiles.Name(dbLeaf + c.common) }
 
-// using is the certificate in use, nil if it is not one of the client's own.
-func (c dbClient) using() *x509.Certificate {
+// using is the certificate in use, empty if it is not one of the client's own.
+func (o *Offer) using(c dbClient) tlsfiles.Held {
 	if c.have == nil {
-		return nil
+		return tlsfiles.Held{}
 	}
-	return c.have.cert
+	chain, _ := readCertificates(c.have.leaf.Certificate)
+	return tlsfiles.Held{Certificate: c.have.cert, Authority: signing.Authority(chain, o.trusted)}
 }
 
 // dbClients are the relations that are to have certificates of their own.
@@ -67,8 +69,8 @@ func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClien
 			return nil, err
 		}
 		c := dbClient{relation: id, common: dbCommonName(application, id)}
-		if pair := appendPair(nil, bag[keyClientCertOfDB], bag[keyClientKeyOfDB]); len(pair) > 0 && pair[0].cert.Subject.CommonName == c.common {
-			c.have = &pair[0]
+		if pair, ok := pairOf(bag[keyClientCertOfDB], bag[keyClientKeyOfDB]); ok && pair.cert.Subject.CommonName == c.common {
+			c.have = &pair
 		}
 		clients = append(clients, c)
 	}
@@ -130,16 +132,6 @@ func accepted(c candidate, bundle string, now time.Time) bool {
 	return err == nil
 }
 
-// addDBClassic adds what a unit of a classic provider offers for relations db.
-func (o *Offer) addDBClassic(bag map[string]string, unit string) {
-	answers := processed(bag[munged(unit)+".processed_client_requests"])
-	for _, c := range o.db {
-		if answer, ok := answers[c.common]; ok {
-			o.dbOffers[c.leaf()] = appendPair(o.dbOffers[c.leaf()], answer.Cert, answer.Key)
-		}
-	}
-}
-
 // askDBClassic adds to diff, which is what else changes in the unit's databag, what is asked for relations db, and takes back what was
 // for those that are gone. Other client requests are left as they are.
 func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
@@ -158,15 +150,15 @@ func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
 		}
 	}
 	for _, c := range o.db {
-		have := c.using()
+		why := o.due(o.using(c), now)
 		request, there := asked[c.common]
 		switch {
 		case !there:
 			asked[c.common], ours[c.common] = clientRequest{SANs: []string{c.common}}, ""
-		case have != nil && due(have, now) && ours[c.common] != tlsfiles.Fingerprint(have):
+		case why != "" && ours[c.common] != why:
 			// A provider issues anew only for other names.
 			asked[c.common] = clientRequest{SANs: toggled(request.SANs, "client."+c.common)}
-			ours[c.common] = tlsfiles.Fingerprint(have)
+			ours[c.common] = why
 		}
 	}
 	if after := encodeRequests(asked); after != before {

@@ -1,6 +1,9 @@
 package charm
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Request, NamesOf and OfferOf reach the rules of the certificates relation.
 var (
@@ -11,8 +14,9 @@ var (
 // OfferOf is what bags of a provider's units offer to a unit that asked under a common name and needs these names.
 func OfferOf(bags []map[string]string, unit, common string, needs []string, now func() time.Time) Offer {
 	o := Offer{names: names{sans: needs}}
-	for _, bag := range bags {
-		o.addClassic(bag, unit, common)
+	for i, bag := range bags {
+		provider := fmt.Sprintf("easyrsa/%d", i)
+		o.sources = append(o.sources, o.classicSource("certificates:1", "easyrsa", provider, bag, unit, common, now()))
 	}
 	o.choose(now())
 	return o

@@ -38,7 +38,10 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider
-	facts.Certificates.OfferedCA = offer.CA
+	facts.Certificates.OfferedCA, facts.Certificates.From, facts.Certificates.Unused = offer.CA, "", offer.Unused
+	if offer.CA != "" {
+		facts.Certificates.From = offer.Application
+	}
 	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
 	facts.Applied = p.facts.Applied

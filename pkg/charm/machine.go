@@ -20,7 +20,8 @@ type Machine interface {
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
-	Leaves() (server, client *x509.Certificate, err error)
+	Leaves() (server, client tlsfiles.Held, err error)
+	Bundle() (string, error)
 	Requests() requests.Store
 	Served(ctx context.Context) error
 	Last() (*v1alpha1.EtcdUnitSpec, error)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -19,24 +18,30 @@ import (
 
 // Offer is what certificate authorities offer to the unit now, and what it has asked them.
 type Offer struct {
-	// Provider is the dialect, empty without a relation; Application is its name.
+	// Provider is the dialect, empty without a relation; Application is the name of the one that offers CA.
 	Provider    v1alpha1.CertificateProvider
 	Application string
 	// CA is every certificate that the provider names as an authority, as PEM without text around it.
 	CA string
+	// Unused are those that offer another authority beside the one in use.
+	Unused []string
 	// Server and Client are nil until they are offered, valid now, and have a key that fits.
 	Server, Client *tlsfiles.Leaf
 	// Trouble are sentences about what stands between the unit and its next certificate.
 	Trouble []string
 
-	names           names // that a server certificate must have
-	relations       []authorityRelation
-	servers, shared []candidate
-	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, and
-	// revoked the leaves that the provider has taken back.
+	names     names // that a server certificate must have
+	relations []authorityRelation
+	sources   []*source
+	// trusted is the bundle that members have: what the unit has been told of it, else what is on its disk.
+	trusted     []*x509.Certificate
+	authorities []*x509.Certificate // of CA
+	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, revoked the
+	// leaves that the provider has taken back, and refused, by leaf, why the newest request is.
 	asked    map[tlsfiles.Name]signing.Asked
 	answered map[tlsfiles.Name]string
 	revoked  []tlsfiles.Name
+	refused  map[tlsfiles.Name]string
 	// unreadable says that what was asked for a leaf cannot be read now.
 	unreadable bool
 	// unserved says why etcd does not serve the certificate on disk. It is told in the status alone: facts hold nothing that only a
@@ -57,56 +62,10 @@ func (o *Offer) trouble(format string, args ...any) {
 	}
 }
 
-// trust adds certificates of the authority, each once.
-func (o *Offer) trust(blocks ...*pem.Block) {
-	for _, block := range blocks {
-		if text := string(pem.EncodeToMemory(block)); !strings.Contains(o.CA, text) {
-			o.CA += text
-		}
-	}
-}
-
 // candidate is one pair that was offered.
 type candidate struct {
 	leaf *tlsfiles.Leaf
 	cert *x509.Certificate
-}
-
-// certificatesIn are the certificates of a PEM text; easyrsa puts a description for people before each.
-func certificatesIn(text string) []*pem.Block {
-	var blocks []*pem.Block
-	rest := []byte(text)
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return blocks
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err == nil {
-			block.Headers = nil
-			blocks = append(blocks, block)
-		}
-	}
-}
-
-// appendPair appends the pair if it is one: a certificate, and the key that belongs to it.
-func appendPair(list []candidate, cert, key string) []candidate {
-	blocks := certificatesIn(cert)
-	if len(blocks) == 0 {
-		return list
-	}
-	var clean bytes.Buffer
-	for _, block := range blocks {
-		clean.Write(pem.EncodeToMemory(block))
-	}
-	keyText := privateKeyIn(key)
-	pair, err := tls.X509KeyPair(clean.Bytes(), []byte(keyText))
-	if err != nil {
-		return list
-	}
-	return append(list, candidate{leaf: &tlsfiles.Leaf{Certificate: clean.String(), Key: keyText}, cert: pair.Leaf})
 }
 
 // privateKeyIn is the private key of a PEM text without what stands around it.
@@ -123,16 +82,111 @@ func privateKeyIn(text string) string {
 	}
 }
 
-// choose decides on the dialect, and for each leaf on one of the pairs that were offered. A provider that has said nothing yet counts
-// as classic.
+// choose decides on the authority, and for each leaf on one of the pairs that it offers.
+//
+// It is that of the members, whoever else is related; another one beside it is set aside. Where only others are related, none of their
+// leaves is taken, and the controller, who is told of the authority, says what has to be done. A unit that has not been told yet whom
+// the members trust goes by the order of the relations: nothing is started before it is told.
 func (o *Offer) choose(now time.Time) {
-	o.Provider = v1alpha1.ProviderClassic
-	if slices.ContainsFunc(o.relations, func(r authorityRelation) bool { return r.csr }) &&
-		!slices.ContainsFunc(o.relations, func(r authorityRelation) bool { return r.classic }) {
-		o.Provider = v1alpha1.ProviderCSR
+	named := slices.DeleteFunc(slices.Clone(o.sources), func(s *source) bool { return len(s.authorities) == 0 })
+	var known []*source
+	for _, s := range o.sources {
+		if s.knows(o.trusted, now) {
+			known = append(known, s)
+		}
 	}
-	o.Server = best(o.servers, o.names.sans, now)
-	o.Client = best(o.shared, nil, now)
+	used, strange := o.sources, false
+	switch {
+	case len(known) > 0:
+		used = known
+		o.setAside(known, named)
+	case len(named) > 0:
+		strange = len(o.trusted) > 0
+		used = slices.DeleteFunc(slices.Clone(named), func(s *source) bool { return s != named[0] && !s.knows(named[0].authorities, now) })
+	}
+	o.Provider = v1alpha1.ProviderClassic // also one that has said nothing yet
+	for _, s := range used {
+		o.adopt(s)
+	}
+	if strange {
+		o.Server, o.Client, o.dbOffers = nil, nil, nil
+		return
+	}
+	o.pick(used, now)
+}
+
+// setAside names those that offer another authority, and asks them for nothing any more; what they were asked before stands, as taking it
+// back would only make them unknown again.
+func (o *Offer) setAside(known, named []*source) {
+	for _, s := range named {
+		if slices.Contains(known, s) {
+			continue
+		}
+		name := s.application
+		if slices.ContainsFunc(known, func(k *source) bool { return k.application == s.application }) {
+			name = s.name()
+		}
+		if !slices.Contains(o.Unused, name) {
+			o.Unused = append(o.Unused, name)
+		}
+	}
+	slices.Sort(o.Unused)
+	for i, r := range o.relations {
+		of := func(s *source) bool { return s.relation == r.id }
+		o.relations[i].aside = slices.ContainsFunc(named, of) && !slices.ContainsFunc(known, of)
+	}
+}
+
+// adopt takes what a source says of itself and of what was asked.
+func (o *Offer) adopt(s *source) {
+	if o.Application == "" || len(o.authorities) == 0 {
+		o.Application, o.Provider = s.application, s.dialect
+	}
+	for _, c := range s.authorities {
+		if !slices.ContainsFunc(o.authorities, c.Equal) {
+			o.authorities = append(o.authorities, c)
+		}
+	}
+	o.CA = encodeCertificates(o.authorities)
+	for _, text := range s.trouble {
+		o.trouble("%s", text)
+	}
+	for name, fp := range s.answered {
+		o.answered[name] = fp
+	}
+	for name, why := range s.refused {
+		o.refused[name] = why
+	}
+	o.revoked = append(o.revoked, s.revoked...)
+	o.controller = append(o.controller, s.controller...)
+	for name, list := range s.clients {
+		o.dbOffers[name] = append(o.dbOffers[name], list...)
+	}
+}
+
+// pick takes for each leaf the best that is offered; where there is none it tells what is wrong with those that cannot be used.
+func (o *Offer) pick(used []*source, now time.Time) {
+	var servers, shared []candidate
+	for _, s := range used {
+		for _, c := range s.servers {
+			servers = append(servers, s.withPath(c))
+		}
+		shared = append(shared, s.shared...)
+	}
+	o.Server, o.Client = best(servers, o.names.sans, now), best(shared, nil, now)
+	for _, part := range []struct {
+		name tlsfiles.Name
+		leaf *tlsfiles.Leaf
+	}{{tlsfiles.Server, o.Server}, {tlsfiles.Client, o.Client}} {
+		for _, s := range used {
+			if part.leaf != nil {
+				break
+			}
+			for _, text := range s.faults[part.name] {
+				o.trouble("%s", text)
+			}
+		}
+	}
 }
 
 // best prefers a pair that has every name, then the newest. Several units of a provider may each answer: all units of ours

@@ -82,3 +82,14 @@ func OtherAuthorityWords(provider string) Words {
 	return Words{Blocked, fmt.Sprintf("%s offers another certificate authority than the one in use: relate the former one again; "+
 		"replacing an authority is not supported yet", provider)}
 }
+
+// UnusedAuthorityText tells an application of a provider that is related beside the one in use.
+func UnusedAuthorityText(application, provider string) string {
+	return fmt.Sprintf("%s is related, too, and offers another authority than the one in use: it is not used; remove its relation "+
+		"(juju remove-relation %s:certificates %s)", provider, application, provider)
+}
+
+// UnusedUnitText tells an application of a unit of its provider that has an authority of its own.
+func UnusedUnitText(unit string) string {
+	return fmt.Sprintf("%s has an authority of its own, which is not the one in use: it is not used; remove it (juju remove-unit %s)", unit, unit)
+}

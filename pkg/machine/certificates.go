@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,16 +12,24 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Leaves are the unit's certificates on disk; nil where there is none that can be read.
-func (m *Machine) Leaves() (server, client *x509.Certificate, err error) {
+// Leaves are the unit's certificates on disk; empty where there is none that can be read.
+func (m *Machine) Leaves() (server, client tlsfiles.Held, err error) {
 	if another, err := m.another(); err != nil || another {
-		return nil, nil, err
+		return server, client, err
 	}
-	if server, err = m.tls.Certificate(tlsfiles.Server); err != nil {
-		return nil, nil, err
+	if server, err = m.tls.Held(tlsfiles.Server); err != nil {
+		return server, client, err
 	}
-	client, err = m.tls.Certificate(tlsfiles.Client)
+	client, err = m.tls.Held(tlsfiles.Client)
 	return server, client, err
+}
+
+// Bundle is what the unit trusts, as PEM; empty before it was told.
+func (m *Machine) Bundle() (string, error) {
+	if another, err := m.another(); err != nil || another {
+		return "", err
+	}
+	return m.tls.BundleText()
 }
 
 // Requests is where the unit's own keys are kept, and what it has asked to be signed with them.

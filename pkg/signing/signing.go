@@ -15,6 +15,8 @@
 //
 // Keys are ECDSA on P-256: every supported etcd serves them, with the charm's own cipher suites and with TLS 1.3 whatever the list is.
 //
+// It also knows when a certificate is to be replaced, which depends on those above it: Due, Authority.
+//
 // Values are immutable; all of it is safe for concurrent use.
 package signing
 
@@ -31,7 +33,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"time"
 )
 
 // Asked is what was asked for one leaf. The zero value is nothing yet.
@@ -42,6 +43,12 @@ type Asked struct {
 	// none.
 	Current string `json:"current,omitempty"`
 	Next    string `json:"next,omitempty"`
+	// For is what the renewal was for that was asked for last: see Due.
+	For string `json:"for,omitempty"`
+	// Refused are names, separated by spaces, that the provider would not sign beside those that are needed, and Reason is why, in its
+	// words.
+	Refused string `json:"refused,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 // String keeps the key out of every log and error.
@@ -170,10 +177,4 @@ func wantedUsages() (pkix.Extension, error) {
 		return pkix.Extension{}, fmt.Errorf("cannot encode the extended key usage: %w", err)
 	}
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: value}, nil
-}
-
-// RenewAt is when a certificate should be replaced: at two thirds of its life, as certificate managers commonly do, so that a third
-// is left for a provider that is away.
-func RenewAt(cert *x509.Certificate) time.Time {
-	return cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 3 * 2)
 }

@@ -57,13 +57,17 @@ const (
 // CertificateFacts is what the unit has of TLS, by fingerprint and date.
 type CertificateFacts struct {
 	Provider CertificateProvider `json:"provider,omitempty"`
+	// From is the application of which OfferedCA is.
+	From string `json:"from,omitempty"`
+	// Unused are those that are related, too, and offer another authority than the one in use: applications, or units of From.
+	Unused []string `json:"unused,omitempty"`
 	// OfferedCA is the CA bundle that the provider offers now, as PEM; what is in use is CA.
 	OfferedCA string `json:"offeredCA,omitempty"`
 	// CA are the SHA-256 fingerprints (hex) of the certificates in the bundle on disk.
 	CA     []string   `json:"ca,omitempty"`
 	Server *LeafFacts `json:"server,omitempty"`
 	Client *LeafFacts `json:"client,omitempty"`
-	// Authority is the certificate of the bundle that ends first; it has no names.
+	// Authority is, of the authorities that Server and Client need, the one that ends first; it has no names.
 	Authority *LeafFacts `json:"authority,omitempty"`
 	// Trouble is what stands between the unit and its next certificate, in sentences; empty if nothing does.
 	Trouble string `json:"trouble,omitempty"`

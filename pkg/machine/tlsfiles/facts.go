@@ -1,12 +1,15 @@
 package tlsfiles
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/x509"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the bundle does not verify, is
@@ -17,12 +20,9 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 	if err != nil {
 		return facts, err
 	}
+	var above []*x509.Certificate
 	for _, c := range bundle {
 		facts.CA = append(facts.CA, Fingerprint(c))
-		if facts.Authority == nil || c.NotAfter.Before(facts.Authority.NotAfter.Time) {
-			facts.Authority = leafFacts(c)
-			facts.Authority.SANs = nil
-		}
 	}
 	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
 		leaf, err := f.Leaf(name)
@@ -37,12 +37,26 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 			continue
 		}
 		// Facts hold nothing volatile: whether it has expired is told by its date.
-		at := p.chain[0].NotBefore
-		if len(bundle) > 0 && verify(p.chain, bundle, at, usages(name)) != nil &&
-			verify(p.chain, bundle, p.chain[0].NotAfter, usages(name)) != nil {
+		if len(bundle) > 0 && slices.ContainsFunc(usages(name), func(usage x509.ExtKeyUsage) bool {
+			return len(signing.Ways(p.chain, bundle, usage)) == 0
+		}) {
 			continue
 		}
 		*into = leafFacts(p.chain[0])
+		if authority := signing.Authority(p.chain, bundle); authority != nil {
+			above = append(above, authority)
+		}
+	}
+	// What no certificate needs may end unnoticed: an authority that was signed anew, say, under another root.
+	if len(above) == 0 {
+		above = bundle
+	}
+	if len(above) > 0 {
+		first := slices.MinFunc(above, func(a, b *x509.Certificate) int {
+			return cmp.Or(a.NotAfter.Compare(b.NotAfter), bytes.Compare(a.Raw, b.Raw))
+		})
+		facts.Authority = leafFacts(first)
+		facts.Authority.SANs = nil
 	}
 	return facts, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/signing"
 )
 
 // Name is one of the two leaves.
@@ -152,6 +153,11 @@ func judge(name Name, leaf Leaf, check Check, bundle []*x509.Certificate) (pair,
 			err = fmt.Errorf("it is not good for %s", strings.Join(missing, ", "))
 		}
 	}
+	if err == nil {
+		if lack := Lacks(name, p.chain[0]); lack != "" {
+			err = errors.New("it " + lack)
+		}
+	}
 	if err == nil && len(bundle) > 0 {
 		err = verify(p.chain, bundle, check.Now, usages(name))
 	}
@@ -163,6 +169,27 @@ func judge(name Name, leaf Leaf, check Check, bundle []*x509.Certificate) (pair,
 
 // Certificate is a leaf's certificate on disk; nil if it is not there, not whole, or cannot be read.
 func (f *Files) Certificate(name Name) (*x509.Certificate, error) {
+	chain, err := f.chain(name)
+	if err != nil || chain == nil {
+		return nil, err
+	}
+	return chain[0], nil
+}
+
+// Held is Certificate with the authority that ends it.
+func (f *Files) Held(name Name) (Held, error) {
+	chain, err := f.chain(name)
+	if err != nil || chain == nil {
+		return Held{}, err
+	}
+	bundle, err := f.Bundle()
+	if err != nil {
+		return Held{}, err
+	}
+	return Held{Certificate: chain[0], Authority: signing.Authority(chain, bundle)}, nil
+}
+
+func (f *Files) chain(name Name) ([]*x509.Certificate, error) {
 	leaf, err := f.Leaf(name)
 	if err != nil || leaf == nil {
 		return nil, err
@@ -171,7 +198,7 @@ func (f *Files) Certificate(name Name) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, nil // what cannot be read is as good as not there, and is replaced
 	}
-	return p.chain[0], nil
+	return p.chain, nil
 }
 
 // UntrustedError says that a leaf on disk does not verify against a new bundle.

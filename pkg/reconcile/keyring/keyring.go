@@ -119,7 +119,9 @@ func (k *Keys) Requests(now time.Time, commonName string) ([]string, error) {
 		return nil, err
 	}
 	next := k.file
-	if next.Asked.Newest() == "" || next.Asked.Next == "" && due(next.Certificate, now) {
+	why := due(next.Certificate, next.Kept.CA, now)
+	if next.Asked.Newest() == "" || next.Asked.Next == "" && why != "" && why != next.Asked.For {
+		next.Asked.For = why
 		var err error
 		if next.Asked, err = next.Asked.Ask(signing.Subject{CommonName: commonName, Names: []string{commonName}}); err != nil {
 			return nil, err
@@ -183,12 +185,25 @@ func fits(cert, key string) bool {
 	return err == nil
 }
 
-// due says that a certificate is past two thirds of its life.
-func due(certificate string, now time.Time) bool {
-	block, _ := pem.Decode([]byte(certificate))
-	if block == nil {
-		return false
+// due says that a certificate is to be renewed, and what for: see signing.Due. Under the bundle it has been verified.
+func due(certificate, bundle string, now time.Time) string {
+	chain, above := certificates(certificate), certificates(bundle)
+	if len(chain) == 0 {
+		return ""
 	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	return err == nil && !now.Before(signing.RenewAt(cert))
+	return signing.Due(chain[0], signing.Authority(chain, above), above, now)
+}
+
+// certificates are those in a PEM text that can be read.
+func certificates(text string) []*x509.Certificate {
+	var all []*x509.Certificate
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return all
+		}
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+			all = append(all, cert)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -15,18 +16,26 @@ import (
 // authority fills in what Juju shows of the certificate authority, and keeps the connection to etcd in step with the
 // credentials.
 func (o *Observer) authority(application jujuapi.Application, seen databags, now time.Time, obs *planner.Observation) {
+	var related []string
 	for _, r := range application.Relations {
 		if r.Endpoint == certificatesEndpoint {
 			obs.CA.Related, obs.CA.Application = true, r.RemoteApplication
+			related = append(related, r.RemoteApplication)
 		}
 	}
-	obs.CA.Bundle = seen.bundle()
+	counts, offered := seen.chosen(seen.trusted())
+	obs.CA.Bundle = counts.bundle()
+	obs.CA.Application = cmp.Or(counts.application, obs.CA.Application)
+	obs.CA.Unused = seen.unused(related)
 
 	credentials := o.cfg.Foreign
 	if credentials.Empty() && !planner.OtherAuthority(*obs) {
-		credentials = world.Credentials{CA: seen.bundle(), Cert: seen.provider.Cert, Key: seen.provider.Key}
-		if signed := o.signed(seen, now, obs); credentials.Empty() {
-			credentials = signed
+		credentials = world.Credentials{CA: obs.CA.Bundle, Cert: counts.credentials.Cert, Key: counts.credentials.Key}
+		if counts.signs || !offered && seen.signs() {
+			signed := o.signed(seen, now, obs)
+			if credentials.Empty() {
+				credentials = signed
+			}
 		}
 	}
 	if !o.info.ever {
@@ -54,9 +63,6 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 // signed are the credentials that a provider who signs requests has given the daemon, which asks for them while it leads the cluster, or
 // nobody does.
 func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation) world.Credentials {
-	if !seen.signs() {
-		return world.Credentials{}
-	}
 	if o.cfg.Keys == nil {
 		// Who only looks takes what was asked for from the answers.
 		for _, a := range seen.controller() {
@@ -71,7 +77,7 @@ func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation
 		}
 		obs.CA.ControllerRequests = requests
 	}
-	credentials, err := o.cfg.Keys.Signed(seen.controller(), seen.bundle())
+	credentials, err := o.cfg.Keys.Signed(seen.controller(), obs.CA.Bundle)
 	if err != nil {
 		o.keysFault(err, obs)
 	}

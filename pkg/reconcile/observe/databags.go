@@ -1,8 +1,8 @@
 package observe
 
 import (
+	"cmp"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +11,6 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/world"
 )
 
 // Endpoints of the charm that the controller reads.
@@ -25,11 +24,9 @@ type databags struct {
 	facts     map[string]*v1alpha1.UnitFacts
 	latch     v1alpha1.Latch
 	latchRead bool
-	// provider is the credentials that the classic certificate provider gives to every requirer; ca may come without the rest.
-	provider world.Credentials
-	// chain are further certificates of the authority.
-	chain string
-	blind []string
+	// classic is what units of classic providers offer, by relation and unit, in order of their numbers.
+	classic []offer
+	blind   []string
 	// answered are the units that Juju told of, and unread those of which it could not, with why; a nameless error is of some unit
 	// that is not among the answered.
 	answered map[string]bool
@@ -60,6 +57,9 @@ func readInfo(units []jujuapi.UnitInfo, application string) databags {
 			}
 		}
 	}
+	slices.SortFunc(d.classic, func(a, b offer) int {
+		return cmp.Or(cmp.Compare(a.relation, b.relation), cmp.Compare(unitNumber(a.unit), unitNumber(b.unit)), strings.Compare(a.unit, b.unit))
+	})
 	return d
 }
 
@@ -96,41 +96,6 @@ func (d *databags) say(sentence string) {
 	}
 }
 
-// readProvider takes the first provider unit that gives a whole set, in the order of names, so that two providers do not make
-// the connection change from look to look.
-func (d *databags) readProvider(r jujuapi.RelationData) {
-	for _, name := range slices.Sorted(maps.Keys(r.Units)) {
-		bag := r.Units[name].Data
-		if d.provider.CA == "" {
-			d.provider.CA, d.chain = bag["ca"], bag["chain"]
-		}
-		if d.provider.Cert == "" && bag["client.cert"] != "" && bag["client.key"] != "" {
-			d.provider.Cert, d.provider.Key = bag["client.cert"], bag["client.key"]
-			d.provider.CA, d.chain = bag["ca"], bag["chain"]
-		}
-	}
-}
-
-// offeredCA is what the first unit that has been answered takes for the authority.
-func (d *databags) offeredCA() string {
-	for _, unit := range slices.Sorted(maps.Keys(d.facts)) {
-		if offered := d.facts[unit].Certificates.OfferedCA; offered != "" {
-			return offered
-		}
-	}
-	return ""
-}
-
-// signs says that a unit has found its provider to be one that signs requests.
-func (d *databags) signs() bool {
-	for _, facts := range d.facts {
-		if facts.Certificates.Provider == v1alpha1.ProviderCSR {
-			return true
-		}
-	}
-	return false
-}
-
 // controller are the answers to the daemon's own requests, whichever unit tells of them: Juju's leader has put them before the provider.
 func (d *databags) controller() []v1alpha1.SignedRequest {
 	var all []v1alpha1.SignedRequest
@@ -142,27 +107,4 @@ func (d *databags) controller() []v1alpha1.SignedRequest {
 		}
 	}
 	return all
-}
-
-// bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
-// certificate once: the units' desired state holds it, which must not change with its layout.
-func (d *databags) bundle() string {
-	var out strings.Builder
-	seen := map[string]bool{}
-	rest := []byte(d.provider.CA + "\n" + d.chain)
-	if d.provider.CA == "" {
-		// A provider that signs requests names its authority in each answer; the units tell which that is.
-		rest = []byte(d.offeredCA())
-	}
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return out.String()
-		}
-		if block.Type != "CERTIFICATE" || seen[string(block.Bytes)] {
-			continue
-		}
-		seen[string(block.Bytes)] = true
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
-	}
 }

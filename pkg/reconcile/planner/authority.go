@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -24,7 +25,7 @@ func (in *input) otherAuthority() bool {
 		return false
 	}
 	trusted := in.trusted()
-	offered := fingerprints(in.CA.Bundle)
+	offered := Fingerprints(in.CA.Bundle)
 	return len(trusted) > 0 && !slices.ContainsFunc(offered, func(f string) bool { return slices.Contains(trusted, f) })
 }
 
@@ -56,8 +57,8 @@ func (in *input) bundle() string {
 	return in.CA.Bundle
 }
 
-// fingerprints are those of the certificates in a PEM text, as units tell theirs: SHA-256 in hex.
-func fingerprints(bundle string) []string {
+// Fingerprints are those of the certificates in a PEM text, as units tell theirs: SHA-256 in hex.
+func Fingerprints(bundle string) []string {
 	var all []string
 	for rest := []byte(bundle); ; {
 		var block *pem.Block
@@ -121,7 +122,39 @@ func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	if in.otherAuthority() {
 		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.CA.Application))
 	}
-	return in.underAuthority(etcdops.WithNotices(w, in.expiring()))
+	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), etcdops.Notice{Text: in.troubled()}))
+}
+
+// unused tells of authorities that are related beside the one in use, and of what a person should remove. The cluster goes on, and units
+// join, with those of the one in use.
+func (in *input) unused() etcdops.Notice {
+	var texts []string
+	for _, name := range in.CA.Unused {
+		if strings.Contains(name, "/") {
+			texts = append(texts, etcdops.UnusedUnitText(name))
+		} else {
+			texts = append(texts, etcdops.UnusedAuthorityText(in.Application, name))
+		}
+	}
+	return etcdops.Notice{Text: strings.Join(texts, "; ")}
+}
+
+// troubled tells what stands between the first unit and its certificate, and how many others have trouble.
+func (in *input) troubled() string {
+	text, others := "", 0
+	for _, u := range in.alive() {
+		switch {
+		case u.Facts == nil || u.Facts.Certificates.Trouble == "":
+		case text == "":
+			text = u.Name + ": " + strings.TrimRight(u.Facts.Certificates.Trouble, ".")
+		default:
+			others++
+		}
+	}
+	if others > 0 {
+		text += fmt.Sprintf(" (and %d more)", others)
+	}
+	return text
 }
 
 // handRequests has the controller's own requests put before a provider that signs, before anything else is prepared: whoever approves by

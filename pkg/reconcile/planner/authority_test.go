@@ -125,3 +125,62 @@ func TestWhatStandsBetweenAUnitAndItsCertificateIsTold(t *testing.T) {
 		t.Errorf("etcd/1 says %+v", unit)
 	}
 }
+
+// A provider beside the one in use changes nothing but one sentence, of the application: members stay as they are, and a unit joins.
+func TestAnAuthorityBesideTheOneInUseIsToldInTheApplicationOnly(t *testing.T) {
+	o := settled(3)
+	under(&o, "one")
+	before := hashes(o)
+	o.CA.Unused = []string{"easyrsa/1", "vault"}
+	for name, hash := range hashes(o) {
+		if name != "etcd/0" && before[name] != hash {
+			t.Errorf("%s is told something else", name)
+		}
+	}
+	app := planner.Desired(o, "etcd/0").Status.Application
+	if app == nil || app.State != "active" {
+		t.Fatalf("the application says %+v", app)
+	}
+	for _, want := range []string{"easyrsa/1 has an authority of its own", "juju remove-unit easyrsa/1", "vault is related, too", "juju remove-relation etcd:certificates vault"} {
+		if !strings.Contains(app.Message, want) {
+			t.Errorf("the application does not say %q: %s", want, app.Message)
+		}
+	}
+	if unit := planner.Desired(o, "etcd/1").Status.Unit; unit.Message != "Healthy with 3 known peers" {
+		t.Errorf("etcd/1 says %+v", unit)
+	}
+}
+
+// What is wrong with a certificate holds up the birth, and a person is told what it is; once, though all units have it.
+func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
+	const trouble = "easyrsa/0 offers what cannot be used: etcd_0.server.cert lacks clientAuth, which members need among themselves."
+	for name, test := range map[string]struct {
+		change func(*planner.Observation)
+		want   string
+		person bool
+	}{
+		"a leaf that cannot be used": {func(o *planner.Observation) {
+			for _, u := range o.Units {
+				u.Facts.Certificates.Server, u.Facts.Certificates.Trouble = nil, trouble
+			}
+		}, "etcd/0: " + strings.TrimSuffix(trouble, ".") + " (and 2 more).", true},
+		"nothing yet": {func(o *planner.Observation) { o.Units[1].Facts.Certificates.Server = nil }, "etcd/1 has no server certificate yet.", false},
+		"no authority that can be read": {func(o *planner.Observation) {
+			o.CA.Bundle = ""
+			o.Units[0].Facts.Certificates.Trouble = "easyrsa/0 offers what cannot be used: ca is no PEM."
+		}, "etcd/0: easyrsa/0 offers what cannot be used: ca is no PEM.", true},
+		"no authority yet": {func(o *planner.Observation) { o.CA.Bundle = "" }, "easyrsa has not given the certificate of its authority yet.", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := virgin(3)
+			test.change(&o)
+			step, acts := planner.Next(o)
+			if acts && step.Kind == planner.StepPrepare {
+				t.Fatalf("it is to %s: %s", step.Kind, step.Reason)
+			}
+			if step.Reason != test.want || step.Person != test.person {
+				t.Errorf("waits because %q (a person: %v), want %q", step.Reason, step.Person, test.want)
+			}
+		})
+	}
+}

@@ -89,10 +89,8 @@ func (in *input) assembled() (Step, bool) {
 	if step, due := in.handRequests(); due {
 		return step, false
 	}
-	for _, u := range in.alive() {
-		if u.Facts != nil && !ready(u) {
-			return wait("%s has no %s yet.", u.Name, strings.Join(missing(u), " and no ")), false
-		}
+	if step, ok := in.certified(); !ok {
+		return step, false
 	}
 	if !in.CA.ClientCertificate && len(in.CA.ControllerRequests) > 0 {
 		return wait("%s has not signed the controller's certificate request yet.", in.CA.Application), false
@@ -116,6 +114,27 @@ func (in *input) assembled() (Step, bool) {
 		}
 	}
 	return Step{}, true
+}
+
+// certified says that every unit has what it needs of the certificate authority; otherwise it returns what to wait for.
+func (in *input) certified() (Step, bool) {
+	trouble := in.troubled()
+	for _, u := range in.alive() {
+		switch {
+		case u.Facts == nil || ready(u):
+		case trouble != "":
+			return wait("%s.", trouble).person(), false
+		default:
+			return wait("%s has no %s yet.", u.Name, strings.Join(missing(u), " and no ")), false
+		}
+	}
+	switch {
+	case in.CA.Bundle != "":
+		return Step{}, true
+	case trouble != "":
+		return wait("%s.", trouble).person(), false
+	}
+	return wait("%s has not given the certificate of its authority yet.", in.CA.Application), false
 }
 
 // candidates are the units that the cluster can be born from, in order. Units that Juju cannot reach, and units that have

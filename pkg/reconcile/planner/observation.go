@@ -132,8 +132,10 @@ type Result struct {
 type CertificateAuthority struct {
 	// Related says that the relation exists.
 	Related bool
-	// Application is the provider's name.
+	// Application is the provider's name: of several that are related, of the one whose authority members trust.
 	Application string
+	// Unused are those that are related, too, and offer another authority: applications, or units of the one in use; sorted.
+	Unused []string
 	// Bundle is the PEM that the provider offers.
 	Bundle string
 	// ControllerRequests are the daemon's own requests, for a provider that signs: Juju's leader puts them before it.

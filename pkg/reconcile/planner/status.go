@@ -29,6 +29,7 @@ const (
 	ReasonNoAuthority     = "NoAuthority"
 	ReasonNoCertificate   = "NoCertificate"
 	ReasonOtherAuthority  = "OtherAuthority"
+	ReasonUnused          = "UnusedAuthority"
 	ReasonExpiring        = "Expiring"
 	ReasonIdentityUnknown = "NotLatched"
 	ReasonTwoClusters     = "TwoClusters"
@@ -233,6 +234,9 @@ func (in *input) certificates() metav1.Condition {
 	}
 	if n := in.expiring(); n.Text != "" {
 		return condition(kind, !n.Urgent, ReasonExpiring, "%s.", n.Text)
+	}
+	if n := in.unused(); n.Text != "" {
+		return condition(kind, true, ReasonUnused, "%s has answered every unit. %s", in.CA.Application, sentence(n.Text))
 	}
 	return condition(kind, true, ReasonAsWanted, "%s has answered every unit.", in.CA.Application)
 }

@@ -1,0 +1,149 @@
+package observe
+
+import (
+	"cmp"
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"slices"
+	"strings"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/world"
+)
+
+// offer is what one authority offers: a unit of a classic provider, or one that signs requests.
+type offer struct {
+	relation int
+	// unit is the provider's; empty for one that signs requests, of which our own units tell.
+	unit string
+	// application is the provider's name, empty if an agent of before tells of it.
+	application string
+	// credentials are what a classic provider gives to every requirer, as far as it does; of another there is the CA.
+	credentials world.Credentials
+	// chain are further certificates of the authority.
+	chain string
+	signs bool
+}
+
+// readProvider takes what each unit of a classic provider offers. Every unit of ours sees the same.
+func (d *databags) readProvider(r jujuapi.RelationData) {
+	for name, unit := range r.Units {
+		bag := unit.Data
+		if bag["ca"] == "" || slices.ContainsFunc(d.classic, func(o offer) bool { return o.relation == r.RelationID && o.unit == name }) {
+			continue
+		}
+		application, _, _ := strings.Cut(name, "/")
+		o := offer{relation: r.RelationID, unit: name, application: application, chain: bag["chain"]}
+		o.credentials.CA = bag["ca"]
+		if bag["client.cert"] != "" && bag["client.key"] != "" {
+			o.credentials.Cert, o.credentials.Key = bag["client.cert"], bag["client.key"]
+		}
+		d.classic = append(d.classic, o)
+	}
+}
+
+// offers are all that is offered, in an order that is the same from look to look: what classic providers write, and what our units tell
+// of others.
+func (d *databags) offers() []offer {
+	all := slices.Clone(d.classic)
+	units := slices.SortedFunc(maps.Keys(d.facts), func(a, b string) int { return cmp.Compare(unitNumber(a), unitNumber(b)) })
+	for _, unit := range units {
+		c := d.facts[unit].Certificates
+		if c.OfferedCA == "" || len(d.classic) > 0 && c.Provider == v1alpha1.ProviderClassic {
+			continue
+		}
+		all = append(all, offer{
+			application: c.From, credentials: world.Credentials{CA: c.OfferedCA}, signs: c.Provider == v1alpha1.ProviderCSR,
+		})
+	}
+	return all
+}
+
+// chosen is the offer that counts; ok is false where there is none. Who is trusted decides, whoever else is related, and then the first
+// that is whole: so that the connection does not change from look to look. trusted are fingerprints.
+func (d *databags) chosen(trusted []string) (best offer, ok bool) {
+	rank := func(o offer) int {
+		bundle, r := o.bundle(), 0
+		if slices.ContainsFunc(planner.Fingerprints(bundle), func(f string) bool { return slices.Contains(trusted, f) }) {
+			r += 4
+		}
+		if bundle != "" {
+			r += 2
+		}
+		if o.signs || o.credentials.Cert != "" {
+			r++
+		}
+		return r
+	}
+	highest := -1
+	for _, o := range d.offers() {
+		if r := rank(o); r > highest {
+			best, highest = o, r
+		}
+	}
+	return best, highest >= 0
+}
+
+// trusted are the fingerprints of what units with a member trust; before there is one, of what any unit does.
+func (d *databags) trusted() []string {
+	var members, any []string
+	for _, facts := range d.facts {
+		any = append(any, facts.Certificates.CA...)
+		if facts.Member.Present {
+			members = append(members, facts.Certificates.CA...)
+		}
+	}
+	if len(members) > 0 {
+		return members
+	}
+	return any
+}
+
+// signs says that a unit has found its provider to be one that signs requests.
+func (d *databags) signs() bool {
+	for _, facts := range d.facts {
+		if facts.Certificates.Provider == v1alpha1.ProviderCSR {
+			return true
+		}
+	}
+	return false
+}
+
+// unused are those that units have set aside, as long as they are related.
+func (d *databags) unused(related []string) []string {
+	var all []string
+	for _, facts := range d.facts {
+		for _, name := range facts.Certificates.Unused {
+			if application, _, _ := strings.Cut(name, "/"); slices.Contains(related, application) {
+				all = append(all, name)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
+// certificate once: the units' desired state holds it, which must not change with its layout. One that cannot be read, which units would
+// refuse the whole of it for, is left out.
+func (o offer) bundle() string {
+	var out strings.Builder
+	seen := map[string]bool{}
+	for rest := []byte(o.credentials.CA + "\n" + o.chain); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return out.String()
+		}
+		if block.Type != "CERTIFICATE" || seen[string(block.Bytes)] {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			continue
+		}
+		seen[string(block.Bytes)] = true
+		out.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
+	}
+}
