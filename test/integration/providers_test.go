@@ -83,6 +83,7 @@ func TestAClusterOfAChainedAuthorityIsHealthy(t *testing.T) {
 			t.Errorf("%s shows a certificate of %s", e, issuer)
 		}
 	}
+	w.trustingTheRootAlone(t, endpoints)
 	w.reissued(t, "vault/0", "reissue-certificates")
 	w.await(rig.Healthy("etcd", 3))
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")

@@ -36,6 +36,8 @@ type Purpose string
 const (
 	Server Purpose = "server"
 	Client Purpose = "client"
+	// ServerOnly is not good for clients, as a provider should not have it.
+	ServerOnly Purpose = "server only"
 )
 
 // Authority issues certificates.

@@ -62,8 +62,11 @@ func (s Signer) Authority(commonName string, key crypto.Signer, life time.Durati
 func (s Signer) Leaf(template *x509.Certificate, purpose Purpose, key crypto.Signer, sans []string) (Pair, error) {
 	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	if purpose == Server {
+	switch purpose {
+	case Server:
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+	case ServerOnly:
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
 	for _, name := range sans {
 		if ip := net.ParseIP(name); ip != nil {

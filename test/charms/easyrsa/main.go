@@ -58,6 +58,13 @@ func run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	kind, err := classic.Option(ctx, "odd")
+	if err != nil {
+		return err
+	}
+	if a, err = asOdd(a, kind); err != nil {
+		return err
+	}
 	if err := classic.Dispatch(ctx, "client", a); err != nil {
 		return err
 	}
