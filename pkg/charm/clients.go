@@ -3,6 +3,7 @@ package charm
 import (
 	"context"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ const (
 )
 
 // keyClientAddress is the one key that units of the charm before this one read in each other's peer databag: a cluster may run
-// both for as long as its upgrade takes.
+// both for as long as its upgrade takes. It stands there while clients are told of the unit's own member: a unit that joins or leaves
+// tells them of the others.
 const keyClientAddress = "db-ingress-address"
 
 // answers are how each endpoint that clients relate to is answered; without members all values are empty.
@@ -80,6 +82,10 @@ func (a *Agent) tellable(last *v1alpha1.EtcdUnitSpec) (v1alpha1.ClientsSpec, mac
 		return v1alpha1.ClientsSpec{}, machine.Credentials{}, nil
 	}
 	shared, err := a.machine.ClientCredentials()
+	if shared.CA == "" {
+		// The bundle comes to the disk with the snap: clients need not wait for that.
+		shared.CA = last.TLS.CABundle
+	}
 	if err != nil || !complete(shared) {
 		return v1alpha1.ClientsSpec{}, machine.Credentials{}, err
 	}
@@ -101,4 +107,46 @@ func (a *Agent) answer(ctx context.Context, id string, answer map[string]string)
 	}
 	a.log.Info("Answered clients", "relation", id, "keys", slices.Sorted(maps.Keys(diff)))
 	return nil
+}
+
+// toldByLeaver is what a unit that goes tells clients until its relation with them departs: the others, so that who reads its databag
+// alone is neither without an etcd nor sent to one that ends. The last of all has no others, and goes on telling of itself.
+func (a *Agent) toldByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSpec, own v1alpha1.UnitAddresses) *v1alpha1.EtcdUnitSpec {
+	if last == nil || !a.leaving(ctx) {
+		return last
+	}
+	shorter := *last
+	shorter.Clients.Endpoints = elsewhere(last.Clients.Endpoints, own.Client)
+	if len(shorter.Clients.Endpoints) == 0 {
+		return last
+	}
+	shorter.Clients.Relations = map[string][]string{}
+	for id, list := range last.Clients.Relations {
+		shorter.Clients.Relations[id] = elsewhere(elsewhere(list, own.Client), own.Relations[id])
+	}
+	shorter.Clients.Cluster = slices.DeleteFunc(slices.Clone(last.Clients.Cluster), func(m v1alpha1.NamedMember) bool { return m.Name == last.Etcd.Name })
+	return &shorter
+}
+
+// leaving says that Juju removes this unit, as far as a hook tells that is about the end of a relation: those come first.
+func (a *Agent) leaving(ctx context.Context) bool {
+	if a.env.Departing != "" || a.env.breaking() == "" {
+		return a.env.Departing == a.env.Unit
+	}
+	states, err := a.tools.GoalStates(ctx)
+	if err != nil {
+		a.log.Error(err, "Took this unit for staying")
+	}
+	return states[a.env.Unit] == "dying" || states[a.env.Unit] == "dead"
+}
+
+// elsewhere are the URLs that are not at the address.
+func elsewhere(urls []string, address string) []string {
+	return slices.DeleteFunc(slices.Clone(urls), func(text string) bool { return at(text, address) })
+}
+
+// at says that the URL is at the address.
+func at(text, address string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() == address
 }

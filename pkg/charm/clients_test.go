@@ -151,3 +151,72 @@ func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T)
 		}
 	}
 }
+
+// A consumer may read one unit's databag alone. One that joins tells it of those that serve as soon as it knows them, though its snap is
+// still being installed; to peers of the old charm it is no etcd yet.
+func TestAUnitThatJoinsTellsOfTheOthers(t *testing.T) {
+	b := related(t)
+	b.machine.keys.CA = "" // comes to the disk with the snap
+	b.machine.outcome = v1alpha1.OutcomeInProgress
+	s := served()
+	s.TLS.CABundle = "bundle"
+	s.Clients.Endpoints = []string{"https://10.0.0.5:2379"}
+	b.reconcile(s)
+	if bag := b.juju.bags["db:2 etcd/0"]; bag["connection_string"] != "https://10.0.0.5:2379" || bag["client_ca"] != "bundle" || bag["client_key"] == "" {
+		t.Errorf("tells %v", bag)
+	}
+	b.machine.outcome = v1alpha1.OutcomeApplied
+	b.reconcile(s)
+	if address := b.juju.bags["cluster:0 etcd/0"]["db-ingress-address"]; address != "" {
+		t.Errorf("to its peers it is an etcd at %s", address)
+	}
+}
+
+// A unit that leaves tells of the others until each relation with clients has ended, and never of nothing.
+func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
+	b := related(t)
+	s := served()
+	s.Etcd.Name = "etcd0"
+	s.Clients.Relations = map[string][]string{"db:5": {"https://198.51.100.4:2379", "https://198.51.100.5:2379"}}
+	b.juju.networks["db db:5"] = `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
+	b.reconcile(s)
+	told := func(when string, want map[string]string) {
+		t.Helper()
+		for id, list := range want {
+			bag := b.juju.bags[id+" etcd/0"]
+			if got := bag["connection_string"] + bag["cluster"]; got != list || bag["client_key"] == "" {
+				t.Errorf("%s, %s is told %q, want %q", when, id, got, list)
+			}
+		}
+	}
+	all := map[string]string{"db:2": "https://10.0.0.4:2379,https://[fd00::5]:2379", "db:5": "https://198.51.100.4:2379,https://198.51.100.5:2379"}
+	others := map[string]string{"db:2": "https://[fd00::5]:2379", "db:5": "https://198.51.100.5:2379", "proxy:3": "etcd1=https://[fd00::5]:2380"}
+
+	b.juju.goal = `{"units":{"etcd/0":{"status":"active"}}}`
+	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=client/0")
+	told("a client leaves", all)
+	b.hook("cluster-relation-departed", "JUJU_RELATION_ID=cluster:0", "JUJU_DEPARTING_UNIT=etcd/1")
+	told("a peer leaves", all)
+	b.hook("proxy-relation-broken", "JUJU_RELATION_ID=proxy:9")
+	told("a relation ends", all)
+
+	b.juju.goal = `{"units":{"etcd/0":{"status":"dying"}}}`
+	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
+	told("it leaves", others)
+	b.hook("db-relation-broken", "JUJU_RELATION_ID=db:2")
+	told("it has left one relation", map[string]string{"db:5": others["db:5"], "proxy:3": others["proxy:3"]})
+	b.juju.calls = nil
+	b.dispatch("hooks/stop")
+	if writes := strings.Join(b.juju.writes(), "\n"); strings.Contains(writes, "relation-set") {
+		t.Errorf("the hook stop wrote %s", writes)
+	}
+
+	b = related(t)
+	s = served()
+	s.Clients.Endpoints = []string{"https://10.0.0.4:2379"}
+	b.reconcile(s)
+	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
+	if got := b.juju.bags["db:2 etcd/0"]["connection_string"]; got != "https://10.0.0.4:2379" {
+		t.Errorf("the last of all tells %q", got)
+	}
+}

@@ -17,6 +17,8 @@ type Env struct {
 	Model, ModelUUID string
 	// RelationID is the relation of a relation hook, such as certificates:1.
 	RelationID string
+	// Departing is the unit that goes, in a departed hook.
+	Departing string
 	// Action is Juju's number of the running task; zero in hooks.
 	Action int64
 }
@@ -29,6 +31,7 @@ func ReadEnv(getenv func(string) string) (Env, error) {
 		ModelUUID:  getenv("JUJU_MODEL_UUID"),
 		RelationID: getenv("JUJU_RELATION_ID"),
 		CharmDir:   getenv("JUJU_CHARM_DIR"),
+		Departing:  getenv("JUJU_DEPARTING_UNIT"),
 	}
 	path := getenv("JUJU_DISPATCH_PATH")
 	kind, name, found := strings.Cut(path, "/")

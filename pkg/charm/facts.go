@@ -3,6 +3,7 @@ package charm
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -85,7 +86,7 @@ func (a *Agent) publish(ctx context.Context, p published, facts v1alpha1.UnitFac
 	want := map[string]string{v1alpha1.FactsKey: encode(facts)}
 	if facts.Applied != nil {
 		want[keyClientAddress] = ""
-		if len(facts.Applied.Clients) > 0 {
+		if slices.ContainsFunc(facts.Applied.Clients, func(url string) bool { return at(url, facts.Addresses.Client) }) {
 			want[keyClientAddress] = facts.Addresses.Client
 		}
 	}

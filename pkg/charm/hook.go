@@ -52,7 +52,7 @@ func (a *Agent) hook(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.answerClients(ctx, last, &offer); err != nil {
+	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.addresses), &offer); err != nil {
 		return err
 	}
 	if err := a.answerMonitors(ctx, last); err != nil {

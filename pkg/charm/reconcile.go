@@ -117,7 +117,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err := a.answerMonitors(ctx, &spec); err != nil {
 		return status, err
 	}
-	if err := a.showWord(ctx, unprepared(spec.Status, status), leader); err != nil {
+	if err := a.showWord(ctx, notStarted(spec.Status, status), leader); err != nil {
 		return status, err
 	}
 	return a.conclude(ctx, &spec, p, status)

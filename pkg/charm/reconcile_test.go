@@ -242,12 +242,19 @@ func TestPortsAreSetAloneButForTheMarkOfWhatIsApplied(t *testing.T) {
 	}
 }
 
-// The word of a delivery was found before it failed: by itself it would say for ever that the unit is being prepared.
-func TestAUnitThatCannotBePreparedSaysWhy(t *testing.T) {
+// The word of a delivery was found before it failed: by itself it would say for ever that the unit is being prepared or started.
+func TestAUnitThatCannotBePreparedOrStartedSaysWhy(t *testing.T) {
+	for _, message := range []string{
+		"preparing: snap, certificates and files", "starting: waiting for a quorum", "joining: added, waiting for etcd to start",
+	} {
+		t.Run(message, func(t *testing.T) { failsToStart(t, v1alpha1.StatusText{State: "maintenance", Message: message}) })
+	}
+}
+
+func failsToStart(t *testing.T, preparing v1alpha1.StatusText) {
 	b := newBench(t)
 	b.juju.leader = true
 	s := spec()
-	preparing := v1alpha1.StatusText{State: "maintenance", Message: "preparing: snap, certificates and files"}
 	s.Status = v1alpha1.StatusSpec{Unit: preparing, Application: &preparing}
 	for _, outcome := range []v1alpha1.Outcome{v1alpha1.OutcomeFailed, v1alpha1.OutcomeInProgress} {
 		b.machine.outcome = outcome

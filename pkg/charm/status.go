@@ -24,19 +24,25 @@ func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader b
 	return a.tools.SetApplicationStatus(ctx, *word.Application)
 }
 
-// unprepared tells in the words of a unit that is being prepared why it cannot be: the controller learns of it only when this delivery
-// has ended, and the next one takes it back or tells it again.
-func unprepared(word v1alpha1.StatusSpec, status v1alpha1.EtcdUnitStatus) v1alpha1.StatusSpec {
-	preparing := text(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing))
-	if status.Outcome != v1alpha1.OutcomeFailed || word.Unit != preparing {
+// notStarted tells in the words of a unit that has no member yet why it cannot get one: the controller learns of it only when this
+// delivery has ended, and the next one takes it back or tells it again.
+func notStarted(word v1alpha1.StatusSpec, status v1alpha1.EtcdUnitStatus) v1alpha1.StatusSpec {
+	if status.Outcome != v1alpha1.OutcomeFailed || !beforeServing(word.Unit) {
 		return word
 	}
 	why := v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
-	word.Unit = why
-	if word.Application != nil && *word.Application == preparing {
+	if word.Application != nil && *word.Application == word.Unit {
 		word.Application = &why
 	}
+	word.Unit = why
 	return word
+}
+
+// beforeServing says that the word is about a unit that is made ready, started or added.
+func beforeServing(word v1alpha1.StatusText) bool {
+	preparing := text(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing))
+	phase := phaseOf(etcdops.Words(word))
+	return word == preparing || phase == etcdops.PhaseStarting || phase == etcdops.PhaseJoining
 }
 
 // show sets the unit's status if it is another: the same one again would make a new entry in its history.

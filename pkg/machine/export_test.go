@@ -8,3 +8,6 @@ var ErrorIn = errorIn
 
 // OwnURL reaches where a unit's own etcd is asked.
 var OwnURL = ownURL
+
+// FullDisk is fullDisk.
+var FullDisk = fullDisk

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
-	"syscall"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -30,7 +27,11 @@ const (
 // was stopped before its configuration was written.
 func (a *application) serve(ctx context.Context) error {
 	if a.spec.Service.State != v1alpha1.ServiceRunning {
-		return nil
+		if a.data.Present {
+			return nil
+		}
+		// It is being made ready for its first start: nobody is to count on it before it can have its ports.
+		return a.portsFree()
 	}
 	if !a.data.Present && a.spec.Etcd.Initial == nil {
 		return nil // a unit without data, that is not told how to begin
@@ -53,10 +54,16 @@ func (a *application) serve(ctx context.Context) error {
 		if err := a.stop(ctx); err != nil {
 			return err
 		}
+		if err := a.portsFree(); err != nil {
+			return err
+		}
 		if err := a.start(ctx, state); err != nil {
 			return err
 		}
 	case !state.Running():
+		if err := a.portsFree(); err != nil {
+			return err
+		}
 		if err := a.start(ctx, state); err != nil {
 			return err
 		}
@@ -140,8 +147,8 @@ func (a *application) guardedRestart(ctx context.Context) error {
 		if err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil {
 			return failed(v1alpha1.ReasonQuorumGuard, err)
 		}
-		if err := a.portsFree(); err != nil {
-			return failed(v1alpha1.ReasonPortInUse, err)
+		if err := a.portsFree(portOf(a.record.Process.Read.ClientURL), portOf(a.record.Process.Read.PeerURL)); err != nil {
+			return err
 		}
 		id, err := a.beginRestart(held)
 		if err != nil {
@@ -174,46 +181,6 @@ func (a *application) beginRestart(ctx context.Context) (string, error) {
 		a.did("snap restart etcd")
 	}
 	return id, err
-}
-
-// portsFree tries the ports that etcd does not have yet and will have after its restart: one that another process has would keep it
-// down. A port that etcd has, at whatever address, is its own: it may listen on all of them, those that the machine has got since
-// included. What cannot be tried, because the advertised address is not the machine's own, is left to etcd.
-func (a *application) portsFree() error {
-	var faults []error
-	has := []string{portOf(a.record.Process.Read.ClientURL), portOf(a.record.Process.Read.PeerURL)}
-	for _, u := range slices.Concat(a.spec.Etcd.AdvertiseClientURLs, a.spec.Etcd.AdvertisePeerURLs) {
-		if slices.Contains(has, portOf(u)) {
-			continue
-		}
-		address := addressOf(u)
-		listener, err := net.Listen("tcp", address)
-		if err == nil {
-			err = listener.Close()
-		}
-		if errors.Is(err, syscall.EADDRINUSE) {
-			faults = append(faults, fmt.Errorf("cannot restart etcd: another process listens at %s; end it, or choose another port", address))
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// portOf is a URL's port.
-func portOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Port()
-}
-
-// addressOf is a URL's address with its port.
-func addressOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
 
 // up watches until etcd answers: its process is there, its data too, and it answers a status call. What is seen on the way is

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -57,6 +58,7 @@ type world struct {
 	timer     any
 	// stopped is for how long the agent's process is stopped when it has looked at etcd; slept is for how long it was.
 	stopped, slept time.Duration
+	lastWords      string // the error of the last line of etcd's log
 }
 
 func newWorld(t *testing.T) *world {
@@ -303,8 +305,9 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 		w.calls = append(w.calls, "set "+string(text))
 		reply(202, "async", nil, "1")
 	case key == "GET /v2/logs":
+		words := cmp.Or(w.lastWords, "listen tcp: in use")
 		_, _ = io.WriteString(rw, "\x1e"+`{"message":"{\"level\":\"info\",\"msg\":\"fine\"}"}`+"\n\x1e"+
-			`{"message":"{\"level\":\"fatal\",\"msg\":\"discovery failed\",\"error\":\"listen tcp: in use\"}"}`+"\n")
+			`{"message":"{\"level\":\"fatal\",\"msg\":\"discovery failed\",\"error\":\"`+words+`\"}"}`+"\n")
 	default:
 		reply(404, "error", map[string]any{"message": "not found"}, "")
 	}

@@ -240,6 +240,7 @@ const (
 	ReasonStartFailed    = "StartFailed"    // etcd does not stay up
 	ReasonPortInUse      = "PortInUse"      // another process listens where etcd is to
 	ReasonTaken          = "Taken"          // the machine is another unit's
+	ReasonDiskFull       = "DiskFull"       // nothing can be written on the machine's disk
 	ReasonMachine        = "MachineError"   // a file, snapd or systemd failed
 	ReasonOtherMembers   = "OtherMembers"   // the member list is not the one that the sender of an op saw
 	ReasonLocked         = "Locked"         // somebody else holds the cluster's lock
