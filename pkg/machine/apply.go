@@ -91,7 +91,7 @@ func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situ
 		status.Outcome, status.Reason, status.Message = v1alpha1.OutcomeFailed, v1alpha1.ReasonMachine, err.Error()
 	}
 	if status.Outcome == v1alpha1.OutcomeFailed && fullDisk(err) {
-		status.Reason, status.Message = v1alpha1.ReasonDiskFull, diskFull(err)
+		status.Reason, status.Message = v1alpha1.ReasonDiskFull, diskFull(err).Error()
 	}
 	// A refusal touches nothing, not even the record of what is seen.
 	if facts, err := m.facts(ctx, status.Outcome != v1alpha1.OutcomeRefused); err != nil {

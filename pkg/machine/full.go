@@ -2,6 +2,7 @@ package machine
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 )
@@ -22,6 +23,6 @@ func fullDisk(err error) bool {
 }
 
 // diskFull calls it by its name: the error alone would send people after whatever happened to be written.
-func diskFull(err error) string {
-	return "The disk of this machine is full, free some space: " + err.Error()
+func diskFull(err error) error {
+	return fmt.Errorf("the disk of this machine is full, free some space: %w", err)
 }

@@ -110,7 +110,7 @@ func TestAFullDiskIsCalledOne(t *testing.T) {
 
 // etcd tells of it in its last words only.
 func TestTheStatusTellsOfAFullDisk(t *testing.T) {
-	const full = "The disk of this machine is full, free some space: "
+	const full = "the disk of this machine is full, free some space: "
 	w := newWorld(t)
 	w.crashes, w.lastWords = true, "write /var/snap/etcd/common/data/member/wal/0.tmp: no space left on device"
 	status := w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonDiskFull)
