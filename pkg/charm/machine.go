@@ -18,6 +18,8 @@ import (
 // Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods tell more.
 type Machine interface {
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
+	Tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
+	Told() (*v1alpha1.StatusSpec, error)
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
 	Leaves() (server, client tlsfiles.Held, err error)

@@ -37,7 +37,8 @@ func (a *Agent) reconcile(ctx context.Context) error {
 //  5. status of unit and application
 //  6. facts and ports
 //
-// Steps 3 to 6 are left out of a refused delivery, and of one with ops, which are done in step 2.
+// Steps 3 to 6 are left out of a refused delivery, and of one with ops, which are done in step 2. Of one that brings words only
+// the machine keeps the words, the latch takes a claim, and the status is set: nothing else is looked at.
 func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
 	var spec v1alpha1.EtcdUnitSpec
 	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
@@ -65,6 +66,9 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	grant, reason, err := judgeLatch(latch, &spec, leader)
 	if err != nil {
 		return refused(reason, err), nil
+	}
+	if spec.Delivery.WordsOnly {
+		return a.tell(ctx, &spec, grant, peers, leader)
 	}
 	if len(spec.Ops) > 0 {
 		// They concern etcd alone: neither the machine nor Juju is to be changed.

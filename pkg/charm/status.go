@@ -61,7 +61,11 @@ func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 // controller's word or what the unit itself sees of etcd.
 func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, facts v1alpha1.CertificateFacts, offer Offer) error {
 	if last == nil {
-		return a.show(ctx, text(a.missing(facts, offer)))
+		words, err := a.missing(ctx, facts, offer)
+		if err != nil {
+			return err
+		}
+		return a.show(ctx, text(words))
 	}
 	switch a.env.Name {
 	case "update-status", "start", "upgrade-charm":
@@ -69,6 +73,9 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		return nil
 	}
 	word := etcdops.Words(last.Status.Unit)
+	if told := a.told(); told.State != "" {
+		word = told
+	}
 	if last.Service.State != v1alpha1.ServiceRunning {
 		return a.show(ctx, text(word))
 	}
@@ -94,13 +101,13 @@ func notices(facts v1alpha1.CertificateFacts, offer Offer, now time.Time) []etcd
 	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}, {Text: offer.unserved}}
 }
 
-// missing are the words for a unit that no controller has reached yet.
-func (a *Agent) missing(have v1alpha1.CertificateFacts, offer Offer) etcdops.Words {
+// missing are the words for a unit that was handed nothing yet: what it lacks itself, what it was told, or who should tell it.
+func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, offer Offer) (etcdops.Words, error) {
 	switch {
 	case offer.Provider == v1alpha1.ProviderNone:
-		return etcdops.MissingAuthorityWords()
+		return etcdops.MissingAuthorityWords(), nil
 	case len(offer.Trouble) > 0:
-		return etcdops.Words{State: etcdops.Blocked, Message: strings.Join(offer.Trouble, " ")}
+		return etcdops.Words{State: etcdops.Blocked, Message: strings.Join(offer.Trouble, " ")}, nil
 	}
 	var missing []string
 	for _, part := range []struct {
@@ -116,9 +123,32 @@ func (a *Agent) missing(have v1alpha1.CertificateFacts, offer Offer) etcdops.Wor
 		}
 	}
 	if len(missing) > 0 {
-		return etcdops.WaitingForCertificateWords(missing...)
+		return etcdops.WaitingForCertificateWords(missing...), nil
 	}
-	return etcdops.WaitingForControllerWords(a.env.Model)
+	if told := a.told(); told.State != "" {
+		return told, nil
+	}
+	return a.waiting(ctx)
+}
+
+// waiting are the words for a unit that lacks nothing but the controller, as far as it can tell who that is.
+func (a *Agent) waiting(ctx context.Context) (etcdops.Words, error) {
+	peers, err := a.peers(ctx)
+	if err != nil || peers == "" {
+		return etcdops.WaitingForControllerWords(a.env.Model), err
+	}
+	bag, err := a.latchBag(ctx, peers)
+	if err != nil {
+		return etcdops.Words{}, err
+	}
+	latch, err := v1alpha1.LatchFromDatabag(bag)
+	switch {
+	case err != nil:
+		return etcdops.UnreadableLatchWords(err), nil
+	case latch.Epoch != nil:
+		return etcdops.WaitingForHolderWords(latch.Epoch.Holder), nil
+	}
+	return etcdops.WaitingForControllerWords(a.env.Model), nil
 }
 
 // phaseOf is the phase that the controller's word tells, so that the unit's own look goes on in it.

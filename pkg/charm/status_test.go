@@ -149,3 +149,87 @@ func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
 		t.Errorf("failure %q", b.juju.failure)
 	}
 }
+
+// The property: words that come alone are shown, stay through hooks, and touch nothing; what the unit lacks itself comes before them.
+func TestWordsAloneAreShownAndKept(t *testing.T) {
+	b := newBench(t)
+	b.relate(newAuthority(t, "ca"))
+	b.juju.leader = true
+	b.hook("certificates-relation-changed")
+	s := v1alpha1.EtcdUnitSpec{Unit: "etcd/0", Application: "etcd", ModelUUID: "m-1", Delivery: spec().Delivery}
+	s.Delivery.WordsOnly = true
+	s.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "etcd/1 has the data of a member, but nothing is latched."}
+	s.Status.Application = &s.Status.Unit
+	s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
+	facts := b.juju.bags["cluster:0 etcd/0"]["facts"]
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
+		t.Fatalf("%+v", status)
+	}
+	for _, who := range []string{"unit", "application"} {
+		if got := b.juju.status[who]; got != [2]string{"blocked", s.Status.Unit.Message} {
+			t.Errorf("%s shows %q", who, got)
+		}
+	}
+	if epoch := b.juju.bags["cluster:0 etcd"]["epoch"]; !strings.Contains(epoch, `"holder":"d"`) {
+		t.Errorf("the claim was not granted: %q", epoch)
+	}
+	if len(b.machine.applied) > 0 || b.machine.last != nil || b.juju.bags["cluster:0 etcd/0"]["facts"] != facts || len(b.juju.ports) > 0 {
+		t.Error("words touched something else")
+	}
+	for _, hook := range []string{"update-status", "config-changed", "cluster-relation-changed"} {
+		b.hook(hook)
+		if got := b.juju.status["unit"][1]; got != s.Status.Unit.Message {
+			t.Errorf("after %s: %q", hook, got)
+		}
+	}
+	b.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
+	if got := b.juju.status["unit"][1]; got != "Missing relation to certificate authority." {
+		t.Errorf("what the unit lacks itself is hidden by %q", got)
+	}
+
+	b.machine.refuse = v1alpha1.ReasonLate
+	s.Status.Unit.Message = "something else"
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeRefused || len(b.juju.writes()) > 0 {
+		t.Errorf("%+v, wrote %q", status, b.juju.writes())
+	}
+}
+
+// A unit with a member shows what it was told since it was handed its desired state, as far as its etcd is not worse.
+func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
+	b := newBench(t)
+	s := spec()
+	b.machine.last, b.machine.view = &s, healthy()
+	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
+	b.machine.told = &v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "blocked", Message: "Two different clusters are seen."}}
+	b.hook("update-status")
+	if got := b.juju.status["unit"][1]; got != "Two different clusters are seen." {
+		t.Errorf("status %q", got)
+	}
+	b.machine.told = &v1alpha1.StatusSpec{} // nothing of the unit itself
+	b.hook("update-status")
+	if got := b.juju.status["unit"][1]; got != "Healthy with 1 known peer" {
+		t.Errorf("status %q", got)
+	}
+}
+
+// Who waits for a controller says for which, where the cluster has one, and that none acts where its memory is damaged.
+func TestWaitingUnitTellsWhomItWaitsFor(t *testing.T) {
+	for _, c := range []struct{ name, epoch, state, want string }{
+		{"nobody yet", "", "waiting", "Waiting for the jujuetcd controller (jujuetcd run --model prod)"},
+		{"one that leads", `{"number":3,"holder":"host-a"}`, "waiting",
+			"Waiting for the jujuetcd controller host-a, which leads this cluster; another one replaces it with jujuetcd run --take-over"},
+		{"a damaged latch", "{", "blocked", "The cluster's latch is damaged"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.relate(newAuthority(t, "ca"))
+			if c.epoch != "" {
+				b.juju.bags["cluster:0 etcd"] = map[string]string{"epoch": c.epoch}
+			}
+			b.hook("config-changed")
+			if got := b.juju.status["unit"]; got[0] != c.state || !strings.HasPrefix(got[1], c.want) {
+				t.Errorf("status %q", got)
+			}
+		})
+	}
+}

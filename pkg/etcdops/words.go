@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Workload states of Juju.
@@ -263,6 +265,20 @@ func WaitingForControllerWords(model string) Words {
 	return Words{Waiting, "Waiting for the jujuetcd controller (jujuetcd run --model " + model + ")"}
 }
 
+// WaitingForHolderWords are for a unit that lacks nothing but the controller, of a cluster that one leads: only that one delivers.
+func WaitingForHolderWords(holder string) Words {
+	return Words{Waiting, OneLine("Waiting for the jujuetcd controller "+holder+", which leads this cluster; another one replaces it with "+
+		"jujuetcd run --take-over", wordsLimit)}
+}
+
+// UnreadableLatchWords are for a unit that cannot read what the cluster remembers of itself, which no controller acts without.
+func UnreadableLatchWords(err error) Words {
+	return Words{Blocked, OneLine("The cluster's latch is damaged, and nothing is done without it: "+err.Error(), wordsLimit)}
+}
+
+// wordsLimit bounds words that are made from somebody else's text, in bytes.
+const wordsLimit = 300
+
 // WaitingForCertificateWords are for a unit whose certificate authority has not given all that was asked for. missing is
 // what is not there: "CA", "server certificate", "client certificate".
 func WaitingForCertificateWords(missing ...string) Words {
@@ -291,4 +307,34 @@ func Shown(last, local Words) Words {
 		return local
 	}
 	return Worse(last, local)
+}
+
+// authorityPrefixes begin what a unit shows by itself of its certificate authority.
+var authorityPrefixes = []string{"Missing relation to certificate authority", "Waiting for the certificate authority"}
+
+// TellsOfAuthority says that the status of a unit is about what it lacks of its certificate authority.
+func TellsOfAuthority(w Words) bool { return w.beginsWith(authorityPrefixes) }
+
+// HeldWords are for a unit that is handed nothing for now, or an application that nothing is done with, and tell why: a sentence of the
+// planner's. What a person must put right blocks.
+func HeldWords(reason string, person bool, limit int) Words {
+	w := Words{Waiting, OneLine(reason, limit)}
+	if person {
+		w.State = Blocked
+	}
+	return w
+}
+
+// OneLine is the text in one line of at most so many bytes: what is longer ends with three dots. Line breaks and other control
+// characters, which would break a terminal's line, become spaces.
+func OneLine(text string, limit int) string {
+	line := strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	if len(line) <= limit {
+		return line
+	}
+	end := limit - len("...")
+	for end > 0 && !utf8.RuneStart(line[end]) {
+		end--
+	}
+	return line[:end] + "..."
 }

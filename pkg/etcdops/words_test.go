@@ -193,3 +193,21 @@ func TestTheWorseWordsWinAndHealthHealsByItself(t *testing.T) {
 		}
 	}
 }
+
+// Told sentences fit on a line of juju status, whoever's text is in them.
+func TestOneLine(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  string
+	}{
+		{"a sentence.", 20, "a sentence."},
+		{"two\nlines \t and\x1b[31m a colour", 60, "two lines and [31m a colour"},
+		{"too long a sentence", 10, "too lon..."},
+		{"äääääää", 10, "äää..."},
+	} {
+		if got := etcdops.OneLine(c.text, c.limit); got != c.want || len(got) > c.limit {
+			t.Errorf("%q became %q, want %q", c.text, got, c.want)
+		}
+	}
+}

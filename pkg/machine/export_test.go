@@ -1,5 +1,7 @@
 package machine
 
+import "jujuetcd.io/pkg/machine/record"
+
 // OnEffect has f told of everything that is done to the world; a test ends an Apply there as a crash would.
 func (m *Machine) OnEffect(f func(what string)) { m.effect = f }
 
@@ -11,3 +13,15 @@ var OwnURL = ownURL
 
 // FullDisk is fullDisk.
 var FullDisk = fullDisk
+
+// Record changes the record as an Apply would.
+func (m *Machine) Record(change func(*record.Record)) {
+	r, err := m.store.Load()
+	if err != nil {
+		panic(err)
+	}
+	change(&r)
+	if err := m.remember(&r); err != nil {
+		panic(err)
+	}
+}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ type cluster struct {
 //
 //  1. observe; a cluster that is gone is forgotten, one that is not ours is left alone;
 //  2. ask the planner for the next step;
-//  3. have it performed: a membership step at once, a unit step by the unit controller, which is woken;
+//  3. have it performed: a membership step at once, a unit step by the unit controller, which is woken, and so the words of a wait;
 //  4. file what is known;
 //  5. say when to look again, and whether the model should be read often meanwhile.
 func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Result, error) {
@@ -96,7 +97,7 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 	step, pending := planner.Next(obs)
 	c.note(logger, obs, step, pending)
 	var stepErr error
-	if pending && step.Kind != planner.StepWait {
+	if pending && (step.Kind != planner.StepWait || len(step.Words) > 0) {
 		stepErr = d.perform(ctx, c, obs, step)
 	}
 	d.publish(c, obs)
@@ -114,20 +115,20 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 	return result, nil
 }
 
-// perform has the step done, and counts it.
+// perform has the step done, or the words of a wait told, and counts it.
 func (d *Daemon) perform(ctx context.Context, c *cluster, obs planner.Observation, step planner.Step) error {
 	err := c.actor.Act(ctx, obs, step)
-	outcome := outcomeDone
+	outcome, deliveries := outcomeDone, slices.Concat(step.Units, step.Words)
 	switch {
 	case err != nil:
 		outcome = outcomeFailed
-	case len(step.Units) > 0:
+	case len(deliveries) > 0:
 		outcome = outcomeHanded
-		for _, delivery := range step.Units {
+		for _, delivery := range deliveries {
 			d.wakeUnit(UnitKey{c.key.Model, delivery.Unit})
 		}
 	}
-	if len(step.Units) == 0 {
+	if len(deliveries) == 0 {
 		c.model.touch()
 	}
 	stepsTotal.WithLabelValues(c.key.Model, c.key.Application, string(step.Kind), outcome).Inc()

@@ -99,6 +99,16 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		judged.Epoch = next.Epoch
 	}
 	situation := machine.Situation{Latch: judged, Leader: a.unit.leader, Action: action}
+	if spec.Delivery.WordsOnly {
+		if r := machine.AdmitWords(&spec, situation, a.seen()); r != nil {
+			return refused(r.Reason, r.Message)
+		}
+		if spec.Latch != nil {
+			s.commitLatch(a.unit.app, next)
+		}
+		a.showWords(spec.Status)
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
+	}
 	if r := machine.Admit(&spec, situation, a.seen()); r != nil {
 		return refused(r.Reason, r.Message)
 	}
@@ -298,15 +308,21 @@ func (a *Agent) publish() {
 
 // show is status and ports, which Juju has only if they differ.
 func (a *Agent) show(spec *v1alpha1.EtcdUnitSpec) {
-	a.set(&a.unit.status, spec.Status.Unit)
-	if spec.Status.Application != nil && a.unit.leader {
-		a.set(&a.unit.app.status, *spec.Status.Application)
-	}
+	a.showWords(spec.Status)
 	var ports []string
 	for _, p := range spec.OpenPorts {
 		ports = append(ports, fmt.Sprintf("%d/tcp", p))
 	}
 	a.unit.ports = ports
+}
+
+func (a *Agent) showWords(words v1alpha1.StatusSpec) {
+	if words.Unit.State != "" {
+		a.set(&a.unit.status, words.Unit)
+	}
+	if words.Application != nil && a.unit.leader {
+		a.set(&a.unit.app.status, *words.Application)
+	}
 }
 
 // commitLatch is the side effect that everything hangs on.

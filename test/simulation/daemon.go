@@ -167,6 +167,7 @@ func (d *Daemon) reconcile() {
 			after = SettledPoll
 		}
 		d.lookAt = s.now.Add(after)
+		d.tell(obs, step)
 		return
 	}
 	d.waits = 0
@@ -184,6 +185,22 @@ func (d *Daemon) reconcile() {
 	if len(step.Units) > 0 {
 		d.deliver()
 	}
+}
+
+// tell hands out the words of a wait.
+func (d *Daemon) tell(obs planner.Observation, step planner.Step) {
+	if len(step.Words) == 0 {
+		return
+	}
+	if err := d.actor.Act(d.ctx, obs, step); err != nil {
+		d.sim.say("  %v", err)
+		return
+	}
+	for _, u := range step.Words {
+		d.sim.say("  tells %s: %s", u.Unit, u.Spec.Status.Unit.Message)
+		d.due[u.Unit] = d.sim.now
+	}
+	d.deliver()
 }
 
 // effect does one thing to the world, or dies at it.

@@ -8,8 +8,12 @@ import "time"
 // side may be newer, and neither relies on what the other's number does not promise.
 //
 //	1  the first one
-//	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth
+//	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth and
+//	   deliveries that bring only words
 const Protocol = 2
+
+// ProtocolWords is the first Protocol whose agents know deliveries that bring only words (Delivery.WordsOnly).
+const ProtocolWords = 2
 
 // Actions of the charm.
 const (

@@ -86,6 +86,10 @@ type Delivery struct {
 	// Orphans permits to clear the machine of what units have left on it that are gone. The unit checks that it is theirs, and that
 	// their member serves nobody any more.
 	Orphans *Orphans `json:"orphans,omitempty"`
+	// WordsOnly says that the delivery brings words, and at most a claim of the epoch: beside Delivery only unit, application, model,
+	// Status and Latch.Claim are read, and machine, certificates, databags and ports stay as they are. It is how the reason is told
+	// why a unit is handed nothing else. Agents whose Protocol is below ProtocolWords do not know it, and are not asked.
+	WordsOnly bool `json:"wordsOnly,omitempty"`
 }
 
 // SnapSpec says which snap the unit runs.

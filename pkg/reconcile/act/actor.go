@@ -60,12 +60,12 @@ func New(cfg Config) *Actor {
 	return &Actor{cfg: cfg}
 }
 
-// Act performs the step. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
+// Act performs the step; of a Wait it hands out the words. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
 // Act returns nil. Failures of those are counted in the memory, so that the next observation shows them.
 func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.Step) error {
 	switch step.Kind {
 	case planner.StepWait:
-		return nil
+		return a.tell(obs, step.Words)
 	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader,
 		planner.StepUpdatePeer:
 		return a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
@@ -77,10 +77,22 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 	if len(step.Units) == 0 {
 		return fmt.Errorf("cannot do step %s: it names no unit", step.Kind)
 	}
-	if step.Kind != planner.StepClaim && !holds(obs.Latch.Epoch, obs) {
-		return fmt.Errorf("cannot do step %s: the latch has epoch %s: %w", step.Kind, obs.Latch.Epoch, ErrFenced)
+	return a.hand(obs, string(step.Kind), step.Units)
+}
+
+// tell hands out the words of a Wait.
+func (a *Actor) tell(obs planner.Observation, words []planner.Delivery) error {
+	return a.hand(obs, "that only tells", words)
+}
+
+// hand gives deliveries to the courier. But for a claim, they are made only by who holds the epoch.
+func (a *Actor) hand(obs planner.Observation, step string, deliveries []planner.Delivery) error {
+	for _, d := range deliveries {
+		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && !holds(obs.Latch.Epoch, obs) {
+			return fmt.Errorf("cannot do step %s: the latch has epoch %s: %w", step, obs.Latch.Epoch, ErrFenced)
+		}
 	}
-	for _, d := range step.Units {
+	for _, d := range deliveries {
 		a.cfg.Memory.Hand(d, a.cfg.Now())
 	}
 	return nil

@@ -156,7 +156,11 @@ func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alp
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Told = s.Facts.Applied.Clients
 	}
+	words := d.Spec.Delivery.WordsOnly
 	last, _ := a.cfg.Memory.Last(d.Unit)
+	if words {
+		last, _ = a.cfg.Memory.Told(d.Unit)
+	}
 	if len(s.Channels) == 0 && s.Outcome != v1alpha1.OutcomeApplied {
 		r.Channels = last.Channels // what the store has is known until the snap is there
 	}
@@ -172,7 +176,7 @@ func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alp
 		r.Failures = last.Failures + 1
 		r.NotBefore = now.Add(a.backoff(r.Failures))
 	}
-	a.cfg.Memory.Landed(d.Unit, r)
+	a.cfg.Memory.Landed(d.Unit, r, words)
 	a.cfg.Reporter.Delivered(d, r, now.Sub(enqueued))
 	return r
 }

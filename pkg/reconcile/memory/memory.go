@@ -34,6 +34,7 @@ type Memory struct {
 	handed    map[string]handed
 	flights   map[string]Flight
 	last      map[string]planner.Result
+	told      map[string]planner.Result
 	attempts  map[string]int
 	notBefore map[string]time.Time
 	faults    map[string]string
@@ -49,7 +50,7 @@ type handed struct {
 // New is an empty memory.
 func New() *Memory {
 	return &Memory{
-		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{},
+		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{}, told: map[string]planner.Result{},
 		attempts: map[string]int{}, notBefore: map[string]time.Time{}, faults: map[string]string{},
 	}
 }
@@ -138,10 +139,18 @@ func (m *Memory) Seen(unit string, task int64, running bool) {
 	}
 }
 
-// Landed records how a delivery ended, whether it was queued or not.
-func (m *Memory) Landed(unit string, r planner.Result) {
+// Landed records how a delivery ended, whether it was queued or not. One that brought words only says nothing of the machine, and
+// leaves what is known of it.
+func (m *Memory) Landed(unit string, r planner.Result, wordsOnly bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if wordsOnly {
+		delete(m.flights, unit)
+		delete(m.handed, unit)
+		m.told[unit] = r
+		m.changes++
+		return
+	}
 	if m.flights[unit].Delivery.Spec.Delivery.AllowRestart {
 		m.restarted = r.At
 	}
@@ -156,6 +165,14 @@ func (m *Memory) Last(unit string) (planner.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.last[unit]
+	return r, ok
+}
+
+// Told is how the unit's last delivery ended that brought words only.
+func (m *Memory) Told(unit string) (planner.Result, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.told[unit]
 	return r, ok
 }
 
@@ -221,4 +238,5 @@ func (m *Memory) Forget(keep func(unit string) bool) {
 	maps.DeleteFunc(m.handed, func(u string, _ handed) bool { return gone(u) })
 	maps.DeleteFunc(m.flights, func(u string, _ Flight) bool { return gone(u) })
 	maps.DeleteFunc(m.last, func(u string, _ planner.Result) bool { return gone(u) })
+	maps.DeleteFunc(m.told, func(u string, _ planner.Result) bool { return gone(u) })
 }

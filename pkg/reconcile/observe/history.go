@@ -29,6 +29,16 @@ type history struct {
 	// notices are, by piece of news, when clients were told, and untold when Juju last showed that they were not, by its clock.
 	notices map[string]planner.Notice
 	untold  map[string]time.Time
+
+	held planner.HeldUp
+}
+
+// holdUp is what holds the cluster up now, and since when it is the same.
+func (h *history) holdUp(obs planner.Observation) planner.HeldUp {
+	if reason := planner.Held(obs); reason != h.held.Reason || h.held.Since.IsZero() {
+		h.held = planner.HeldUp{Reason: reason, Since: obs.Now}
+	}
+	return h.held
 }
 
 func newHistory() history {

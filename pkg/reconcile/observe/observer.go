@@ -168,6 +168,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	o.history.note(obs.Now, &obs)
 	o.history.notice(model.TakenAt, &obs)
 	obs.History = o.history.snapshot(o.cfg.Memory)
+	obs.History.Held = o.history.holdUp(obs)
 	return obs, nil
 }
 

@@ -48,6 +48,9 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		if last, ok := o.cfg.Memory.Last(name); ok {
 			unit.Last = &last
 		}
+		if told, ok := o.cfg.Memory.Told(name); ok {
+			unit.Told = &told
+		}
 		units = append(units, unit)
 	}
 	slices.SortFunc(units, func(a, b planner.Unit) int { return cmp.Compare(a.Number, b.Number) })

@@ -134,6 +134,18 @@ var mutations = []mutation{
 	{"who connects the others stays", "members.go", "if in.connects(m) {", "if false {"},
 	{"auto is one channel for all", "channel.go", "slices.Contains(autoChannels, u.Facts.Snap.Channel)", "false"},
 	{"auto is a channel that the store has", "channel.go", "return lacks(u, channel)", "return false"},
+	{"a reason is told once it has stood", "tell.go", "&& !in.Now.Before(in.History.Held.Since.Add(tellAfter))", ""},
+	{"a reason stands for itself", "tell.go", "in.History.Held.Reason == held.Reason && ", ""},
+	{"who leads tells", "tell.go", "|| in.ledByOthers() ", ""},
+	{"nothing is told of a latch that was not read", "tell.go", "!in.LatchRead || ", ""},
+	{"who does not know words alone is not asked", "tell.go", "|| u.Facts.Protocol < v1alpha1.ProtocolWords", ""},
+	{"words wait their time", "tell.go", "&& (u.Told == nil || !in.Now.Before(u.Told.NotBefore))", ""},
+	{"words are told once", "tell.go", "if !news || in.toldAlready(u, d) {", "if !news {"},
+	{"words are news", "tell.go", "if !news || in.toldAlready(u, d) {", "if !news && false || in.toldAlready(u, d) {"},
+	{"a unit speaks for itself", "tell.go", "&& !in.speaksForItself(u) {", "{"},
+	{"words come after the claim", "tell.go", "if len(due) == 0 || in.claimed() {", "if true {"},
+	{"a claim touches no machine that nobody knows", "next.go", "if kind == StepClaim && in.uncertain(leader) {", "if false {"},
+	{"an old agent is not asked for a claim in words", "next.go", "if !in.hears(leader) {", "if false {"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 

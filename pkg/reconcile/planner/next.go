@@ -50,8 +50,19 @@ var checks = []check{
 // Next returns the one step that brings the cluster closer to what is wanted. False means that there is nothing to do and
 // nothing to wait for. A step of kind Wait is not an act: its Reason says what is waited for, its Until when to look again
 // at the latest (zero: when the world changes), and Person that only a person can end it.
+//
+// A Wait may have Words: deliveries that only tell why, and are handed out while it lasts.
 func Next(o Observation) (Step, bool) {
 	in := newInput(o)
+	step, gate, ok := in.decide()
+	if ok && step.Kind == StepWait {
+		step.Words = in.tell(step, gate)
+	}
+	return step, ok
+}
+
+// decide asks the checks. gate says that the Wait is one that holds back everything.
+func (in *input) decide() (next Step, gate, ok bool) {
 	var told *Step
 	held := false
 	for _, c := range checks {
@@ -65,11 +76,8 @@ func Next(o Observation) (Step, bool) {
 		if step.Kind != StepWait {
 			step = in.permit(step)
 		}
-		if step.Kind != StepWait {
-			return step, true
-		}
-		if c.gate {
-			return step, true
+		if step.Kind != StepWait || c.gate {
+			return step, c.gate, true
 		}
 		if told == nil {
 			told = &step
@@ -77,9 +85,9 @@ func Next(o Observation) (Step, bool) {
 		held = held || !c.yields && !c.calm
 	}
 	if told == nil {
-		return Step{}, false
+		return Step{}, false, false
 	}
-	return *told, true
+	return *told, false, true
 }
 
 // permit is what every act passes last: nothing blind, nothing while another disruption may run, nothing before its time,
@@ -124,11 +132,16 @@ func (in *input) claimed() bool {
 
 // claim is the step that claims the epoch.
 func (in *input) claim(reason string) Step {
+	return in.latchStep(StepClaim, reason, in.nextEpoch(), v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
+}
+
+// nextEpoch is the epoch that this process would claim.
+func (in *input) nextEpoch() v1alpha1.Epoch {
 	next := v1alpha1.Epoch{Number: 1, Holder: in.Self}
 	if in.Latch.Epoch != nil {
 		next.Number = in.Latch.Epoch.Number + 1
 	}
-	return in.latchStep(StepClaim, reason, next, v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
+	return next
 }
 
 // latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it neither starts nor stops.
@@ -141,9 +154,30 @@ func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 		return wait("Only %s, Juju's leader, can write the cluster's latch, and %s.", leader.Name, why).until(until)
 	}
 	d := in.delivery(leader, in.atRest(leader))
+	if kind == StepClaim && in.uncertain(leader) {
+		if !in.hears(leader) {
+			return wait("Only %s, Juju's leader, can write the cluster's latch, and it is not known what is on its machine.", leader.Name)
+		}
+		d = in.wordsTo(leader, v1alpha1.StatusSpec{})
+	}
 	d.Spec.Delivery.Epoch = epoch
 	d.Spec.Latch = &request
 	return Step{Kind: kind, Reason: reason, Units: []Delivery{d}}
+}
+
+// uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one.
+// A claim must neither start that, nor stop it, nor set it aside.
+func (in *input) uncertain(u Unit) bool {
+	m := u.Facts.Member
+	switch _, member := in.member[u.Name]; {
+	case !hasData(u):
+		return begun(u)
+	case in.Latch.ClusterID == "":
+		_, seed := in.Latch.Seeds.Contains(u.Name)
+		return !seed
+	default:
+		return m.ClusterID != in.Latch.ClusterID || !member && in.Etcd.Listed
+	}
 }
 
 // wait is a Wait with a sentence.

@@ -84,8 +84,10 @@ type Unit struct {
 	OpenedPorts []int32
 	// Task is the reconcile that Juju has for this unit and that is not final; nil if none.
 	Task *Task
-	// Last is the result of the last reconcile that this process has seen end; nil if none.
+	// Last is the result of the last reconcile that this process has seen end; nil if none. Told is that of the last one that brought
+	// words only, which says nothing of the machine.
 	Last *Result
+	Told *Result
 }
 
 // Task is a pending or running reconcile.
@@ -162,6 +164,14 @@ type History struct {
 	Faults    map[string]string
 	// Notices are, by piece of News, when clients were told of it.
 	Notices map[string]Notice
+	// Held is what stands between the cluster and its next step, and since when it is the same.
+	Held HeldUp
 	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.
 	NoQuorumSince time.Time
+}
+
+// HeldUp is a reason to wait, and since when it stands.
+type HeldUp struct {
+	Reason string
+	Since  time.Time
 }

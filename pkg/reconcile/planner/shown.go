@@ -51,5 +51,7 @@ func (in *input) shownIll(u Unit, want v1alpha1.StatusText) (due time.Time, ill 
 // told of what was then.
 func (in *input) showsOldSum(u Unit, want v1alpha1.StatusText) bool {
 	shown := in.ApplicationStatus
-	return shown != want && shown.State != "" && (u.Last == nil || !in.Now.Before(u.Last.At.Add(shownAgain)))
+	// What was told in words alone, while everything was held up, ends with that.
+	inWords := u.Last != nil && u.Told != nil && u.Told.At.After(u.Last.At)
+	return shown != want && shown.State != "" && (u.Last == nil || inWords || !in.Now.Before(u.Last.At.Add(shownAgain)))
 }

@@ -58,6 +58,8 @@ type Step struct {
 	Until time.Time
 	// Person says that a Wait is over only when a person acts.
 	Person bool
+	// Words are handed out while a Wait lasts: deliveries that tell why, and touch nothing. They are no part of what is planned.
+	Words []Delivery
 }
 
 // Delivery is one unit's whole desired state. The actor fills in what belongs to the moment: Delivery.NotAfter.

@@ -65,6 +65,8 @@ type unit struct {
 	told                      []string             // clients' endpoints
 	dropped, gained           map[string]time.Time // when an endpoint was last taken out of them, and put in
 	last                      *planner.Result
+	heard                     *planner.Result // the last words alone
+	shown                     v1alpha1.StatusText
 }
 
 // client is a unit of another application that is told where etcd serves.
@@ -138,7 +140,7 @@ func (w *world) restartDaemon() {
 	w.list = ""
 	w.notices, w.untold = map[string]planner.Notice{}, map[string]time.Time{}
 	for _, u := range w.units {
-		u.last = nil
+		u.last, u.heard = nil, nil
 		u.firstSeen = w.now
 		if u.task != nil {
 			u.task.Ours, u.task.Harmless, u.task.Deadline = false, false, time.Time{}

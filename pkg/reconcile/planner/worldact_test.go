@@ -12,6 +12,7 @@ import (
 // act does a step, and judges it.
 func (w *world) act(o planner.Observation, s planner.Step) {
 	if s.Kind == planner.StepWait {
+		w.handOut(o, s.Words)
 		return
 	}
 	w.say("%s %s: %s", s.Kind, s.Target("etcd"), s.Reason)
@@ -38,8 +39,15 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 		w.memory.NotBefore[s.Key()] = w.now.Add(30 * time.Second)
 		return
 	}
-	for _, d := range s.Units {
+	w.handOut(o, s.Units)
+}
+
+func (w *world) handOut(o planner.Observation, deliveries []planner.Delivery) {
+	for _, d := range deliveries {
 		u := w.unitNamed(d.Unit)
+		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && (w.latch.Epoch == nil || w.latch.Epoch.Holder != w.self || w.latch.Epoch.Number != o.Claimed) {
+			w.violate("a delivery to %s before the claim", u.name)
+		}
 		if u.task != nil {
 			w.violate("a second delivery to %s", u.name)
 			continue
@@ -51,6 +59,9 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 			if _, seed := w.latch.Seeds.Contains(u.name); !seed || w.latch.ClusterID != "" {
 				w.violate("new is handed to %s while the latch is %+v", u.name, w.latch)
 			}
+		}
+		if d.Spec.Delivery.WordsOnly && (d.Spec.Service.State != "" || d.Spec.Etcd.Name != "" || d.Spec.Delivery.AllowRestart || d.Spec.Delivery.AllowReset) {
+			w.violate("%s is told words, and a machine with them", u.name)
 		}
 		if w.othersVote(o, u) && d.Spec.Service.State == v1alpha1.ServiceRunning && d.Spec.Etcd.Initial == nil && !knowsAnother(d.Spec) {
 			w.violate("%s runs a member and is told of no other, so that it could not learn of its own removal", u.name)
@@ -122,6 +133,16 @@ func (w *world) run(u *unit) {
 	if !t.Ours {
 		return
 	}
+	if d.Spec.Delivery.WordsOnly {
+		if outcome == v1alpha1.OutcomeApplied && d.Spec.Latch != nil {
+			w.claimed = d.Spec.Delivery.Epoch.Number
+		}
+		u.heard = &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason}
+		if outcome != v1alpha1.OutcomeApplied {
+			u.heard.NotBefore = w.now.Add(10 * time.Second)
+		}
+		return
+	}
 	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Told: u.told}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
@@ -156,6 +177,12 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 			return refuse(v1alpha1.ReasonLatchDiffers)
 		}
 		w.latch = latch
+	}
+	if s.Delivery.WordsOnly {
+		if s.Status.Unit.State != "" {
+			u.shown = s.Status.Unit
+		}
+		return v1alpha1.OutcomeApplied, ""
 	}
 	if i := s.Etcd.Initial; i != nil && u.data == 0 {
 		if u.started || u.startedNew {

@@ -27,7 +27,7 @@ func (w *world) observe() planner.Observation {
 	for _, u := range w.units {
 		p := planner.Unit{
 			Name: u.name, Number: u.number, Dying: u.dying, Leader: u.leader, Provisioned: u.provisioned, Lost: u.lost,
-			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last,
+			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last, Told: u.heard, Shown: u.shown,
 		}
 		if u.task != nil {
 			t := *u.task
@@ -48,6 +48,10 @@ func (w *world) observe() planner.Observation {
 	}
 	w.notice(o)
 	o.History.Notices = maps.Clone(w.notices)
+	if reason := planner.Held(o); reason != w.memory.Held.Reason {
+		w.memory.Held = planner.HeldUp{Reason: reason, Since: w.now}
+	}
+	o.History.Held = w.memory.Held
 	return o
 }
 

@@ -1,0 +1,36 @@
+package charm
+
+import (
+	"context"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
+)
+
+// tell carries out a delivery that brings words only: status of unit and application, and a claim that is granted. Machine,
+// certificates, facts, clients and ports are left alone.
+func (a *Agent) tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
+	status := a.machine.Tell(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.env.Action})
+	if status.Outcome != v1alpha1.OutcomeApplied {
+		return status, nil
+	}
+	if len(grant.writes) > 0 {
+		if err := a.tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
+			return status, err
+		}
+	}
+	return status, a.showWord(ctx, spec.Status, leader)
+}
+
+// told are the controller's words on a unit since it was handed a desired state, if any were; a record that cannot be read has none.
+func (a *Agent) told() etcdops.Words {
+	said, err := a.machine.Told()
+	if err != nil {
+		a.log.Error(err, "Left out what was told")
+	}
+	if err != nil || said == nil {
+		return etcdops.Words{}
+	}
+	return etcdops.Words(said.Unit)
+}

@@ -1,0 +1,151 @@
+package planner
+
+import (
+	"slices"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+)
+
+// What stands between a unit and its first delivery would be nowhere in juju status: a status comes with a delivery. So the reason of a
+// Wait is told by itself, in deliveries that bring words and touch nothing (v1alpha1.Delivery.WordsOnly).
+
+// tellAfter is how long the same reason must stand before it is told, unless only a person can end it: most waits of a birth are over
+// within two polls of Juju (5 s each), and each word costs an action.
+const tellAfter = 10 * time.Second
+
+// longestWords bounds a told sentence, in bytes: juju status shows one line a unit.
+const longestWords = 300
+
+// Held is what stands between the cluster and its next step, as a sentence; empty if nothing does. Who observes remembers since when
+// it is the same.
+func Held(o Observation) string {
+	step, _, ok := newInput(o).decide()
+	if !ok || step.Kind != StepWait {
+		return ""
+	}
+	return step.Reason
+}
+
+// tell are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so
+// that the application's status would stay what it was.
+func (in *input) tell(held Step, gate bool) []Delivery {
+	lasts := held.Person || in.History.Held.Reason == held.Reason && !in.Now.Before(in.History.Held.Since.Add(tellAfter))
+	if !lasts || !in.LatchRead || in.ledByOthers() || in.ApplicationDying || len(in.alive()) == 0 {
+		return nil
+	}
+	words := etcdops.HeldWords(held.Reason, held.Person, longestWords)
+	var due []Delivery
+	for _, u := range in.alive() {
+		if d, yes := in.toTell(u, text(words), held.Person, gate); yes {
+			due = append(due, d)
+		}
+	}
+	if len(due) == 0 || in.claimed() {
+		return due
+	}
+	return in.claimInWords(due)
+}
+
+// ledByOthers says that another daemon, or a newer process of this one, tells.
+func (in *input) ledByOthers() bool {
+	_, others := standby(in)
+	return others
+}
+
+// toTell is what the unit is to be told, if that is news to it.
+func (in *input) toTell(u Unit, words v1alpha1.StatusText, person, gate bool) (Delivery, bool) {
+	if !in.hears(u) {
+		return Delivery{}, false
+	}
+	var s v1alpha1.StatusSpec
+	if in.awaitsFirst(u, person) && !in.speaksForItself(u) {
+		s.Unit = words
+	}
+	if u.Leader {
+		s.Application = in.applicationHeld(u, words, person, gate)
+	}
+	news := s.Unit.State != "" && s.Unit != u.Shown || s.Application != nil && *s.Application != in.ApplicationStatus
+	d := in.wordsTo(u, s)
+	if !news || in.toldAlready(u, d) {
+		return Delivery{}, false
+	}
+	return d, true
+}
+
+// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it.
+func (in *input) hears(u Unit) bool {
+	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
+		return false
+	}
+	why, _ := in.blocked(u)
+	return why == "" && (u.Told == nil || !in.Now.Before(u.Told.NotBefore))
+}
+
+// awaitsFirst says that the unit shows nothing that a delivery brought, or nothing that is true any more: it was handed nothing yet, or
+// its cluster is not born, and is held up.
+func (in *input) awaitsFirst(u Unit, person bool) bool {
+	switch {
+	case u.Facts.Applied == nil:
+		return true
+	case in.Latch.ClusterID != "":
+		return false
+	}
+	return in.Latch.Seeds == nil || person
+}
+
+// speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give.
+func (in *input) speaksForItself(u Unit) bool {
+	return !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
+}
+
+// applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.
+func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
+	switch {
+	case in.Latch.ClusterID == "" && (in.Latch.Seeds == nil || person):
+		// Before it is set for the first time Juju shows one of the units'.
+		derived := slices.ContainsFunc(in.Units, func(u Unit) bool { return u.Shown == in.ApplicationStatus })
+		if derived && in.speaksForItself(leader) {
+			return nil
+		}
+		return &words
+	case in.Latch.ClusterID == "" || !gate:
+		return nil
+	case in.Policy.Paused:
+		// A pause is no trouble of etcd's, which goes on being looked at.
+		paused := text(etcdops.WithNotices(in.applicationWords(), etcdops.Notice{Text: words.Message}))
+		paused.Message = etcdops.OneLine(paused.Message, longestWords)
+		return &paused
+	}
+	return &words
+}
+
+// wordsTo is a delivery that brings the unit nothing but these words.
+func (in *input) wordsTo(u Unit, s v1alpha1.StatusSpec) Delivery {
+	return Delivery{Unit: u.Name, Spec: v1alpha1.EtcdUnitSpec{
+		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID, Status: s,
+		Delivery: v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: in.epoch(), WordsOnly: true},
+	}}
+}
+
+// toldAlready says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
+func (in *input) toldAlready(u Unit, d Delivery) bool {
+	return u.Told != nil && u.Told.Outcome == v1alpha1.OutcomeApplied && u.Told.Hash == d.Spec.Hash() && in.Now.Before(u.Told.At.Add(shownAgain))
+}
+
+// claimInWords claims the epoch, which comes before the first word as before every act, in a delivery that touches no machine: what is
+// on the leader's may be what the words are about.
+func (in *input) claimInWords(due []Delivery) []Delivery {
+	leader, known := in.leader()
+	if !known || !in.hears(leader) {
+		return nil
+	}
+	d := in.wordsTo(leader, v1alpha1.StatusSpec{})
+	if i := slices.IndexFunc(due, func(d Delivery) bool { return d.Unit == leader.Name }); i >= 0 {
+		d = due[i]
+	}
+	d.Spec.Delivery.Epoch = in.nextEpoch()
+	d.Spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}}
+	return []Delivery{d}
+}
