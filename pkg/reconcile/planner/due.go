@@ -23,7 +23,10 @@ func Due(o Observation) time.Time {
 		if until, on := in.onList(u, m); on {
 			sooner(until)
 		}
-		if at, ill := in.shownIll(u, in.statusOf(u).Unit); ill && in.canShow(u) {
+		if !in.canShow(u) {
+			continue
+		}
+		if at, ill := in.shownIll(u, in.statusOf(u).Unit); ill {
 			sooner(at)
 		}
 	}

@@ -38,6 +38,9 @@ func (c clientMember) urlsFor(relation string) []string {
 // told of the ones that it was made for.
 func reachable(u Unit) map[string]string {
 	found := map[string]string{}
+	if u.Facts == nil {
+		return found // they cannot be read now
+	}
 	for id, address := range u.Facts.Addresses.Relations {
 		if leaf := u.Facts.Certificates.Server; leaf != nil && slices.Contains(leaf.SANs, address) {
 			found[id] = address

@@ -210,6 +210,12 @@ func (in *input) clientURL(u Unit) string { return ClientURL(u.Facts.Addresses, 
 // servesAt is where the unit's member is to be found now: at its address, with the port that it tells, or, while nobody lists it,
 // that its process has read. That is another than clientURL from a change of the option port until the member's restart.
 func (in *input) servesAt(u Unit) string {
+	if u.Facts == nil { // they cannot be read now: its member tells
+		if m := in.member[u.Name]; len(m.ClientURLs) > 0 {
+			return m.ClientURLs[0]
+		}
+		return ""
+	}
 	port := in.opts.Port
 	if r := u.Facts.Running; r != nil && hasData(u) {
 		port = cmp.Or(PortOf(r.ClientURL), port)

@@ -281,3 +281,24 @@ func TestAClaimDoesNotTouchAMachineOfWhichNobodyKnowsWhatIsOnIt(t *testing.T) {
 		})
 	}
 }
+
+// What a unit publishes may be unreadable at any time, also a member's: then that is not seen, and nothing else is lost.
+func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
+	for i := range 3 {
+		for name, o := range map[string]planner.Observation{"settled": settled(3), "grown": grown(3), "latched": latched(3), "prepared": prepared(3)} {
+			o = planner.Clone(o)
+			o.Units[i].Facts = nil
+			o.Blind = []string{"cannot read the facts"}
+			for _, u := range o.Units {
+				planner.Desired(o, u.Name)
+			}
+			planner.Status(o)
+			planner.Due(o)
+			planner.News(o)
+			planner.ClientsTold(o)
+			if step, ok := planner.Next(o); !ok || step.Disruptive() {
+				t.Errorf("%s: %s", name, step.Kind)
+			}
+		}
+	}
+}
