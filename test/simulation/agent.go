@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -22,8 +23,8 @@ type Agent struct {
 	dies      bool
 	loses     bool
 	certified bool
-	// leaf is the address that the certificate is good for.
-	leaf string
+	// answered is the address that the authority has signed a certificate for, leaf the one of the certificate on the machine.
+	answered, leaf string
 	// record is the unit's durable file on the machine, written before anything is done.
 	record *record.Record
 	told   []string
@@ -112,6 +113,10 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 	if r := machine.Admit(&spec, situation, a.seen()); r != nil {
 		return refused(r.Reason, r.Message)
 	}
+	if err := a.move(&spec); err != nil {
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonTaken, Message: err.Error()}
+	}
+	a.certificates()
 	if !a.certified {
 		return refused(v1alpha1.ReasonNoCertificate, "no certificate")
 	}
@@ -136,8 +141,8 @@ func refused(reason, message string) v1alpha1.EtcdUnitStatus {
 
 // seen is what the agent's own judge needs to know: the judge is the real one.
 func (a *Agent) seen() machine.Seen {
-	seen := machine.Seen{Mark: a.process.mark, Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: v1alpha1.DataDir}
-	if d := a.process.data; d != nil {
+	seen := machine.Seen{Mark: a.process.mark, Taken: a.taken(), Now: a.now(), Unit: a.unit.Name, ModelUUID: ModelUUID, Record: *a.record, DataDir: v1alpha1.DataDir}
+	if d := a.process.data; d != nil && seen.Taken == nil {
 		seen.Present, seen.Member, seen.Cluster = true, d.member.String(), d.cluster
 	}
 	return seen
@@ -154,7 +159,9 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	r.Epoch, r.Action, r.Hash, r.Spec = spec.Delivery.Epoch, action, hash, spec
 	a.remember()
 	if spec.Delivery.AllowReset {
-		a.reset(spec.Delivery.Members)
+		if err := a.reset(spec); err != nil {
+			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonQuorumGuard, Message: err.Error()}
+		}
 	}
 	if a.installed.IsZero() {
 		a.installed = s.now.Add(s.cfg.Install)
@@ -202,19 +209,23 @@ func restartKey(spec *v1alpha1.EtcdUnitSpec) string {
 	return fmt.Sprintf("%+v", e)
 }
 
-// reset sets aside what is left of a member that was removed.
-func (a *Agent) reset(members []string) {
+// reset sets aside what is left of a member that was removed, if a fresh look says that it was.
+func (a *Agent) reset(spec *v1alpha1.EtcdUnitSpec) error {
 	id := a.record.Member.MemberID
 	if a.process.data != nil {
 		id = a.process.data.member.String()
 	}
-	if id == "" || slices.Contains(members, id) {
-		return
+	if id == "" || slices.Contains(spec.Delivery.Members, id) {
+		return nil
+	}
+	if err := a.gone(spec, a.record, cmp.Or(a.unit.app.latch.ClusterID, a.record.Member.ClusterID), id); err != nil {
+		return err
 	}
 	a.sim.judgeAside(a)
 	a.setAside()
 	a.record.Member = record.Member{}
 	a.sim.counts.FileWrites++
+	return nil
 }
 
 // remember records the member whose data is on the machine.
@@ -254,7 +265,16 @@ func (a *Agent) lost() bool {
 // facts is what the machine knows now.
 func (a *Agent) facts() v1alpha1.UnitFacts {
 	address := a.address()
+	if taken := a.taken(); taken != nil {
+		f := v1alpha1.UnitFacts{Protocol: v1alpha1.Protocol, Taken: taken,
+			Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address}}
+		if a.answered != "" {
+			f.Certificates.Provider = v1alpha1.ProviderClassic
+		}
+		return f
+	}
 	if a.record.Hash != "" {
+		a.claim()
 		a.remember()
 	}
 	f := v1alpha1.UnitFacts{
@@ -290,6 +310,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 
 // publish writes the facts into the databag if they have changed: each write runs a hook on every peer.
 func (a *Agent) publish() {
+	a.certificates()
 	f := a.facts()
 	text, _ := json.Marshal(f)
 	if a.unit.databag == string(text) {

@@ -83,8 +83,8 @@ func (s *Sim) Forge(u *Unit, what Forged) bool {
 func (s *Sim) RemoveOthers() {
 	for _, m := range s.Machines() {
 		stays := 0
-		if d := m.process.data; d != nil {
-			stays = max(0, slices.Index(m.units, d.by))
+		if u := s.Owner(m); u != nil {
+			stays = max(0, slices.Index(m.units, u))
 		}
 		for i, u := range m.Units() {
 			if i != stays {

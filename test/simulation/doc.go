@@ -20,6 +20,7 @@
 //	application.go  an application, its options, its latch, leadership; there may be two, and one that is deployed anew
 //	model.go        what Juju tells: FullStatus, UnitsInfo
 //	machine.go      what outlives a unit: its records, etcd and its data, a clock that may be wrong
+//	tenancy.go      whose a machine is, and what the agent clears of it and leaves on it; the judges are machine.WhoseMachine, etcdops.Gone
 //	leave.go        how a unit goes: dying, dead, gone; by force; with its machine or from it
 //	agent.go        what a unit does with an admitted delivery: record, snap, start, reset, status
 //	power.go        a machine without power, and what a unit sees of its own member when it is back
@@ -31,14 +32,14 @@
 //
 // # Guarantees
 //
-// Invariants (invariants.go) are judged at every side effect, not only in the end. Nothing sleeps, nothing runs in the
+// Invariants (invariants.go, judges.go) are judged at every side effect, not only in the end. Nothing sleeps, nothing runs in the
 // background, and nothing outside the package is touched.
 //
 // # How to add a fault
 //
 // A fault is a change of the model at a virtual time: write a method of *Sim that changes a Unit, an Agent or a Member, and
 // call it from s.At(delay, func()), or between two calls of Until. A fault of the daemon's calls goes into session.effect
-// (daemon.go), through which every act on the world passes; give Kill a new Mode. A new invariant goes into invariants.go and
+// (daemon.go), through which every act on the world passes; give Kill a new Mode. A new invariant goes into judges.go and
 // is called where its side effect happens. Whatever the model cannot express yet (partitions, slow disks, storage) belongs
 // into cluster.go as a field of Member that reachable or serves looks at.
 package simulation

@@ -34,7 +34,7 @@ func (s *Sim) judgeOwn(a *Agent, does string) {
 		return
 	}
 	c, m := a.membership()
-	if s.known(d.by) || m != nil && !c.app.gone && does != "sets aside" || does == "starts" {
+	if s.known(d.by) || m != nil && !c.app.gone || does == "starts" {
 		s.violate("M1: %s %s the member of %s", a.unit.Name, does, d.owner())
 	}
 }

@@ -76,12 +76,12 @@ func (s *Sim) provision(u *Unit) {
 
 // certify lets the authority answer the unit.
 func (s *Sim) certify(u *Unit) {
-	if !u.app.related || !u.provisioned || u.agent.certified && u.agent.leaf == u.agent.address() {
+	if !u.app.related || !u.provisioned || u.agent.answered == u.agent.address() {
 		return
 	}
 	s.At(s.between(4*time.Second, 9*time.Second), func() {
 		if u.app.related && s.known(u) {
-			u.agent.certified, u.agent.leaf = true, u.agent.address()
+			u.agent.answered = u.agent.address()
 			s.hook(u, 0)
 		}
 	})
@@ -103,6 +103,7 @@ func (s *Sim) hook(u *Unit, delay time.Duration) {
 			u.agent.run(200*time.Millisecond, func() {
 				s.counts.Hooks++
 				u.agent.publish()
+				u.agent.occupied()
 			})
 		}
 	})

@@ -34,9 +34,6 @@ func (s *Sim) RemoveUnit(u *Unit) {
 	s.At(2*time.Second, wait)
 }
 
-// leave is what the hook stop does on the machine in the end.
-func (a *Agent) leave() {}
-
 // die is what Juju shows of a unit whose agent has ended: it is there, and whoever asks for it is told that it is dead.
 func (s *Sim) die(u *Unit) {
 	u.life = jujuapi.Dead

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/record"
 )
 
@@ -20,6 +21,8 @@ type Machine struct {
 	dark, kept bool
 	freeAt     time.Time
 	units      []*Unit
+	// owner is whom the owner's file names.
+	owner *v1alpha1.UnitRef
 	// records are the durable files of the units that are here, and of those that were.
 	records map[string]*record.Record
 

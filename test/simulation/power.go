@@ -57,6 +57,9 @@ func (s *Sim) look(u *Unit) {
 	}
 	a := u.agent
 	a.run(100*time.Millisecond, func() {
+		if a.occupied() {
+			return
+		}
 		spec := a.record.Spec
 		if spec == nil || spec.Service.State != v1alpha1.ServiceRunning || spec.Status.Unit.State == etcdops.Maintenance {
 			return

@@ -121,13 +121,5 @@ func (a *App) NeedsAPerson() bool {
 // Note writes a line into the log.
 func (s *Sim) Note(format string, args ...any) { s.say(format, args...) }
 
-// Owner is the unit whose member is on the machine; nil if there is none.
-func (s *Sim) Owner(m *Machine) *Unit {
-	if m.process.data == nil {
-		return nil
-	}
-	return m.process.data.by
-}
-
 // Machine is where the unit is placed.
 func (u *Unit) Machine() *Machine { return u.agent.Machine }
