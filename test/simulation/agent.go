@@ -128,6 +128,10 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		s.commitLatch(a.unit.app, next)
 	}
 	a.publish()
+	if status.Outcome == v1alpha1.OutcomeFailed && a.process.data == nil {
+		// Why there is no member yet is told at once: the controller learns of it only now.
+		spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
+	}
 	a.show(&spec)
 	a.tell(spec.Clients.Endpoints)
 	facts := a.facts()
@@ -185,6 +189,9 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	}
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 	switch {
+	case a.squatted && !a.process.up && (a.process.data == nil || spec.Service.State == v1alpha1.ServiceRunning):
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonPortInUse,
+			Message: "cannot start etcd: another process listens at " + a.address()}
 	case spec.Service.State != v1alpha1.ServiceRunning:
 	case !a.process.up:
 		if reason := a.start(spec); reason != "" {

@@ -10,6 +10,7 @@ import (
 
 func (c *cluster) addLearner(peerURL string) (etcdops.Member, []etcdops.Member, error) {
 	c.sim.judgeAdd(c)
+	c.sim.judgePort(peerURL)
 	m, err := c.add(peerURL)
 	if err != nil {
 		return etcdops.Member{}, nil, err

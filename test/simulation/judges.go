@@ -18,6 +18,7 @@ import (
 //	M3  a cluster is born in the place of another one only if no data of that is left in its place, nothing of it answers, and the
 //	    latch or a person has said that it is over
 //	M4  an epoch is recorded only by a claim, or as the latch has it
+//	M6  no member is added for a machine on which another process listens where it is to, and did when it was made ready
 //	M5  juju status does not go on saying that all is well while there is no quorum and a unit can be written to
 
 // judgeFacts is asked when a unit publishes.
@@ -97,6 +98,15 @@ func (s *Sim) judgeEpoch(a *Agent, spec *v1alpha1.EtcdUnitSpec) {
 	latched := a.unit.app.latch.Epoch
 	if claims := spec.Latch != nil && spec.Latch.Claim != nil; !claims && (latched == nil || *latched != spec.Delivery.Epoch) {
 		s.violate("M4: %s takes epoch %s without a claim, and the latch has %s", a.unit.Name, &spec.Delivery.Epoch, latched)
+	}
+}
+
+// judgePort is asked when a member is added.
+func (s *Sim) judgePort(peerURL string) {
+	for _, m := range s.juju.machines {
+		if strings.HasPrefix(peerURL, "https://"+m.address()+":") && m.squatted {
+			s.violate("M6: a member is added for machine %d, where another process listens", m.number)
+		}
 	}
 }
 

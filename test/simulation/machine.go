@@ -19,8 +19,10 @@ type Machine struct {
 	ahead time.Duration
 	// dark: it is without power. kept: it stays when its last unit has gone.
 	dark, kept bool
-	freeAt     time.Time
-	units      []*Unit
+	// squatted: another process listens where etcd is to.
+	squatted bool
+	freeAt   time.Time
+	units    []*Unit
 	// owner is whom the owner's file names.
 	owner *v1alpha1.UnitRef
 	// records are the durable files of the units that are here, and of those that were.
@@ -59,6 +61,9 @@ func (m *Machine) Units() []*Unit { return slices.Clone(m.units) }
 
 // Serves says that an etcd runs here, whosever it is.
 func (m *Machine) Serves() bool { return m.process.up }
+
+// Squat lets another process listen at etcd's ports, or end.
+func (m *Machine) Squat(listens bool) { m.squatted = listens }
 
 // Clock sets how far the machine's clock is ahead of Juju's; a negative one is behind.
 func (m *Machine) Clock(ahead time.Duration) {

@@ -105,7 +105,8 @@ func (a *App) unitsInfo() ([]jujuapi.UnitInfo, error) {
 	var infos []jujuapi.UnitInfo
 	for _, u := range a.units {
 		if u.life == jujuapi.Dead {
-			return nil, errors.New("getting unit machine name: unit is dead")
+			infos = append(infos, jujuapi.UnitInfo{Err: errors.New("getting unit machine name: unit is dead")})
+			continue
 		}
 		info := jujuapi.UnitInfo{Name: u.Name, Leader: u.leader, Life: u.life}
 		if u.provisioned {

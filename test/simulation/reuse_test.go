@@ -111,3 +111,22 @@ func TestForgedDeliveriesHarmNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded: the unit says what is in its way, nothing is added meanwhile, and it joins when the
+// port is free.
+func TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 48})
+	s.Relate()
+	s.AddUnits(1)
+	s.StartDaemon("daemon-a")
+	settles(t, s, 1)
+	u := s.AddUnits(1)[0]
+	u.Machine().Squat(true)
+	must(t, s, "it is not told", s.Until(func() bool { return strings.Contains(u.Status(), "another process listens") }, patience))
+	s.Pass(10 * time.Minute)
+	if s.Members() != 1 {
+		t.Errorf("%d members while the port is taken", s.Members())
+	}
+	u.Machine().Squat(false)
+	settles(t, s, 2)
+}
