@@ -154,25 +154,30 @@ func admitTime(spec *v1alpha1.EtcdUnitSpec, _ Situation, seen Seen) *Refusal {
 	return nil
 }
 
-// admitEpoch holds the delivery against what has been applied, and against the daemon that leads the cluster.
+// admitEpoch holds the delivery against the daemon that leads the cluster, and against what has been applied.
+//
+// Who leads is what the latch says: without a claim, which is judged by the latch alone (admitLatch), the delivery's epoch is the
+// latch's, or anybody who may run an action could make up one that no daemon ever reaches. A recorded epoch above the latch's leads
+// nobody: a claim was recorded here and never committed, because the agent died in between, or an older agent has taken it without
+// one. It bars no epoch, but the order of Juju's tasks holds.
 func admitEpoch(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 	epoch, applied := spec.Delivery.Epoch, seen.Record.Epoch
 	latched := s.Latch.Epoch
 	claims := spec.Latch != nil && spec.Latch.Claim != nil
+	void := latched == nil || applied.Number > latched.Number
 	switch {
-	case epoch.Number < applied.Number:
-		return refuse(v1alpha1.ReasonOlderEpoch, "cannot apply a delivery of epoch %s: epoch %s has been applied", &epoch, &applied)
 	case latched != nil && epoch.Number < latched.Number:
 		return refuse(v1alpha1.ReasonOlderEpoch, "cannot apply a delivery of epoch %s: the cluster is led by epoch %s", &epoch, latched)
-	case !claims && (latched != nil && epoch.Number == latched.Number && epoch != *latched ||
-		epoch.Number == applied.Number && epoch != applied):
-		// A claim is judged by the latch alone (admitLatch): another daemon's claim of this number may have been recorded here
-		// and never committed, because the agent died in between.
+	case !claims && latched == nil:
+		return refuse(v1alpha1.ReasonForeignHolder, "cannot apply a delivery of epoch %s: no daemon has claimed this cluster", &epoch)
+	case !claims && epoch.Number > latched.Number:
+		return refuse(v1alpha1.ReasonForeignHolder, "cannot apply a delivery of epoch %s without a claim: the cluster is led by epoch %s",
+			&epoch, latched)
+	case !claims && epoch != *latched:
 		return refuse(v1alpha1.ReasonForeignHolder, "cannot apply a delivery of %s: epoch %d belongs to another daemon",
 			epoch.Holder, epoch.Number)
-	case epoch == applied && s.Action < seen.Record.Action:
-		return refuse(v1alpha1.ReasonOlderAction, "cannot apply task %d: task %d of the same epoch has been applied",
-			s.Action, seen.Record.Action)
+	case (void || epoch == applied) && s.Action < seen.Record.Action:
+		return refuse(v1alpha1.ReasonOlderAction, "cannot apply task %d: task %d has been applied", s.Action, seen.Record.Action)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -65,11 +66,42 @@ func TestAdmit(t *testing.T) {
 		{"earlier task of a newer epoch", func(j *judged) {
 			j.applied(9)
 			j.spec.Delivery.Epoch = epoch(5, "e")
+			j.s.Latch.Epoch = &v1alpha1.Epoch{Number: 5, Holder: "e"}
 		}, ""},
 		{"epoch older than the latch", func(j *judged) { j.s.Latch.Epoch = &v1alpha1.Epoch{Number: 5, Holder: "e"} }, v1alpha1.ReasonOlderEpoch},
-		{"epoch older than what was applied", func(j *judged) { j.seen.Record.Epoch = epoch(5, "d") }, v1alpha1.ReasonOlderEpoch},
-		{"epoch newer than the latch", func(j *judged) { j.spec.Delivery.Epoch = epoch(6, "d") }, ""},
-		{"no latch yet", func(j *judged) { j.s.Latch = v1alpha1.Latch{} }, ""},
+		// Who leads is what the latch says: an epoch that was recorded beyond it leads nobody, and bars nobody.
+		{"a recorded epoch above the latch's", func(j *judged) { j.seen.Record.Epoch = epoch(math.MaxInt64, "evil") }, ""},
+		{"a recorded epoch above the latch's, of a later task", func(j *judged) {
+			j.seen.Record.Epoch, j.seen.Record.Action = epoch(math.MaxInt64, "evil"), 9
+		}, v1alpha1.ReasonOlderAction},
+		{"a claim after a recorded epoch above the latch's", func(j *judged) {
+			j.seen.Record.Epoch = epoch(math.MaxInt64, "evil")
+			j.spec.Delivery.Epoch = epoch(5, "e")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: j.s.Latch.Epoch}}
+		}, ""},
+		{"epoch newer than the latch, without a claim", func(j *judged) { j.spec.Delivery.Epoch = epoch(5, "d") }, v1alpha1.ReasonForeignHolder},
+		{"the last epoch of all, without a claim", func(j *judged) { j.spec.Delivery.Epoch = epoch(math.MaxInt64, "evil") }, v1alpha1.ReasonForeignHolder},
+		{"epoch newer than the latch, with another request than a claim", func(j *judged) {
+			j.spec.Delivery.Epoch = epoch(5, "d")
+			j.spec.Latch = &v1alpha1.LatchRequest{ClusterID: c1}
+		}, v1alpha1.ReasonForeignHolder},
+		{"no latch yet, and no claim", func(j *judged) { j.s.Latch = v1alpha1.Latch{} }, v1alpha1.ReasonForeignHolder},
+		{"the first claim", func(j *judged) {
+			j.s.Latch.Epoch, j.spec.Delivery.Epoch = nil, epoch(1, "d")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
+		}, ""},
+		{"a claim by a small step", func(j *judged) {
+			j.spec.Delivery.Epoch = epoch(4+v1alpha1.MaxClaimStep, "e")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: j.s.Latch.Epoch}}
+		}, ""},
+		{"a claim by a long step", func(j *judged) {
+			j.spec.Delivery.Epoch = epoch(5+v1alpha1.MaxClaimStep, "e")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: j.s.Latch.Epoch}}
+		}, v1alpha1.ReasonLatchDiffers},
+		{"a first claim by a long step", func(j *judged) {
+			j.s.Latch.Epoch, j.spec.Delivery.Epoch = nil, epoch(math.MaxInt64, "evil")
+			j.spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
+		}, v1alpha1.ReasonLatchDiffers},
 		{"same epoch, another holder than the latch's", func(j *judged) { j.spec.Delivery.Epoch.Holder = "x" }, v1alpha1.ReasonForeignHolder},
 		{"same epoch, another holder than what was applied", func(j *judged) {
 			j.s.Latch.Epoch = nil

@@ -98,7 +98,11 @@ func LatchFromDatabag(bag map[string]string) (Latch, error) {
 		if text == "" {
 			return false
 		}
-		if err := json.Unmarshal([]byte(text), into); err != nil {
+		err := json.Unmarshal([]byte(text), into)
+		if err == nil && strings.TrimSpace(text) == "null" {
+			err = errors.New("it is null") // which is neither absent nor a value
+		}
+		if err != nil {
 			faults = append(faults, fmt.Errorf("cannot read %q of the cluster's latch: %w", key, err))
 			return false
 		}
@@ -151,6 +155,8 @@ func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 				epoch.Number, l.Epoch, r.Claim.From)
 		case l.Epoch != nil && epoch.Number <= l.Epoch.Number:
 			return l, fmt.Errorf("cannot claim epoch %d: it is not newer than %s", epoch.Number, l.Epoch)
+		case epoch.Number > l.Epoch.number()+MaxClaimStep:
+			return l, fmt.Errorf("cannot claim epoch %d: the latch has %s, and a claim may go up by %d", epoch.Number, l.Epoch, MaxClaimStep)
 		}
 		l.Epoch = &epoch
 	}
@@ -221,6 +227,14 @@ func (l Latch) UnknownJournal() bool {
 		return false
 	}
 	return true
+}
+
+// number is the epoch's number; zero for none.
+func (e *Epoch) number() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.Number
 }
 
 // String tells the epoch's number and holder; nil is "none".

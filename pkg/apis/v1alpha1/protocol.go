@@ -62,6 +62,10 @@ const (
 	AgentDir = "/var/lib/jujuetcd"
 )
 
+// MaxClaimStep is by how much a claim may raise the epoch. The daemon takes the next number; agents of other versions may skip some.
+// Without a bound one claim would use up all the numbers there are.
+const MaxClaimStep = 16
+
 // Time limits that both sides reckon with.
 const (
 	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit: NotAfter is at most this far ahead.
