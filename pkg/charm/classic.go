@@ -148,11 +148,16 @@ type clientRequest struct {
 
 // clientRequests are the client certificates that the unit asks for, by common name; what cannot be read asks for nothing.
 func clientRequests(bag map[string]string) map[string]clientRequest {
-	asked := map[string]clientRequest{}
-	if err := json.Unmarshal([]byte(bag[keyClientCertRequests]), &asked); err != nil {
-		return map[string]clientRequest{}
+	return readMap[clientRequest](bag[keyClientCertRequests])
+}
+
+// readMap reads a map that may be written into; what cannot be read, null among it, is an empty one.
+func readMap[T any](text string) map[string]T {
+	var read map[string]T
+	if json.Unmarshal([]byte(text), &read) != nil || read == nil {
+		return map[string]T{}
 	}
-	return asked
+	return read
 }
 
 func encodeRequests(asked map[string]clientRequest) string {

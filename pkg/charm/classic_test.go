@@ -105,6 +105,24 @@ func TestTheClientCertificateOfAClassicProviderIsRenewed(t *testing.T) {
 	}
 }
 
+// A unit's own databag may be written by hand, null among other things: what cannot be read is asked anew.
+func TestNullInTheUnitsOwnDatabagIsAskedAnew(t *testing.T) {
+	for _, text := range []string{"null", "[]", "7", `{"etcd-0":null}`, "{"} {
+		b := newBench(t)
+		ca := newAuthority(t, "ca")
+		b.relate(ca)
+		b.hook("certificates-relation-changed")
+		b.clock = b.machine.client.NotBefore.Add(17 * time.Hour)
+		b.classicBag()["client_cert_requests"], b.classicBag()["sans"] = text, text
+		b.classicBag()["jujuetcd-db-requests"] = strings.ReplaceAll(text, "etcd-0", "gone")
+		b.hook("update-status")
+		var asked map[string]struct{ SANs []string }
+		if err := json.Unmarshal([]byte(b.classicBag()["client_cert_requests"]), &asked); err != nil || len(asked["etcd-0"].SANs) == 0 {
+			t.Errorf("%s: asked for %v, %v", text, asked, err)
+		}
+	}
+}
+
 // In the charm before this one a certificate for a new common name stood beside the old one in the answer and was never used.
 func TestCharmDefect22ACertificateForANewCommonNameIsUsed(t *testing.T) {
 	b := newBench(t)

@@ -135,8 +135,7 @@ func accepted(c candidate, bundle string, now time.Time) bool {
 // askDBClassic adds to diff, which is what else changes in the unit's databag, what is asked for relations db, and takes back what was
 // for those that are gone. Other client requests are left as they are.
 func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
-	ours := map[string]string{}
-	_ = json.Unmarshal([]byte(bag[keyDBRequests]), &ours) // what cannot be read is asked anew
+	ours := readMap[string](bag[keyDBRequests]) // what cannot be read is asked anew
 	text, changed := diff[keyClientCertRequests]
 	if !changed {
 		text = bag[keyClientCertRequests]

@@ -133,8 +133,11 @@ func (f *finder) environment(c *Controller) {
 // override applies what is explicit besides the address.
 func (f *finder) override(c *Controller) {
 	if f.explicit.Username != "" && f.explicit.Username != c.Username {
-		// A password belongs to its user.
-		c.Username, c.Password = f.explicit.Username, ""
+		// A password belongs to its user. One without a user, in the environment beside explicit addresses, is for the explicit one.
+		if c.Username != "" {
+			c.Password = ""
+		}
+		c.Username = f.explicit.Username
 	}
 	c.Username = strings.TrimSuffix(c.Username, "@local")
 	if name := f.explicit.CACertFile; name != "" {

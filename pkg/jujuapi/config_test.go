@@ -83,6 +83,8 @@ func TestExplicitIsBeforeEnvironmentIsBeforeTheClientsFiles(t *testing.T) {
 		{name: "a named controller comes from the files, whatever the environment says", explicit: jujuapi.Explicit{Controller: "lab"}, env: environment, want: lab, model: "admin/prod"},
 		{name: "explicit addresses, and credentials of the environment", explicit: jujuapi.Explicit{Addresses: []string{"a:1"}}, env: environment,
 			want: jujuapi.Controller{Addresses: []string{"a:1"}, CACert: other, Username: "env", Password: "env-pw"}},
+		{name: "explicit addresses and user, and a password of the environment", explicit: jujuapi.Explicit{Addresses: []string{"a:1"}, Username: "me"},
+			env: map[string]string{jujuapi.EnvPassword: "env-pw", jujuapi.EnvCACert: other}, want: jujuapi.Controller{Addresses: []string{"a:1"}, CACert: other, Username: "me", Password: "env-pw"}},
 		{name: "all explicit", explicit: jujuapi.Explicit{Addresses: []string{"a:1"}, Username: "me@local", PasswordFile: file(t, "pw\n"), CACertFile: file(t, ca), Model: "m"}, env: environment,
 			want: jujuapi.Controller{Addresses: []string{"a:1"}, CACert: ca, Username: "me", Password: "pw"}, model: "m"},
 		{name: "another user of the same controller", explicit: jujuapi.Explicit{Controller: "lab", Username: "me", PasswordFile: file(t, "pw")},

@@ -16,6 +16,9 @@ import (
 const (
 	redialMin = time.Second
 	redialMax = 60 * time.Second
+	// flapMax is the longest delay while connections are made and lost again: a controller that lets us in is not helped by our
+	// absence, and what was begun, a learner half joined, waits for us.
+	flapMax = 5 * time.Second
 	// renewEvery is how often a session that waits for a person looks whether one has been.
 	renewEvery = 2 * time.Second
 	// personDelay is the least time between attempts that only a person can make succeed: a login that is refused again and
@@ -137,28 +140,48 @@ func (s *supervisor) State() State {
 //
 //  1. connect and log in;
 //  2. hand the connection to whoever calls, until it is lost;
-//  3. wait: not at all after a connection that had held, a growing and jittered time after a failure, a minute and more if
-//     a person is needed;
+//  3. wait: not at all after a connection that had held, some seconds after one that did not, a growing and jittered time after a
+//     failure, a minute and more if a person is needed;
 //  4. begin again, with the addresses that logins told after those that we were given, and at once if who we are has changed.
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.done)
-	delays := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: redialMax}
-	delays.Reset()
+	delays := newDelays()
 	for ctx.Err() == nil {
 		held, err := s.attempt(ctx)
-		var delay time.Duration
-		switch {
-		case held >= steadyAfter:
-			delays.Reset()
-		case NeedsPerson(err):
-			delay = personDelay + rand.N(personDelay/4)
-		default:
-			delay = min(delays.NextBackOff(), redialMax)
-		}
+		delay := delays.after(held, err)
 		s.update(func(st *State) { st.NextAttempt = time.Now().Add(delay) })
 		s.rest(ctx, delay)
 	}
 	s.update(func(st *State) { st.Err, st.NextAttempt = ErrClosed, time.Time{} })
+}
+
+// delays are how long is waited between attempts.
+type delays struct{ failures, flaps *backoff.ExponentialBackOff }
+
+func newDelays() *delays {
+	growing := func(most time.Duration) *backoff.ExponentialBackOff {
+		b := &backoff.ExponentialBackOff{InitialInterval: redialMin, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: most}
+		b.Reset()
+		return b
+	}
+	return &delays{failures: growing(redialMax), flaps: growing(flapMax)}
+}
+
+// after is the delay after an attempt whose connection held for so long, zero if none was made, and ended with err.
+func (d *delays) after(held time.Duration, err error) time.Duration {
+	if held > 0 {
+		d.failures.Reset()
+	}
+	switch {
+	case held >= steadyAfter:
+		d.flaps.Reset()
+		return 0
+	case NeedsPerson(err):
+		return personDelay + rand.N(personDelay/4)
+	case held > 0:
+		return min(d.flaps.NextBackOff(), flapMax)
+	}
+	return min(d.failures.NextBackOff(), redialMax)
 }
 
 // rest waits, but no longer than until the controller or the credentials that we are given have changed.

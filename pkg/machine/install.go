@@ -76,7 +76,7 @@ func (a *application) startInstall(ctx context.Context) (string, error) {
 }
 
 func (a *application) startInstallFile(ctx context.Context, file string) (string, error) {
-	id, err := a.m.snapd.InstallFile(ctx, file)
+	id, err := a.m.snapd.InstallFile(ctx, SnapName, file)
 	if err == nil {
 		a.did("snap install " + filepath.Base(file))
 	}

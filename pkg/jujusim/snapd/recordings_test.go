@@ -61,11 +61,11 @@ func (r recording) request(t *testing.T, file string) *http.Request {
 	return req
 }
 
-func multipartBody(t *testing.T, file string) (io.Reader, string) {
+func multipartBody(t *testing.T, file string, more ...[2]string) (io.Reader, string) {
 	t.Helper()
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
-	for _, f := range [][2]string{{"dangerous", "true"}, {"action", "install"}} {
+	for _, f := range append([][2]string{{"dangerous", "true"}, {"action", "install"}}, more...) {
 		if err := w.WriteField(f[0], f[1]); err != nil {
 			t.Fatal(err)
 		}

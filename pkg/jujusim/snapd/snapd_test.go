@@ -207,6 +207,24 @@ func TestABrokenFileLeavesNothingInstalled(t *testing.T) {
 	}
 }
 
+// Who names the snap that he means gets no other: as snapd's own answer has it.
+func TestAFileOfAnotherSnapIsRefused(t *testing.T) {
+	m := newBox(t, "2.68.3", "")
+	file := filepath.Join(t.TempDir(), "etcd.snap")
+	if err := os.WriteFile(file, []byte("jujusim-snap: evil\nversion: 1.0.0\nprograms: /nonexistent\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	body, kind := multipartBody(t, file, [2]string{"name", "etcd"})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v2/snaps", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", kind)
+	if code, got := m.send(t, req); code != http.StatusBadRequest || !strings.Contains(fmt.Sprint(got), `instance name \"etcd\" does not match snap name \"evil\"`) && !strings.Contains(fmt.Sprint(got), `instance name "etcd" does not match snap name "evil"`) {
+		t.Errorf("%d %v", code, got)
+	}
+}
+
 func TestARestartBySnapNameLeavesAStoppedServiceAlone(t *testing.T) {
 	m := newBox(t, "2.68.3", "")
 	m.sideload(t, "snap=@etcd_3.6.16_core22.snap")

@@ -275,6 +275,9 @@ func (d *Daemon) sideload(r *http.Request) answer {
 	if up.fields["dangerous"] != "true" && up.fields["devmode"] != "true" {
 		return bad("cannot find signatures with metadata for snap %q", up.name)
 	}
+	if name := up.fields["name"]; name != "" && name != up.snap {
+		return bad("instance name %q does not match snap name %q", name, up.snap)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if a, busy := d.busy(up.snap); busy {

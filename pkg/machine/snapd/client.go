@@ -116,7 +116,7 @@ func (f failure) releases() []string {
 
 // get reads a resource.
 func (c *Client) get(ctx context.Context, path string, into any) error {
-	e, err := c.do(ctx, http.MethodGet, path, "", nil)
+	e, err := c.do(ctx, http.MethodGet, path, "", bytesBody(nil))
 	if err != nil {
 		return err
 	}
@@ -132,10 +132,19 @@ func (c *Client) change(ctx context.Context, method, path string, body any) (str
 	if err != nil {
 		return "", err
 	}
-	return c.startChange(ctx, method, path, "application/json", text)
+	return c.startChange(ctx, method, path, "application/json", bytesBody(text))
 }
 
-func (c *Client) startChange(ctx context.Context, method, path, contentType string, body []byte) (string, error) {
+// body opens what a request says, and tells how long it is: it is read anew with each attempt.
+type body func() (io.ReadCloser, int64, error)
+
+func bytesBody(text []byte) body {
+	return func() (io.ReadCloser, int64, error) {
+		return io.NopCloser(bytes.NewReader(text)), int64(len(text)), nil
+	}
+}
+
+func (c *Client) startChange(ctx context.Context, method, path, contentType string, body body) (string, error) {
 	const interval = 200 * time.Millisecond
 	deadline := time.Now().Add(c.Patience)
 	for {
@@ -152,10 +161,18 @@ func (c *Client) startChange(ctx context.Context, method, path, contentType stri
 	}
 }
 
-func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte) (envelope, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://snapd"+path, bytes.NewReader(body))
+func (c *Client) do(ctx context.Context, method, path, contentType string, body body) (envelope, error) {
+	text, length, err := body()
 	if err != nil {
 		return envelope{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://snapd"+path, text)
+	if err != nil {
+		_ = text.Close()
+		return envelope{}, err
+	}
+	if req.ContentLength = length; length == 0 {
+		req.Body = http.NoBody
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -170,11 +187,11 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 	}
 	defer resp.Body.Close()
 	const limit = 16 << 20
-	text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 	if err != nil {
 		return envelope{}, fmt.Errorf("cannot read snapd's answer: %w", err)
 	}
-	return decode(resp.StatusCode, text)
+	return decode(resp.StatusCode, answer)
 }
 
 // decode opens the envelope; an answer of type error becomes an *Error.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -260,18 +261,57 @@ func TestInstallFileSendsWhatSnapdWants(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, `{"type":"async","status-code":202,"change":"16"}`)
 	}))
-	if id, err := client.InstallFile(t.Context(), path); err != nil || id != "16" {
+	if id, err := client.InstallFile(t.Context(), "etcd", path); err != nil || id != "16" {
 		t.Fatalf("change %q, %v", id, err)
 	}
-	want := map[string]string{"dangerous": "true", "action": "install", "etcd_3.6.16.snap": "squashfs"}
+	want := map[string]string{"dangerous": "true", "action": "install", "name": "etcd", "etcd_3.6.16.snap": "squashfs"}
 	if diff := cmp.Diff(want, form); diff != "" {
 		t.Error(diff)
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.InstallFile(t.Context(), path); err == nil {
+	if _, err := client.InstallFile(t.Context(), "etcd", path); err == nil {
 		t.Error("an empty file, which means that no resource was attached, was sent")
+	}
+}
+
+// A snap is sent as it is read, also when snapd is busy at first.
+func TestInstallFileDoesNotKeepTheFileInMemory(t *testing.T) {
+	const size = 64 << 20
+	path := filepath.Join(t.TempDir(), "etcd.snap")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+	tries, received := 0, int64(0)
+	client := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tries++
+		n, err := io.Copy(io.Discard, r.Body)
+		if received = n; err != nil || n != r.ContentLength {
+			t.Errorf("%d bytes of %d: %v", n, r.ContentLength, err)
+		}
+		if tries == 1 {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"type":"error","status-code":409,"result":{"message":"busy","kind":"snap-change-conflict"}}`)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"type":"async","status-code":202,"change":"16"}`)
+	}))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := client.InstallFile(t.Context(), "etcd", path); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if tries != 2 || received < size {
+		t.Errorf("%d tries, %d bytes", tries, received)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > size/8 {
+		t.Errorf("%d bytes allocated for a file of %d", allocated, size)
 	}
 }
 

@@ -86,47 +86,53 @@ func (c *Client) snapAction(ctx context.Context, name string, action map[string]
 	return c.change(ctx, http.MethodPost, "/v2/snaps/"+url.PathEscape(name), action)
 }
 
-// InstallFile starts the installation of a local file, which is not asserted. A snap that is installed gets a new revision.
-func (c *Client) InstallFile(ctx context.Context, path string) (string, error) {
-	id, err := c.installFile(ctx, path)
+// InstallFile starts the installation of a local file, which is not asserted; snapd refuses one that holds another snap than the named
+// one: whoever uploads the file may choose a version of it, not what else runs as root. A snap that is installed gets a new revision.
+func (c *Client) InstallFile(ctx context.Context, name, path string) (string, error) {
+	id, err := c.installFile(ctx, name, path)
 	if err != nil {
 		return "", fmt.Errorf("cannot install snap file %s: %w", filepath.Base(path), err)
 	}
 	return id, nil
 }
 
-func (c *Client) installFile(ctx context.Context, path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", err
-	}
-	if info.Size() == 0 {
-		// Juju resources that were never uploaded are empty files.
-		return "", errors.New("the file is empty")
-	}
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for _, field := range [][2]string{{"dangerous", "true"}, {"action", "install"}} {
+func (c *Client) installFile(ctx context.Context, name, path string) (string, error) {
+	var around bytes.Buffer
+	form := multipart.NewWriter(&around)
+	for _, field := range [][2]string{{"dangerous", "true"}, {"action", "install"}, {"name", name}} {
 		if err := form.WriteField(field[0], field[1]); err != nil {
 			return "", err
 		}
 	}
-	part, err := form.CreateFormFile("snap", filepath.Base(path))
-	if err != nil {
+	if _, err := form.CreateFormFile("snap", filepath.Base(path)); err != nil {
 		return "", err
 	}
-	if _, err := io.Copy(part, file); err != nil {
-		return "", err
-	}
+	before := around.Len()
 	if err := form.Close(); err != nil {
 		return "", err
 	}
-	return c.startChange(ctx, http.MethodPost, "/v2/snaps", form.FormDataContentType(), body.Bytes())
+	// The file is sent as it is read: a snap has tens of megabytes, and a unit's machine may be small.
+	head, tail := around.Bytes()[:before], around.Bytes()[before:]
+	return c.startChange(ctx, http.MethodPost, "/v2/snaps", form.FormDataContentType(), func() (io.ReadCloser, int64, error) {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, 0, err
+		}
+		info, err := file.Stat()
+		if err == nil && info.Size() == 0 {
+			// Juju resources that were never uploaded are empty files.
+			err = errors.New("the file is empty")
+		}
+		if err != nil {
+			_ = file.Close()
+			return nil, 0, err
+		}
+		text := io.MultiReader(bytes.NewReader(head), io.LimitReader(file, info.Size()), bytes.NewReader(tail))
+		return struct {
+			io.Reader
+			io.Closer
+		}{text, file}, int64(around.Len()) + info.Size(), nil
+	})
 }
 
 // Option is a configuration value of the system, nil if it is not set.

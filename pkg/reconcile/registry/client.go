@@ -25,12 +25,10 @@ type Client struct {
 	http   *http.Client
 }
 
-// NewClient makes a client for the socket at path. It connects when it is used.
+// NewClient makes a client for the socket at path. It connects when it is used, and speaks to nobody else than its own user or root.
 func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}
-	return &Client{socket: path, http: &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }
+	return &Client{socket: path, http: &http.Client{Transport: &http.Transport{DialContext: connect, DisableKeepAlives: true}}}
 }
 
 // About asks who serves.

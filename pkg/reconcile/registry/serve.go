@@ -97,6 +97,13 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the socket's directory: %w", err)
 	}
+	dir, err := os.Stat(filepath.Dir(path))
+	if err == nil {
+		err = ownDirectory(dir, uint32(os.Geteuid()))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot put the socket into %s: %w (give another --socket)", filepath.Dir(path), err)
+	}
 	// The socket is made in a directory that only we can enter, and moved once its mode is right: there is no instant in
 	// which others could connect.
 	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
