@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -36,14 +38,22 @@ type Conn struct {
 	// err is why the connection ended.
 	err     error
 	last    uint64
-	waiting map[uint64]chan wire.Response
+	waiting map[uint64]chan reply
 	login   LoginInfo
+	// heard is when something was read last.
+	heard atomic.Int64
+}
+
+// reply is the answer to a call, or why it cannot be used though it came.
+type reply struct {
+	frame wire.Response
+	err   error
 }
 
 func newConn(ws *websocket.Conn, address, local string) *Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{
-		ws: ws, address: address, local: local, writes: make(chan []byte), waiting: map[uint64]chan wire.Response{},
+		ws: ws, address: address, local: local, writes: make(chan []byte), waiting: map[uint64]chan reply{},
 		done: make(chan struct{}), cancel: cancel,
 	}
 	c.work.Go(func() { c.read(ctx) })
@@ -137,7 +147,14 @@ func (c *Conn) call(ctx context.Context, request wire.Request, params, result an
 	}
 }
 
-func decode(call string, r wire.Response, result any) error {
+func decode(call string, r reply, result any) error {
+	if r.err != nil {
+		return fmt.Errorf("cannot take the answer to %s: %w", call, r.err)
+	}
+	return decodeFrame(call, r.frame, result)
+}
+
+func decodeFrame(call string, r wire.Response, result any) error {
 	if r.Error != "" || r.ErrorCode != "" {
 		if r.ErrorCode == wire.CodeRedirect {
 			return redirected(call, r)
@@ -163,11 +180,11 @@ func decodeFault(err error) string {
 }
 
 // expect reserves the next id, with a channel that has room for its one answer.
-func (c *Conn) expect() (uint64, chan wire.Response) {
+func (c *Conn) expect() (uint64, chan reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	answer := make(chan wire.Response, 1)
+	answer := make(chan reply, 1)
 	c.waiting[c.last] = answer
 	return c.last, answer
 }
@@ -178,28 +195,48 @@ func (c *Conn) forget(id uint64) {
 	delete(c.waiting, id)
 }
 
-// read hands answers to those who wait for them, until the connection ends. It is the only reader.
+// read hands answers to those who wait for them, until the connection ends. It is the only reader. An answer that is too large is its
+// caller's trouble alone.
 func (c *Conn) read(ctx context.Context) {
 	defer func() { _ = c.ws.CloseNow() }()
 	for {
-		_, message, err := c.ws.Read(ctx)
+		_, message, err := c.ws.Reader(ctx)
 		if err != nil {
 			c.lose("read", err)
 			return
 		}
-		var r wire.Response
-		if err := json.Unmarshal(message, &r); err != nil {
-			c.lose("read", errors.New("a message is not a frame"))
+		kept, err := sieveMessage(listener{message, c})
+		if err != nil {
+			c.lose("read", err)
+			return
+		}
+		var r reply
+		if kept.over {
+			r.frame.RequestID, r.err = kept.id, fmt.Errorf("%w: it has %d bytes", ErrTooLarge, kept.size)
+		} else if err := json.Unmarshal(kept.text, &r.frame); err != nil {
+			c.lose("read", errNoFrame)
 			return
 		}
 		c.mu.Lock()
-		answer := c.waiting[r.RequestID]
-		delete(c.waiting, r.RequestID)
+		answer := c.waiting[r.frame.RequestID]
+		delete(c.waiting, r.frame.RequestID)
 		c.mu.Unlock()
 		if answer != nil {
 			answer <- r
 		}
 	}
+}
+
+// listener notes when something is read.
+type listener struct {
+	io.Reader
+	c *Conn
+}
+
+func (l listener) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	l.c.heard.Store(time.Now().UnixNano())
+	return n, err
 }
 
 // write sends what calls hand over, one after another: a caller's context must not cut a frame in two, which would cost
@@ -222,7 +259,7 @@ func (c *Conn) write(ctx context.Context) {
 }
 
 // ping asks for a sign of life every minute: a connection that died without a word is noticed only so, and middleboxes
-// forget those that are silent.
+// forget those that are silent. The answer may have to wait behind a large one: while that comes, the connection lives.
 func (c *Conn) ping(version int) {
 	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
@@ -235,7 +272,7 @@ func (c *Conn) ping(version int) {
 		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 		err := c.Call(ctx, "Pinger", version, "Ping", nil, nil)
 		cancel()
-		if err != nil {
+		if err != nil && time.Since(time.Unix(0, c.heard.Load())) >= pingTimeout {
 			c.lose("ping", err)
 			return
 		}

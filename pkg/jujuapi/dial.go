@@ -23,8 +23,6 @@ const (
 	firstPatience = time.Second
 	// handshakeTimeout bounds one dial.
 	handshakeTimeout = 45 * time.Second
-	// readLimit bounds one message. The status of a large model has many megabytes, and a controller sets no limit itself.
-	readLimit = 64 << 20
 	// clientVersion is what we say we are; intermediaries look at it, controllers do not.
 	clientVersion = "3.6.0"
 )
@@ -141,7 +139,7 @@ func dialTLS(ctx context.Context, url string, way *tls.Config, network dialFunc)
 		}
 		return nil, err
 	}
-	ws.SetReadLimit(readLimit)
+	ws.SetReadLimit(-1) // a sieve reads it, which keeps what fits
 	return ws, nil
 }
 

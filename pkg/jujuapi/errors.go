@@ -47,6 +47,9 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
+// ErrTooLarge says that an answer has come and was too large to be kept. The connection goes on.
+var ErrTooLarge = errors.New("it is too large")
+
 // kind is a class of errors, told by their codes or, where there is none, by their messages.
 type kind struct {
 	text     string

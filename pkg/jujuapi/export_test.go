@@ -80,7 +80,7 @@ var SentFacades = spoken
 // Replay calls do with a connection on which the first call gets that answer, and the next ones get later.
 func Replay(answer, later json.RawMessage, do func(*Conn) (any, error)) (any, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Conn{writes: make(chan []byte), waiting: map[uint64]chan wire.Response{}, done: make(chan struct{}), cancel: cancel}
+	c := &Conn{writes: make(chan []byte), waiting: map[uint64]chan reply{}, done: make(chan struct{}), cancel: cancel}
 	c.login.Facades = map[string][]int{}
 	for name, versions := range spoken {
 		if name != "Pinger" {
@@ -96,7 +96,7 @@ func Replay(answer, later json.RawMessage, do func(*Conn) (any, error)) (any, er
 				var r wire.Request
 				_ = json.Unmarshal(frame, &r)
 				c.mu.Lock()
-				c.waiting[r.RequestID] <- wire.Response{Response: answer}
+				c.waiting[r.RequestID] <- reply{frame: wire.Response{Response: answer}}
 				c.mu.Unlock()
 				answer = later
 			case <-ctx.Done():

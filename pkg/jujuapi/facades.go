@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -71,11 +72,12 @@ func unitInfo(u wire.UnitResult) (UnitInfo, error) {
 	for _, r := range u.RelationData {
 		data := RelationData{
 			RelationID: r.RelationID, Endpoint: r.Endpoint, RelatedEndpoint: r.RelatedEndpoint,
-			ApplicationData: texts(r.ApplicationData), Units: map[string]UnitDatabag{},
+			ApplicationData: texts(r.ApplicationData), ApplicationTooLarge: tooLarge(r.ApplicationData), Units: map[string]UnitDatabag{},
 		}
 		for unit, bag := range r.UnitRelationData {
+			size := tooLarge(bag.UnitData)
 			data.Units[unit] = UnitDatabag{
-				InScope: bag.InScope, Unread: bag.InScope && bag.UnitData == nil, Data: texts(bag.UnitData),
+				InScope: bag.InScope, Unread: bag.InScope && bag.UnitData == nil || size > 0, TooLarge: size, Data: texts(bag.UnitData),
 			}
 		}
 		info.RelationData = append(info.RelationData, data)
@@ -83,9 +85,19 @@ func unitInfo(u wire.UnitResult) (UnitInfo, error) {
 	return info, nil
 }
 
+// tooLarge is the size of a databag that was not kept; zero for one that was.
+func tooLarge(bag map[string]any) int64 {
+	text, _ := bag[wire.TooLarge].(string)
+	size, _ := strconv.ParseInt(text, 10, 64)
+	return size
+}
+
 // texts takes a databag's values, which are all texts though the wire's type allows more.
 func texts(bag map[string]any) map[string]string {
 	t := make(map[string]string, len(bag))
+	if tooLarge(bag) > 0 {
+		return t
+	}
 	for k, v := range bag {
 		if s, ok := v.(string); ok {
 			t[k] = s

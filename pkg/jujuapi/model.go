@@ -118,6 +118,8 @@ type RelationData struct {
 	// ApplicationData is the application databag. For a peer relation it is the application's own on every version; for others
 	// Juju 3.6 gives the related application's, 4.0 the queried one's.
 	ApplicationData map[string]string
+	// ApplicationTooLarge is the size in bytes of an application databag that was too large to be kept; it is missing then, not empty.
+	ApplicationTooLarge int64
 	// Units are the unit databags by unit name: all units for a peer relation, the remote ones else.
 	Units map[string]UnitDatabag
 }
@@ -125,9 +127,11 @@ type RelationData struct {
 // UnitDatabag is one unit's databag in a relation.
 type UnitDatabag struct {
 	InScope bool
-	// Unread says that the unit is in the relation and that the controller could not read its databag: Data is missing, not empty.
+	// Unread says that the unit is in the relation and that its databag could not be read: Data is missing, not empty.
 	Unread bool
-	Data   map[string]string
+	// TooLarge is its size in bytes if it is unread for that: somebody writes more than anybody needs.
+	TooLarge int64
+	Data     map[string]string
 }
 
 // TaskStatus is the state of a Juju task.

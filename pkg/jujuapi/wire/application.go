@@ -146,6 +146,10 @@ type ApplicationExpose struct {
 	ExposedEndpoints map[string]ExposedEndpoint `json:"exposed-endpoints,omitempty"`
 }
 
+// TooLarge is the only key of a databag in the place of one that was too large to be kept; its value is how many bytes that had. It is
+// of this client alone: no controller sends it, and no charm can set a key that begins so.
+const TooLarge = "=too large"
+
 // StringResult is the result of Application.Leader: the leader's name.
 type StringResult struct {
 	Error  *Error `json:"error,omitempty"`

@@ -91,6 +91,9 @@ func (a *Actor) ownEpoch(ctx context.Context, obs planner.Observation) error {
 func readLatch(units []jujuapi.UnitInfo) (v1alpha1.Latch, bool, error) {
 	for _, u := range units {
 		for _, r := range u.RelationData {
+			if r.ApplicationTooLarge > 0 {
+				continue
+			}
 			if r.Endpoint == v1alpha1.EndpointCluster {
 				latch, err := v1alpha1.LatchFromDatabag(r.ApplicationData)
 				return latch, true, err

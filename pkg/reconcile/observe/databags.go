@@ -11,6 +11,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Endpoints of the charm that the controller reads.
@@ -32,6 +33,8 @@ type databags struct {
 	answered map[string]bool
 	unread   map[string]error
 	nameless error
+	// tooLarge are the databags of others that were not kept, sorted.
+	tooLarge []planner.Databag
 }
 
 // readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so the first that has it will do.
@@ -55,17 +58,38 @@ func readInfo(units []jujuapi.UnitInfo, application string) databags {
 			case r.Endpoint == certificatesEndpoint:
 				d.readProvider(r)
 			}
+			d.measure(r)
 		}
 	}
 	slices.SortFunc(d.classic, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(a.relation, b.relation), cmp.Compare(unitNumber(a.unit), unitNumber(b.unit)), strings.Compare(a.unit, b.unit))
 	})
+	slices.SortFunc(d.tooLarge, func(a, b planner.Databag) int {
+		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Writer, b.Writer))
+	})
+	d.tooLarge = slices.Compact(d.tooLarge)
 	return d
+}
+
+// measure notes whose databag is too large. The application's own is somebody else's on some versions of Juju only: the units are
+// enough to name a relation.
+func (d *databags) measure(r jujuapi.RelationData) {
+	for name, bag := range r.Units {
+		if bag.TooLarge > 0 {
+			d.tooLarge = append(d.tooLarge, planner.Databag{Endpoint: r.Endpoint, Writer: name})
+		}
+	}
+	if r.ApplicationTooLarge > 0 {
+		d.tooLarge = append(d.tooLarge, planner.Databag{Endpoint: r.Endpoint, Writer: "the application"})
+	}
 }
 
 func (d *databags) readPeers(r jujuapi.RelationData, application string) {
 	d.latchRead = true
 	latch, err := v1alpha1.LatchFromDatabag(r.ApplicationData)
+	if r.ApplicationTooLarge > 0 {
+		err = jujuapi.ErrTooLarge
+	}
 	if err != nil {
 		// A latch that cannot be read is not a latch that is absent.
 		d.latchRead = false
@@ -81,8 +105,12 @@ func (d *databags) readPeers(r jujuapi.RelationData, application string) {
 		if text == "" {
 			continue
 		}
-		facts := new(v1alpha1.UnitFacts)
-		if err := json.Unmarshal([]byte(text), facts); err != nil {
+		var facts *v1alpha1.UnitFacts
+		err := json.Unmarshal([]byte(text), &facts)
+		if err == nil && facts == nil {
+			err = errors.New("they are null") // which is not a unit without data
+		}
+		if err != nil {
 			d.say(fmt.Sprintf("cannot read the facts of %s: %v", name, err))
 			continue
 		}

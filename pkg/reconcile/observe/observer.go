@@ -151,6 +151,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	obs.Blind = append(obs.Blind, o.blind(model.Name)...)
 	obs.Blind = append(obs.Blind, seen.blind...)
 	obs.Latch, obs.LatchRead = seen.latch, o.info.err == nil && seen.latchRead
+	obs.TooLarge = seen.tooLarge
 	obs.Units = o.units(model, application, seen, now)
 	obs.Clients = o.clients(model, application)
 	o.peerRelation(application, &obs)

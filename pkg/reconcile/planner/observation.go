@@ -52,6 +52,9 @@ type Observation struct {
 	Exposures map[string]jujuapi.Exposure
 	Local     string
 
+	// TooLarge are databags of others that are too large to be read, sorted.
+	TooLarge []Databag
+
 	History History
 	// Blind names, in sentences, what could not be seen. A plan made with blind spots says so; facts that are missing because
 	// of one are never taken for absence.
@@ -144,6 +147,12 @@ type CertificateAuthority struct {
 	ControllerRequests []string
 	// ClientCertificate says that the daemon holds a client certificate for this cluster, valid now.
 	ClientCertificate bool
+}
+
+// Databag is somebody's databag in a relation of the application.
+type Databag struct {
+	// Endpoint is the application's own, and Writer the unit or application that writes the databag.
+	Endpoint, Writer string
 }
 
 // History is what this process remembers; a restart begins it anew.

@@ -71,9 +71,9 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 func (in *input) applicationWords() etcdops.Words {
 	switch {
 	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil:
-		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing)
+		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing), in.overlong())
 	case in.Latch.ClusterID == "":
-		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting)
+		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting), in.overlong())
 	case in.unseen():
 		return in.closedWords()
 	}
@@ -84,20 +84,35 @@ func (in *input) applicationWords() etcdops.Words {
 		}
 	}
 	w := etcdops.ApplicationWords(in.statusView(), wanted, "")
-	if todo := in.forAPerson(); len(todo) > 0 {
-		separator := ": "
-		if strings.Contains(w.Message, ": ") {
-			separator = "; "
-		}
-		w = etcdops.Words{State: etcdops.Blocked, Message: w.Message + separator + strings.TrimRight(strings.Join(todo, " "), ".")}
+	return in.applicationUnderAuthority(withTodo(w, in.forAPerson()))
+}
+
+// withTodo adds sentences on what a person has to do.
+func withTodo(w etcdops.Words, todo []string) etcdops.Words {
+	if len(todo) == 0 {
+		return w
 	}
-	return in.applicationUnderAuthority(w)
+	separator := ": "
+	if strings.Contains(w.Message, ": ") {
+		separator = "; "
+	}
+	return etcdops.Words{State: etcdops.Blocked, Message: w.Message + separator + strings.TrimRight(strings.Join(todo, " "), ".")}
+}
+
+// overlong names who writes so much into a databag that it is left out. The size is not told: it may change with every look.
+func (in *input) overlong() []string {
+	var all []string
+	for _, b := range in.TooLarge[:min(len(in.TooLarge), 3)] {
+		all = append(all, fmt.Sprintf("The databag of %s in relation %s is too large and is not read: have it made smaller, or remove the relation.",
+			b.Writer, b.Endpoint))
+	}
+	return all
 }
 
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
-// and a restart that would be an outage.
+// databags that are too large, and a restart that would be an outage.
 func (in *input) forAPerson() []string {
-	todo := slices.Concat(in.faults, in.refusedPorts())
+	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))
