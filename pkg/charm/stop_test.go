@@ -203,7 +203,7 @@ func TestUnitOnAMachineThatIsAnothersSaysSo(t *testing.T) {
 	b.machine.facts = v1alpha1.UnitFacts{Taken: &v1alpha1.TakenFacts{Units: []v1alpha1.UnitRef{{Unit: "ea/0", ModelUUID: "m-1"}}}}
 	for _, hook := range []string{"start", "certificates-relation-changed", "update-status"} {
 		b.hook(hook)
-		want := [2]string{"blocked", "ea/0 of application ea runs on this machine: one machine can carry one member; remove one of the two units"}
+		want := [2]string{"blocked", "ea/0 of application ea runs on this machine: one machine can carry one member; remove one of the two units, or what a removed one has left"}
 		if got := b.juju.status["unit"]; got != want {
 			t.Errorf("%s: %q", hook, got)
 		}

@@ -32,7 +32,7 @@ func OccupiedWords(o Occupant) Words {
 func occupied(o Occupant) string {
 	switch {
 	case len(o.Units) == 1:
-		return fmt.Sprintf("%s runs on this machine: one machine can carry one member; remove one of the two units", o.Units[0])
+		return fmt.Sprintf("%s runs on this machine: one machine can carry one member; remove one of the two units, or what a removed one has left", o.Units[0])
 	case len(o.Units) > 1:
 		return fmt.Sprintf("%s have all been on this machine, and it cannot be told whose it is: remove the units that are not to stay",
 			strings.Join(o.Units, " and "))

@@ -25,6 +25,7 @@ type history struct {
 	unhealthy     map[string]time.Time
 	serves        map[string]time.Time
 	noQuorumSince time.Time
+	gone          map[string]planner.Gone
 
 	// notices are, by piece of news, when clients were told, and untold when Juju last showed that they were not, by its clock.
 	notices map[string]planner.Notice
@@ -129,6 +130,28 @@ func (h *history) noteLearners(now time.Time, v etcdops.View) {
 	maps.DeleteFunc(h.progress, func(id etcdops.MemberID, _ time.Time) bool { return !learners[id] })
 }
 
+// noteGone notes whom units name as having their machines, and Juju does not show.
+func (h *history) noteGone(now time.Time, model *jujuapi.Model, units []planner.Unit) {
+	gone := map[string]planner.Gone{}
+	for _, u := range units {
+		if u.Facts == nil || u.Facts.Taken == nil {
+			continue
+		}
+		for _, r := range u.Facts.Taken.Units {
+			application, shown := model.Applications[r.Application()]
+			if _, there := application.Units[r.Unit]; there || r.ModelUUID != "" && r.ModelUUID != model.UUID {
+				continue
+			}
+			since := h.gone[r.Unit].Since
+			if since.IsZero() {
+				since = now
+			}
+			gone[r.Unit] = planner.Gone{Since: since, Whole: !shown}
+		}
+	}
+	h.gone = gone
+}
+
 // snapshot is the history as it goes into an observation: copies, so that the observation stays as it is.
 func (h *history) snapshot(m *memory.Memory) planner.History {
 	attempts, notBefore := m.Attempts()
@@ -141,7 +164,7 @@ func (h *history) snapshot(m *memory.Memory) planner.History {
 		StableSince: stable, LastChange: h.lastChange,
 		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy), ServesSince: maps.Clone(h.serves),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,
-		Faults: m.Faults(), Notices: maps.Clone(h.notices),
+		Faults: m.Faults(), Notices: maps.Clone(h.notices), Gone: maps.Clone(h.gone),
 	}
 }
 

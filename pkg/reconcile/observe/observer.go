@@ -153,6 +153,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	obs.Latch, obs.LatchRead = seen.latch, o.info.err == nil && seen.latchRead
 	obs.TooLarge = seen.tooLarge
 	obs.Units = o.units(model, application, seen, now)
+	o.history.noteGone(now, model, obs.Units)
 	obs.Clients = o.clients(model, application)
 	o.peerRelation(application, &obs)
 	o.authority(application, seen, now, &obs)

@@ -94,7 +94,7 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *planner.Task {
 
 // harmless says that the delivery may neither stop nor reset a member.
 func harmless(d planner.Delivery) bool {
-	return !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset
+	return !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
 }
 
 // HandedFor is the deadline shown for a delivery that waits to be queued.
@@ -154,6 +154,9 @@ func tcpPorts(opened []string) []int32 {
 func clientEndpoints(obs planner.Observation) []string {
 	var endpoints []string
 	for _, u := range obs.Units {
+		if planner.Elsewhere(obs, u) {
+			continue // what answers there is another cluster's
+		}
 		joins := u.Facts != nil && !u.Facts.Member.Present && !u.Facts.Member.Started && obs.Latch.ClusterID != ""
 		if u.Facts == nil || joins && len(u.OpenedPorts) == 0 && len(obs.Exposures) > 0 {
 			continue

@@ -161,7 +161,7 @@ func (in *input) troubled() string {
 // hand sees them together with the units'. Afterwards they are part of what the Juju leader's unit should be.
 func (in *input) handRequests() (Step, bool) {
 	leader, known := in.leader()
-	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || in.applied(leader) {
+	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || taken(leader) || in.applied(leader) {
 		return Step{}, false
 	}
 	return in.deliverTo(StepPrepare, fmt.Sprintf("%s puts the controller's certificate request before %s.", leader.Name, in.CA.Application),

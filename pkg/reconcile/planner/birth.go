@@ -39,6 +39,9 @@ func birth(in *input) (Step, bool) {
 		return step, true
 	}
 	candidates := in.candidates()
+	if occupied := filter(in.alive(), taken); len(candidates) == 0 && len(occupied) > 0 {
+		return wait("%s: %s.", occupied[0].Name, in.occupied(occupied[0])).person(), true
+	}
 	if len(candidates) == 0 {
 		return wait("No unit is ready to be the first member."), true
 	}
@@ -59,6 +62,8 @@ func birth(in *input) (Step, bool) {
 func (in *input) virgin() (Step, bool) {
 	for _, u := range in.Units {
 		switch {
+		case taken(u) && !u.Dying && len(u.Facts.Taken.Units) == 0:
+			return wait("%s: %s.", u.Name, in.occupied(u)).person(), false
 		case hasData(u):
 			return wait("%s has the data of a member, but nothing is latched: this cluster was not born here, or its latch is lost. "+
 				"It is not touched.", u.Name).person(), false
@@ -121,7 +126,7 @@ func (in *input) certified() (Step, bool) {
 	trouble := in.troubled()
 	for _, u := range in.alive() {
 		switch {
-		case u.Facts == nil || ready(u):
+		case u.Facts == nil || taken(u) || ready(u):
 		case trouble != "":
 			return wait("%s.", trouble).person(), false
 		default:
@@ -141,7 +146,7 @@ func (in *input) certified() (Step, bool) {
 // failed to be prepared again and again, do not hold up the others. Where all have failed there are no others: a snap store that
 // could not be reached, or had no such channel, is asked again, ever more rarely.
 func (in *input) candidates() []Unit {
-	able := filter(in.alive(), func(u Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && ready(u) })
+	able := filter(in.alive(), func(u Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && !taken(u) && ready(u) })
 	sound := filter(able, func(u Unit) bool {
 		return u.Last == nil || u.Last.Failures < maxPrepareFailures || u.Last.Outcome == v1alpha1.OutcomeInProgress || in.prepared(u)
 	})

@@ -59,7 +59,7 @@ func (in *input) outdated() []Unit { return filter(in.alive(), in.isOutdated) }
 func (in *input) isOutdated(u Unit) bool {
 	m, member := in.member[u.Name]
 	settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
-	return settled && u.Facts != nil && !in.applied(u)
+	return settled && u.Facts != nil && !taken(u) && !in.applied(u)
 }
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.

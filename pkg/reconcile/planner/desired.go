@@ -223,6 +223,7 @@ func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
 	spec.Delivery = v1alpha1.Delivery{
 		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
 	}
+	spec.Delivery.Orphans = in.orphans(u)
 	m, member := in.member[u.Name]
 	switch {
 	case member && hasData(u):

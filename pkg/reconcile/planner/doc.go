@@ -13,7 +13,7 @@
 // Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
 // daemon; a network that is closed to us; identity; lost data; lost quorum; a membership change under way; a wiped member; a member that is half
 // moved; units that leave; members
-// without a unit; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check that answers with an act
+// without a unit; machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check that answers with an act
 // wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
 // so that a cluster in trouble still says so. Gates hold back everything.
 //
@@ -38,6 +38,8 @@
 //   - One member at a time is given another port for its peers, and none while there is no quorum, so that a loss of power leaves
 //     members that find each other. If etcd's leadership moves meanwhile, the turn may, and the one before is given its old port back.
 //   - No member that serves is removed while it is the only one at which the others find each other.
+//   - Nothing is delivered to a unit whose machine is another's, but for words, a claim, and what clears the machine of units that Juju has
+//     not shown for 30 s and that own all that lies there.
 //   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
 //     minute, until clients are told of the other members alone, and unless its data is lost.

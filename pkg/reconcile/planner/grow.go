@@ -17,7 +17,7 @@ const electionPatience = 3 * time.Second
 func (in *input) joiners() []Unit {
 	return filter(in.alive(), func(u Unit) bool {
 		_, member := in.member[u.Name]
-		return !member && u.Facts != nil
+		return !member && u.Facts != nil && !taken(u)
 	})
 }
 
@@ -79,6 +79,9 @@ func grow(in *input) (Step, bool) {
 		if u.Facts == nil {
 			why, _ := in.blocked(u)
 			waits = append(waits, why)
+		}
+		if taken(u) {
+			waits = append(waits, u.Name+"'s machine is not its own")
 		}
 	}
 	if len(waits) == 0 {

@@ -37,7 +37,8 @@ func newInput(o Observation) *input {
 }
 
 // match pairs members with units: by the ID in the unit's data directory first, then a started member by its name (Juju
-// never uses a unit number twice) and an unstarted one by the address of its peer URL, whatever its port.
+// never uses a unit number twice) and an unstarted one by the address of its peer URL, whatever its port. Of two units at one address it
+// is the one whose machine it is.
 func (in *input) match() {
 	pair := func(m etcdops.Member, i int) {
 		if _, taken := in.member[in.Units[i].Name]; i >= 0 && !taken {
@@ -62,7 +63,7 @@ func (in *input) match() {
 			if m.Started() {
 				return m.Name == etcdops.MemberName(u.Name)
 			}
-			return u.Facts != nil && u.Facts.Addresses.Peer != "" && slices.ContainsFunc(m.PeerURLs, func(url string) bool {
+			return u.Facts != nil && !taken(u) && u.Facts.Addresses.Peer != "" && slices.ContainsFunc(m.PeerURLs, func(url string) bool {
 				return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
 			})
 		})

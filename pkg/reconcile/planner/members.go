@@ -211,13 +211,20 @@ func (in *input) leavingMembers() []etcdops.MemberID {
 	return ids
 }
 
-// stale: members whose unit Juju does not show any more. One that still serves is left alone, and shown.
+// stale: members whose unit Juju does not show any more. One that still serves is left alone, and shown, unless a unit of this cluster
+// waits for the machine that it is on.
 func stale(in *input) (Step, bool) {
 	if !in.Etcd.Listed {
 		return Step{}, false
 	}
 	for _, m := range in.Etcd.Members {
-		if _, ok := in.unitOf(m); ok || in.serving(m) {
+		if _, ok := in.unitOf(m); ok {
+			continue
+		}
+		if u, waits := in.inTheWay(m); waits {
+			return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and %s waits for its machine.", label(m), u.Name)), true
+		}
+		if in.serving(m) {
 			continue
 		}
 		since := in.unhealthySince(m)

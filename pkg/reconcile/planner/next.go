@@ -39,6 +39,7 @@ var checks = []check{
 	{name: "half moved members", next: halfMoved},
 	{name: "leaving units", next: leaving, yields: true},
 	{name: "stale members", next: stale},
+	{name: "occupied machines", next: clearMachines, yields: true},
 	{name: "birth", next: birth, gate: true},
 	{name: "preparation", next: prepareJoiners, calm: true},
 	{name: "updates", next: update, calm: true},
@@ -153,6 +154,9 @@ func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 	if why, until := in.blocked(leader); why != "" {
 		return wait("Only %s, Juju's leader, can write the cluster's latch, and %s.", leader.Name, why).until(until)
 	}
+	if taken(leader) && kind != StepClaim {
+		return wait("Only %s, Juju's leader, can write the cluster's latch, and its machine is not its own: remove it.", leader.Name).person()
+	}
 	d := in.delivery(leader, in.atRest(leader))
 	if kind == StepClaim && in.uncertain(leader) {
 		if !in.hears(leader) {
@@ -165,11 +169,14 @@ func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 	return Step{Kind: kind, Reason: reason, Units: []Delivery{d}}
 }
 
-// uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one.
+// uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one, or
+// what another unit has there.
 // A claim must neither start that, nor stop it, nor set it aside.
 func (in *input) uncertain(u Unit) bool {
 	m := u.Facts.Member
 	switch _, member := in.member[u.Name]; {
+	case taken(u):
+		return true
 	case !hasData(u):
 		return begun(u)
 	case in.Latch.ClusterID == "":

@@ -175,6 +175,8 @@ type History struct {
 	Notices map[string]Notice
 	// Held is what stands between the cluster and its next step, and since when it is the same.
 	Held HeldUp
+	// Gone are, by name, those units of the model that a unit of this cluster names as having its machine, and that Juju does not show.
+	Gone map[string]Gone
 	// NoQuorumSince is since when no linearizable read has succeeded anywhere; zero while one does.
 	NoQuorumSince time.Time
 }
@@ -183,4 +185,12 @@ type History struct {
 type HeldUp struct {
 	Reason string
 	Since  time.Time
+}
+
+// Gone is a unit that Juju does not show any more.
+type Gone struct {
+	// Since is when it was first missed.
+	Since time.Time
+	// Whole says that Juju does not show its application either.
+	Whole bool
 }

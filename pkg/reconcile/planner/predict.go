@@ -120,6 +120,9 @@ func (p *prediction) land(deliveries []Delivery) {
 	for _, d := range deliveries {
 		u := p.unit(d.Unit)
 		u.Task, u.Last = nil, nil
+		if d.Spec.Delivery.Orphans != nil {
+			u.Facts.Taken = nil
+		}
 		hash := d.Spec.Hash()
 		if u.Facts.Applied == nil || u.Facts.Applied.Hash != hash {
 			if a := u.Facts.Applied; a != nil && a.Options != nil && needsRestart(*a.Options, *d.Spec.Options) {

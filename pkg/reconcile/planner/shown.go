@@ -28,7 +28,7 @@ func (in *input) misshown(u Unit) bool {
 // canShow says that what Juju shows of the unit is about a member, and can be put right.
 func (in *input) canShow(u Unit) bool {
 	m, member := in.member[u.Name]
-	return member && !m.Learner && u.Facts != nil && u.Provisioned && !u.Lost && !u.Failed
+	return member && !m.Learner && u.Facts != nil && !taken(u) && u.Provisioned && !u.Lost && !u.Failed
 }
 
 // showsOldIllness says that the unit is shown ill while its member serves. It is told so once for each time that the member has

@@ -95,9 +95,9 @@ func (in *input) awaitsFirst(u Unit, person bool) bool {
 	return in.Latch.Seeds == nil || person
 }
 
-// speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give.
+// speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give, or a machine.
 func (in *input) speaksForItself(u Unit) bool {
-	return !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
+	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
 }
 
 // applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.

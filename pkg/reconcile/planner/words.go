@@ -53,6 +53,10 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 	}
 	born := in.Latch.ClusterID != ""
 	switch stage := in.stageOf(u); {
+	case taken(u) && in.clearable(u):
+		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing)
+	case taken(u):
+		return etcdops.Words{State: etcdops.Blocked, Message: in.occupied(u)}
 	case !born && stage == stagePrepare:
 		return etcdops.UnitWords(v, ref, etcdops.PhasePreparing)
 	case !born:
@@ -112,7 +116,7 @@ func (in *input) overlong() []string {
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
 // databags that are too large, and a restart that would be an outage.
 func (in *input) forAPerson() []string {
-	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong())
+	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))
