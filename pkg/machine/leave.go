@@ -145,6 +145,9 @@ func (m *Machine) Leave(ctx context.Context) error {
 		}
 	}
 	// The record first: without it and with the owner's file the machine is still known to have been this unit's.
+	if _, err := m.disk.Remove(m.toldPath()); err != nil {
+		return err
+	}
 	if t.record.Hash != "" {
 		if err := m.store.SetAside(m.o.Now()); err != nil {
 			return err

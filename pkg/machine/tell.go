@@ -45,7 +45,7 @@ func (m *Machine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situati
 	end := func(outcome v1alpha1.Outcome, reason, message string) v1alpha1.EtcdUnitStatus {
 		return v1alpha1.EtcdUnitStatus{Outcome: outcome, Reason: reason, Message: message}
 	}
-	record, err := m.store.Load()
+	record, _, err := m.records(false)
 	if err != nil {
 		return end(v1alpha1.OutcomeFailed, v1alpha1.ReasonMachine, err.Error())
 	}
@@ -83,7 +83,7 @@ func latest(epoch v1alpha1.Epoch, action int64, t told) (v1alpha1.Epoch, int64) 
 
 // Told are the words that the unit was told since anything was applied; nil if none were.
 func (m *Machine) Told() (*v1alpha1.StatusSpec, error) {
-	record, err := m.store.Load()
+	record, _, err := m.records(false)
 	if err != nil {
 		return nil, err
 	}
