@@ -204,6 +204,12 @@ func (d *doctor) certificates(c reconcile.Examination) {
 		d.bad(errors.New("no certificate authority"), "juju deploy easyrsa; juju integrate "+c.Name+" easyrsa",
 			"%s is not related to a certificate authority.", c.Name)
 		return
+	case !ca.ClientCertificate && ca.Signs && ca.Answered:
+		// The key stays with the daemon that has asked.
+		d.good("%s: %s has signed a controller's client certificate. This command does not have its key, and has not looked at etcd itself: see jujuetcd describe.",
+			c.Name, ca.Application)
+	case !ca.ClientCertificate && ca.Signs && len(ca.ControllerRequests) == 0:
+		d.warn("start jujuetcd run, which asks for one", "%s: no controller has asked %s for a client certificate yet.", c.Name, ca.Application)
 	case !ca.ClientCertificate:
 		d.bad(errors.New("no client certificate"), "wait for the provider's hooks; one whose requests a person approves waits for that person",
 			"%s: %s has given no client certificate.", c.Name, ca.Application)

@@ -63,6 +63,10 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 // signed are the credentials that a provider who signs requests has given the daemon, which asks for them while it leads the cluster, or
 // nobody does.
 func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation) world.Credentials {
+	obs.CA.Signs = true
+	for _, a := range seen.controller() {
+		obs.CA.Answered = obs.CA.Answered || a.Certificate != ""
+	}
 	if o.cfg.Keys == nil {
 		// Who only looks takes what was asked for from the answers.
 		for _, a := range seen.controller() {

@@ -27,8 +27,12 @@ func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, o
 	o.seen = obs.Etcd
 	o.mu.Unlock()
 	obs.Closed = closedToUs(obs.Units, obs.Etcd)
-	if obs.Closed {
+	switch {
+	case obs.Closed:
 		o.lookThrough(ctx, endpoints, waiting, obs)
+	case !obs.CA.ClientCertificate && obs.Latch.ClusterID != "" && !obs.Etcd.Listed:
+		// Every member turns away who has nothing to show: that is no look, and nobody's illness.
+		obs.Etcd = etcdops.View{At: obs.Etcd.At, Err: "there is no client certificate to look at etcd with"}
 	}
 	o.mu.Lock()
 	o.usesUnits = obs.Through != ""

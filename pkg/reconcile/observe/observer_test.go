@@ -365,3 +365,16 @@ func TestObserveEndsWithItsContext(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// The property: what a daemon without a client certificate is turned away from is not seen, and so nobody is ill or gone by it.
+func TestWhoIsTurnedAwayHasSeenNothing(t *testing.T) {
+	r := newRig(t)
+	r.etcd.View = all(etcdops.FaultTLS)
+	obs := r.observe(true)
+	if obs.Etcd.Listed || len(obs.Etcd.Health) > 0 || obs.Closed || len(obs.History.UnhealthySince) > 0 {
+		t.Errorf("health %v, closed %v, history %+v", obs.Etcd.Health, obs.Closed, obs.History.UnhealthySince)
+	}
+	if step, _ := planner.Next(obs); step.Kind != planner.StepWait || !strings.Contains(step.Reason, "no client certificate") {
+		t.Errorf("%s: %s", step.Kind, step.Reason)
+	}
+}

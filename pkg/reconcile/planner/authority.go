@@ -164,6 +164,10 @@ func (in *input) handRequests() (Step, bool) {
 	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || taken(leader) || in.applied(leader) {
 		return Step{}, false
 	}
-	return in.deliverTo(StepPrepare, fmt.Sprintf("%s puts the controller's certificate request before %s.", leader.Name, in.CA.Application),
+	kind := StepPrepare
+	if in.Latch.ClusterID != "" {
+		kind = StepUpdate
+	}
+	return in.deliverTo(kind, fmt.Sprintf("%s puts the controller's certificate request before %s.", leader.Name, in.CA.Application),
 		[]Unit{leader}, in.atRest), true
 }

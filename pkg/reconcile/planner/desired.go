@@ -262,6 +262,9 @@ func (in *input) prepared(u Unit) bool {
 
 // statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.
 func (in *input) statusOf(u Unit) v1alpha1.StatusSpec {
+	if in.doorless() {
+		return v1alpha1.StatusSpec{} // who cannot look says nothing of etcd
+	}
 	s := v1alpha1.StatusSpec{Unit: text(in.unitWords(u))}
 	if u.Leader {
 		app := text(in.applicationWords())

@@ -69,11 +69,23 @@ func closed(in *input) (Step, bool) {
 	if !in.unseen() {
 		return Step{}, false
 	}
+	if in.doorless() {
+		if step, due := in.handRequests(); due {
+			return step, true
+		}
+		return wait("%s.", in.doorlessWords().Message), true
+	}
 	return wait("The client port of the units cannot be reached from here, and no unit has told yet how etcd is."), true
 }
 
-// unseen says that nothing is known of etcd because its network is closed to us.
-func (in *input) unseen() bool { return in.Closed && in.Through == "" }
+// unseen says that nothing is known of etcd: its network is closed to us, or we have nothing to be let in with.
+func (in *input) unseen() bool { return in.Closed && in.Through == "" || in.doorless() }
+
+// doorless says that this daemon has no client certificate for a cluster that is born: it has only begun, or taken over, and its authority
+// has not signed yet. That every member turns it away says nothing of the members.
+func (in *input) doorless() bool {
+	return in.Latch.ClusterID != "" && !in.CA.ClientCertificate && !in.Etcd.Listed
+}
 
 // nobody: there is no unit to do anything on, or none that stays. The last unit, and an application that is being removed,
 // leave without a guard: there is nothing left to guard.

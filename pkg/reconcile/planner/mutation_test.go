@@ -157,6 +157,9 @@ var mutations = []mutation{
 	{"words come after the claim", "tell.go", "if len(due) == 0 || in.claimed() {", "if true {"},
 	{"a claim touches no machine that nobody knows", "next.go", "if kind == StepClaim && in.uncertain(leader) {", "if false {"},
 	{"an old agent is not asked for a claim in words", "next.go", "if !in.hears(leader) {", "if false {"},
+	{"who has no certificate sees nothing", "gates.go", "|| in.doorless() }", "}"},
+	{"who cannot look says nothing", "desired.go", "if in.doorless() {", "if false {"},
+	{"a certificate is asked for though nothing is seen", "gates.go", "step, due := in.handRequests(); due {\n\t\t\treturn step, true", "step, due := in.handRequests(); due && false {\n\t\t\treturn step, true"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 

@@ -145,6 +145,8 @@ type CertificateAuthority struct {
 	Bundle string
 	// ControllerRequests are the daemon's own requests, for a provider that signs: Juju's leader puts them before it.
 	ControllerRequests []string
+	// Signs says that the provider signs requests, and Answered that it has given a controller a certificate for one, ours or not.
+	Signs, Answered bool
 	// ClientCertificate says that the daemon holds a client certificate for this cluster, valid now.
 	ClientCertificate bool
 }

@@ -112,6 +112,9 @@ func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person,
 		return &words
 	case in.Latch.ClusterID == "" || !gate:
 		return nil
+	case in.unseen():
+		closed := text(in.applicationUnderAuthority(in.closedWords()))
+		return &closed
 	case in.Policy.Paused:
 		// A pause is no trouble of etcd's, which goes on being looked at.
 		paused := text(etcdops.WithNotices(in.applicationWords(), etcdops.Notice{Text: words.Message}))

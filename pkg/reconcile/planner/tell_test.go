@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -152,7 +153,10 @@ func TestTheReasonToWaitIsTold(t *testing.T) {
 			o.Closed, o.Etcd.Listed, o.Etcd.Members = true, false, nil
 			stands(o, time.Minute)
 		},
-			[]string{"etcd/0"}, "", "", "The client port of the units cannot be reached"},
+			[]string{"etcd/0"}, "", "", "The jujuetcd controller cannot reach port 2379 of the units"},
+		{"a daemon that has no client certificate yet", settledAndShown(3), func(o *planner.Observation) { doorless(o); stands(o, time.Minute) },
+			[]string{"etcd/0"}, "", "", "The jujuetcd controller cannot look at etcd: it has no client certificate yet, which vault gives"},
+		{"a daemon that has only begun to wait for its certificate", settledAndShown(3), func(o *planner.Observation) { doorless(o); stands(o, time.Second) }, nil, "", "", ""},
 		{"a settled cluster", settledAndShown(3), func(*planner.Observation) {}, nil, "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -300,5 +304,45 @@ func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
 				t.Errorf("%s: %s", name, step.Kind)
 			}
 		}
+	}
+}
+
+// doorless lets the daemon be one that its authority has not given a client certificate yet.
+func doorless(o *planner.Observation) {
+	o.CA.ClientCertificate, o.CA.Application = false, "vault"
+	o.Etcd = etcdops.View{At: o.Now, Err: "there is no client certificate to look at etcd with"}
+}
+
+// The property: what a daemon cannot see is no fact. One without a client certificate tells nothing of etcd, and does nothing but ask.
+func TestWhoCannotLookSaysNothingOfEtcd(t *testing.T) {
+	o := settledAndShown(3)
+	doorless(&o)
+	step, ok := planner.Next(o)
+	if !ok || step.Kind != planner.StepWait || !strings.Contains(step.Reason, "no client certificate yet, which vault gives") {
+		t.Errorf("%s: %s", step.Kind, step.Reason)
+	}
+	status := planner.Status(o)
+	if status.Phase == v1alpha1.PhaseLost || status.Phase == v1alpha1.PhaseDegraded || strings.Contains(status.Message, "quorum") {
+		t.Errorf("phase %s: %s", status.Phase, status.Message)
+	}
+	for _, c := range status.Conditions {
+		if c.Type == v1alpha1.ConditionReady && c.Status != "Unknown" {
+			t.Errorf("ready is %s: %s", c.Status, c.Message)
+		}
+	}
+
+	o.CA.ControllerRequests = []string{"request"}
+	step, _ = planner.Next(o)
+	if step.Kind != planner.StepUpdate || len(step.Units) != 1 || step.Units[0].Unit != "etcd/0" {
+		t.Fatalf("%s %s: %s", step.Kind, step.Target("etcd"), step.Reason)
+	}
+	s := step.Units[0].Spec
+	if s.Status.Unit.State != "" || s.Status.Application != nil || s.Etcd.Initial != nil || s.Service.State != v1alpha1.ServiceRunning ||
+		s.Delivery.AllowRestart || s.Delivery.AllowReset || len(s.Clients.Members) != 3 {
+		t.Errorf("%+v", s)
+	}
+	apply(&o)
+	if step, _ = planner.Next(o); step.Kind != planner.StepWait {
+		t.Errorf("the request is handed, and then %s", step.Kind)
 	}
 }

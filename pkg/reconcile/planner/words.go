@@ -135,6 +135,18 @@ func waitsFor(units []Unit) string {
 // closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's
 // own look at its etcd shows what is worse.
 func (in *input) closedWords() etcdops.Words {
+	if in.doorless() {
+		return in.doorlessWords()
+	}
 	return etcdops.Words{State: etcdops.Waiting,
 		Message: fmt.Sprintf("The jujuetcd controller cannot reach port %d of the units", in.opts.Port)}
+}
+
+// doorlessWords tell that etcd may be well, and that this daemon has nothing to look at it with.
+func (in *input) doorlessWords() etcdops.Words {
+	w := etcdops.Words{State: etcdops.Waiting, Message: "The jujuetcd controller cannot look at etcd: it has no client certificate yet"}
+	if in.CA.Related {
+		w.Message += ", which " + in.CA.Application + " gives"
+	}
+	return w
 }
