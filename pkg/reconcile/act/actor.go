@@ -108,9 +108,22 @@ func (a *Actor) counted(step planner.Step, do func() error) error {
 		err = fmt.Errorf("cannot do step %s: %w", step.Key(), err)
 	} else {
 		a.cfg.Memory.Succeeded(step.Key())
+		a.joined(step)
 	}
 	a.cfg.Reporter.Stepped(step, err, a.cfg.Now().Sub(began))
 	return err
+}
+
+// joined keeps the row of those that join: whose member was taken back waits, and who votes has forgotten it.
+func (a *Actor) joined(step planner.Step) {
+	key := planner.JoinKey(step.Unit)
+	switch {
+	case step.TakesBack != "":
+		attempts, _ := a.cfg.Memory.Attempts()
+		a.cfg.Memory.Failed(key, step.TakesBack, a.cfg.Now().Add(planner.JoinPause(attempts[key]+1)))
+	case step.Kind == planner.StepPromote:
+		a.cfg.Memory.Succeeded(key)
+	}
 }
 
 // rested is counted for a step that, once it was done, is not done again for so long.

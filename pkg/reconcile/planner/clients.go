@@ -34,7 +34,7 @@ type Notice struct {
 	After time.Time
 }
 
-// News is what clients have to take in before members may go or serve elsewhere: the names of units that leave, and the URLs where
+// News is what clients have to take in before members may go or serve elsewhere: the names of units that leave and are told of no more, and the URLs where
 // the members serve that clients are told of. Each is one key of History.Notices.
 func News(o Observation) []string {
 	if len(o.Clients) == 0 {
@@ -42,24 +42,34 @@ func News(o Observation) []string {
 	}
 	in := newInput(o)
 	var news []string
+	members := in.clientMembers()
 	for _, u := range in.Units {
-		if u.Dying {
+		name := etcdops.MemberName(u.Name)
+		if u.Dying && !slices.ContainsFunc(members, func(m clientMember) bool { return m.name == name }) {
 			news = append(news, u.Name)
 		}
 	}
-	for _, m := range in.clientMembers() {
+	for _, m := range members {
 		news = append(news, m.urls...)
 	}
 	return news
 }
 
-// outdated are the units with a member that have not applied what they should be.
+// outdated are the units with a member that have not applied what they should be, and those without one that tell clients another list.
 func (in *input) outdated() []Unit { return filter(in.alive(), in.isOutdated) }
 
 func (in *input) isOutdated(u Unit) bool {
 	m, member := in.member[u.Name]
 	settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
-	return settled && u.Facts != nil && !taken(u) && !in.applied(u)
+	switch {
+	case u.Facts == nil || taken(u):
+		return false
+	case settled:
+		return !in.applied(u)
+	}
+	// One that joins is brought up to date as it is prepared and started. Its list counts in between, too: clients may read no other.
+	told := in.tells(u)
+	return len(told) > 0 && !slices.Equal(told, in.clients(u).Endpoints)
 }
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.

@@ -73,10 +73,8 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 		s.Etcd.Initial = in.joinInitial()
 	case stageMember:
 		s.Service.State = v1alpha1.ServiceRunning
-		if in.Latch.ClusterID != "" {
-			s.Clients = in.clients(u)
-		}
 	}
+	s.Clients = in.clients(u)
 	// A member is told of the others as soon as it runs, also before the cluster's latch is written: where else would it ask, once
 	// it was removed, whether it has left?
 	if in.Latch.ClusterID != "" || stage == stageMember {
@@ -257,7 +255,9 @@ func (in *input) applied(u Unit) bool {
 
 // prepared says that the unit is ready for its first start.
 func (in *input) prepared(u Unit) bool {
-	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !begun(u) && in.applied(u)
+	// After a start that failed the machine is looked at again, its ports first, before anybody counts on it.
+	failed := u.Last != nil && u.Last.Outcome != v1alpha1.OutcomeApplied
+	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !begun(u) && in.applied(u) && !failed
 }
 
 // statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.

@@ -26,6 +26,9 @@
 //   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
 //   - Clients are told of no member before it votes and serves, and of none that has been silent for a minute while a quorum of
 //     the others serves; their list never gets empty because of trouble, and a daemon that begins does not change it.
+//   - Every unit of a born cluster tells clients the same list, whether it votes, joins or leaves, once the members trust it.
+//   - A unit whose ports are taken, or whose last delivery has failed otherwise, is not added; whose member was taken back goes behind
+//     the others that join, for a pause that grows.
 //   - No member that serves leaves with its unit before clients' databags have a list without it, and clients' hooks have run
 //     since (which Juju shows of units of the same model only), or 30 s are over.
 //   - Nothing is exposed unless the policy allows it and the network is closed to us; what is exposed stays exposed.

@@ -49,10 +49,11 @@ func reachable(u Unit) map[string]string {
 	return found
 }
 
-// clients is what the unit tells its clients: nothing before its own member is a voter. All units tell the same.
+// clients is what the unit tells its clients. All units tell the same, since a client may read the databag of any one of them and of no
+// other: also who has yet to join, or joins anew, as soon as the members trust what it hands out. It tells of itself when it votes.
 func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
-	if m, member := in.member[u.Name]; in.Etcd.Listed && (!member || m.Learner) {
+	if in.Latch.ClusterID == "" || in.estranged(u) {
 		return s
 	}
 	members := in.clientMembers()
@@ -67,10 +68,26 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 	slices.SortFunc(s.Cluster, func(a, b v1alpha1.NamedMember) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
 	})
-	if u.Facts.Snap != nil {
-		s.Version = u.Facts.Snap.Version
-	}
+	s.Version = in.versionFor(u)
 	return s
+}
+
+// versionFor is the version of etcd that the unit's clients are told: its own member's, or, before that votes, that of the first that
+// does. Its own snap may not be there yet, and what it is handed would change with it.
+func (in *input) versionFor(u Unit) string {
+	votes := func(u Unit) bool {
+		m, member := in.member[u.Name]
+		return u.Facts != nil && u.Facts.Snap != nil && (member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u))
+	}
+	if votes(u) {
+		return u.Facts.Snap.Version
+	}
+	for _, v := range in.alive() {
+		if votes(v) {
+			return v.Facts.Snap.Version
+		}
+	}
+	return ""
 }
 
 // forRelations are the endpoints for clients of relations for which a member has an address of its own.
@@ -95,29 +112,36 @@ func forRelations(members []clientMember) map[string][]string {
 	return lists
 }
 
-// clientMembers are the members that clients are told of: voters of units that stay. One comes onto the list when it serves. It
+// clientMembers are the members that clients are told of: voters of units that stay, as long as there is one. One comes onto the list when it serves. It
 // goes off it when its unit goes or its data is lost, and when it has not served for silencePatience while a quorum of the others
 // does. While there is no quorum the list stays as it is: it never gets empty because of trouble.
 func (in *input) clientMembers() []clientMember {
 	if !in.Etcd.Listed {
 		return in.toldMembers()
 	}
-	var told, voters []clientMember
-	for _, u := range in.alive() {
+	var told, voters, leaving []clientMember
+	for _, u := range in.Units {
 		m, member := in.member[u.Name]
-		if !member || m.Learner || !m.Started() || len(m.ClientURLs) == 0 {
+		if !member || m.Learner || !m.Started() || len(m.ClientURLs) == 0 || u.Facts == nil {
 			continue
 		}
 		c := clientMember{name: m.Name, urls: m.ClientURLs, peer: m.PeerURLs, relations: reachable(u)}
+		if u.Dying {
+			leaving = append(leaving, c)
+			continue
+		}
 		voters = append(voters, c)
 		if until, on := in.onList(u, m); on && (until.IsZero() || in.Now.Before(until)) {
 			told = append(told, c)
 		}
 	}
-	if len(told) == 0 {
+	switch {
+	case len(told) > 0:
+		return told
+	case len(voters) > 0:
 		return voters
 	}
-	return told
+	return leaving // until one that stays votes: nobody else has the data
 }
 
 // watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if a monitor forgot it, nobody

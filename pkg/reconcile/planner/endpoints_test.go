@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -114,20 +116,61 @@ func TestClientsAreToldOfSomebodyFromTheBeginning(t *testing.T) {
 	}
 }
 
-func TestAUnitTellsItsClientsNothingBeforeItsMemberVotes(t *testing.T) {
+// A client may read one unit's databag and no other: from its first delivery on a unit tells of those that serve, and of itself when it votes.
+func TestAUnitTellsItsClientsOfTheOthersUntilItsMemberVotes(t *testing.T) {
 	o := settled(3)
-	join(&o)
-	learn(&o, 0)
-	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints)+len(c.Cluster) > 0 || c.Version != "" {
-		t.Errorf("a learner's unit tells %+v", c)
+	others := planner.Desired(o, "etcd/0").Clients
+	others.Members = nil
+	same := func(what string) {
+		t.Helper()
+		got := planner.Desired(o, "etcd/3").Clients
+		got.Members = nil
+		if diff := cmp.Diff(others, got); diff != "" {
+			t.Errorf("%s tells, instead of what the others tell (-):\n%s", what, diff)
+		}
 	}
+	join(&o)
+	o.Units[3].Facts.Snap = nil
+	same("a unit that is not prepared")
+	o.Units[3].Facts.Snap = &v1alpha1.SnapFacts{Version: "3.6.99"}
+	same("a unit with another snap")
+	m := etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}, Learner: true}
+	o.Etcd.Members = append(o.Etcd.Members, m)
+	same("the unit of a member that was added")
+	o.Etcd.Members = o.Etcd.Members[:3]
+	learn(&o, 0)
+	same("a learner's unit")
 	o.Etcd.Members[3].Learner = false
-	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) != 4 || c.Version == "" {
+	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) != 4 || c.Version != "3.6.99" {
 		t.Errorf("a voter's unit tells %+v", c)
 	}
 	o.Etcd.Members = o.Etcd.Members[:3]
-	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints)+len(c.Cluster) > 0 {
-		t.Errorf("the unit of a member that was removed tells %+v", c)
+	same("the unit of a member that was removed")
+	o.Units[3].Facts.Member = v1alpha1.MemberFacts{}
+	o.CA.Bundle, _ = bundleOf("one")
+	for i := range 3 {
+		o.Units[i].Facts.Certificates.CA = []string{"another"}
+	}
+	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) > 0 {
+		t.Errorf("a unit whose certificates the members do not trust tells %+v", c)
+	}
+	if c := planner.Desired(o, "etcd/0").Clients; len(c.Endpoints) != 3 {
+		t.Errorf("a member's unit tells %+v", c)
+	}
+}
+
+// The only member is of a unit that leaves, and the one that stays has yet to join.
+func TestClientsAreToldOfWhoLeavesAsLongAsNobodyElseHasTheData(t *testing.T) {
+	o := settled(1)
+	join(&o)
+	o.Units[0].Dying = true
+	if got := planner.Desired(o, "etcd/1").Clients.Endpoints; !slices.Equal(got, []string{url(0)}) {
+		t.Errorf("told %v", got)
+	}
+	learn(&o, 0)
+	o.Etcd.Members[1].Learner = false
+	if got := planner.Desired(o, "etcd/1").Clients.Endpoints; !slices.Equal(got, []string{url(1)}) {
+		t.Errorf("told %v", got)
 	}
 }
 

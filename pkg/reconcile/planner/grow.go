@@ -1,11 +1,13 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -13,12 +15,76 @@ import (
 // two, and would cost two actions on each unit.
 const electionPatience = 3 * time.Second
 
-// joiners are units that should be members and are not, in order of their numbers.
+// joiners are units that should be members and are not: those that have failed to join come last, who has failed less often first, and
+// else the one with the lower number. A unit that cannot start must not starve those that can.
 func (in *input) joiners() []Unit {
-	return filter(in.alive(), func(u Unit) bool {
+	units := filter(in.alive(), func(u Unit) bool {
 		_, member := in.member[u.Name]
 		return !member && u.Facts != nil && !taken(u)
 	})
+	slices.SortStableFunc(units, func(a, b Unit) int {
+		return cmp.Compare(in.History.Attempts[JoinKey(a.Name)], in.History.Attempts[JoinKey(b.Name)])
+	})
+	return units
+}
+
+// JoinKey counts, in a History's Attempts, how often the member of a unit was taken back since it voted last; NotBefore is when it may be
+// added again.
+func JoinKey(unit string) string { return "Join " + unit }
+
+// JoinPause is how long a unit whose member was taken back for the n-th time in a row is not added again: a minute, doubling to half an
+// hour. What keeps it from starting is most often a person's business, and each attempt bars the others for minutes.
+func JoinPause(n int) time.Duration {
+	return min(time.Minute<<min(max(n-1, 0), 5), 30*time.Minute)
+}
+
+// pausedJoin says until when the unit is not added again; zero if it may be.
+func (in *input) pausedJoin(u Unit) time.Time {
+	if at := in.History.NotBefore[JoinKey(u.Name)]; in.Now.Before(at) {
+		return at
+	}
+	return time.Time{}
+}
+
+// startFault is why a unit without a member that votes cannot be made ready or started, in its own words; empty if nothing is known.
+func (in *input) startFault(u Unit) string {
+	m, member := in.member[u.Name]
+	if u.Last == nil || u.Last.Outcome != v1alpha1.OutcomeFailed || member && (!m.Learner || in.serving(m)) && in.Latch.ClusterID != "" {
+		return ""
+	}
+	switch u.Last.Reason {
+	case v1alpha1.ReasonPortInUse, v1alpha1.ReasonStartFailed, v1alpha1.ReasonDiskFull, v1alpha1.ReasonMachine:
+		return strings.TrimRight(u.Last.Message, ".")
+	}
+	return ""
+}
+
+// joinWords are the status of a unit that cannot join, as long as it cannot; !ok if nothing is known to keep it from that.
+func (in *input) joinWords(u Unit) (etcdops.Words, bool) {
+	fault := in.startFault(u)
+	until := in.pausedJoin(u)
+	switch {
+	case fault != "":
+		return etcdops.Words{State: etcdops.Blocked, Message: fault}, true
+	case !until.IsZero():
+		return etcdops.Words{State: etcdops.Blocked, Message: fmt.Sprintf("could not join, %s: %s; it is tried again after %s, behind the others",
+			times(in.History.Attempts[JoinKey(u.Name)]), in.History.Faults[JoinKey(u.Name)], until.UTC().Format(time.TimeOnly))}, true
+	}
+	return etcdops.Words{}, false
+}
+
+// cannotJoin are sentences on units that cannot be made ready, started or added again.
+func (in *input) cannotJoin() []string {
+	var sentences []string
+	for _, u := range in.alive() {
+		if m, member := in.member[u.Name]; u.Facts == nil || taken(u) || member && !m.Learner && m.Started() {
+			continue
+		}
+		if w, known := in.joinWords(u); known {
+			sentences = append(sentences, fmt.Sprintf("%s: %s.", u.Name, w.Message))
+		}
+	}
+	return sentences
 }
 
 // prepareJoiners makes all units ready that will join: snap, certificates, files; and resets those whose member was removed.
@@ -65,8 +131,13 @@ func grow(in *input) (Step, bool) {
 		case in.estranged(u):
 			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
 				u.Name, in.CA.Application))
+		case !in.prepared(u) && in.startFault(u) != "":
+			waits = append(waits, fmt.Sprintf("%s is not prepared: %s", u.Name, in.startFault(u)))
 		case !in.prepared(u):
 			waits = append(waits, u.Name+" is not prepared yet")
+		case !in.pausedJoin(u).IsZero():
+			waits = append(waits, fmt.Sprintf("%s could not join, %s, and is tried again after %s", u.Name,
+				times(in.History.Attempts[JoinKey(u.Name)]), in.pausedJoin(u).UTC().Format(time.TimeOnly)))
 		case u.Task != nil:
 			waits = append(waits, fmt.Sprintf("%s is not final on %s", u.Task, u.Name))
 		case in.Now.Before(in.History.NotBefore[step.Key()]):
@@ -184,9 +255,11 @@ func (in *input) restartRank(u Unit) int {
 func (in *input) nextTry() time.Time {
 	var next time.Time
 	for _, u := range in.joiners() {
-		at := in.History.NotBefore[Step{Kind: StepAddLearner, Unit: u.Name}.Key()]
-		if in.Now.Before(at) && (next.IsZero() || at.Before(next)) {
-			next = at
+		for _, key := range []string{Step{Kind: StepAddLearner, Unit: u.Name}.Key(), JoinKey(u.Name)} {
+			at := in.History.NotBefore[key]
+			if in.Now.Before(at) && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
 		}
 	}
 	return next

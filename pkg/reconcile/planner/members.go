@@ -55,8 +55,9 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	case u.Dying:
 		return in.remove(m, u.Name, fmt.Sprintf("Juju is removing %s while it joins.", u.Name)), true
 	case in.stalled(m):
-		return in.remove(m, u.Name, fmt.Sprintf("Member %s of %s has made no progress for %s: it is taken back and tried again.",
-			label(m), u.Name, in.Policy.Growth.StallTimeout.Duration)), true
+		return in.takeBack(m, u, fmt.Sprintf("it has made no progress for %s", in.Policy.Growth.StallTimeout.Duration)), true
+	case unborn && m.Learner && u.Task == nil && u.Last != nil && u.Last.Failures >= maxStartFailures && in.startFault(u) != "":
+		return in.takeBack(m, u, "etcd does not start: "+in.startFault(u)), true
 	case unborn:
 		return in.deliverTo(StepStart, fmt.Sprintf("%s has been added to the cluster and is started.", u.Name),
 			[]Unit{u}, in.specOf), true
@@ -77,6 +78,19 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	}
 	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name,
 		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
+}
+
+// maxStartFailures is how often the start of a member that has never run may fail before its place is given up: after about half a minute,
+// with the pauses between deliveries.
+const maxStartFailures = 4
+
+// takeBack removes a member that has not come to vote, and counts that against its unit's next turn.
+func (in *input) takeBack(m etcdops.Member, u Unit, why string) Step {
+	step := in.remove(m, u.Name, fmt.Sprintf("Member %s of %s is taken back and tried again later: %s.", label(m), u.Name, why))
+	if step.Kind == StepRemove {
+		step.TakesBack = why
+	}
+	return step
 }
 
 // nudgeAfter is how long a learner is given to serve by itself: it takes a second.

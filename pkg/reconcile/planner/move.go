@@ -195,7 +195,7 @@ func (in *input) refusedPorts() []string {
 		}
 		port := in.opts.Port
 		switch {
-		case u.Last.Reason == v1alpha1.ReasonPortInUse:
+		case u.Last.Reason == v1alpha1.ReasonPortInUse, u.Last.Reason == v1alpha1.ReasonDiskFull:
 			sentences = append(sentences, fmt.Sprintf("%s: %s", u.Name, sentence(u.Last.Message)))
 		case u.Last.Outcome == v1alpha1.OutcomeApplied && slices.Contains(u.Last.Ports, port) && !slices.Contains(u.OpenedPorts, port):
 			text := fmt.Sprintf("Juju does not open port %d for %s, because another application on its machine has it open; "+

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -60,6 +61,9 @@ func Predict(o Observation, s Step) Observation {
 	case StepRemove:
 		p.Etcd.Members = slices.DeleteFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		maps.DeleteFunc(p.Etcd.Health, func(_ string, h etcdops.EndpointHealth) bool { return h.MemberID == s.Member })
+		if s.TakesBack != "" {
+			p.takenBack(s)
+		}
 	case StepUpdatePeer:
 		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
 		p.Etcd.Members[i].PeerURLs = []string{s.PeerURL}
@@ -105,6 +109,23 @@ func clone(o Observation) Observation {
 	return o
 }
 
+// takenBack counts a member that was taken back, as the actor does.
+func (p *prediction) takenBack(s Step) {
+	h, key := &p.History, JoinKey(s.Unit)
+	if h.Attempts == nil {
+		h.Attempts = map[string]int{}
+	}
+	if h.NotBefore == nil {
+		h.NotBefore = map[string]time.Time{}
+	}
+	if h.Faults == nil {
+		h.Faults = map[string]string{}
+	}
+	h.Attempts[key]++
+	h.Faults[key] = s.TakesBack
+	h.NotBefore[key] = p.Now.Add(JoinPause(h.Attempts[key]))
+}
+
 func (p *prediction) unit(name string) *Unit {
 	i := slices.IndexFunc(p.Units, func(u Unit) bool { return u.Name == name })
 	if i < 0 {
@@ -119,6 +140,15 @@ func (p *prediction) facts(unit string) *v1alpha1.UnitFacts { return p.unit(unit
 func (p *prediction) land(deliveries []Delivery) {
 	for _, d := range deliveries {
 		u := p.unit(d.Unit)
+		if s := d.Spec.Status; d.Spec.Delivery.WordsOnly { // such as a claim that comes with them: nothing else is handed
+			if s.Unit.State != "" {
+				u.Shown = s.Unit
+			}
+			if s.Application != nil {
+				p.ApplicationStatus = *s.Application
+			}
+			continue
+		}
 		u.Task, u.Last = nil, nil
 		if d.Spec.Delivery.Orphans != nil {
 			u.Facts.Taken = nil

@@ -74,6 +74,8 @@ var events = []event{
 			w.leader = m.id
 		}
 	}},
+	{"a port is taken", 1, func(_ *world, u *unit) { u.taken = u.data == 0 }},
+	{"a port is free again", 2, func(_ *world, u *unit) { u.taken = false }},
 	{"the authority goes", 1, func(w *world, _ *unit) { w.ca = false }},
 	{"the authority is back", 3, func(w *world, _ *unit) { w.ca = true }},
 	{"a client comes", 1, func(w *world, _ *unit) {
@@ -231,7 +233,7 @@ func settle(t *testing.T, w *world, kinds map[planner.StepKind]int) planner.Step
 	w.ca = true
 	for range 600 {
 		for _, u := range slices.Clone(w.units) {
-			u.lost, u.failed, u.provisioned, u.published = false, false, true, true
+			u.lost, u.failed, u.provisioned, u.published, u.taken = false, false, true, true, false
 			if u.data != 0 {
 				u.comeUp()
 			}

@@ -52,6 +52,8 @@ type Step struct {
 	To      etcdops.MemberID
 	PeerURL string
 	Unit    string
+	// TakesBack is why Remove takes back a member that has not come to vote: its unit goes to the end of the row, for JoinPause.
+	TakesBack string
 	// CIDRs are what Expose adds.
 	CIDRs []string
 	// Until is when a Wait is over at the latest; zero means when the world changes.

@@ -52,6 +52,10 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 		ref.ID = m.ID
 	}
 	born := in.Latch.ClusterID != ""
+	serving := in.stageOf(u) == stageMember && (!born || member && !m.Learner)
+	if w, known := in.joinWords(u); known && !taken(u) && !u.Dying && !serving && !in.unseen() {
+		return in.underAuthority(w)
+	}
 	switch stage := in.stageOf(u); {
 	case taken(u) && in.clearable(u):
 		return etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing)
@@ -74,6 +78,8 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 // applicationWords is the status of the application.
 func (in *input) applicationWords() etcdops.Words {
 	switch {
+	case in.Latch.ClusterID == "" && len(in.cannotJoin()) > 0:
+		return etcdops.Words{State: etcdops.Blocked, Message: strings.TrimRight(strings.Join(in.cannotJoin(), " "), ".")}
 	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil:
 		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing), in.overlong())
 	case in.Latch.ClusterID == "":
@@ -116,7 +122,7 @@ func (in *input) overlong() []string {
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
 // databags that are too large, and a restart that would be an outage.
 func (in *input) forAPerson() []string {
-	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines())
+	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))

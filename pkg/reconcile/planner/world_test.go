@@ -50,7 +50,7 @@ type unit struct {
 	number                    int
 	dying, leader             bool
 	provisioned, lost, failed bool
-	certificate               bool
+	certificate, taken        bool // taken: another process has one of its ports
 	firstSeen                 time.Time
 	published                 bool
 	snap                      bool

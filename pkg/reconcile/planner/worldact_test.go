@@ -34,6 +34,14 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 		}
 		delete(w.memory.Attempts, s.Key())
 		delete(w.memory.NotBefore, s.Key())
+		switch key := planner.JoinKey(s.Unit); {
+		case s.TakesBack != "":
+			w.memory.Attempts[key]++
+			w.memory.NotBefore[key] = w.now.Add(planner.JoinPause(w.memory.Attempts[key]))
+		case s.Kind == planner.StepPromote:
+			delete(w.memory.Attempts, key)
+			delete(w.memory.NotBefore, key)
+		}
 		return
 	case planner.StepNudge:
 		w.memory.NotBefore[s.Key()] = w.now.Add(30 * time.Second)
@@ -143,7 +151,7 @@ func (w *world) run(u *unit) {
 		}
 		return
 	}
-	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Told: u.told}
+	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Told: u.told}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
 			r.Failures = u.last.Failures
@@ -197,21 +205,14 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 	if reset && (u.started || u.data != 0) {
 		u.data, u.started, u.startedNew, u.up = 0, false, false, false
 	}
+	w.tell(u, s)
 	u.snap = true
+	if u.taken && u.data == 0 {
+		return v1alpha1.OutcomeFailed, v1alpha1.ReasonPortInUse
+	}
 	if u.applied != s.Hash() {
 		u.applied = s.Hash()
 	}
-	for _, url := range u.told {
-		if !slices.Contains(s.Clients.Endpoints, url) {
-			u.dropped[url] = w.now
-		}
-	}
-	for _, url := range s.Clients.Endpoints {
-		if len(u.told) > 0 && !slices.Contains(u.told, url) {
-			u.gained[url] = w.now
-		}
-	}
-	u.told = s.Clients.Endpoints
 	u.next = planner.PortOf(s.Etcd.AdvertiseClientURLs[0])
 	u.pending = u.pending || u.up && u.next != u.port
 	if s.Service.State == v1alpha1.ServiceRunning {
@@ -226,6 +227,24 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 		u.comeUp()
 	}
 	return v1alpha1.OutcomeApplied, ""
+}
+
+// tell writes what the unit's clients are told.
+func (w *world) tell(u *unit, s v1alpha1.EtcdUnitSpec) {
+	if w.latch.ClusterID != "" && len(s.Clients.Endpoints) == 0 && s.Latch == nil {
+		w.violate("%s is told of no etcd for its clients", u.name)
+	}
+	for _, url := range u.told {
+		if !slices.Contains(s.Clients.Endpoints, url) {
+			u.dropped[url] = w.now
+		}
+	}
+	for _, url := range s.Clients.Endpoints {
+		if len(u.told) > 0 && !slices.Contains(u.told, url) {
+			u.gained[url] = w.now
+		}
+	}
+	u.told = s.Clients.Endpoints
 }
 
 func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {

@@ -12,7 +12,7 @@ import (
 // excuse notes for each unit that leaves, and each URL where a member serves, whether another unit cannot tell its clients now.
 func (w *world) excuse() {
 	mute := slices.ContainsFunc(w.units, func(u *unit) bool {
-		return !u.dying && u.data != 0 && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
+		return !u.dying && (u.data != 0 || len(u.told) > 0) && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
 			u.task != nil && (u.task.Deadline.IsZero() || w.now.After(u.task.Deadline)))
 	})
 	for _, u := range w.units {
@@ -67,7 +67,7 @@ func (w *world) judgeFarewell(m *member) {
 	}
 	var last time.Time
 	for _, u := range w.units {
-		if o := w.member(u.data); u.dying || o == nil || o.learner || o.name == "" {
+		if o := w.member(u.data); u.dying || len(u.told) == 0 && (o == nil || o.learner || o.name == "") {
 			continue
 		}
 		if slices.Contains(u.told, m.client) {
@@ -96,6 +96,9 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 	all, up := w.voters()
 	switch s.Kind {
 	case planner.StepAddLearner:
+		if u := w.unitNamed(s.Unit); u.last != nil && u.last.Outcome == v1alpha1.OutcomeFailed {
+			w.violate("%s is added, though the last that was heard of it is: %s", u.name, u.last.Reason)
+		}
 		if up < all {
 			w.violate("a learner is added while a voter is down")
 		}
