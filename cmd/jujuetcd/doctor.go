@@ -16,6 +16,7 @@ import (
 
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/reconcile"
 	"jujuetcd.io/pkg/reconcile/policy"
 )
@@ -37,7 +38,7 @@ etcd application its facts, its certificates, and whether its client port can
 be reached from here. Nothing is changed.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			d := &doctor{out: c.OutOrStdout(), colour: c.OutOrStdout() == os.Stdout && colours(os.Stdout), book: knownBookIn(stateDir)}
+			d := &doctor{out: os.Stdout, colour: colours(os.Stdout), book: knownBookIn(stateDir)}
 			return d.examine(c.Context(), conn, configDir)
 		},
 	}
@@ -59,6 +60,7 @@ func (d *doctor) say(mark, colour, text, remedy string) {
 	if d.colour {
 		mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
 	}
+	text, remedy = printable.Text(text, printable.Message), printable.Text(remedy, printable.Message)
 	fmt.Fprintf(d.out, "%s %s", mark, strings.TrimLeft(wrapped(text, "       ", tableWidth), " "))
 	if remedy != "" {
 		fmt.Fprint(d.out, wrapped("Remedy: "+remedy, "       ", tableWidth))

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/reconcile/policy"
 )
 
@@ -31,7 +32,7 @@ func run() int {
 		return exitOK
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "jujuetcd: "+err.Error())
+		fmt.Fprintln(printable.Writer(os.Stderr), "jujuetcd: "+err.Error())
 		if exitCode(err) == exitUsage {
 			fmt.Fprintf(os.Stderr, "See %s --help.\n", called.CommandPath())
 		}
@@ -88,6 +89,8 @@ cannot fix (credentials, grants, an unknown model, an invalid policy).`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	// Much of what is printed others have written: names, errors, what etcd holds.
+	root.SetOut(printable.Writer(os.Stdout))
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), getCommand(), describeCommand(), planCommand(), doctorCommand(), envCommand(), versionCommand())

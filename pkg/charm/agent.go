@@ -3,6 +3,8 @@ package charm
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -21,6 +23,8 @@ type Options struct {
 	Machine  Machine
 	Log      logr.Logger
 	Hostname string
+	// Out is what Juju takes for a result of the action; nil means standard output.
+	Out io.Writer
 	// Now is the unit's clock and Wait lets time pass; nil means the real ones.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
@@ -35,6 +39,7 @@ type Agent struct {
 	machine  Machine
 	log      logr.Logger
 	hostname string
+	out      io.Writer
 	now      func() time.Time
 	wait     func(ctx context.Context, d time.Duration) error
 	connect  func(machine.Credentials) (Cluster, error)
@@ -43,8 +48,11 @@ type Agent struct {
 // New returns an agent for one dispatch.
 func New(o Options) *Agent {
 	a := &Agent{
-		env: o.Env, tools: o.Tools, machine: o.Machine, log: o.Log, hostname: o.Hostname,
+		env: o.Env, tools: o.Tools, machine: o.Machine, log: o.Log, hostname: o.Hostname, out: o.Out,
 		now: o.Now, wait: o.Wait, connect: o.Connect,
+	}
+	if a.out == nil {
+		a.out = os.Stdout
 	}
 	if a.now == nil {
 		a.now = time.Now

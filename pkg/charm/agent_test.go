@@ -1,6 +1,7 @@
 package charm_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -150,6 +151,7 @@ type bench struct {
 	real    charm.Machine // stands in the fake's place if it is set
 	action  int64
 	clock   time.Time
+	out     bytes.Buffer // what the action printed
 }
 
 func newBench(t *testing.T) *bench {
@@ -207,7 +209,7 @@ func (b *bench) dispatch(path string, extra ...string) error {
 		on = b.real
 	}
 	agent := charm.New(charm.Options{
-		Env: env, Tools: tools, Machine: on, Log: charm.JujuLog(ctx, tools), Hostname: "node",
+		Env: env, Tools: tools, Machine: on, Log: charm.JujuLog(ctx, tools), Hostname: "node", Out: &b.out,
 		Now:     func() time.Time { return b.clock },
 		Connect: func(machine.Credentials) (charm.Cluster, error) { return b.machine.cluster, nil },
 		Wait:    func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
@@ -231,12 +233,19 @@ func (b *bench) reconcile(spec v1alpha1.EtcdUnitSpec) v1alpha1.EtcdUnitStatus {
 		b.t.Fatal(err)
 	}
 	b.juju.desired = string(text)
+	b.out.Reset()
+	clear(b.juju.results)
 	if err := b.dispatch("actions/reconcile"); err != nil {
 		b.t.Fatalf("reconcile: %v", err)
 	}
+	output := map[string]any{"stdout": b.out.String()}
+	for key, value := range b.juju.results {
+		output[key] = value
+	}
+	result := v1alpha1.ResultText(output)
 	var status v1alpha1.EtcdUnitStatus
-	if err := json.Unmarshal([]byte(b.juju.results["status"]), &status); err != nil {
-		b.t.Fatalf("the result is %q: %v", b.juju.results["status"], err)
+	if err := json.Unmarshal([]byte(result), &status); err != nil {
+		b.t.Fatalf("the result is %q: %v", result, err)
 	}
 	return status
 }

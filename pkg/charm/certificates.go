@@ -11,6 +11,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/signing"
 )
 
@@ -236,7 +237,7 @@ func single(err error) []error {
 
 // sentence is an error as a status tells it.
 func sentence(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text := printable.Line(err.Error(), printable.Status)
 	if text == "" {
 		return text
 	}

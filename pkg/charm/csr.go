@@ -11,6 +11,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/signing"
 )
 
@@ -164,7 +165,7 @@ func readList(text string, into any) error {
 
 func (r refusal) text() string {
 	for _, text := range []string{r.Error.Message, r.Error.Reason, r.Error.Name} {
-		if text = strings.TrimRight(strings.Join(strings.Fields(text), " "), "."); text != "" {
+		if text = strings.TrimRight(printable.Line(text, printable.Reason), "."); text != "" {
 			return text
 		}
 	}

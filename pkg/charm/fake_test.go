@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/charm/hooktool"
+	"jujuetcd.io/pkg/printable"
 )
 
 // call is one run of a hook tool: its command line and what it was given.
@@ -36,6 +37,19 @@ type fakeJuju struct {
 
 func (f *fakeJuju) Run(_ context.Context, stdin []byte, tool string, args ...string) ([]byte, error) {
 	f.calls = append(f.calls, call{line: strings.Join(append([]string{tool}, args...), " "), stdin: string(stdin)})
+	for _, arg := range args {
+		// What Linux takes for an argument: no NUL, and no more than 128 KiB.
+		if strings.Contains(arg, "\x00") {
+			return nil, fmt.Errorf("cannot run %s: invalid argument", tool)
+		}
+		if len(arg) >= 128<<10 {
+			return nil, fmt.Errorf("cannot run %s: argument list too long", tool)
+		}
+		// And what a terminal may be shown.
+		if printable.Text(arg, len(arg)) != arg {
+			return nil, fmt.Errorf("%s is given %q", tool, arg)
+		}
+	}
 	if tool == f.broken {
 		return nil, fmt.Errorf("cannot run %s: exit status 1: ERROR out of order", tool)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -25,7 +26,19 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode the result: %w", err)
 	}
-	return a.tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
+	return a.report(ctx, text)
+}
+
+// report hands over the result. A hook tool takes no argument as long as a result may be that tells what others have written; what an
+// action prints becomes a result, too, of any length.
+func (a *Agent) report(ctx context.Context, text []byte) error {
+	if len(v1alpha1.ResultStatus)+len(text) <= hooktool.MaxResult {
+		return a.tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
+	}
+	if _, err := a.out.Write(text); err != nil {
+		return fmt.Errorf("cannot print the result: %w", err)
+	}
+	return nil
 }
 
 // deliver judges a delivery and carries it out:

@@ -7,6 +7,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/printable"
 )
 
 // showWord shows the controller's word.
@@ -17,11 +18,18 @@ func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader b
 	if word.Application == nil || !leader {
 		return nil
 	}
+	want := fit(*word.Application)
 	shown, err := a.tools.ApplicationStatus(ctx)
-	if err != nil || shown == *word.Application {
+	if err != nil || shown == want {
 		return err
 	}
-	return a.tools.SetApplicationStatus(ctx, *word.Application)
+	return a.tools.SetApplicationStatus(ctx, want)
+}
+
+// fit is a status as it is shown: it may tell what others have written.
+func fit(s v1alpha1.StatusText) v1alpha1.StatusText {
+	s.Message = printable.Line(s.Message, printable.Status)
+	return s
 }
 
 // notStarted tells in the words of a unit that has no member yet why it cannot get one: the controller learns of it only when this
@@ -50,6 +58,7 @@ func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 	if want.State == "" {
 		return nil
 	}
+	want = fit(want)
 	shown, err := a.tools.Status(ctx)
 	if err != nil || shown == want {
 		return err

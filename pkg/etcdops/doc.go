@@ -32,5 +32,5 @@
 //	jujuetcd.io/lock   whoever holds the lock (Under), leased
 //	the member list    whoever holds the lock (Pool.AddLearner, Promote, Remove, MoveLeader)
 //
-// The package imports nothing of ours.
+// The package imports nothing of ours but pkg/printable, which cleans what others write.
 package etcdops

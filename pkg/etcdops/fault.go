@@ -14,9 +14,11 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"jujuetcd.io/pkg/printable"
 )
 
-// maxDetail is the length of a detail: it goes into a status line.
+// maxDetail is the length of a detail in bytes: it goes into a status line.
 const maxDetail = 120
 
 // classifyDial classes an error of connecting or of a TLS handshake.
@@ -109,11 +111,7 @@ func classifyRead(err error, h EndpointHealth) (Fault, string) {
 	return FaultOther, detail(err.Error())
 }
 
-// detail is the text as one short line.
+// detail is the text as one short line: a server may answer whatever it likes.
 func detail(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxDetail {
-		return string(runes[:maxDetail-1]) + "…"
-	}
-	return text
+	return printable.Line(text, maxDetail)
 }

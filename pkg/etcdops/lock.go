@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"jujuetcd.io/pkg/printable"
 )
 
 // LockKey is the key that whoever disturbs a cluster holds in it.
@@ -32,9 +34,17 @@ type LockHolder struct {
 }
 
 // LockedError tells who holds the lock. It is an ErrLocked.
-type LockedError struct{ LockHolder }
+type LockedError struct {
+	LockHolder
+	// Stuck says that the key has no lease, and so never goes by itself. None of ours is written so; any client of etcd can.
+	Stuck bool
+}
 
 func (e *LockedError) Error() string {
+	if e.Stuck {
+		return "the key " + LockKey + " in etcd has no lease, so it never goes by itself, and nothing can be changed: nobody of ours has put it there; " +
+			"delete it (etcdctl del " + LockKey + ")"
+	}
 	text := fmt.Sprintf("%s holds the lock since %s", e.Holder, e.Since.UTC().Format(time.RFC3339))
 	if e.Purpose != "" {
 		text += " to " + e.Purpose
@@ -141,12 +151,13 @@ func (h *held) take(ctx context.Context, value LockHolder, wait time.Duration) (
 		if lease == h.lease {
 			return nil
 		}
+		locked := &LockedError{LockHolder: owner, Stuck: lease == clientv3.NoLease}
 		if !time.Now().Before(deadline) {
-			return &LockedError{owner}
+			return locked
 		}
 		select {
 		case <-ctx.Done():
-			return &LockedError{owner}
+			return locked
 		case <-tick.C:
 		}
 		if time.Until(h.until) < h.ttl/2 {
@@ -160,7 +171,7 @@ func (h *held) take(ctx context.Context, value LockHolder, wait time.Duration) (
 // create makes the key if it is absent, and returns who has it then. A lost answer is no harm: the next try finds our lease.
 func (h *held) create(ctx context.Context, text string) (LockHolder, clientv3.LeaseID, error) {
 	var owner LockHolder
-	var lease clientv3.LeaseID
+	lease := clientv3.LeaseID(-1) // nobody's: the key has gone while it was looked at
 	err := h.any(ctx, h.ttl, func(ctx context.Context, c *clientv3.Client) error {
 		answer, err := c.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(LockKey), "=", 0)).
@@ -176,13 +187,21 @@ func (h *held) create(ctx context.Context, text string) (LockHolder, clientv3.Le
 		}
 		for _, kv := range answer.Responses[0].GetResponseRange().GetKvs() {
 			lease = clientv3.LeaseID(kv.Lease)
-			if err := json.Unmarshal(kv.Value, &owner); err != nil {
-				owner = LockHolder{Holder: "somebody unknown"}
-			}
+			owner = holderOf(kv.Value)
 		}
 		return nil
 	})
 	return owner, lease, err
+}
+
+// holderOf reads the key's value, which any client of etcd may have written.
+func holderOf(value []byte) LockHolder {
+	var owner LockHolder
+	if len(value) > 16*printable.Reason || json.Unmarshal(value, &owner) != nil || owner.Holder == "" {
+		return LockHolder{Holder: "somebody unknown"}
+	}
+	owner.Holder, owner.Purpose = printable.Line(owner.Holder, printable.Name), printable.Line(owner.Purpose, printable.Name)
+	return owner
 }
 
 // keep starts the goroutine that keeps the lease alive; it ends with Unlock, or when the lock is lost.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/test/etcdtest"
 )
 
@@ -116,6 +118,52 @@ func TestLockOutlivesItsMembersRestartAndItsTTL(t *testing.T) {
 	}
 	if err := lock.Unlock(t.Context()); err != nil {
 		t.Errorf("unlock: %v", err)
+	}
+}
+
+// Any client of etcd can put the lock key without a lease: it is told as what it is, with what to do, and what it says is not printed as
+// it stands.
+func TestALockKeyWithoutALeaseIsNamedWithItsRemedy(t *testing.T) {
+	t.Parallel()
+	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
+	pool := newPool(t, cluster.TLS())
+	client := cluster.Client()
+	hold := etcdops.Hold{Endpoints: cluster.Endpoints(), Holder: "daemon-a", TTL: 10 * time.Second, Wait: 300 * time.Millisecond}
+	under := func() error {
+		return etcdops.Under(t.Context(), pool, hold, func(context.Context) error { return nil })
+	}
+	for _, value := range []string{"x", "null", "", "\x1b[2J", `{"holder":"\u001b]0;owned\u0007\u202e\nevil"}`} {
+		if _, err := client.Put(t.Context(), etcdops.LockKey, value); err != nil {
+			t.Fatal(err)
+		}
+		err := under()
+		var locked *etcdops.LockedError
+		if !errors.Is(err, etcdops.ErrLocked) || !errors.As(err, &locked) || !locked.Stuck ||
+			!strings.Contains(err.Error(), "has no lease") || !strings.Contains(err.Error(), "etcdctl del jujuetcd.io/lock") {
+			t.Errorf("%q: %v", value, err)
+		}
+		if !printable.Fit(err.Error()) || !printable.Fit(locked.Holder) {
+			t.Errorf("%q: %q", value, err)
+		}
+	}
+	// The same with a lease goes by itself, and is somebody else's.
+	lease, err := client.Grant(t.Context(), 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Put(t.Context(), etcdops.LockKey, `{"holder":"a\u001b[31m\nb","purpose":"\u202edo"}`, clientv3.WithLease(lease.ID)); err != nil {
+		t.Fatal(err)
+	}
+	var locked *etcdops.LockedError
+	if err := under(); !errors.As(err, &locked) || locked.Stuck || locked.Holder != "a b" || locked.Purpose != "do" {
+		t.Errorf("%v", err)
+	}
+	// Once it is deleted, all goes on.
+	if _, err := client.Delete(t.Context(), etcdops.LockKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := under(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"jujuetcd.io/pkg/printable"
 )
 
 // Workload states of Juju.
@@ -325,16 +325,7 @@ func HeldWords(reason string, person bool, limit int) Words {
 	return w
 }
 
-// OneLine is the text in one line of at most so many bytes: what is longer ends with three dots. Line breaks and other control
-// characters, which would break a terminal's line, become spaces.
+// OneLine is the text in one line of at most so many bytes, fit to be shown.
 func OneLine(text string, limit int) string {
-	line := strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	if len(line) <= limit {
-		return line
-	}
-	end := limit - len("...")
-	for end > 0 && !utf8.RuneStart(line[end]) {
-		end--
-	}
-	return line[:end] + "..."
+	return printable.Line(text, limit)
 }

@@ -202,9 +202,9 @@ func TestOneLine(t *testing.T) {
 		want  string
 	}{
 		{"a sentence.", 20, "a sentence."},
-		{"two\nlines \t and\x1b[31m a colour", 60, "two lines and [31m a colour"},
-		{"too long a sentence", 10, "too lon..."},
-		{"äääääää", 10, "äää..."},
+		{"two\nlines \t and\x1b[31m a colour", 60, "two lines and a colour"},
+		{"too long a sentence", 10, "too lon…"},
+		{"äääääää", 10, "äää…"},
 	} {
 		if got := etcdops.OneLine(c.text, c.limit); got != c.want || len(got) > c.limit {
 			t.Errorf("%q became %q, want %q", c.text, got, c.want)

@@ -59,6 +59,9 @@ func TestAdmit(t *testing.T) {
 			j.spec.Delivery.NotAfter = metav1.NewTime(now.Add(-time.Second))
 		}, v1alpha1.ReasonLate},
 		{"bad", func(j *judged) { j.spec.Etcd.Name = "" }, v1alpha1.ReasonBadSpec},
+		{"a line break in a path", func(j *judged) { j.spec.Etcd.DataDir = "/data\n[Service]" }, v1alpha1.ReasonBadSpec},
+		{"a line break in a name", func(j *judged) { j.spec.Etcd.Name = "a\rb" }, v1alpha1.ReasonBadSpec},
+		{"a command in a URL", func(j *judged) { j.spec.Etcd.AdvertiseClientURLs = []string{"https://$(id):2379"} }, v1alpha1.ReasonBadSpec},
 
 		{"same task again", func(j *judged) { j.applied(8) }, ""},
 		{"later task", func(j *judged) { j.applied(7) }, ""},

@@ -3,6 +3,8 @@ package machine
 import (
 	"encoding/json"
 	"strings"
+
+	"jujuetcd.io/pkg/printable"
 )
 
 // maxLogText bounds what of a log line goes into a status.
@@ -44,9 +46,5 @@ func nonEmpty(parts ...string) []string {
 
 // short is a text on one line, cut at a length.
 func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if r := []rune(text); len(r) > maxLogText {
-		return string(r[:maxLogText]) + "…"
-	}
-	return text
+	return printable.Line(text, maxLogText)
 }

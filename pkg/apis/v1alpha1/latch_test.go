@@ -149,3 +149,20 @@ func TestANewIdentityIsLatchedOnlyInPlaceOfTheOneThatWasSeen(t *testing.T) {
 		})
 	}
 }
+
+// A result that was too long for a hook tool's argument was printed.
+func TestTheResultIsWhatWasSetOrPrinted(t *testing.T) {
+	for _, test := range []struct {
+		output map[string]any
+		want   string
+	}{
+		{map[string]any{"status": "{}", "stdout": "noise"}, "{}"},
+		{map[string]any{"stdout": `{"outcome":"Applied"}`, "return-code": 0}, `{"outcome":"Applied"}`},
+		{map[string]any{"status": ""}, ""},
+		{nil, ""},
+	} {
+		if got := v1alpha1.ResultText(test.output); got != test.want {
+			t.Errorf("%v: %q", test.output, got)
+		}
+	}
+}

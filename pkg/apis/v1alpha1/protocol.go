@@ -62,6 +62,16 @@ const (
 	AgentDir = "/var/lib/jujuetcd"
 )
 
+// ResultText is the result of a reconcile among the results of its task: what the agent has set, or, where that would have been too long for
+// a hook tool's argument, what it has printed. Daemons before protocol 2 know the first only.
+func ResultText(output map[string]any) string {
+	if text, _ := output[ResultStatus].(string); text != "" {
+		return text
+	}
+	text, _ := output["stdout"].(string)
+	return text
+}
+
 // MaxClaimStep is by how much a claim may raise the epoch. The daemon takes the next number; agents of other versions may skip some.
 // Without a bound one claim would use up all the numbers there are.
 const MaxClaimStep = 16

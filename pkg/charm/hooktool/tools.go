@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/printable"
 )
 
 // Tools is what the charm can ask and tell Juju.
@@ -71,15 +73,32 @@ func (t *Tools) RelationApplication(ctx context.Context, id string) (string, err
 
 // Relation is the databag of a unit in a relation; the own unit's name gives the own databag.
 func (t *Tools) Relation(ctx context.Context, id, unit string) (map[string]string, error) {
-	var bag map[string]string
-	err := t.ask(ctx, &bag, "relation-get", "-r", id, "-", unit)
-	return bag, err
+	return t.bag(ctx, "-r", id, "-", unit)
 }
 
 // ApplicationRelation is the databag of an application in a relation.
 func (t *Tools) ApplicationRelation(ctx context.Context, id, application string) (map[string]string, error) {
+	return t.bag(ctx, "-r", id, "--app", "-", application)
+}
+
+// maxBag bounds the databag of one writer, as the controller does.
+const maxBag = 1 << 20
+
+// bag reads a databag. One that is too large is not read: that is its writer's trouble, which the controller names, and no reason for a
+// hook to fail.
+func (t *Tools) bag(ctx context.Context, args ...string) (map[string]string, error) {
 	var bag map[string]string
-	err := t.ask(ctx, &bag, "relation-get", "-r", id, "--app", "-", application)
+	err := t.ask(ctx, &bag, "relation-get", args...)
+	if errors.Is(err, ErrTooLong) {
+		return nil, nil
+	}
+	size := 0
+	for key, value := range bag {
+		size += len(key) + len(value)
+	}
+	if size > maxBag {
+		return nil, err
+	}
 	return bag, err
 }
 
@@ -143,17 +162,17 @@ type statusText struct {
 
 // SetStatus sets the unit's workload status.
 func (t *Tools) SetStatus(ctx context.Context, s v1alpha1.StatusText) error {
-	return t.tell(ctx, "status-set", s.State, s.Message)
+	return t.tell(ctx, "status-set", s.State, printable.Line(s.Message, printable.Status))
 }
 
 // SetApplicationStatus sets the application's status, which only the leader may.
 func (t *Tools) SetApplicationStatus(ctx context.Context, s v1alpha1.StatusText) error {
-	return t.tell(ctx, "status-set", "--application", s.State, s.Message)
+	return t.tell(ctx, "status-set", "--application", s.State, printable.Line(s.Message, printable.Status))
 }
 
 // SetVersion sets the workload version that juju status shows.
 func (t *Tools) SetVersion(ctx context.Context, version string) error {
-	return t.tell(ctx, "application-version-set", version)
+	return t.tell(ctx, "application-version-set", printable.Line(version, printable.Name))
 }
 
 // OpenedPorts are the TCP ports that are open for the unit, sorted.
@@ -252,19 +271,26 @@ func (t *Tools) ActionParameter(ctx context.Context, name string) (string, error
 	return *value, nil
 }
 
+// MaxResult is the size in bytes of what SetActionResult takes: action-set reads its arguments only, and Linux takes none of more than
+// 128 KiB (MAX_ARG_STRLEN).
+const MaxResult = 100 << 10
+
 // SetActionResult sets one result of the running action.
 func (t *Tools) SetActionResult(ctx context.Context, key, value string) error {
+	if value = strings.ReplaceAll(value, "\x00", ""); len(key)+len(value) > MaxResult {
+		return fmt.Errorf("cannot set result %s: it has %d bytes: %w", key, len(value), ErrTooLong)
+	}
 	return t.tell(ctx, "action-set", key+"="+value)
 }
 
 // FailAction marks the running action as failed; what it has changed is still committed.
 func (t *Tools) FailAction(ctx context.Context, message string) error {
-	return t.tell(ctx, "action-fail", message)
+	return t.tell(ctx, "action-fail", printable.Text(message, printable.Message))
 }
 
 // Log writes a line to Juju's log.
 func (t *Tools) Log(ctx context.Context, level Level, message string) error {
-	return t.tell(ctx, "juju-log", "-l", string(level), message)
+	return t.tell(ctx, "juju-log", "-l", string(level), printable.Text(message, printable.Message))
 }
 
 // Level is a level of Juju's log.

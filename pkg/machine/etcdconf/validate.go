@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/printable"
 )
 
 // Limits that etcd has, and stops at.
@@ -25,11 +26,14 @@ const (
 func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if spec.Name == "" || strings.ContainsAny(spec.Name, "=,/ \t\n") {
+	if spec.Name == "" || strings.ContainsAny(spec.Name, "=,/ \t\n") || !printable.Fit(spec.Name) {
 		fault("etcd.name %q must not be empty, and must not hold any of =,/ or a space", spec.Name)
 	}
 	if !path.IsAbs(spec.DataDir) || path.Clean(spec.DataDir) != spec.DataDir || spec.DataDir == "/" {
 		fault("etcd.dataDir %q must be a clean absolute path", spec.DataDir)
+	}
+	if !printable.Fit(spec.DataDir) {
+		fault("etcd.dataDir %q has characters that cannot be seen", spec.DataDir) // such as a line break, which would begin a directive of systemd's
 	}
 	for _, u := range []struct {
 		field                      string
@@ -118,6 +122,9 @@ func checkCompaction(mode, retention string) error {
 }
 
 func checkURL(text string, listen, loopback bool) error {
+	if !printable.Fit(text) || strings.ContainsAny(text, " '\"`$\\;&|<>(){}*!") {
+		return fmt.Errorf("%q has characters that no address has", text) // it goes into files that programs read by lines and words
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return fmt.Errorf("%q is not a URL", text)

@@ -42,6 +42,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/printable"
 )
 
 // Paths of production.
@@ -283,4 +284,4 @@ var notInHost = regexp.MustCompile(`[^A-Za-z0-9._:@-]`)
 func hostName(text string) string { return notInHost.ReplaceAllString(text, "-") }
 
 // oneLine keeps what comes from elsewhere from adding lines to a file.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string { return printable.Line(text, printable.Reason) }

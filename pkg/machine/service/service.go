@@ -33,6 +33,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/printable"
 )
 
 // properties are what State asks for, in one call.
@@ -145,8 +146,11 @@ func DropIns(wal, mark string, started bool) []DropIn {
 	return []DropIn{always, require}
 }
 
-// escape keeps systemd from reading a specifier.
-func escape(path string) string { return strings.ReplaceAll(path, "%", "%%") }
+// escape keeps systemd from reading a specifier, or a line of its own: admission refuses such a path, and should one come here all the
+// same, a condition that never holds is better than a directive that somebody else has chosen.
+func escape(path string) string {
+	return strings.ReplaceAll(printable.Line(path, printable.Status), "%", "%%")
+}
 
 // Path is where a drop-in is.
 func (u Unit) Path(name string) string {
@@ -218,7 +222,7 @@ func systemctl(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "systemctl", args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		text := strings.Join(strings.Fields(stderr.String()), " ")
+		text := printable.Line(stderr.String(), printable.Reason)
 		return "", fmt.Errorf("cannot run systemctl %s: %w: %s", args[0], err, text)
 	}
 	return stdout.String(), nil

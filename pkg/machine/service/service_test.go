@@ -105,3 +105,19 @@ func TestDropInsAreWrittenAndTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// A path that breaks its line begins no directive of its own.
+func TestAPathAddsNoLineToADropIn(t *testing.T) {
+	for _, path := range []string{"/data\n[Service]\nExecStartPre=/bin/evil", "/data\r\nExecStartPre=x", "/data\x00\u2028ExecStartPre=x"} {
+		for _, started := range []bool{true, false} {
+			text := service.DropIns(path, path, started)[1].Text
+			want := 2
+			if !started {
+				want = 3
+			}
+			if lines := strings.Count(text, "\n"); lines != want || strings.Contains(text, "\nExec") || strings.ContainsAny(text, "\r\x00") {
+				t.Errorf("%q: %q", path, text)
+			}
+		}
+	}
+}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/pause"
+	"jujuetcd.io/pkg/printable"
 )
 
 // Change is work that snapd does in the background.
@@ -97,4 +97,4 @@ func (c *Client) Wait(ctx context.Context, id string, limit time.Duration) (Chan
 	}
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string { return printable.Line(text, printable.Status) }

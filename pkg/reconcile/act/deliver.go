@@ -126,7 +126,7 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 	failed := func(reason, message string) v1alpha1.EtcdUnitStatus {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: reason, Message: message}
 	}
-	text, _ := t.Output[v1alpha1.ResultStatus].(string)
+	text := v1alpha1.ResultText(t.Output)
 	if text == "" {
 		if t.Status == jujuapi.TaskCompleted {
 			return failed(reasonNoResult, fmt.Sprintf("task %s on %s has no result %q", t.ID, t.Unit, v1alpha1.ResultStatus))

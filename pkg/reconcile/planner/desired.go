@@ -10,6 +10,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/printable"
 )
 
 // appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
@@ -274,5 +275,6 @@ func (in *input) statusOf(u Unit) v1alpha1.StatusSpec {
 }
 
 func text(w etcdops.Words) v1alpha1.StatusText {
-	return v1alpha1.StatusText{State: w.State, Message: w.Message}
+	// It is what the unit will show, which cleans and cuts it alike.
+	return v1alpha1.StatusText{State: w.State, Message: printable.Line(w.Message, printable.Status)}
 }

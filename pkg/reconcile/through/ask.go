@@ -135,7 +135,7 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 			return status, err
 		}
 	}
-	result, _ := task.Output[v1alpha1.ResultStatus].(string)
+	result := v1alpha1.ResultText(task.Output)
 	if task.Status != jujuapi.TaskCompleted || result == "" {
 		return status, fmt.Errorf("task %s is %s: %s", task.ID, task.Status, task.Message)
 	}
