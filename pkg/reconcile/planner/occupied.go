@@ -42,12 +42,21 @@ func (in *input) orphans(u Unit) *v1alpha1.Orphans {
 			return nil
 		}
 		orphans.Units = append(orphans.Units, r)
-		orphans.Whole = orphans.Whole && gone.Whole
+		orphans.Whole = orphans.Whole && (gone.Whole || in.former(r, u.Facts.Taken.Data))
 	}
 	if !u.Facts.Taken.ClearedBy(orphans) {
 		return nil
 	}
 	return orphans
+}
+
+// former says that a unit was of an application that had this one's name before: a latch dies with its application, and that cluster is
+// not in ours. A latch that names the cluster is that of an application which only has no unit of it any more.
+func (in *input) former(r v1alpha1.UnitRef, data *v1alpha1.LeftData) bool {
+	if r.Application() != in.Application || !in.LatchRead || data == nil || in.Latch.ClusterID == "" && in.Latch.Seeds != nil {
+		return false
+	}
+	return data.ClusterID != in.Latch.ClusterID
 }
 
 // clearable says that u's machine may be cleared of what has been left there, as far as can be seen from here: the unit asks the cluster

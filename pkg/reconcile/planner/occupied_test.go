@@ -150,6 +150,10 @@ func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
 			o.Units[3].Facts.Taken.Units[0].ModelUUID, o.Units[3].Facts.Taken.Data.Of.ModelUUID = "other", "other"
 			gone(o, "ea/0", time.Minute, true)
 		}, false, false},
+		{"it was of an application that had this one's name", func(o *planner.Observation) {
+			occupy(o, 3, dataOf(0xee, 0x99), "etcd/9")
+			gone(o, "etcd/9", time.Minute, false)
+		}, true, true},
 		{"one of two is gone", func(o *planner.Observation) {
 			occupy(o, 3, nil, "ea/0", "eb/0")
 			gone(o, "ea/0", time.Minute, true)
@@ -193,6 +197,19 @@ func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
 				t.Errorf("it starts something: %+v", d)
 			}
 		})
+	}
+}
+
+// While it is not known which cluster is born here, one that a unit of this application has left may be it.
+func TestAClusterThatIsBeingBornIsNoFormerOne(t *testing.T) {
+	o := virgin(4)
+	o.Latch.Seeds = &v1alpha1.Seeds{Token: "t", Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: peer(0)}}}
+	occupy(&o, 3, dataOf(0xee, 0x99), "etcd/9")
+	gone(&o, "etcd/9", time.Minute, false)
+	step, _ := planner.Next(o)
+	i := slices.IndexFunc(step.Units, func(d planner.Delivery) bool { return d.Unit == "etcd/3" })
+	if i < 0 || step.Units[i].Spec.Delivery.Orphans.Whole {
+		t.Errorf("%+v", step)
 	}
 }
 
