@@ -102,6 +102,9 @@ func (f *fakeJuju) answer(tool string, args []string, stdin []byte) (any, error)
 		}
 		return nil, nil
 	case "status-get":
+		if app && !f.leader {
+			return nil, fmt.Errorf("cannot read application status: this unit is not the leader")
+		}
 		who := map[bool]string{false: "unit", true: "application"}[app]
 		s := map[string]any{"status": f.status[who][0], "message": f.status[who][1], "status-data": map[string]any{}}
 		if app {
@@ -109,6 +112,9 @@ func (f *fakeJuju) answer(tool string, args []string, stdin []byte) (any, error)
 		}
 		return s, nil
 	case "status-set":
+		if app && !f.leader {
+			return nil, fmt.Errorf("cannot set application status: this unit is not the leader")
+		}
 		f.status[map[bool]string{false: "unit", true: "application"}[app]] = [2]string{args[0], args[1]}
 	case "network-get":
 		// In the context of a relation its own endpoint may have other addresses.

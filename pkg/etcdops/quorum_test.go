@@ -198,6 +198,8 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 	}
 	split := world{voters: ups(3, 0)}.view()
 	split.Health["https://127.0.0.9:2379"] = etcdops.EndpointHealth{Answered: true, ClusterID: 0xd, Fault: etcdops.FaultOtherID}
+	torn := change(world{voters: ups(3, 0)}.view(), 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 })
+	sick := change(world{voters: ups(3, 0)}.view(), 2, func(h *etcdops.EndpointHealth) { h.Fault = etcdops.FaultTLS })
 	alarm := world{voters: ups(1, 0)}.view()
 	alarm.Alarms = []etcdops.Alarm{{Member: 1, Kind: "NOSPACE"}}
 
@@ -233,6 +235,15 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 			"cannot add a member: alarm NOSPACE is active"},
 		{"add with two clusters", etcdops.CanAdd(split), etcdops.ErrOtherCluster,
 			"cannot add a member: 2 different clusters answer (000000000000000c and 000000000000000d)"},
+		{"add where voters follow two leaders", etcdops.CanAdd(torn), etcdops.ErrGuard,
+			"cannot add a member: the 3 voters do not agree on a leader"},
+		{"lead as a learner", etcdops.CanLead(learner, 4), etcdops.ErrGuard,
+			"cannot move leadership to member etcd4: it is a learner"},
+		{"lead while out of reach", etcdops.CanLead(three, 1), etcdops.ErrGuard,
+			"cannot move leadership to member etcd1: it is not healthy: down (connection refused)"},
+		{"lead with a fault", etcdops.CanLead(sick, 2), etcdops.ErrGuard,
+			"cannot move leadership to member etcd2: it is not healthy: TLS handshake failed"},
+		{"lead", etcdops.CanLead(three, 2), nil, ""},
 		{"promote one that lags", etcdops.CanPromote(lagging, 4, 50), etcdops.ErrNotReady,
 			"cannot promote member etcd4: it is 90 entries behind, and the limit is 50"},
 		{"promote one that lags within the limit", etcdops.CanPromote(lagging, 4, 90), nil, ""},
@@ -256,6 +267,42 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", test.err, test.text)
 			}
 		})
+	}
+}
+
+// TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter: a member that refuses new connections, or is another cluster's, cannot be counted on even
+// if it answers now.
+func TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter(t *testing.T) {
+	for _, fault := range []etcdops.Fault{etcdops.FaultNone, etcdops.FaultAlarm, etcdops.FaultTLS, etcdops.FaultNoLeader,
+		etcdops.FaultLagging, etcdops.FaultOtherID, etcdops.FaultOther} {
+		h := etcdops.EndpointHealth{Serves: true, Fault: fault}
+		if want := fault == etcdops.FaultNone || fault == etcdops.FaultAlarm; h.Votes() != want {
+			t.Errorf("with the fault %q it is counted on: %t, want %t", fault, h.Votes(), want)
+		}
+	}
+}
+
+// TestAChangeIsDoneOnlyWhereAListShowsIt: what cannot be seen has not happened, and half of it neither.
+func TestAChangeIsDoneOnlyWhereAListShowsIt(t *testing.T) {
+	learner := world{voters: ups(3, 0), learners: []bool{true}}.view()
+	voter, url := world{voters: ups(4, 0)}.view(), "https://127.0.0.4:2380"
+	for _, test := range []struct {
+		change     etcdops.Change
+		before, at etcdops.View
+	}{
+		{etcdops.Change{Kind: etcdops.ChangeAddLearner, PeerURL: url}, world{voters: ups(3, 0)}.view(), learner},
+		{etcdops.Change{Kind: etcdops.ChangePromote, Member: 4}, learner, voter},
+		{etcdops.Change{Kind: etcdops.ChangeRemove, Member: 4}, voter, world{voters: ups(3, 0)}.view()},
+		{etcdops.Change{Kind: etcdops.ChangeMoveLeader, Member: 1}, change(voter, 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 }), voter},
+		{etcdops.Change{Kind: etcdops.ChangePeerURL, Member: 3, PeerURL: url}, world{voters: ups(3, 0)}.view(),
+			etcdops.View{Listed: true, Members: []etcdops.Member{{ID: 3, PeerURLs: []string{url}}}}},
+	} {
+		unlisted := test.at
+		unlisted.Listed = false
+		if test.change.Done(test.before) || !test.change.Done(test.at) || test.change.Done(unlisted) {
+			t.Errorf("%s is done before %t, afterwards %t, without a list %t", test.change.Kind,
+				test.change.Done(test.before), test.change.Done(test.at), test.change.Done(unlisted))
+		}
 	}
 }
 

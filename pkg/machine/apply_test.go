@@ -186,6 +186,21 @@ func TestServiceStoppedNeverStopsAMember(t *testing.T) {
 	if len(w.calls) != 0 || !w.running {
 		t.Errorf("did %v", w.calls)
 	}
+	w.running = false
+	w.apply(w.prepare(), 3, v1alpha1.OutcomeApplied, "")
+	if len(w.calls) != 0 || w.running {
+		t.Errorf("one that is not wanted to run was started: did %v", w.calls)
+	}
+}
+
+// A change of snapd's that has ended in an error is no change: what would follow it is not done.
+func TestAChangeOfSnapdsThatFailsIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.broken = true
+	status := w.apply(w.prepare(), 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonDiskFull)
+	if !strings.Contains(status.Message, "no space left on device") {
+		t.Errorf("message: %s", status.Message)
+	}
 }
 
 // crash ends an Apply where a kill would.

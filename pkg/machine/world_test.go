@@ -46,6 +46,7 @@ type world struct {
 	mu        sync.Mutex
 	installed bool
 	doing     bool // an installation hangs
+	broken    bool // what snapd does ends in an error
 	enabled   bool
 	running   bool
 	crashes   bool
@@ -98,7 +99,7 @@ var (
 )
 
 // theCA is the authority of all worlds.
-func theCA(t *testing.T) *etcdtest.CA {
+func theCA(t testing.TB) *etcdtest.CA {
 	t.Helper()
 	caOnce.Do(func() { ca0 = etcdtest.NewCA(t) })
 	return ca0
@@ -277,8 +278,12 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 		}
 		reply(200, "sync", list, "")
 	case strings.HasPrefix(key, "GET /v2/changes/"):
-		reply(200, "sync", map[string]any{"id": "1", "status": map[bool]string{true: "Doing", false: "Done"}[w.doing], "ready": !w.doing,
-			"summary": "Install etcd"}, "")
+		change := map[string]any{"id": "1", "status": map[bool]string{true: "Doing", false: "Done"}[w.doing], "ready": !w.doing,
+			"summary": "Install etcd"}
+		if w.broken {
+			change["status"], change["err"] = "Error", "cannot perform the following tasks: - Download snap (no space left on device)"
+		}
+		reply(200, "sync", change, "")
 	case key == "GET /v2/apps":
 		reply(200, "sync", []any{app}, "")
 	case key == "POST /v2/apps":

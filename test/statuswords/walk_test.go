@@ -32,7 +32,7 @@ var scopes = []scope{
 		// Errors of calls to etcd: they are put at the end of sentences that are listed.
 		"change.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
 		"StopCost", // what a dry run says of a step
-		"subject", "healthPrefixes", "troublePrefixes",
+		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
 		"status.go",                 // conditions, which jujuetcd get and describe show
@@ -41,21 +41,22 @@ var scopes = []scope{
 		"verb", "note", "endpointOf",
 	}},
 	{dir: "pkg/charm", only: []string{
-		"trouble", "show", "Words", "StatusText", "Notice", "status.go", "csr.go",
+		"trouble", "show", "Words", "StatusText", "Notice", "say", "unusable", "status.go", "csr.go", "source.go",
 	}},
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Told in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go",
-		"Validate", // the end of: cannot apply the spec
+		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},
 	{dir: "pkg/machine/durable", only: errorsOf},
 	{dir: "pkg/machine/etcdconf", only: errorsOf, but: []string{"validate.go", "check.go"}}, // the end of: cannot apply the spec
+	{dir: "pkg/machine/owner", only: errorsOf},
 	{dir: "pkg/machine/record", only: errorsOf},
 	{dir: "pkg/machine/requests", only: errorsOf},
 	{dir: "pkg/machine/service", only: errorsOf},
 	{dir: "pkg/machine/snapd", only: errorsOf},
-	{dir: "pkg/machine/tlsfiles", only: errorsOf},
+	{dir: "pkg/machine/tlsfiles", only: append([]string{"chain.go"}, errorsOf...)},
 }
 
 // errorsOf make the errors of a unit's machine, which its status tells while it is prepared.

@@ -57,8 +57,11 @@ type State struct {
 // Running says that there is a process now.
 func (s State) Running() bool { return s.Active == "active" && s.PID != 0 }
 
-// Down says that there is no process, and that systemd will not start one by itself.
-func (s State) Down() bool { return s.Active == "inactive" || s.Active == "failed" || !s.Loaded }
+// Down says that there is no process, and that systemd will not start one by itself. A unit whose file has gone, or cannot be read any
+// more, may run all the same.
+func (s State) Down() bool {
+	return (s.Active == "inactive" || s.Active == "failed" || !s.Loaded) && !s.Running()
+}
 
 // Waits says that the process has ended and systemd will start another one when RestartSec is over. A start asked for
 // meanwhile waits for that, too (systemd keeps the job queued).

@@ -1,0 +1,58 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
+package charm_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+// Tests that miss the guards below: the others would find nothing more, and take their time.
+const (
+	delivering = "Refused|Unreadable|Leader|SecondIdentical|Ports|CannotBePrepared|OnlyAReconcile|ToolThatFails|Latch|Ops|NewerDaemon"
+	leaving    = "LeavingUnit|JustJoined|WithoutAMember"
+	certifying = "Certificate|Offer|Answer|Provider|Request|Refusals|Key|CharmPain|CharmDefect|Peers|SeveralUnits|Client"
+	telling    = "Status|Record|Health|Shown"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	mutation.Test(t, []guard{
+		{"another unit's delivery", "reconcile.go", "if spec.Unit != a.env.Unit || spec.ModelUUID", "if spec.ModelUUID", delivering},
+		{"another model's delivery", "reconcile.go", "|| spec.ModelUUID != a.env.ModelUUID {", "{", delivering},
+		{"a refused delivery settles nothing", "reconcile.go", "if status.Outcome != v1alpha1.OutcomeRefused {", "if true {", delivering},
+		{"a refused delivery writes nothing in Juju", "reconcile.go", "if status.Outcome == v1alpha1.OutcomeRefused {", "if false {", delivering},
+		{"ops write nothing in Juju", "reconcile.go", "if len(spec.Ops) > 0 {", "if false {", delivering},
+		{"ports are set alone", "reconcile.go", "case !due.none() && (a.tools.Pending() > 0 || p.differ(*status.Facts)):", "case false:", delivering},
+		{"no ports beside the latch", "reconcile.go", ", !due.none() && spec.Latch != nil:", ":", delivering},
+		{"what was not applied is not marked so", "reconcile.go", "case status.Outcome != v1alpha1.OutcomeApplied, ", "case ", delivering},
+		{"only the Juju leader writes the latch", "latch.go", "if !leader {", "if false {", delivering},
+		{"the machine judges by what Juju has committed", "latch.go", "judged := latch\n", "judged := next\n", delivering},
+		{"a granted claim is judged by", "latch.go", "judged.Epoch = next.Epoch", "_ = next.Epoch", delivering},
+		{"the application's word is the leader's", "status.go", "if word.Application == nil || !leader {", "if word.Application == nil {", delivering + "|" + telling},
+		{"no word twice", "status.go", "if err != nil || shown == want {", "if err != nil || shown.State == \"none\" {", delivering + "|" + telling},
+		{"no word of the application twice", "status.go", "if err != nil || shown == *word.Application {", "if err != nil || shown.State == \"none\" {", delivering + "|" + telling},
+		{"a unit that never started asks nobody", "stop.go", "err == nil && !facts.Member.Started && !facts.Member.Present {", "err != nil && facts.Member.Started {", leaving},
+		{"the last ones go", "stop.go", "if last == nil || a.everyoneLeaves(ctx) {", "if last == nil {", leaving},
+		{"one that stays is not the last", "stop.go", "unit != a.env.Unit && state != \"dying\" && state != \"dead\"", "unit == \"\" && state == \"\"", leaving},
+		{"a list that is missing removes nobody", "stop.go", "if !view.Listed {\n\t\treturn false", "if false {\n\t\treturn false", leaving},
+		{"the last member stays", "stop.go", "return !found || len(view.Members) == 1", "return !found", leaving},
+		{"the controller goes first", "stop.go", "if !a.now().Before(deadline) {", "if !deadline.IsZero() {", leaving},
+		{"behind the guard", "stop.go", "err := etcdops.CanRemove(view, member.ID); err != nil", "err := etcdops.CanRemove(view, member.ID); err != nil && false", leaving},
+		{"only while the lock is held", "stop.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", leaving + "|Lock|Paused"},
+		{"the others are asked", "stop.go", "last.Clients.Members, ", "", leaving},
+		{"over is no offer", "offer.go", "return now.After(c.cert.NotAfter)", "return false", certifying},
+		{"names go first", "offer.go", "cmp.Compare(rank(a), rank(b)),", "0*cmp.Compare(rank(a), rank(b)),", certifying},
+		{"a request that stands is not touched", "classic.go", " && covers(asked, n.sans) {", " && len(asked) == 0 {", certifying},
+		{"a renewal is asked for once", "classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},
+		{"clients are told all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
+		{"nobody is told before the list is", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
+		{"an action has a number", "env.go", "if err != nil || number < 1 {", "if err != nil && false {", "Dispatch"},
+		{"one dispatch at a time", "lock.go", "syscall.LOCK_EX|syscall.LOCK_NB", "syscall.LOCK_SH|syscall.LOCK_NB", "Dispatches"},
+	})
+}

@@ -1,0 +1,69 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
+package etcdops_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+// pure are the tests that need no etcd, and under those of what is done under the lock.
+const (
+	pure  = "Quorum|Tolerance|Guards|HealthyClustersMay|HasMoved|Words|Notice|ACertificateIs|IsCountedByItself|ChangeIsDone|Votes"
+	under = "UnderALock|APausedHolder|CameTooLate|GivenBack"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	mutation.Test(t, []guard{
+		{"CanStop: the quorum of the others", "quorum.go", "|| left >= Quorum(voters) || slices", "|| left >= 0 || slices", pure},
+		{"CanStop: an outage must be accepted", "quorum.go", "|| slices.Contains(accept, AcceptOutage) {", "|| true {", pure},
+		{"CanStop: not by an unhealthy count", "quorum.go", "if m.ID != id && (v.HealthOf(m).Votes() || v.votesWhereFound(m)) {", "if m.ID != id {", pure},
+		{"the one that goes does not count", "quorum.go", "if m.ID != id && (v", "if (v", pure},
+		{"who has moved counts where its peers look", "quorum.go", " || v.votesWhereFound(m)", "", pure},
+		{"who has moved counts nowhere else", "quorum.go", "slices.ContainsFunc(m.PeerURLs, func(peer string) bool { return hostOf(peer) == hostOf(at) })", "at != \"\"", pure},
+		{"CanRemove: never the last voter", "quorum.go", "if voters == 1 {\n\t\treturn refuse(ErrGuard, \"cannot remove", "if false {\n\t\treturn refuse(ErrGuard, \"cannot remove", pure},
+		{"CanRemove: a quorum of those that stay", "quorum.go", "if left < Quorum(voters-1) {", "if false {", pure},
+		{"CanRemove: the dead go first", "quorum.go", "if left < voters-1 && v.HealthOf(m).Votes() {", "if false {", pure},
+		{"CanAdd: nobody unstarted", "quorum.go", "case len(unstarted) > 0:\n\t\treturn refuse(ErrGuard, act", "case false:\n\t\treturn refuse(ErrGuard, act", pure},
+		{"CanAdd: one learner at a time", "quorum.go", "case len(learners) > 0:\n\t\treturn &refusal", "case false:\n\t\treturn &refusal", pure},
+		{"CanAdd: all voters are healthy", "quorum.go", "case voters == 0 || healthy < voters:", "case voters == 0:", pure},
+		{"CanAdd: no alarm", "quorum.go", "case len(v.Alarms) > 0:", "case false:", pure},
+		{"CanAdd: one leader", "quorum.go", "case v.Leader() == 0:", "case false:", pure},
+		{"CanPromote: it serves", "quorum.go", "case !h.Healthy():\n\t\treturn refuse(ErrNotReady", "case false:\n\t\treturn refuse(ErrNotReady", pure},
+		{"CanPromote: its lag is known", "quorum.go", "case !known:", "case !known && false:", pure},
+		{"CanPromote: it is near", "quorum.go", "case lag > lagLimit:", "case false:", pure},
+		{"CanPromote: a quorum of the larger cluster without it", "quorum.go", "need := Quorum(voters + 1); voting < need", "need := Quorum(voters + 1); voting < 0", pure},
+		{"CanPromote: it counts beside a single voter only", "quorum.go", "if voters == 1 {\n\t\tvoting++", "if true {\n\t\tvoting++", pure},
+		{"CanPromote: a voter is none to promote", "quorum.go", "if !m.Learner {\n\t\treturn refuse(ErrGuard, \"cannot promote", "if false {\n\t\treturn refuse(ErrGuard, \"cannot promote", pure},
+		{"CanLead: no learner", "quorum.go", "case m.Learner:\n\t\treturn refuse(ErrGuard, \"cannot move leadership", "case false:\n\t\treturn refuse(ErrGuard, \"cannot move leadership", pure},
+		{"CanLead: it is healthy", "quorum.go", "case !h.Healthy():\n\t\treturn refuse(ErrGuard, \"cannot move", "case false:\n\t\treturn refuse(ErrGuard, \"cannot move", pure},
+		{"CanMove: nobody else has the URL", "quorum.go", "case taken && other.ID != id:", "case taken && false:", pure},
+		{"CanMove: nobody unstarted", "quorum.go", "case len(unstarted) > 0:\n\t\treturn refuse(ErrGuard, \"cannot change", "case false:\n\t\treturn refuse(ErrGuard, \"cannot change", pure},
+		{"CanMove: nobody else joins", "quorum.go", "case len(learners) > 0:\n\t\treturn refuse(ErrGuard, \"cannot change", "case false:\n\t\treturn refuse(ErrGuard, \"cannot change", pure},
+		{"CanMove: a quorum without it", "quorum.go", "case voters > 1 && left < Quorum(voters):", "case false:", pure},
+		{"nothing is decided without a list", "quorum.go", "if !v.Listed {\n\t\twhy := v.Err", "if false {\n\t\twhy := v.Err", pure},
+		{"nothing is decided where two clusters answer", "quorum.go", "ids := v.ClusterIDs(); len(ids) > 1", "ids := v.ClusterIDs(); len(ids) > 99", pure},
+		{"nothing is decided about a stranger", "quorum.go", "if !ok {\n\t\treturn Member{}, refuse(ErrNotMember", "if !ok && false {\n\t\treturn Member{}, refuse(ErrNotMember", pure},
+		{"an alarm still votes, another fault does not", "view.go", "(h.Fault == FaultNone || h.Fault == FaultAlarm)", "true", pure},
+		{"a learner does not vote", "view.go", "h.Serves && !h.Learner && (", "h.Serves && (", pure},
+		{"another member's answer is not its own", "view.go", "if h.MemberID != 0 && h.MemberID != m.ID {", "if false {", pure + "|AnotherClusters"},
+		{"no leader where voters disagree", "view.go", "h.Leader == 0 || leader != 0 && h.Leader != leader", "h.Leader == 0", pure},
+		{"under the lock: it ends when the lock is lost", "under.go", "f.cancel(ErrLockLost)", "", under},
+		{"under the lock: it ends with the lease by our clock", "under.go", "if f, ok := ctx.Value(fenceKey{}).(*fence); ok && f.over() {", "if false {\n\t\tvar f *fence", under},
+		{"under the lock: a clock that is set back", "under.go", "max(now.Sub(f.asked), now.Round(0).Sub(f.asked.Round(0)))", "now.Sub(f.asked)", under},
+		{"under the lock: counted from before it was asked for", "under.go", "if err := Fenced(held); err != nil {", "if err := Fenced(held); err != nil && false {", under},
+		{"under the lock: it is given back", "under.go", "if err := lock.Unlock(free); err != nil && h.Left != nil {", "if err := free.Err(); err != nil && h.Left != nil {", under},
+		{"a promotion is not done while it is a learner", "change.go", "return found && !m.Learner", "return found", pure},
+		{"nothing is done without a list", "change.go", "if !v.Listed {\n\t\treturn false", "if false {\n\t\treturn false", pure},
+		{"a health word gives way to what is seen", "words.go", "if last.beginsWith(healthPrefixes) {", "if false {", pure},
+		{"no other word gives way", "words.go", "if last.beginsWith(healthPrefixes) {", "if true {", pure},
+		{"the lock is made only where there is none", "lock.go", "If(clientv3.Compare(clientv3.CreateRevision(LockKey), \"=\", 0)).", "If().", "LockIsHeldByOne"},
+		{"only one's own lock is given back", "lock.go", "If(clientv3.Compare(clientv3.LeaseValue(LockKey), \"=\", h.lease)).", "If().", "TakenAwayIsLost"},
+	})
+}

@@ -1,0 +1,67 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
+package machine_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+// Tests that miss the guards below: the others would find nothing more, and take their time.
+const (
+	admitting  = "TestAdmit|TestValidate"
+	applying   = "TestUnitIsMadeReady|TestSecondApply|TestLongWork|TestOtherChannel|TestServiceStopped|TestStartWaits|TestFailedStart|TestRemovedMember|TestLostData|Begun|TestAdopted|TestAChangeOf"
+	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority"
+	operating  = "TestOps"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	mutation.Test(t, []guard{
+		{"another unit's delivery", "admit.go", "case spec.Unit != seen.Unit:", "case false:", admitting},
+		{"another model's delivery", "admit.go", "case seen.ModelUUID != \"\" && spec.ModelUUID != seen.ModelUUID:", "case false:", admitting},
+		{"data that would have to move", "admit.go", "if seen.Present && seen.DataDir != spec.Etcd.DataDir && !spec", "if false && !spec", admitting},
+		{"a late delivery", "admit.go", "seen.Now.After(end)", "seen.Now.After(end) && false", admitting},
+		{"another holder of the same epoch", "admit.go", "case !claims && epoch != *latched:", "case false:", admitting},
+		{"an epoch below the latch's", "admit.go", "case latched != nil && epoch.Number < latched.Number:", "case false:", admitting},
+		{"an older task", "admit.go", "(void || epoch == applied) && s.Action < seen.Record.Action:", "(void || epoch == applied) && s.Action < 0:", admitting},
+		{"an older task of an older epoch is another matter", "admit.go", "(void || epoch == applied) && s.Action", "(void || true) && s.Action", admitting},
+		{"only the Juju leader writes the latch", "admit.go", "if !s.Leader {", "if false {", admitting},
+		{"a claim that was granted is granted again", "admit.go", "request.Claim = nil // granted already", "", admitting},
+		{"another cluster's data", "admit.go", "if expected != \"\" && expected != seen.Cluster {", "if false {", admitting},
+		{"the latched cluster is expected", "admit.go", "expected = s.Latch.ClusterID", "_ = s", admitting},
+		{"another member's data", "admit.go", "if d.ExpectMemberID != \"\" && d.ExpectMemberID != seen.Member {", "if false {", admitting},
+		{"a reset must be allowed", "admit.go", "return spec.Delivery.AllowReset && id", "return id", admitting},
+		{"no reset of a member of the list", "admit.go", " && !slices.Contains(spec.Delivery.Members, id)", "", admitting},
+		{"no reset without a list", "admit.go", "if spec.Delivery.AllowReset && len(spec.Delivery.Members) == 0 {", "if false {", admitting},
+		{"a start where data is", "admit.go", "if seen.Present && !reset && !repeated", "if false && !repeated", admitting},
+		{"the same start again", "admit.go", " && !repeated(spec, seen)", "", admitting},
+		{"the expected member is let be", "admit.go", " && !expectedMember(spec, seen)", "", admitting},
+		{"new where the cluster is", "admit.go", "if s.Latch.ClusterID != \"\" && !seen.Present {", "if false {", admitting},
+		{"only latched seeds begin", "admit.go", "if !ok || own.Name != spec.Etcd.Name {", "if !ok && own.Name != own.Name {", admitting},
+		{"with the latched token", "admit.go", "spec.Etcd.Initial.Token != seeds.Token || ", "", admitting},
+		{"with the latched members", "admit.go", " || !slices.Equal(latched, given)", "", admitting},
+		{"data that is lost", "admit.go", "return !present && (m.Started || m.StartedNew && (m.Token == \"\" || m.Token != mark))", "return false", admitting},
+		{"data that nobody has seen may be lost, too", "admit.go", "m.StartedNew && (m.Token == \"\" || m.Token != mark)", "false", admitting},
+		{"a mark of another cluster is none", "admit.go", " || m.Token != mark)", ")", admitting},
+		{"no mark at all is none", "admit.go", "(m.Token == \"\" || m", "(false || m", admitting},
+		{"only a cluster that was given up is outlived", "admit.go", " && s.Latch.Seeds.Token != token", "", admitting},
+		{"no start without certificates", "serve.go", "if err := a.trusted(); err != nil {", "if err := a.trusted(); err != nil && false {", applying},
+		{"a unit without data is told how to begin", "serve.go", "if !a.data.Present && a.spec.Etcd.Initial == nil {\n\t\treturn nil", "if false {\n\t\treturn nil", applying},
+		{"what is to be stopped is not started", "serve.go", "if a.spec.Service.State != v1alpha1.ServiceRunning {", "if false {", applying},
+		{"a crashed member is left to systemd", "serve.go", "case state.Waits() && a.hasRun():", "case false:", restarting},
+		{"no restart without permission", "serve.go", "case outdated(a.record) && a.spec.Delivery.AllowRestart:", "case outdated(a.record):", restarting},
+		{"a restart behind CanStop", "serve.go", "err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil", "err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil && false", restarting},
+		{"a restart only while the lock is held", "serve.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", "TestRestartIsNot"},
+		{"a change of snapd's is waited for", "install.go", "if !change.Ready {", "if false {", applying},
+		{"a change that failed is told", "install.go", "return change.Failed()", "return nil", applying},
+		{"a timer that is right is left", "install.go", "text == *want", "text == *want+text", "TestRefreshTimer"},
+		{"nothing is stopped that is down", "install.go", "if !enabled && state.Down() {", "if !enabled && state.Down() && false {", applying},
+		{"data that was seen must never be missing again", "apply.go", "m.Started = true\n", "", applying},
+	})
+}

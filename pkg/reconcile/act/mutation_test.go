@@ -1,0 +1,35 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
+package act_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	mutation.Test(t, []guard{
+		{"units are told only by who holds the epoch", "actor.go", "!claim && !holds(obs.Latch.Epoch, obs) {", "!claim && false {", ""},
+		{"a failure backs off", "actor.go", "a.cfg.Now().Add(a.backoff(attempts[step.Key()]+1))", "a.cfg.Now().Add(0*a.backoff(attempts[step.Key()]))", ""},
+		{"what was done rests", "actor.go", "a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(rest))", "_ = rest", ""},
+		{"an exposure needs the epoch", "actor.go", "if err := a.ownEpoch(ctx, obs); err != nil {", "if err := a.ownEpoch(ctx, obs); err != nil && false {", ""},
+		{"the epoch is the one that was claimed", "change.go", "e.Number == obs.Claimed && ", "", ""},
+		{"the epoch is this daemon's", "change.go", " && e.Holder == obs.Self", "", ""},
+		{"the epoch is read before the lock is asked for", "change.go", "if err := a.ownEpoch(ctx, obs); err != nil {", "if err := a.ownEpoch(ctx, obs); err != nil && false {", ""},
+		{"the epoch is read again under the lock", "change.go", "if err := a.ownEpoch(held, obs); err != nil {", "if err := a.ownEpoch(held, obs); err != nil && false {", ""},
+		{"the lock is asked for right before the change", "change.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", ""},
+		{"the guard is asked again under the lock", "change.go", "if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil {", "if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil && false {", ""},
+		{"what is there already is not made again", "change.go", "if changeOf(step).Done(before) {", "if false {", ""},
+		{"a lost answer is read from the list", "change.go", "changeOf(step).Done(after) {", "changeOf(step).Done(after) && false {", ""},
+		{"one delivery at a time", "deliver.go", "if t.Unit == d.Unit && !t.Status.Final() {", "if t.Unit == \"\" {", ""},
+		{"another unit's task holds nobody back", "deliver.go", "if t.Unit == d.Unit && ", "if ", ""},
+		{"a task that went with its unit has ended", "deliver.go", "if errors.Is(err, jujuapi.ErrNotFound) {", "if errors.Is(err, context.Canceled) {", ""},
+		{"a running task has not ended", "deliver.go", "if !task.Status.Final() {", "if false {", ""},
+	})
+}
