@@ -97,6 +97,7 @@ func run(ctx context.Context) error {
 		Hostname: hostname,
 		Machine: machine.New(machine.Options{
 			Root: root(), Unit: env.Unit, ModelUUID: env.ModelUUID, Agent: version, Log: log,
+			Interfaces: machine.Interfaces,
 		}),
 	}).Dispatch(ctx)
 }

@@ -47,6 +47,7 @@ type fakeMachine struct {
 
 	dir            string // of its requests
 	bundle         string
+	refused        []string // where refused peers came from
 	server, client *x509.Certificate
 	broken         error // why a leaf cannot be written
 	unserved       error
@@ -123,6 +124,8 @@ func (m *fakeMachine) Requests() requests.Store {
 }
 
 func (m *fakeMachine) Served(context.Context) error { m.proofs++; return m.unserved }
+
+func (m *fakeMachine) Refused(context.Context) []string { return m.refused }
 
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }

@@ -55,7 +55,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	}
 	// Where a cloud has no public addresses, the tool fails.
 	public = cmp.Or(public, n.addresses.Client)
-	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress, spec.ExtraSANs)...)
+	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress)...).with(spec.ExtraSANs...)
 	for _, name := range offer.leaves() {
 		asked, err := a.machine.Requests().Load(name)
 		if err != nil {
@@ -65,6 +65,10 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 			continue
 		}
 		offer.asked[name] = asked
+	}
+	if asked := offer.asked[tlsfiles.Server]; offer.gaveUp(asked) {
+		offer.trouble("The certificate authority refuses to sign a server certificate that is good for %s, too (%s): it was asked for one without.",
+			asked.Refused, asked.Reason)
 	}
 	slices.SortFunc(ids, byNumber)
 	for _, id := range ids {

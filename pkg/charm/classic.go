@@ -51,6 +51,21 @@ type names struct {
 	common string
 	// sans are all of them, sorted, the common name among them.
 	sans []string
+	// needed are those of sans without which there is no certificate, and extra the others.
+	needed, extra []string
+}
+
+// with are the names with others beside them, which a certificate should have, too, if the provider signs them.
+func (n names) with(extra ...string) names {
+	n.needed = n.sans
+	for _, name := range extra {
+		if name = canonical(name); name != "" && !slices.Contains(n.needed, name) && !slices.Contains(n.extra, name) {
+			n.extra = append(n.extra, name)
+		}
+	}
+	slices.Sort(n.extra)
+	n.sans = slices.Sorted(slices.Values(slices.Concat(n.needed, n.extra)))
+	return n
 }
 
 // namesOf collects a unit's own names, with what its own programs call it; empty ones are left out. ::1 is one of these only where

@@ -182,7 +182,13 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now 
 	if asked.Next != "" && have.Certificate != nil && o.answered[name] == tlsfiles.Fingerprint(have.Certificate) {
 		asked = asked.Answered()
 	}
+	if name == tlsfiles.Server {
+		asked = o.without(asked)
+	}
 	subject := o.subject(name, unit)
+	if name == tlsfiles.Server && o.gaveUp(asked) {
+		subject.Names = o.names.needed
+	}
 	if subject.CommonName == "" {
 		return asked, nil // no address is known yet
 	}
@@ -190,16 +196,39 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now 
 	switch {
 	case newest == "", !covers(canonicalAll(signing.NamesIn(newest)), subject.Names):
 		return asked.Ask(subject)
+	case asked.Next != "" && o.gaveUp(asked) && o.names.asks(newest):
+		// It would stay refused.
+		return asked.Ask(subject)
 	case asked.Next != "":
 		return asked, nil
 	case slices.Contains(o.revoked, name):
 		return asked.Ask(subject)
 	}
 	if why := o.due(have, now); why != "" && why != asked.For && asked.Fits(have.Certificate) {
-		asked.For = why
-		return asked.Ask(subject)
+		asked.For, asked.Refused, asked.Reason = why, "", "" // what was refused once is asked for again
+		return asked.Ask(o.subject(name, unit))
 	}
 	return asked, nil
+}
+
+// without remembers that the provider refuses to sign the names that are beside those that are needed: a request with needed ones alone
+// is better than none. What is refused without any such name is no business of theirs.
+func (o *Offer) without(asked signing.Asked) signing.Asked {
+	if why := o.refused[tlsfiles.Server]; why != "" && !o.gaveUp(asked) && o.names.asks(asked.Newest()) {
+		asked.Refused, asked.Reason = strings.Join(o.names.extra, " "), why
+	}
+	return asked
+}
+
+// gaveUp says that the provider has refused to sign these very names beside those that are needed.
+func (o *Offer) gaveUp(asked signing.Asked) bool {
+	return asked.Refused != "" && asked.Refused == strings.Join(o.names.extra, " ")
+}
+
+// asks says that a request has one of the names that are not needed.
+func (n names) asks(request string) bool {
+	has := canonicalAll(signing.NamesIn(request))
+	return slices.ContainsFunc(n.extra, func(name string) bool { return slices.Contains(has, name) })
 }
 
 // subject is what the leaf should be good for. A client certificate tells only whose it is.

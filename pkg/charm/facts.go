@@ -45,8 +45,9 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	}
 	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
-	facts.Applied = p.facts.Applied
+	facts.Applied, facts.Refused = p.facts.Applied, p.facts.Refused
 	if facts.Taken != nil {
+		facts.Refused = nil
 		facts.Applied = nil // what was applied before that was known is not on this unit's machine
 	}
 	return facts
@@ -62,6 +63,7 @@ func (p published) mark(facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, a
 	if p.facts.Applied == nil || p.facts.Applied.Hash != hash {
 		facts.Applied = &v1alpha1.AppliedFacts{
 			Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action, Clients: spec.Clients.Endpoints, Options: spec.Options,
+			ExtraSANs: spec.TLS.ExtraSANs,
 		}
 	}
 	return facts

@@ -48,7 +48,12 @@ func (a *Agent) hook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := a.publish(ctx, p, p.tell(facts, n.addresses, offer)); err != nil {
+		told := p.tell(facts, n.addresses, offer)
+		if a.env.Name == "update-status" {
+			// Seldom enough: it is etcd's log that tells.
+			told.Refused = a.machine.Refused(ctx)
+		}
+		if err := a.publish(ctx, p, told); err != nil {
 			return err
 		}
 	}

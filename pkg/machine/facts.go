@@ -47,6 +47,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	if facts.Certificates, err = m.tls.Facts(); err != nil {
 		return facts, err
 	}
+	facts.MachineAddresses = ownAddresses(m.o.Interfaces())
 	snap, err := m.snapd.Snap(ctx, SnapName)
 	if err != nil {
 		return facts, err
@@ -69,6 +70,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 		facts.Applied = &v1alpha1.AppliedFacts{Hash: r.Hash, Epoch: r.Epoch.Number, Action: r.Action}
 		if r.Spec != nil {
 			facts.Applied.Clients, facts.Applied.Options = r.Spec.Clients.Endpoints, r.Spec.Options
+			facts.Applied.ExtraSANs = r.Spec.TLS.ExtraSANs
 		}
 	}
 	return facts, nil

@@ -75,6 +75,8 @@ type Options struct {
 	Log logr.Logger
 	// Connect dials etcd; default an etcdops.Pool.
 	Connect func(*tls.Config) Cluster
+	// Interfaces are the machine's; nil tells of none.
+	Interfaces func() []Interface
 	// SnapWait and StartWait bound how long Apply watches an installation and a start; default 8 s each.
 	SnapWait, StartWait time.Duration
 }
@@ -103,6 +105,9 @@ func New(o Options) *Machine {
 	}
 	if o.Connect == nil {
 		o.Connect = func(config *tls.Config) Cluster { return etcdops.NewPool(config) }
+	}
+	if o.Interfaces == nil {
+		o.Interfaces = func() []Interface { return nil }
 	}
 	if o.SnapWait == 0 {
 		o.SnapWait = defaultSnapWait

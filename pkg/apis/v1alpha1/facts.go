@@ -11,7 +11,13 @@ type UnitFacts struct {
 	Protocol int    `json:"protocol"`
 	Agent    string `json:"agent,omitempty"`
 
-	Addresses    UnitAddresses    `json:"addresses"`
+	Addresses UnitAddresses `json:"addresses"`
+	// MachineAddresses are those that peers may see the unit's machine come from, sorted: none of bridges, virtual interfaces or the
+	// loopback.
+	MachineAddresses []string `json:"machineAddresses,omitempty"`
+	// Refused are addresses, sorted, from which peers came that the unit's etcd has not let in, because their certificates are not good
+	// for them.
+	Refused      []string         `json:"refused,omitempty"`
 	Snap         *SnapFacts       `json:"snap,omitempty"`
 	Certificates CertificateFacts `json:"certificates"`
 	Member       MemberFacts      `json:"member"`
@@ -117,6 +123,8 @@ type AppliedFacts struct {
 	Action int64 `json:"action"`
 	// Clients are the spec's Clients.Endpoints: where the unit's clients are told to find the cluster.
 	Clients []string `json:"clients,omitempty"`
+	// ExtraSANs are the spec's TLS.ExtraSANs.
+	ExtraSANs []string `json:"extraSANs,omitempty"`
 	// Options are those of the spec that was applied.
 	Options *ClusterOptions `json:"options,omitempty"`
 }

@@ -25,6 +25,7 @@ func (d *Daemon) routes() http.Handler {
 	handle("GET /v2/changes", d.listChanges)
 	handle("GET /v2/changes/{id}", d.getChange)
 	handle("GET /v2/find", d.find)
+	mux.HandleFunc("GET /v2/logs", d.logs)
 	handle("/", func(*http.Request) answer {
 		return answer{code: http.StatusNotFound, result: problem{Message: "not found"}}
 	})

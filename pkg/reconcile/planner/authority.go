@@ -122,7 +122,7 @@ func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	if in.otherAuthority() {
 		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.CA.Application))
 	}
-	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), etcdops.Notice{Text: in.troubled()}))
+	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), etcdops.Notice{Text: in.troubled()}))
 }
 
 // unused tells of authorities that are related beside the one in use, and of what a person should remove. The cluster goes on, and units

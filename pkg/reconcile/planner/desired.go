@@ -128,19 +128,24 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 			LogLevel:                in.opts.LogLevel,
 		},
 		TLS: v1alpha1.TLSSpec{
-			CABundle: in.bundle(), ExtraSANs: in.extraSANs(), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
+			CABundle: in.bundle(), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
 		Options: &options,
 	}
 }
 
-// extraSANs are those of the policy, and then those of the option.
-func (in *input) extraSANs() []string {
+// extraSANs are those of the policy, then those of the option, and last the addresses that the unit's member comes from.
+func (in *input) extraSANs(u Unit) []string {
 	sans := slices.Clone(in.Policy.Certificates.ExtraSANs)
 	for _, san := range in.opts.ExtraSANs {
 		if !slices.Contains(sans, san) {
 			sans = append(sans, san)
+		}
+	}
+	for _, address := range in.comesFrom(u) {
+		if !slices.Contains(sans, address) {
+			sans = append(sans, address)
 		}
 	}
 	return sans

@@ -167,6 +167,10 @@ var mutations = []without{
 	{"who has no certificate sees nothing", "gates.go", "|| in.doorless() }", "}"},
 	{"who cannot look says nothing", "desired.go", "if in.doorless() {", "if false {"},
 	{"a certificate is asked for though nothing is seen", "gates.go", "step, due := in.handRequests(); due {\n\t\t\treturn step, true", "step, due := in.handRequests(); due && false {\n\t\t\treturn step, true"},
+	{"a stranger's address is in no certificate", "refused.go", "len(in.whose(address)) != 1 || refused", "refused"},
+	{"only what is refused is asked for", "refused.go", "|| refused[address] == \"\" && !asked", ""},
+	{"what was asked for stays", "refused.go", "&& !asked", ""},
+	{"what was put right is not told", "refused.go", "case units[0].Facts.Certificates.Server == nil || !slices.Contains(units[0].Facts.Certificates.Server.SANs, address):", "default:"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 
