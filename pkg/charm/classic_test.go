@@ -1,6 +1,7 @@
 package charm_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -160,5 +161,65 @@ func TestCharmPainF5APeersArrivalReIssuesNothing(t *testing.T) {
 	b.hook("cluster-relation-changed")
 	if writes := b.juju.writes(); len(writes) > 0 || b.classicBag()["sans"] != before || strings.Contains(before, "10.0.0.6") {
 		t.Errorf("a peer's arrival wrote %v", writes)
+	}
+}
+
+// A leaf ends with the authority above it. Asking anew for one gives another that ends then, too: that is done at a few moments, and what a
+// longer-lived authority has signed comes into use.
+func TestALeafOfAnAuthorityThatEndsIsAskedForAFewTimes(t *testing.T) {
+	b := newBench(t)
+	root := authorityOf(t, "root", 10*365*24*time.Hour, nil)
+	mid := authorityOf(t, "intermediate", 30*24*time.Hour, root)
+	b.machine.bundle = root.pem + mid.pem
+	b.relateTo("certificates:1", "vault/0", newAuthority(t, "overwritten"))
+	bag := b.juju.bags["certificates:1 vault/0"]
+	answer := func(by *issuer) {
+		template := leafOf()
+		template.NotBefore, template.NotAfter = b.clock.Add(-24*time.Hour), b.clock.Add(365*24*time.Hour)
+		if template.NotBefore.Before(by.cert.NotBefore) {
+			template.NotBefore = by.cert.NotBefore
+		}
+		leaf := sign(t, template, newKey(t, ""), by)
+		bag["ca"], bag["chain"] = root.pem, by.pem
+		bag["etcd_0.server.cert"], bag["etcd_0.server.key"] = leaf.pem, pkcs8(t, leaf.key)
+		bag["client.cert"], bag["client.key"] = leaf.pem, pkcs8(t, leaf.key)
+	}
+	answer(mid)
+	b.hook("certificates-relation-changed")
+	asked := 0
+	for b.clock.Before(mid.cert.NotAfter.Add(-24 * time.Hour)) {
+		b.clock = b.clock.Add(12 * time.Hour)
+		before := b.classicBag()["sans"]
+		b.hook("update-status")
+		if b.classicBag()["sans"] != before {
+			asked++
+			answer(mid)
+			b.hook("certificates-relation-changed")
+		}
+	}
+	if asked != 3 {
+		t.Errorf("asked %d times, want at two thirds of the authority's life, and at a sixth and a twelfth before its end", asked)
+	}
+	renewed := sign(t, &x509.Certificate{
+		Subject: mid.cert.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: b.clock.Add(-time.Minute), NotAfter: b.clock.Add(365 * 24 * time.Hour),
+	}, newKey(t, ""), root)
+	bag["chain"] = renewed.pem
+	before := b.classicBag()["sans"]
+	b.hook("certificates-relation-changed")
+	if b.classicBag()["sans"] == before {
+		t.Fatal("nothing is asked of the authority that lasts longer")
+	}
+	answer(renewed)
+	b.machine.bundle = root.pem + renewed.pem
+	for range 2 {
+		before = b.classicBag()["sans"]
+		b.hook("certificates-relation-changed")
+		if b.classicBag()["sans"] != before {
+			t.Error("it is asked again after the answer")
+		}
+	}
+	if b.machine.server.CheckSignatureFrom(renewed.cert) != nil {
+		t.Error("what it has signed is not in use")
 	}
 }

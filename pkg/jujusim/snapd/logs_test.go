@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	client "jujuetcd.io/pkg/machine/snapd"
 	"jujuetcd.io/pkg/jujusim/snapd"
+	client "jujuetcd.io/pkg/machine/snapd"
 )
 
 // The agent reads what a service has written as it does from snapd: the last lines, with the time at which etcd wrote each.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
@@ -50,5 +51,62 @@ func TestTheWordsAboutAnExpiredAuthorityDoNotChangeWithTime(t *testing.T) {
 	}
 	if len(said) != 1 {
 		t.Errorf("an hour later it is told in other words: %v", said)
+	}
+}
+
+// An authority that only the leaf comes with ends it as one in the bundle does, and is told; one in the bundle that no leaf needs is not.
+func TestTheAuthorityThatIsToldIsTheFirstAboveALeafToEnd(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	issue := func(name string, ca bool, days int, parent *x509.Certificate, by *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: ca, BasicConstraintsValid: true,
+			NotBefore: start, NotAfter: start.Add(time.Duration(days) * 24 * time.Hour),
+		}
+		if parent == nil {
+			parent, by = template, key
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cert, key
+	}
+	text := func(c *x509.Certificate) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+	}
+	root, rootKey := issue("root", true, 1000, nil, nil)
+	mid, midKey := issue("mid", true, 20, root, rootKey)
+	stale, _ := issue("stale", true, 2, nil, nil)
+	leaf, key := issue("leaf", false, 365, mid, midKey)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := tlsfiles.In(t.TempDir(), &durable.Disk{})
+	if _, err := files.WriteBundle(text(root)+text(stale), start, nil); err != nil {
+		t.Fatal(err)
+	}
+	pair := tlsfiles.Leaf{Certificate: text(leaf) + text(mid), Key: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}
+	if _, err := files.WriteLeaf(tlsfiles.Server, pair, tlsfiles.Check{Now: start.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	facts, err := files.Facts()
+	if err != nil || facts.Server == nil || facts.Authority == nil {
+		t.Fatalf("%+v, %v", facts, err)
+	}
+	if facts.Authority.Fingerprint != tlsfiles.Fingerprint(mid) {
+		t.Errorf("told is the end on %s, and not that of the intermediate on %s", facts.Authority.NotAfter, mid.NotAfter)
+	}
+	held, err := files.Held(tlsfiles.Server)
+	if err != nil || !held.Certificate.Equal(leaf) || !held.Authority.Equal(mid) {
+		t.Errorf("held: %+v, %v", held, err)
 	}
 }

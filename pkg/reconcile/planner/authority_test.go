@@ -184,3 +184,18 @@ func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
 		})
 	}
 }
+
+// An authority that ends is told 30 days ahead, and blocks 7 days ahead, though the certificates themselves would last.
+func TestAnAuthorityThatEndsSoonIsTold(t *testing.T) {
+	for left, state := range map[time.Duration]string{31 * 24 * time.Hour: "", 29 * 24 * time.Hour: "active", 6 * 24 * time.Hour: "blocked"} {
+		o := settled(3)
+		o.Units[1].Facts.Certificates.Authority = &v1alpha1.LeafFacts{
+			Fingerprint: "f", NotBefore: metav1.NewTime(o.Now.Add(left - 5*365*24*time.Hour)), NotAfter: metav1.NewTime(o.Now.Add(left)),
+		}
+		app := planner.Desired(o, "etcd/0").Status.Application
+		said := strings.Contains(app.Message, "etcd/1: certificate authority expires on ")
+		if said != (state != "") || said && app.State != state {
+			t.Errorf("%s before its end the application says %+v", left, app)
+		}
+	}
+}
