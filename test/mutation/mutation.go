@@ -49,10 +49,10 @@ type guard interface {
 	~struct{ Name, File, Old, New, Run string }
 }
 
-// Test tests one mutant for each guard. Flags are given to the package's tests.
+// Test tests one mutant for each guard; with -short none, as that is for who changes a package. Flags are given to the package's tests.
 func Test[G guard](t *testing.T, guards []G, flags ...string) {
 	t.Helper()
-	if Running() {
+	if Running() || testing.Short() {
 		return
 	}
 	folder, err := os.Getwd()
