@@ -199,19 +199,23 @@ func (in *input) leave(u Unit, m etcdops.Member) Step {
 	if step, ok := in.farewell(u, m); ok {
 		return step
 	}
-	reason := fmt.Sprintf("Juju is removing %s.", u.Name)
-	step := in.remove(m, u.Name, reason)
+	return in.dismiss(m, u.Name, fmt.Sprintf("Juju is removing %s.", u.Name))
+}
+
+// dismiss removes a member that may serve: one that leads hands over first, so that nobody waits for an election.
+func (in *input) dismiss(m etcdops.Member, unit, reason string) Step {
+	step := in.remove(m, unit, reason)
 	if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
 		return step
 	}
-	to := etcdops.BestLeader(in.Etcd, in.leavingMembers()...)
+	to := etcdops.BestLeader(in.Etcd, append(in.leavingMembers(), m.ID)...)
 	if to == 0 {
 		to = etcdops.BestLeader(in.Etcd, m.ID)
 	}
 	if to == 0 || in.History.Attempts[Step{Kind: StepMoveLeader, Member: m.ID}.Key()] >= maxMoves {
 		return step
 	}
-	return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: u.Name,
+	return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: unit,
 		Reason: reason + " Its member leads, and hands over first."}
 }
 
@@ -236,7 +240,7 @@ func stale(in *input) (Step, bool) {
 			continue
 		}
 		if u, waits := in.inTheWay(m); waits {
-			return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and %s waits for its machine.", label(m), u.Name)), true
+			return in.dismiss(m, "", fmt.Sprintf("Member %s has no unit, and %s waits for its machine.", label(m), u.Name)), true
 		}
 		if in.serving(m) {
 			continue

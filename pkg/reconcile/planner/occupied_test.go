@@ -227,7 +227,11 @@ func TestAMemberWithoutAUnitMakesWay(t *testing.T) {
 	}
 	o := waiting()
 	step, _ := planner.Next(o)
-	if step.Kind != planner.StepRemove || step.Member != id(0) {
+	if step.Kind != planner.StepMoveLeader || step.Member != id(0) {
+		t.Fatalf("it leads, and does not hand over: %+v", step)
+	}
+	o = planner.Predict(o, step)
+	if step, _ = planner.Next(o); step.Kind != planner.StepRemove || step.Member != id(0) {
 		t.Fatalf("%+v", step)
 	}
 	// Then its machine is cleared, before the next one goes.

@@ -110,8 +110,13 @@ func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person,
 			return nil
 		}
 		return &words
-	case in.Latch.ClusterID == "" || !gate:
+	case in.Latch.ClusterID == "" || !gate && leader.Facts.Applied != nil:
 		return nil
+	case !gate:
+		// Whoever leads a cluster that has lost its members was handed nothing, and is handed nothing: what the last one said would stay.
+		sum := text(in.applicationWords())
+		sum.Message = etcdops.OneLine(sum.Message, longestWords)
+		return &sum
 	case in.unseen():
 		closed := text(in.applicationUnderAuthority(in.closedWords()))
 		return &closed

@@ -346,3 +346,22 @@ func TestWhoCannotLookSaysNothingOfEtcd(t *testing.T) {
 		t.Errorf("the request is handed, and then %s", step.Kind)
 	}
 }
+
+// The property: an application whose members are gone does not go on saying what the last of them said. Its leader has been handed
+// nothing, and is handed nothing but words.
+func TestAnApplicationThatHasLostItsMembersSaysSo(t *testing.T) {
+	o := settled(3)
+	o.ApplicationStatus = v1alpha1.StatusText{State: "active", Message: "3 members, can lose 1"}
+	for i := range o.Units {
+		o.Units[i].Name, o.Units[i].Number = "etcd/"+string(rune('3'+i)), 3+i
+		o.Units[i].Facts.Member, o.Units[i].Facts.Applied, o.Units[i].Facts.Running = v1alpha1.MemberFacts{}, nil, nil
+		wait(&o, i)
+	}
+	o.Etcd = etcdops.View{At: o.Now, Health: map[string]etcdops.EndpointHealth{}, Err: "no endpoint gave a member list"}
+	stands(&o, time.Minute)
+	step, _ := planner.Next(o)
+	i := slices.IndexFunc(step.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/3" })
+	if i < 0 || step.Words[i].Spec.Status.Application == nil || !strings.HasPrefix(step.Words[i].Spec.Status.Application.Message, "no quorum") {
+		t.Errorf("the leader is told %+v (%s)", step.Words, step.Reason)
+	}
+}
