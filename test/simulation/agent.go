@@ -28,6 +28,8 @@ type Agent struct {
 	// record is the unit's durable file on the machine, written before anything is done.
 	record *record.Record
 	told   []string
+	// said is what it was told in words alone since its last delivery.
+	said v1alpha1.StatusText
 }
 
 // run lets the agent do something that takes a while, after what it does already. What it writes in Juju is committed in the end.
@@ -107,6 +109,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		if spec.Latch != nil {
 			s.commitLatch(a.unit.app, next)
 		}
+		a.said = spec.Status.Unit
 		a.showWords(spec.Status)
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 	}
@@ -161,6 +164,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	}
 	s.judgeEpoch(a, spec)
 	r.Epoch, r.Action, r.Hash, r.Spec = spec.Delivery.Epoch, action, hash, spec
+	a.said = v1alpha1.StatusText{}
 	a.remember()
 	if spec.Delivery.AllowReset {
 		if err := a.reset(spec); err != nil {

@@ -48,7 +48,22 @@ func (s *Sim) newApp(name string) *App {
 func (s *Sim) Deploy(name string) *App { return s.newApp(name) }
 
 // Redeploy deploys the first application anew after Remove: it is the one that the world's own methods speak of from now on.
-func (s *Sim) Redeploy() { s.App = s.newApp(Application) }
+func (s *Sim) Redeploy() { s.DeployAgain(s.App) }
+
+// DeployAgain deploys an application that is gone.
+func (s *Sim) DeployAgain(gone *App) *App {
+	a := s.newApp(gone.name)
+	if s.App == gone {
+		s.App = a
+	}
+	return a
+}
+
+// Name is the application's.
+func (a *App) Name() string { return a.name }
+
+// AllTold says that no delivery is on its way.
+func (a *App) AllTold() bool { return len(a.sim.juju.pending(a.name)) == 0 }
 
 // Remove is remove-application: all units are dying, and with the last of them the application goes.
 func (a *App) Remove() {

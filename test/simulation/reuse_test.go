@@ -66,10 +66,16 @@ func TestAMachineCarriesOneMember(t *testing.T) {
 	}
 }
 
-// TestAnApplicationIsDeployedAgainOnItsMachines: what its units leave there stands in nobody's way.
+// TestAnApplicationIsDeployedAgainOnItsMachines: what its units leave there stands in nobody's way, whether they left in peace or by force.
 func TestAnApplicationIsDeployedAgainOnItsMachines(t *testing.T) {
 	for name, remove := range map[string]func(*simulation.Sim){
 		"in peace": func(s *simulation.Sim) { s.Remove() },
+		"by force": func(s *simulation.Sim) {
+			for _, u := range s.Units() {
+				s.ForceOff(u)
+			}
+			s.Remove()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := simulation.New(simulation.Config{Seed: 41})
@@ -92,7 +98,8 @@ func TestAnApplicationIsDeployedAgainOnItsMachines(t *testing.T) {
 
 // TestForgedDeliveriesHarmNobody hands each unit what somebody could who may run actions.
 func TestForgedDeliveriesHarmNobody(t *testing.T) {
-	for name, forged := range map[string]simulation.Forged{"a wrong reset": simulation.WrongReset, "new again": simulation.NewAgain} {
+	for name, forged := range map[string]simulation.Forged{"without a claim": simulation.NoClaim, "with a wild claim": simulation.WildClaim,
+		"a wrong reset": simulation.WrongReset, "new again": simulation.NewAgain} {
 		t.Run(name, func(t *testing.T) {
 			s := simulation.New(simulation.Config{Seed: 45})
 			threeAtOnce(t, s)

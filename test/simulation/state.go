@@ -123,3 +123,35 @@ func (s *Sim) Note(format string, args ...any) { s.say(format, args...) }
 
 // Machine is where the unit is placed.
 func (u *Unit) Machine() *Machine { return u.agent.Machine }
+
+// Places tells what is where, for people.
+func (s *Sim) Places() string {
+	var lines []string
+	for _, m := range s.juju.machines {
+		line := fmt.Sprintf("machine %d: owner %v, data of %s, up %t:", m.number, m.owner, m.process.data.owner(), m.process.up)
+		for _, u := range m.units {
+			line += fmt.Sprintf(" %s (%s, lost %t, held %t) %q", u.Name, u.life, u.lost, u.agent.held, u.Status())
+		}
+		lines = append(lines, line)
+	}
+	for _, a := range s.juju.apps {
+		line := fmt.Sprintf("%s: %s; latched %q, %d of %d voters", a.name, a.ApplicationStatus(), a.latch.ClusterID, a.Voters(), a.Members())
+		if a.daemon != nil {
+			line += fmt.Sprintf("; %s %s", a.daemon.last.Kind, a.daemon.last.Reason)
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Serving is how many of the application's units have a voter of their own that is up.
+func (a *App) Serving() int {
+	n := 0
+	for _, u := range a.units {
+		c, m := u.agent.membership()
+		if m != nil && u.agent.process.data.by == u && !m.learner && c.reachable(m) && c == a.cluster() {
+			n++
+		}
+	}
+	return n
+}

@@ -45,6 +45,8 @@ func (a *Agent) occupied() bool {
 	switch {
 	case taken != nil:
 		a.set(&a.unit.status, v1alpha1.StatusText{State: etcdops.Blocked, Message: machine.Occupied(taken, ModelUUID)})
+	case a.record.Spec == nil && a.said.State != "":
+		a.set(&a.unit.status, a.said)
 	case a.record.Spec == nil && a.unit.status.Current == etcdops.Blocked:
 		a.set(&a.unit.status, v1alpha1.StatusText{State: etcdops.Waiting, Message: "Waiting for the jujuetcd controller"})
 	}
