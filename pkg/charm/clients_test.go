@@ -220,3 +220,31 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 		t.Errorf("the last of all tells %q", got)
 	}
 }
+
+// A unit may hear nothing of a peer's end on Juju 4.0: to its hooks the dead one is in the relation, with all that it has written. So
+// nothing is taken from there: who is alive, and where, is the controller's word.
+func TestNothingIsTakenFromPeersDatabags(t *testing.T) {
+	b := related(t)
+	b.juju.leader = true
+	b.juju.members["cluster:0"] = []string{"etcd/1", "etcd/2"}
+	b.juju.bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"protocol":2}`}
+	b.juju.goal = `{"units":{"etcd/0":{"status":"active"}}}`
+	b.reconcile(served())
+	before := b.juju.bags["db:2 etcd/0"]["connection_string"]
+	var calls []call
+	for _, hook := range []string{"cluster-relation-joined", "cluster-relation-changed", "cluster-relation-departed", "db-relation-changed",
+		"certificates-relation-changed", "config-changed", "leader-elected", "start", "update-status", "upgrade-charm"} {
+		b.hook(hook, "JUJU_RELATION_ID=cluster:0", "JUJU_REMOTE_UNIT=etcd/2")
+		calls = append(calls, b.juju.calls...)
+	}
+	b.reconcile(served())
+	for _, c := range append(calls, b.juju.calls...) {
+		if strings.Contains(c.line, "relation-list") && strings.Contains(c.line, "cluster:0") ||
+			strings.Contains(c.line, "relation-get") && strings.Contains(c.line, "cluster:0") && (strings.Contains(c.line, "etcd/1") || strings.Contains(c.line, "etcd/2")) {
+			t.Errorf("ran %s", c.line)
+		}
+	}
+	if after := b.juju.bags["db:2 etcd/0"]["connection_string"]; after != before {
+		t.Errorf("clients are told %s, and were told %s", after, before)
+	}
+}

@@ -38,6 +38,7 @@ func TestAClientThatOnlyReadsItsRelationNeverFails(t *testing.T) {
 	eventually(w.ctx, t, "the client has a new certificate", func() bool { return c.certificate() != before })
 	c.lap(t, "certificates issued anew")
 
+	w.juju("fault", "tell-departures") // TestAClientThatReadsOneUnitsDatabagNeverFails has peers that hear nothing
 	leader := w.etcdLeader()
 	s, err := w.Status(w.ctx)
 	must(t, err)

@@ -51,6 +51,7 @@ type Agent struct {
 
 	dir     string
 	state   *state
+	looked  bool // at the first snapshot
 	server  *hooktool.Server
 	spawner *service.Spawner
 	// bags are databags as they were last seen, for the departed hook of a unit that is gone.
@@ -182,6 +183,10 @@ func (a *Agent) work(ctx context.Context) error {
 			}
 			continue
 		}
+		if !a.looked {
+			a.looked = true
+			a.state.mend(snap)
+		}
 		if !snap.Leader {
 			a.state.Leader = false
 		}
@@ -290,6 +295,9 @@ func (a *Agent) finished(op operation) error {
 		delete(a.bags, op.Relation)
 	}
 	a.state.done(op)
+	if op.Kind == upgradeCharm {
+		a.state.mend(a.snapshot())
+	}
 	if op.Kind == updateStatus {
 		a.state.NextStatus = time.Now().Add(a.UpdateStatus)
 	}

@@ -199,7 +199,8 @@ func nextOfRelations(snap model.Snapshot, s *state) (operation, bool) {
 		if !known || seen.Life != model.Alive {
 			return leave(id, mine, ""), true
 		}
-		if op, found := nextOfRelation(seen, mine, snap.Leader); found {
+		hears := func(member string) bool { return s.hears(seen, member, snap.SilentDepartures) }
+		if op, found := nextOfRelation(seen, mine, snap.Leader, hears); found {
 			return op, true
 		}
 	}
@@ -207,13 +208,13 @@ func nextOfRelations(snap model.Snapshot, s *state) (operation, bool) {
 }
 
 // nextOfRelation has Juju's order: a pending changed, departed, changed of the application, joined, changed.
-func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool) (operation, bool) {
+func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool, hears func(member string) bool) (operation, bool) {
 	op := operation{Relation: seen.ID, Endpoint: seen.Endpoint, RemoteApp: seen.RemoteApplication}
 	if changed, found := pending(op, mine, seen.Members); found {
 		return changed, true
 	}
 	for _, member := range slices.Sorted(maps.Keys(mine.Members)) {
-		if _, there := seen.Members[member]; !there {
+		if _, there := seen.Members[member]; !there && hears(member) {
 			op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, member
 			return op, true
 		}

@@ -60,6 +60,22 @@ func TestNext(t *testing.T) {
 			m.Relations[0].Members["a/9"] = 1
 		}, ring(relationChanged, "a/2", 1)},
 		{"a databag changed", func(m *model.Snapshot, _ *state) { m.Relations[0].Members["a/1"] = 4 }, ring(relationChanged, "a/1", 4)},
+		{"a peer's end that is not told", func(m *model.Snapshot, _ *state) {
+			m.SilentDepartures = true
+			delete(m.Relations[0].Members, "a/1")
+		}, none},
+		{"and is told at last", func(m *model.Snapshot, s *state) {
+			m.SilentDepartures = true
+			delete(m.Relations[0].Members, "a/1")
+			s.mend(*m)
+		}, ring(relationDeparted, "a/1", 0)},
+		{"one of another application is told", func(m *model.Snapshot, _ *state) {
+			m.SilentDepartures = true
+			r := m.Relations[0]
+			r.Peer = false
+			delete(r.Members, "a/1")
+			m.Relations[0] = r
+		}, ring(relationDeparted, "a/1", 0)},
 		{"a member departed", func(m *model.Snapshot, _ *state) { delete(m.Relations[0].Members, "a/1") }, ring(relationDeparted, "a/1", 0)},
 		{"the application databag changed", func(_ *model.Snapshot, s *state) { s.Relations[0].AppVersion = 1 }, ring(relationChanged, "", 2)},
 		{"a leader is not told of its own", func(m *model.Snapshot, s *state) { s.Relations[0].AppVersion, m.Leader, s.Leader = 1, true, true }, none},

@@ -30,6 +30,9 @@ type state struct {
 	// Failed is the hook that failed last, and Attempts how often it did.
 	Failed   *operation `json:"failed,omitempty"`
 	Attempts int        `json:"attempts,omitempty"`
+	// Mended are the peers, by relation and name, that have gone without a departed hook and are to have it now: whoever starts, or
+	// has its charm upgraded, finds out.
+	Mended map[int]map[string]bool `json:"-"`
 	// NextStatus is when update-status is due; not kept over a restart.
 	NextStatus time.Time `json:"-"`
 	// RetryAt is when the failed hook is tried again; a new agent tries at once.
@@ -98,6 +101,24 @@ func (s *state) done(op operation) {
 			rel.Members[op.RemoteUnit] = op.Version
 		}
 	}
+}
+
+// mend has the hooks run that were left out when peers have gone.
+func (s *state) mend(snap model.Snapshot) {
+	s.Mended = map[int]map[string]bool{}
+	for id, mine := range s.Relations {
+		s.Mended[id] = map[string]bool{}
+		for member := range mine.Members {
+			if _, there := snap.Relations[id].Members[member]; !there {
+				s.Mended[id][member] = true
+			}
+		}
+	}
+}
+
+// hears says that the unit is told of a member of a relation that has gone.
+func (s *state) hears(r model.RelationSnapshot, member string, silent bool) bool {
+	return !silent || !r.Peer || s.Mended[r.ID][member]
 }
 
 func (s *state) relationIDs() []int { return slices.Sorted(maps.Keys(s.Relations)) }

@@ -12,7 +12,8 @@ const faultHelp = `Fault breaks something that can break. Between clients and th
 connections (and refuses new ones, with --refuse), delay holds every reply back, lose drops replies of
 calls that were made; upgrade, maintenance, migrate and redirect are what a controller goes
 through by itself, one at a time; refuse-watch and break-feed are for those who watch a model of
-Juju 3.6, mix-pages for those who list operations; heal ends all of these. The controller's own
+Juju 3.6, mix-pages for those who list operations; heal ends all of these. hide-departures and
+tell-departures turn whether peers hear of the end of a unit: Juju 4.0 mostly tells them nothing. The controller's own
 machines have numbers and addresses (jujusim info): add-controller makes one, as enable-ha does,
 stop-controller and start-controller take its address away and bring it back, remove-controller takes
 it away for good, so that logins tell of it no more. On units and machines: kill sends SIGKILL to a
@@ -44,6 +45,8 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.RefuseWatch, "", "Refuse to tell of changes (3.6): WatchAll fails"),
 		a.simpleFault(control.BreakFeed, "", "End what tells of changes now (3.6): AllWatcher.Next fails"),
 		a.simpleFault(control.MixPages, "", "Cut lists of operations into pages before they are filtered"),
+		a.simpleFault(control.TellDepartures, "", "Tell every peer of the end of a unit, as Juju 3.6 does"),
+		a.simpleFault(control.HideDepartures, "", "Tell peers nothing of it, until they start anew or are upgraded, as Juju 4.0 mostly does"),
 		a.faultVerb(&control.Fault{Kind: control.Heal}, "heal [UNIT]", "End all faults of the API, or a unit's partition", between(0, 1, "unit")),
 		a.simpleFault(control.AddController, "", "Give the controller one more machine, with an address of its own"),
 		a.controllerFault(control.StopController, "Take a controller's machine down"),

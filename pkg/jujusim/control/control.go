@@ -145,7 +145,10 @@ const (
 	RefuseWatch = "refuse-watch"
 	BreakFeed   = "break-feed"
 	MixPages    = "mix-pages"
-	Heal        = "heal"
+	// TellDepartures and HideDepartures turn whether peers hear of the end of a unit.
+	TellDepartures = "tell-departures"
+	HideDepartures = "hide-departures"
+	Heal           = "heal"
 
 	AddController    = "add-controller"
 	StopController   = "stop-controller"

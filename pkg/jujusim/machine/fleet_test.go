@@ -257,6 +257,7 @@ func TestHooksRunInJujusOrderAtBirthAndDeath(t *testing.T) {
 		t.Errorf("the leader ran %s, want %s", got, want)
 	}
 	root := w.root("a/1")
+	w.TellDepartures(true)
 	if err := w.DestroyUnit("a/1"); err != nil {
 		t.Fatal(err)
 	}
@@ -305,6 +306,7 @@ func TestRelationListShowsThoseWhoseJoinedHookHasRun(t *testing.T) {
 		bag, err := w.View("a/0").RelationSettings(0, "a/2")
 		return err == nil && bag["mark"] == "left" && strings.Count(lists(), "changed a/2:") > 1
 	})
+	w.TellDepartures(true)
 	if err := w.DestroyUnit("a/2"); err != nil {
 		t.Fatal(err)
 	}
@@ -316,5 +318,41 @@ func TestRelationListShowsThoseWhoseJoinedHookHasRun(t *testing.T) {
 	}
 	if !strings.Contains(lists(), "ring-relation-departed a/2: a/1\n") {
 		t.Errorf("the lists:\n%s", lists())
+	}
+}
+
+// What a real 4.0 mostly does when a unit goes: its peers hear nothing, and for them it is there with all that it has written, until
+// their charm is upgraded or their agent starts anew. Others see it gone.
+func TestPeersMayHearNothingOfTheEndOfAUnit(t *testing.T) {
+	w := newWorld(t)
+	c := probe(t)
+	w.deploy(c, "a", 3)
+	w.settled("a/0", "a/1", "a/2")
+	for _, unit := range []string{"a/0", "a/1"} {
+		w.until(unit+" has met a/2", func() bool { return strings.Contains(strings.Join(w.ran(unit), ","), "ring-relation-changed a/2") })
+	}
+	w.exec("a/2", "relation-set -r ring:0 mark=left")
+	if err := w.DestroyUnit("a/2"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("a/2 is gone", func() bool { _, err := w.Unit("a/2"); return model.IsNotFound(err) })
+	const look = `echo $(relation-list -r ring:0 | xargs) $(relation-get -r ring:0 mark a/2)`
+	for _, unit := range []string{"a/0", "a/1"} {
+		if out := w.exec(unit, look).Output["stdout"]; !strings.Contains(fmt.Sprint(out), "a/2 left") {
+			t.Errorf("%s sees %q", unit, out)
+		}
+	}
+	relations, err := w.RelationData("a/0")
+	if err != nil || len(relations) == 0 || relations[0].Units["a/2"] != nil {
+		t.Errorf("an administrator sees %+v, %v", relations, err)
+	}
+	if _, err := w.Refresh("a", c); err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range []string{"a/0", "a/1"} {
+		w.until(unit+" has heard of it", func() bool {
+			ran := strings.Join(w.ran(unit), ",")
+			return strings.HasSuffix(ran, "upgrade-charm,config-changed,ring-relation-departed a/2")
+		})
 	}
 }

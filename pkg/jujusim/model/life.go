@@ -154,3 +154,11 @@ func (m *Model) removeIfEmpty(a *application) {
 	a.stopLease()
 	delete(m.applications, a.name)
 }
+
+// TellDepartures turns what the profile says of SilentDepartures: with true every peer is told of the end of a unit, as on 3.6.
+func (m *Model) TellDepartures(tell bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.silent = !tell
+	m.bump()
+}

@@ -26,6 +26,7 @@ type Model struct {
 	now     func() time.Time
 	lease   time.Duration
 	pace    Pace
+	silent  bool // see TellDepartures
 	spaces  []string
 
 	mu        sync.Mutex
@@ -51,6 +52,7 @@ func newModel(o Options, owner, name, id string) *Model {
 	return &Model{
 		Name: name, Owner: owner, UUID: id,
 		profile: o.Profile, now: func() time.Time { return o.Now().UTC() }, lease: o.Lease, pace: o.Pace, spaces: o.Spaces,
+		silent:  o.Profile.SilentDepartures,
 		changed: make(chan struct{}), delivered: make(chan struct{}),
 		sequences: map[string]int{},
 		remotes:   map[string]*application{}, offers: map[string]Offer{},

@@ -36,6 +36,8 @@ type Snapshot struct {
 	Addresses []string
 	Relations map[int]RelationSnapshot
 	Storage   []Storage
+	// SilentDepartures says that nobody is told of a peer that has gone, until its agent starts or its charm is upgraded.
+	SilentDepartures bool
 	// Pending are the tasks to run, oldest first.
 	Pending []int
 }
@@ -69,6 +71,7 @@ func (m *Model) Snapshot(unitName string) (Snapshot, error) {
 		Leader: u.app.leader == u.name, Resolved: u.resolved, Charm: u.app.charm, CharmURL: u.app.charmURL,
 		ConfigVersion: u.app.configVersion, Addresses: slices.Clone(u.machine.addresses),
 		Relations: map[int]RelationSnapshot{}, Storage: u.showStorage(), Subordinates: len(m.subordinatesOf(u)) > 0,
+		SilentDepartures: m.silent,
 	}
 	if m.pace == PaceJuju {
 		s.Revision = m.published

@@ -45,6 +45,9 @@ type Profile struct {
 	Meters bool
 	// RelatedData says that UnitsInfo shows the related application's databag, else the queried one's.
 	RelatedData bool
+	// SilentDepartures says that the end of a unit is mostly not told to its peers: no departed hook runs on them, and for them it is
+	// in the relation with all that it has written, until the agent starts anew or the charm is upgraded.
+	SilentDepartures bool
 	// DeadUnitsFail says that UnitsInfo has an error for a unit that is dead and not yet removed, else its last state.
 	DeadUnitsFail bool
 	// MarksCrossModel says that UnitsInfo marks relations across models.

@@ -9,6 +9,7 @@ var V40 = Profile{
 	OneActionPerCall: true,
 	ShowsAlive:       true,
 	DeadUnitsFail:    true,
+	SilentDepartures: true,
 	Tracing:          true,
 	// Upstream's bug in 4.0.15, which makes every cancellation fail.
 	CancelError: "cancelling task \"%[1]s\": cancelling task \"%[1]s\": preparing update status statement for task ID \"%[1]s\": " +

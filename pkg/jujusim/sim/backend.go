@@ -196,6 +196,13 @@ func (i *instance) Fault(f control.Fault) error {
 	case control.RemoveController:
 		return i.server.RemoveController(f.Target)
 	}
+	if f.Kind == control.TellDepartures || f.Kind == control.HideDepartures {
+		m, err := i.model(f.Model)
+		if err == nil {
+			m.TellDepartures(f.Kind == control.TellDepartures)
+		}
+		return err
+	}
 	machines, err := i.fleet(f.Model)
 	if err != nil {
 		return err
