@@ -40,10 +40,14 @@ func TestAMemberThatComesFromASecondAddressIsLetIn(t *testing.T) {
 	bytes[3] += 100
 	second := netip.AddrFrom4(bytes)
 	network := netip.PrefixFrom(address, 24).Masked().String()
-	w.juju("exec", "--unit", "etcd/1", "--", "sh", "-c",
-		"ip address add "+second.String()+"/24 dev eth0 && ip route change "+network+" dev eth0 src "+second.String())
-	// Connections that there are keep the address that they were made from.
-	w.juju("exec", "--unit", "etcd/1", "--", "sh", "-c", "kill -9 $(systemctl show --property=MainPID snap.etcd.etcd | cut -d= -f2)")
+	for _, command := range []string{
+		"ip address add " + second.String() + "/24 dev eth0",
+		"ip route change " + network + " dev eth0 src " + second.String(),
+		// Connections that there are keep the address that they were made from.
+		"kill -9 $(systemctl show --property=MainPID snap.etcd.etcd | cut -d= -f2)",
+	} {
+		w.juju("exec", "--unit", "etcd/1", "--", command)
+	}
 
 	eventually(w.ctx, t, "a peer refuses it", func() bool { return w.refusals(s, second.String()) > 0 })
 	served := "https://" + address.String() + ":2379"
