@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/test/rig"
 )
 
@@ -51,4 +54,24 @@ func TestALargeDatabagIsItsWritersTroubleAlone(t *testing.T) {
 
 	w.juju("remove-relation", "etcd:db", "etcdclient:db")
 	w.await(rig.Healthy("etcd", 3))
+}
+
+// Any client of etcd can put the lock key without a lease. Nothing is changed while it is there, and juju status says why, and what to do.
+func TestALockKeyWithoutALeaseIsNamedInTheStatus(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("1")
+	w.await(rig.Healthy("etcd", 1))
+	config, endpoints := w.client()
+	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: config, DialTimeout: 10 * time.Second})
+	must(t, err)
+	defer client.Close()
+	_, err = client.Put(w.ctx, etcdops.LockKey, "\x1b]0;owned\x07x")
+	must(t, err)
+	w.juju("add-unit", "etcd")
+	t.Logf("told after %s", w.await(rig.ApplicationShows("etcd", "blocked", "has no lease, so it never goes by itself")))
+	_, err = client.Delete(w.ctx, etcdops.LockKey)
+	must(t, err)
+	w.await(rig.Healthy("etcd", 2))
+	w.await(rig.ApplicationShows("etcd", "active", "2 members"))
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -109,6 +110,36 @@ func withTodo(w etcdops.Words, todo []string) etcdops.Words {
 	return etcdops.Words{State: etcdops.Blocked, Message: w.Message + separator + strings.TrimRight(strings.Join(todo, " "), ".")}
 }
 
+const (
+	// failsAgain is how many failures in a row of a change in etcd are told: what passes by itself has passed by then.
+	failsAgain = 4
+	// failsStill is how long after it may be tried again it is still told: a change that is not wanted any more is not tried.
+	failsStill = time.Minute
+)
+
+// failing tells why a change in etcd fails again and again, such as a lock key that never goes: nobody but its fault knows what to do.
+func (in *input) failing() []string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(in.History.Attempts)) {
+		kind, _, _ := strings.Cut(key, " ")
+		s := Step{Kind: StepKind(kind)}
+		fault := in.History.Faults[key]
+		if s.changesEtcd() && fault != "" && in.History.Attempts[key] >= failsAgain && in.Now.Before(in.History.NotBefore[key].Add(failsStill)) {
+			all = append(all, fmt.Sprintf("Cannot %s, again and again: %s.", s.Kind.verb(), strings.TrimRight(fault, ".")))
+		}
+	}
+	return all
+}
+
+// changesEtcd says that the step is made in etcd, by the daemon.
+func (s Step) changesEtcd() bool {
+	switch s.Kind {
+	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepUpdatePeer:
+		return true
+	}
+	return false
+}
+
 // overlong names who writes so much into a databag that it is left out. The size is not told: it may change with every look.
 func (in *input) overlong() []string {
 	var all []string
@@ -122,7 +153,7 @@ func (in *input) overlong() []string {
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
 // databags that are too large, and a restart that would be an outage.
 func (in *input) forAPerson() []string {
-	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin())
+	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))

@@ -1,0 +1,60 @@
+package planner_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// TestAChangeThatFailsAgainAndAgainIsTold: what only its fault can tell, such as a lock key that never goes by itself, comes into the
+// status of the application after some tries, and goes when the change is made or not wanted any more.
+func TestAChangeThatFailsAgainAndAgainIsTold(t *testing.T) {
+	const fault = "cannot take the cluster's lock: the key has no lease"
+	key := planner.Step{Kind: planner.StepAddLearner, Unit: "etcd/3"}.Key()
+	for _, c := range []struct {
+		name     string
+		attempts int
+		ago      time.Duration // since it may be tried again
+		key      string
+		fault    string
+		want     bool
+	}{
+		{"four times", 4, -time.Minute, key, fault, true},
+		{"it is tried now", 9, 10 * time.Second, key, fault, true},
+		{"three times", 3, -time.Minute, key, fault, false},
+		{"it is not tried any more", 9, 2 * time.Minute, key, fault, false},
+		{"it is no change in etcd", 9, -time.Minute, planner.JoinKey("etcd/3"), fault, false},
+		{"its fault is not known", 9, -time.Minute, key, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := settled(3)
+			o.History.Attempts = map[string]int{c.key: c.attempts}
+			o.History.NotBefore = map[string]time.Time{c.key: o.Now.Add(-c.ago)}
+			o.History.Faults = map[string]string{c.key: c.fault}
+			message := planner.Status(o).Message
+			if got := strings.Contains(message, "again and again: "+fault); got != c.want {
+				t.Errorf("told %t, want %t: %s", got, c.want, message)
+			}
+		})
+	}
+}
+
+// TestADatabagThatIsTooLargeIsNamed: and nothing else changes for it.
+func TestADatabagThatIsTooLargeIsNamed(t *testing.T) {
+	o := settled(3)
+	if s, acts := planner.Next(o); acts {
+		t.Fatalf("%s: nothing is to be done", s.Kind)
+	}
+	for _, writer := range []string{"evil/0", "evil/1", "evil/2", "evil/3"} {
+		o.TooLarge = append(o.TooLarge, planner.Databag{Endpoint: "db", Writer: writer})
+	}
+	message := planner.Status(o).Message
+	if !strings.Contains(message, "The databag of evil/0 in relation db is too large and is not read") || strings.Contains(message, "evil/3") {
+		t.Error(message)
+	}
+	if s, acts := planner.Next(o); !acts || s.Kind != planner.StepUpdate || s.Disruptive() {
+		t.Errorf("%s: only the word is to be told", s.Kind)
+	}
+}
