@@ -13,6 +13,9 @@ import (
 // pageSize is the largest page of operations that 4.0 gives.
 const pageSize = 50
 
+// tellsStorage is the version of the facade Client from which on a status tells of storage.
+const tellsStorage = 7
+
 // maxPages bounds a listing that never ends.
 const maxPages = 200
 
@@ -20,11 +23,15 @@ const maxPages = 200
 func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 	var s wire.FullStatus
 	asked := time.Now()
-	if err := c.do(ctx, "Client", "FullStatus", wire.StatusParams{Patterns: []string{}}, &s); err != nil {
+	version, err := c.Facade("Client")
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Call(ctx, "Client", version, "FullStatus", wire.StatusParams{Patterns: []string{}, IncludeStorage: true}, &s); err != nil {
 		return nil, err
 	}
 	m := newModel(ref, s, time.Now())
-	m.AskedAt = asked
+	m.AskedAt, m.StorageTold = asked, version >= tellsStorage
 	return m, nil
 }
 

@@ -19,6 +19,9 @@ type Model struct {
 	AskedAt      time.Time
 	Applications map[string]Application
 	Machines     map[string]Machine
+	// Storage are all instances of storage, by ID; StorageTold says that the controller tells of them, which 2.9 does not.
+	Storage     []Storage
+	StorageTold bool
 	// Hash identifies the content: it leaves out all times but those of units' agent status, whose change means that a hook ran.
 	Hash string
 }
@@ -75,6 +78,16 @@ type Machine struct {
 	Provisioned bool
 	Addresses   []string
 	AgentStatus Status
+}
+
+// Storage is one instance of storage. What a unit leaves behind stays in the model, owned by nobody.
+type Storage struct {
+	// ID is data/0.
+	ID string
+	// Owner is the unit, or the application, that has it now; empty if it is detached.
+	Owner string
+	// Units are those that it is attached to.
+	Units []string
 }
 
 // Status is a Juju status.

@@ -33,8 +33,40 @@ func newModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model {
 	for name, a := range s.Applications {
 		addUnits(m, name, a.Units, "")
 	}
+	m.Storage = storage(s.Storage)
 	m.Hash = m.hash(func(string) bool { return true })
 	return m
+}
+
+// storage is in the order of its IDs. An instance whose tag cannot be read is left in, with the tag: it must not pass for absent.
+func storage(all []wire.StorageDetails) []Storage {
+	var list []Storage
+	for _, d := range all {
+		s := Storage{ID: d.StorageTag}
+		if id, ok := wire.ID(d.StorageTag, "storage"); ok {
+			if i := strings.LastIndexByte(id, '-'); i > 0 {
+				s.ID = id[:i] + "/" + id[i+1:]
+			}
+		}
+		s.Owner = unitOrApplication(d.OwnerTag)
+		for tag := range d.Attachments {
+			s.Units = append(s.Units, unitOrApplication(tag))
+		}
+		slices.Sort(s.Units)
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b Storage) int { return strings.Compare(a.ID, b.ID) })
+	return list
+}
+
+func unitOrApplication(tag string) string {
+	if unit, ok := wire.UnitName(tag); ok {
+		return unit
+	}
+	if application, ok := wire.ID(tag, "application"); ok {
+		return application
+	}
+	return tag
 }
 
 // addUnits files the units of an application, and their subordinates under their own applications: Juju lists those only
@@ -170,6 +202,7 @@ func (m *Model) hash(want func(application string) bool) string {
 			content.Machines[id] = machine
 		}
 	}
+	content.Storage = m.Storage
 	// Maps are encoded in the order of their keys, and these types cannot fail to be.
 	data, _ := json.Marshal(content)
 	sum := sha256.Sum256(data)

@@ -23,9 +23,39 @@ type FullStatus struct {
 	ControllerTimestamp *time.Time                         `json:"controller-timestamp"`
 	// Branches is null on 4.0.
 	Branches    map[string]json.RawMessage `json:"branches"`
-	Storage     []json.RawMessage          `json:"storage,omitempty"`
+	Storage     []StorageDetails           `json:"storage,omitempty"`
 	Filesystems []json.RawMessage          `json:"filesystems,omitempty"`
 	Volumes     []json.RawMessage          `json:"volumes,omitempty"`
+}
+
+// StorageDetails is one instance of storage.
+type StorageDetails struct {
+	StorageTag string `json:"storage-tag"`
+	// OwnerTag is empty while the storage is detached.
+	OwnerTag string        `json:"owner-tag"`
+	Kind     int           `json:"kind"`
+	Status   StorageStatus `json:"status"`
+	Life     string        `json:"life,omitempty"`
+	// Persistent says that it outlives its machine.
+	Persistent bool `json:"persistent"`
+	// Attachments are by the unit's tag.
+	Attachments map[string]StorageAttachment `json:"attachments,omitempty"`
+}
+
+// StorageStatus is how an instance of storage is.
+type StorageStatus struct {
+	Status string     `json:"status"`
+	Info   string     `json:"info"`
+	Since  *time.Time `json:"since"`
+}
+
+// StorageAttachment is where a unit has a storage instance.
+type StorageAttachment struct {
+	StorageTag string `json:"storage-tag"`
+	UnitTag    string `json:"unit-tag"`
+	MachineTag string `json:"machine-tag"`
+	Location   string `json:"location,omitempty"`
+	Life       string `json:"life,omitempty"`
 }
 
 // DetailedStatus is the status of anything. Data is {} for units, machines and relations, and null else, unless there is some.

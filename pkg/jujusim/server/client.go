@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -341,16 +340,12 @@ func addStorage(status *wire.FullStatus, seen model.FullStatus) error {
 		for _, u := range a.Units {
 			for _, s := range u.Storage {
 				instance, filesystem := storageEntries(s)
-				for _, add := range []struct {
-					to    *[]json.RawMessage
-					entry any
-				}{{&status.Storage, instance}, {&status.Filesystems, filesystem}} {
-					data, err := json.Marshal(add.entry)
-					if err != nil {
-						return err
-					}
-					*add.to = append(*add.to, data)
+				data, err := json.Marshal(filesystem)
+				if err != nil {
+					return err
 				}
+				status.Storage = append(status.Storage, instance)
+				status.Filesystems = append(status.Filesystems, data)
 			}
 		}
 	}
@@ -360,22 +355,21 @@ func addStorage(status *wire.FullStatus, seen model.FullStatus) error {
 // filesystemSize is what an unsized filesystem on the machine's own disk shows, in MiB.
 const filesystemSize = 8192
 
-func storageEntries(s model.Storage) (instance, filesystem map[string]any) {
+func storageEntries(s model.Storage) (instance wire.StorageDetails, filesystem map[string]any) {
 	storageTag := "storage-" + strings.ReplaceAll(s.ID, "/", "-")
 	number := s.ID[strings.LastIndexByte(s.ID, '/')+1:]
 	unit, machine := wire.UnitTag(s.Unit), "machine-"+s.Machine
-	state := map[string]any{"status": "attached", "info": "", "since": s.Since}
-	attachment := map[string]any{
-		"storage-tag": storageTag, "unit-tag": unit, "machine-tag": machine, "location": s.Location, "life": "alive",
-	}
-	instance = map[string]any{
-		"storage-tag": storageTag, "owner-tag": unit, "kind": kind(s.Kind), "status": state, "life": "alive", "persistent": false,
-		"attachments": map[string]any{unit: attachment},
+	state := wire.StorageStatus{Status: "attached", Since: &s.Since}
+	instance = wire.StorageDetails{
+		StorageTag: storageTag, OwnerTag: unit, Kind: kind(s.Kind), Status: state, Life: "alive",
+		Attachments: map[string]wire.StorageAttachment{unit: {
+			StorageTag: storageTag, UnitTag: unit, MachineTag: machine, Location: s.Location, Life: "alive",
+		}},
 	}
 	filesystem = map[string]any{
 		"filesystem-tag": "filesystem-" + number,
 		"info":           map[string]any{"filesystem-id": number, "pool": "rootfs", "size": filesystemSize},
-		"life":           "alive", "status": state, "storage": maps.Clone(instance),
+		"life":           "alive", "status": state, "storage": instance,
 		"machine-attachments": map[string]any{machine: map[string]any{"mount-point": s.Location, "life": "alive"}},
 	}
 	return instance, filesystem
