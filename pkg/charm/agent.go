@@ -77,6 +77,8 @@ func (a *Agent) Dispatch(ctx context.Context) error {
 		return a.reconcile(ctx)
 	case a.env.Name == v1alpha1.ActionHealth:
 		return a.health(ctx)
+	case a.env.Name == v1alpha1.ActionBeginAnew:
+		return a.beginAnew(ctx)
 	}
 	return fmt.Errorf("cannot run action %q: this charm has no such action", a.env.Name)
 }

@@ -34,7 +34,7 @@ func (a *Agent) published(ctx context.Context) (published, error) {
 }
 
 // tell adds to the machine's facts what only the charm knows. What was applied last stays what is published: only a
-// reconcile that has come to its end says anew what is applied, see mark.
+// reconcile that has come to its end says anew what is applied, see mark. So does what a person has asked for last.
 func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer Offer) v1alpha1.UnitFacts {
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
@@ -45,7 +45,7 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	}
 	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
-	facts.Applied, facts.Refused = p.facts.Applied, p.facts.Refused
+	facts.Applied, facts.Refused, facts.Request = p.facts.Applied, p.facts.Refused, p.facts.Request
 	if facts.Taken != nil {
 		facts.Refused = nil
 		facts.Applied = nil // what was applied before that was known is not on this unit's machine

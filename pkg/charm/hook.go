@@ -14,7 +14,8 @@ import (
 //  2. publish facts
 //  3. answer the db relation, Prometheus and Grafana from what was applied last
 //  4. give Nagios its checks, or take them away
-//  5. say how the unit is
+//  5. mark the latch, if no unit stays
+//  6. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
 	if a.env.Name == "remove" {
 		return nil
@@ -64,6 +65,9 @@ func (a *Agent) hook(ctx context.Context) error {
 		return err
 	}
 	if err := a.answerNagios(ctx); err != nil {
+		return err
+	}
+	if err := a.end(ctx, last); err != nil {
 		return err
 	}
 	if facts.Taken != nil {

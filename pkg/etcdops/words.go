@@ -257,6 +257,12 @@ func MissingAuthorityWords() Words {
 	return Words{Blocked, "Missing relation to certificate authority."}
 }
 
+// EndingWords are for an application of which Juju keeps no unit, while the last ones leave and after that: nobody is left then to write
+// others.
+func EndingWords() Words {
+	return Words{Waiting, "No unit stays: the cluster ends with the last one."}
+}
+
 // WaitingForControllerWords are for a unit, or an application, that lacks nothing but the controller.
 func WaitingForControllerWords(model string) Words {
 	if model == "" {

@@ -119,7 +119,7 @@ func admitWords(spec *v1alpha1.EtcdUnitSpec, _ Situation, _ Seen) *Refusal {
 	if spec.Delivery.NotAfter.IsZero() {
 		faults = append(faults, errors.New("delivery.notAfter must be set"))
 	}
-	if l := spec.Latch; l != nil && *l != (v1alpha1.LatchRequest{Claim: l.Claim}) {
+	if l := spec.Latch; l != nil && !l.OnlyClaims() {
 		faults = append(faults, errors.New("latch may hold a claim only, with delivery.wordsOnly"))
 	}
 	if len(spec.Ops) > 0 {

@@ -28,6 +28,8 @@ type UnitFacts struct {
 	RestartPending bool `json:"restartPending,omitempty"`
 	// Taken is set where the machine is not this unit's. Then nothing else here tells of the machine.
 	Taken *TakenFacts `json:"taken,omitempty"`
+	// Request is the last one that a person has made by an action of this unit; nil if there was none.
+	Request *Request `json:"request,omitempty"`
 }
 
 // UnitAddresses are the unit's addresses by Juju's bindings, IPv4 first, without brackets or port.

@@ -17,6 +17,10 @@ type Latch struct {
 	// Journal is the text of the key as it stands there, whatever it says: who does not know it must not refuse for it, and must not
 	// act beside it (see UnknownJournal).
 	Journal string `json:"journal,omitempty"`
+	// Ending marks a cluster of which no unit stays.
+	Ending *Ending `json:"ending,omitempty"`
+	// Handled is, by unit, the last request of a person's that was seen to.
+	Handled map[string]int64 `json:"handled,omitempty"`
 }
 
 // Seeds are the members of the one static bootstrap.
@@ -49,6 +53,10 @@ type LatchRequest struct {
 	ClusterID string `json:"clusterID,omitempty"`
 	// Rebirth gives the cluster another identity; Seeds and ClusterID are unset beside it.
 	Rebirth *Rebirth `json:"rebirth,omitempty"`
+	// Ending marks the latch as that of a cluster which ends, or takes the mark back.
+	Ending *EndingRequest `json:"ending,omitempty"`
+	// Handled are, by unit, the tasks of requests that are seen to by this delivery.
+	Handled map[string]int64 `json:"handled,omitempty"`
 }
 
 // Rebirth is a compare-and-set on the cluster's identity: what the latch has must be FromSeeds and From, and becomes Seeds and To. Asked
@@ -114,6 +122,10 @@ func LatchFromDatabag(bag map[string]string) (Latch, error) {
 	if e := new(Epoch); decode(LatchEpochKey, e) {
 		l.Epoch = e
 	}
+	if e := new(Ending); decode(LatchEndingKey, e) {
+		l.Ending = e
+	}
+	decode(LatchHandledKey, &l.Handled)
 	l.ClusterID, l.Journal = bag[LatchClusterIDKey], bag[LatchJournalKey]
 	return l, errors.Join(faults...)
 }
@@ -135,6 +147,12 @@ func (l Latch) Databag() (map[string]string, error) {
 	}
 	if l.Epoch != nil {
 		faults = append(faults, encode(LatchEpochKey, l.Epoch))
+	}
+	if l.Ending != nil {
+		faults = append(faults, encode(LatchEndingKey, l.Ending))
+	}
+	if len(l.Handled) > 0 {
+		faults = append(faults, encode(LatchHandledKey, l.Handled))
 	}
 	if l.ClusterID != "" {
 		bag[LatchClusterIDKey] = l.ClusterID
@@ -159,6 +177,15 @@ func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 			return l, fmt.Errorf("cannot claim epoch %d: the latch has %s, and a claim may go up by %d", epoch.Number, l.Epoch, MaxClaimStep)
 		}
 		l.Epoch = &epoch
+	}
+	if r.Ending != nil {
+		var err error
+		if l, err = l.marked(*r.Ending); err != nil {
+			return l, err
+		}
+	}
+	if len(r.Handled) > 0 {
+		l = l.handle(r.Handled)
 	}
 	if r.Rebirth != nil {
 		if r.Seeds != nil || r.ClusterID != "" {
@@ -195,7 +222,7 @@ func (l Latch) reborn(r Rebirth) (Latch, error) {
 	case !l.Seeds.Equal(r.FromSeeds):
 		return l, errors.New("cannot latch a new identity: other seeds are latched than it is to replace")
 	}
-	l.Seeds, l.ClusterID = r.Seeds, r.To
+	l.Seeds, l.ClusterID, l.Ending = r.Seeds, r.To, nil
 	return l, nil
 }
 
@@ -216,6 +243,12 @@ func (r LatchRequest) Writes(before, after Latch) (map[string]string, error) {
 	}
 	if (r.ClusterID != "" || r.Rebirth != nil) && before.ClusterID != after.ClusterID {
 		writes[LatchClusterIDKey] = bag[LatchClusterIDKey]
+	}
+	if r.Ending != nil || r.Rebirth != nil && after.Ending == nil && before.Ending != nil {
+		writes[LatchEndingKey] = bag[LatchEndingKey]
+	}
+	if len(r.Handled) > 0 {
+		writes[LatchHandledKey] = bag[LatchHandledKey]
 	}
 	return writes, nil
 }

@@ -8,8 +8,8 @@ import "time"
 // side may be newer, and neither relies on what the other's number does not promise.
 //
 //	1  the first one
-//	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth and
-//	   deliveries that bring only words
+//	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth, Ending, Handled
+//	   and deliveries that bring only words
 const Protocol = 2
 
 // ProtocolWords is the first Protocol whose agents know deliveries that bring only words (Delivery.WordsOnly).
@@ -19,12 +19,14 @@ const ProtocolWords = 2
 const (
 	ActionReconcile = "reconcile" // one delivery of the daemon
 	ActionHealth    = "health"
+	ActionBeginAnew = "begin-anew" // gives the latched cluster up
 )
 
 // Parameters and results of actions.
 const (
-	ParameterDesired = "desired" // of reconcile: an EtcdUnitSpec as JSON
-	ResultStatus     = "status"  // of reconcile: an EtcdUnitStatus as JSON
+	ParameterClusterID = "cluster-id" // of begin-anew: the ID that a person types in
+	ParameterDesired   = "desired"    // of reconcile: an EtcdUnitSpec as JSON
+	ResultStatus       = "status"     // of reconcile: an EtcdUnitStatus as JSON
 )
 
 // Endpoints of the charm.
@@ -48,6 +50,8 @@ const (
 	LatchClusterIDKey = "cluster-id"
 	LatchEpochKey     = "epoch"
 	LatchJournalKey   = "journal"
+	LatchEndingKey    = "ending"
+	LatchHandledKey   = "handled"
 )
 
 // The snap, its service, and where both of them and the agent keep what they have, as paths of a machine.

@@ -108,12 +108,14 @@ func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation,
 	return operation{}, false
 }
 
-// nextOfDying ends relations first, then storage, then the unit.
+// nextOfDying ends relations first, those with peers after all others, then storage, then the unit.
 func nextOfDying(unit string, snap model.Snapshot, s *state) operation {
 	if !s.Installed {
 		return operation{Kind: gone}
 	}
-	for _, id := range s.relationIDs() {
+	ids := s.relationIDs()
+	slices.SortStableFunc(ids, func(a, b int) int { return rank(s.Relations[a]) - rank(s.Relations[b]) })
+	for _, id := range ids {
 		return leave(id, s.Relations[id], unit)
 	}
 	for _, st := range snap.Storage {
@@ -125,6 +127,13 @@ func nextOfDying(unit string, snap model.Snapshot, s *state) operation {
 		return operation{Kind: stop}
 	}
 	return operation{Kind: remove}
+}
+
+func rank(r *relation) int {
+	if r.Peer {
+		return 1
+	}
+	return 0
 }
 
 // pending is the relation-changed that follows a relation-joined before anything else of that relation.

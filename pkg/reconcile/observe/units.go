@@ -16,6 +16,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
+// dataStorage is the name of the storage that the charm has for its data.
+const dataStorage = "data"
+
 // units are the application's units, sorted by number.
 func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, seen databags, now time.Time) []planner.Unit {
 	o.cfg.Memory.Forget(func(unit string) bool { _, ok := application.Units[unit]; return ok })
@@ -153,12 +156,15 @@ func tcpPorts(opened []string) []int32 {
 // look would wait for them.
 func clientEndpoints(obs planner.Observation) []string {
 	var endpoints []string
+	if !slices.ContainsFunc(obs.Units, func(u planner.Unit) bool { return u.Facts != nil && u.Facts.Member.Present }) {
+		endpoints = planner.FormerEndpoints(obs.Latch, obs.Options.Port)
+	}
 	for _, u := range obs.Units {
 		if planner.Elsewhere(obs, u) {
 			continue // what answers there is another cluster's
 		}
 		joins := u.Facts != nil && !u.Facts.Member.Present && !u.Facts.Member.Started && obs.Latch.ClusterID != ""
-		if u.Facts == nil || joins && len(u.OpenedPorts) == 0 && len(obs.Exposures) > 0 {
+		if u.Facts == nil || joins && !obs.Latch.Ends() && u.Facts.Request == nil && len(u.OpenedPorts) == 0 && len(obs.Exposures) > 0 {
 			continue
 		}
 		address := cmp.Or(u.Facts.Addresses.Client, u.Facts.Addresses.Peer)
@@ -177,6 +183,22 @@ func clientEndpoints(obs planner.Observation) []string {
 	}
 	slices.Sort(endpoints)
 	return slices.Compact(endpoints)
+}
+
+// volumes are the storage that the application's units have, or that nobody has any more: Juju does not tell whose that was.
+func volumes(all []jujuapi.Storage, application jujuapi.Application) []string {
+	ours := func(name string) bool {
+		owner, _, _ := strings.Cut(name, "/")
+		return owner == application.Name
+	}
+	var ids []string
+	for _, s := range all {
+		left := s.Owner == "" && len(s.Units) == 0 && strings.HasPrefix(s.ID, dataStorage+"/")
+		if left || ours(s.Owner) || slices.ContainsFunc(s.Units, ours) {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }
 
 // closedToUs says that units whose agents Juju reaches have members while not one packet comes back from any client port: a

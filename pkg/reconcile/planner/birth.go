@@ -54,7 +54,7 @@ func birth(in *input) (Step, bool) {
 		seeds = seeds[:len(seeds)-1]
 	}
 	return in.latchStep(StepLatchSeeds, fmt.Sprintf("The cluster is to be born from %s.", names(seeds)), in.epoch(),
-		v1alpha1.LatchRequest{Seeds: in.seedsOf(seeds)}), true
+		in.bearing(in.seedsOf(seeds))), true
 }
 
 // virgin says that no cluster has ever been here: no unit has data or a record of a start, all have said so, and no address
@@ -67,7 +67,9 @@ func (in *input) virgin() (Step, bool) {
 		case hasData(u):
 			return wait("%s has the data of a member, but nothing is latched: this cluster was not born here, or its latch is lost. "+
 				"It is not touched.", u.Name).person(), false
-		case begun(u):
+		case in.begun(u) && in.ended != nil:
+			return wait("A member was started on %s before, and its data is lost: bring it back, or %s", u.Name, in.beginAnew()).person(), false
+		case in.begun(u):
 			return wait("A member was started on %s before, and its data is lost; nothing is latched.", u.Name).person(), false
 		case u.Facts == nil && u.Unread:
 			return wait("Juju does not tell now what %s has published: whether it has the data of a member is not known.", u.Name), false
@@ -77,6 +79,9 @@ func (in *input) virgin() (Step, bool) {
 		case u.Facts == nil && u.Provisioned && !u.Dying:
 			return wait("%s has not published facts yet.", u.Name).until(u.FirstSeen.Add(silentLimit)), false
 		}
+	}
+	if step, left := in.leftovers(); left {
+		return step, false
 	}
 	for _, url := range slices.Sorted(maps.Keys(in.Etcd.Health)) {
 		if in.Etcd.Health[url].Answered {
@@ -157,7 +162,7 @@ func (in *input) candidates() []Unit {
 }
 
 func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {
-	seeds := &v1alpha1.Seeds{Token: fmt.Sprintf("%s-%s-%d", in.ModelUUID, in.Application, in.PeerRelationID)}
+	seeds := &v1alpha1.Seeds{Token: in.token()}
 	for _, u := range units {
 		seeds.Members = append(seeds.Members, v1alpha1.Seed{
 			Unit: u.Name, Name: etcdops.MemberName(u.Name), PeerURL: in.peerURL(u),
@@ -168,7 +173,7 @@ func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {
 
 // resumeBirth goes on where the latched seeds say: start those that have not begun, then latch the ID.
 func (in *input) resumeBirth() Step {
-	var unborn, begunSeeds []Unit
+	var unborn, begunSeeds, lost []Unit
 	var gone []string
 	serving := map[etcdops.ClusterID]int{}
 	for _, s := range in.Latch.Seeds.Members {
@@ -187,11 +192,11 @@ func (in *input) resumeBirth() Step {
 		case h.Serves && h.ClusterID != 0:
 			serving[h.ClusterID]++
 			begunSeeds = append(begunSeeds, u)
-		case hasData(u), u.Task != nil && begun(u):
+		case hasData(u), u.Task != nil && in.begun(u):
 			begunSeeds = append(begunSeeds, u)
-		case begun(u) && in.silent(u):
-			gone = append(gone, s.Unit)
-		case begun(u):
+		case in.begun(u) && in.silent(u):
+			lost, gone = append(lost, u), append(gone, s.Unit)
+		case in.begun(u):
 			begunSeeds = append(begunSeeds, u)
 		default:
 			unborn = append(unborn, u)
@@ -200,6 +205,9 @@ func (in *input) resumeBirth() Step {
 	total := len(in.Latch.Seeds.Members)
 	need := etcdops.Quorum(total)
 	if total-len(gone) < need {
+		if step, ok := in.bearAnew(lost); ok {
+			return step
+		}
 		return wait("The cluster was to be born from %d units, and %s cannot take part any more: remove the application, "+
 			"or bring them back.", total, strings.Join(gone, ", ")).person()
 	}

@@ -14,7 +14,7 @@ var autoChannels = []string{DefaultChannel, "3.5/stable", "3.4/stable"}
 // upgrade is a procedure of its own. Those who join install what the members have.
 func (in *input) channel(u Unit) string {
 	if in.Latch.ClusterID != "" {
-		if u.Facts.Snap != nil && (hasData(u) || begun(u)) {
+		if u.Facts.Snap != nil && (hasData(u) || in.begun(u)) {
 			return u.Facts.Snap.Channel
 		}
 		for _, o := range in.Units {

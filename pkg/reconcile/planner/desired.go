@@ -45,7 +45,7 @@ func (in *input) stageOf(u Unit) stage {
 		return stageMember
 	case member && in.serving(m):
 		return stageMember
-	case hasData(u), begun(u):
+	case hasData(u), in.begun(u):
 		return stagePrepare
 	case in.Latch.ClusterID == "" && seed:
 		return stageSeed
@@ -232,7 +232,7 @@ func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
 	switch {
 	case member && hasData(u):
 		spec.Delivery.ExpectMemberID = m.ID.String()
-	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || begun(u)) && !u.Dying:
+	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || in.begun(u)) && !u.Dying:
 		spec.Delivery.AllowReset = true
 		spec.Delivery.Endpoints = in.Etcd.Places()
 		for _, m := range in.Etcd.Members {
@@ -263,7 +263,7 @@ func (in *input) applied(u Unit) bool {
 func (in *input) prepared(u Unit) bool {
 	// After a start that failed the machine is looked at again, its ports first, before anybody counts on it.
 	failed := u.Last != nil && u.Last.Outcome != v1alpha1.OutcomeApplied
-	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !begun(u) && in.applied(u) && !failed
+	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !in.begun(u) && in.applied(u) && !failed
 }
 
 // statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.

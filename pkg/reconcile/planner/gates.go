@@ -96,6 +96,9 @@ func nobody(in *input) (Step, bool) {
 	case len(in.alive()) == 0 && len(in.Units) == 0:
 		return wait("The application has no units.").person(), true
 	case len(in.alive()) == 0:
+		if step, ok := in.last(); ok {
+			return step, true
+		}
 		return wait("Juju is removing the last units: there is nothing left to guard."), true
 	}
 	return Step{}, false

@@ -24,12 +24,16 @@ type input struct {
 	// member is each unit's member; owner is the index in Units of each member's unit.
 	member map[string]etcdops.Member
 	owner  map[etcdops.MemberID]int
+	// ended is the latch as it is, while units begin anew in place of a cluster that was given up: Latch is then that of one which has
+	// yet to be born.
+	ended *v1alpha1.Latch
 	// peerPortTurn is the unit whose member is given the new port for its peers; empty if none is.
 	peerPortTurn string
 }
 
 func newInput(o Observation) *input {
 	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
+	in.forget()
 	in.match()
 	in.choose()
 	in.peerPortTurn = in.nextPeerPort()
@@ -104,8 +108,22 @@ func begun(u Unit) bool {
 	return u.Facts != nil && (u.Facts.Member.Started || u.Facts.Member.StartedNew)
 }
 
+// begun says that a member was started on the unit once that the latched cluster may know. One of a cluster that was given up is none,
+// once its data is gone: the unit's agent tells that cluster from the one that follows by its token. The mark alone gives up no unit that
+// is here.
+func (in *input) begun(u Unit) bool {
+	if !begun(u) || hasData(u) || u.Facts.Member.Token == "" {
+		return begun(u)
+	}
+	if in.ended != nil {
+		_, _, asked := in.asked()
+		return !asked
+	}
+	return in.Latch.Seeds == nil || in.Latch.Seeds.Token == u.Facts.Member.Token
+}
+
 // dataLost says that a member was started on the unit and its data is gone.
-func dataLost(u Unit) bool { return begun(u) && !hasData(u) }
+func (in *input) dataLost(u Unit) bool { return in.begun(u) && !hasData(u) }
 
 // ready says that the unit has addresses and certificates.
 func ready(u Unit) bool { return u.Facts != nil && len(missing(u)) == 0 }

@@ -43,7 +43,7 @@ func finishChange(in *input) (Step, bool) {
 // finish is the next step for a member that is not yet a voter that runs; false for one that is.
 func (in *input) finish(m etcdops.Member) (Step, bool) {
 	u, known := in.unitOf(m)
-	unborn := known && u.Facts != nil && !hasData(u) && !begun(u) && len(m.ClientURLs) == 0
+	unborn := known && u.Facts != nil && !hasData(u) && !in.begun(u) && len(m.ClientURLs) == 0
 	if !m.Learner && m.Started() && !unborn {
 		return Step{}, false
 	}
@@ -153,7 +153,7 @@ func wiped(in *input) (Step, bool) {
 // wipedOut says that the member has once run on the unit, and that its data is gone. A member that serves is believed more
 // than facts that were written as it started; a task may be about to change them.
 func (in *input) wipedOut(u Unit, m etcdops.Member) bool {
-	return u.Facts != nil && !hasData(u) && (begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
+	return u.Facts != nil && !hasData(u) && (in.begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
 }
 
 // leaving: members of units that Juju is removing, those that do not serve first, the leader's place given up before it goes.

@@ -32,7 +32,8 @@ var checks = []check{
 	{name: "exposure", next: expose, yields: true},
 	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: identity, gate: true},
-	{name: "lost data", next: lostData},
+	{name: "endings", next: endings, yields: true},
+	{name: "lost data", next: lostData, gate: true},
 	{name: "no quorum", next: noQuorum},
 	{name: "change under way", next: finishChange},
 	{name: "wiped member", next: wiped},
@@ -148,6 +149,11 @@ func (in *input) nextEpoch() v1alpha1.Epoch {
 // latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it neither starts nor stops.
 func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, request v1alpha1.LatchRequest) Step {
 	leader, ok := in.leader()
+	newer := request.Rebirth != nil || request.Ending != nil || len(request.Handled) > 0
+	if ok && newer && !knowsEnding(leader) {
+		return wait("Only %s, Juju's leader, can write the cluster's latch, and its agent is older than this daemon: refresh the charm.",
+			leader.Name).person()
+	}
 	if !ok {
 		return wait("Juju has no leader for %s, and only the leader can write the cluster's latch.", in.Application)
 	}
@@ -248,6 +254,10 @@ func (k StepKind) verb() string {
 		return "latch the seeds"
 	case StepLatchCluster:
 		return "latch the cluster ID"
+	case StepLatchEnding:
+		return "latch whether the cluster ends"
+	case StepAnswer:
+		return "answer a request"
 	case StepStart:
 		return "start members"
 	case StepAddLearner:

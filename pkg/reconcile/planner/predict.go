@@ -26,9 +26,13 @@ func Predict(o Observation, s Step) Observation {
 		leader.Facts.Snap = snap
 		epoch := s.Units[0].Spec.Delivery.Epoch
 		p.Latch.Epoch, p.Claimed = &epoch, epoch.Number
+		p.latch(v1alpha1.LatchRequest{Ending: s.Units[0].Spec.Latch.Ending})
 	case StepLatchSeeds:
 		p.land(s.Units)
-		p.Latch.Seeds = s.Units[0].Spec.Latch.Seeds
+		p.latch(*s.Units[0].Spec.Latch)
+	case StepLatchEnding, StepAnswer:
+		p.land(s.Units)
+		p.latch(*s.Units[0].Spec.Latch)
 	case StepLatchCluster:
 		p.land(s.Units)
 		p.Latch.ClusterID = s.Units[0].Spec.Latch.ClusterID
@@ -80,6 +84,13 @@ func Predict(o Observation, s Step) Observation {
 	}
 	p.settle()
 	return p.Observation
+}
+
+// latch lets the request be granted.
+func (p *prediction) latch(r v1alpha1.LatchRequest) {
+	if latch, err := p.Latch.Apply(r, p.in.epoch()); err == nil {
+		p.Latch = latch
+	}
 }
 
 type prediction struct {

@@ -61,6 +61,11 @@ var events = []event{
 			u.data, u.up = 0, false
 		}
 	}},
+	{"a seed's disk is lost before anybody looked", 1, func(w *world, u *unit) {
+		if u.data != 0 && w.latch.ClusterID == "" {
+			u.data, u.up, u.started = 0, false, false
+		}
+	}},
 	{"an agent is lost", 1, func(w *world, u *unit) { u.lost = true; w.elect() }},
 	{"an agent is back", 3, func(w *world, u *unit) { u.lost = false; w.elect() }},
 	{"a hook fails", 1, func(_ *world, u *unit) { u.failed = true }},
@@ -275,7 +280,7 @@ func (w *world) personNeeded() string {
 	if all == 2 && up == 2 && len(w.units) == 2 && (w.units[0].pending || w.units[1].pending) {
 		return "a restart of one of two members"
 	}
-	if w.latch.Seeds != nil && w.latch.ClusterID == "" {
+	if w.latch.Seeds != nil && w.latch.ClusterID == "" && !w.allWithout() {
 		there := 0
 		for _, s := range w.latch.Seeds.Members {
 			if u := w.unitNamed(s.Unit); u != nil && (u.data != 0 || !u.started && !u.startedNew) {
@@ -287,6 +292,16 @@ func (w *world) personNeeded() string {
 		}
 	}
 	return ""
+}
+
+// allWithout says that all seeds are here, and that nobody has data: they can be born anew.
+func (w *world) allWithout() bool {
+	for _, s := range w.latch.Seeds.Members {
+		if u := w.unitNamed(s.Unit); u == nil || u.dying {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(w.units, func(u *unit) bool { return u.data != 0 })
 }
 
 // unsettled says what is not as it should be in the end.

@@ -14,17 +14,17 @@ func lostData(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.Etcd.Listed {
 		return Step{}, false
 	}
-	known := slices.ContainsFunc(in.Units, dataLost)
+	known := slices.ContainsFunc(in.Units, in.dataLost)
 	for _, u := range in.alive() {
 		if u.Facts == nil || hasData(u) {
 			return Step{}, false
 		}
 	}
 	if !known && len(in.alive()) > 0 {
-		return wait("Cluster %s was born here, and no unit has its data: it needs a restore, or the units that had it.",
-			in.Latch.ClusterID).person(), true
+		return wait("Cluster %s was born here, and no unit has its data: bring back the units that had it, or %s",
+			in.Latch.ClusterID, in.beginAnew()).person(), true
 	}
-	return wait("The data of all members of cluster %s is lost: it needs a restore.", in.Latch.ClusterID).person(), true
+	return wait("The data of all members of cluster %s is lost: bring it back, or %s", in.Latch.ClusterID, in.beginAnew()).person(), true
 }
 
 // noQuorum: without a linearizable member list nothing that changes members or stops one is decided.
@@ -34,7 +34,7 @@ func noQuorum(in *input) (Step, bool) {
 	}
 	units := in.alive()
 	if all := filter(units, func(u Unit) bool { return u.Facts != nil }); len(all) == len(units) {
-		if with := len(filter(all, hasData)); with < etcdops.Quorum(len(units)) && slices.ContainsFunc(all, dataLost) {
+		if with := len(filter(all, hasData)); with < etcdops.Quorum(len(units)) && slices.ContainsFunc(all, in.dataLost) {
 			return wait("Only %d of %d units have the cluster's data: the others cannot be replaced without a quorum.",
 				with, len(units)).person(), true
 		}

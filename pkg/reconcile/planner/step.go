@@ -21,6 +21,10 @@ const (
 	// StepLatchSeeds and StepLatchCluster write the latch through the Juju leader's unit.
 	StepLatchSeeds   StepKind = "LatchSeeds"
 	StepLatchCluster StepKind = "LatchClusterID"
+	// StepLatchEnding marks the latch of a cluster of which no unit stays, or takes the mark back; StepAnswer writes into it that a
+	// person's request was seen to, which is all that is done for it.
+	StepLatchEnding StepKind = "LatchEnding"
+	StepAnswer      StepKind = "AnswerRequest"
 	// StepStart: start etcd on units whose Initial is set.
 	StepStart StepKind = "StartMembers"
 	// StepAddLearner, StepPromote and StepRemove change the member list.

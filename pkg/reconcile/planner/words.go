@@ -79,6 +79,8 @@ func (in *input) unitWords(u Unit) etcdops.Words {
 // applicationWords is the status of the application.
 func (in *input) applicationWords() etcdops.Words {
 	switch {
+	case len(in.alive()) == 0 && len(in.Units) > 0:
+		return etcdops.EndingWords()
 	case in.Latch.ClusterID == "" && len(in.cannotJoin()) > 0:
 		return etcdops.Words{State: etcdops.Blocked, Message: strings.TrimRight(strings.Join(in.cannotJoin(), " "), ".")}
 	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil:

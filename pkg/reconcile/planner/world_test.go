@@ -57,6 +57,7 @@ type unit struct {
 	applied                   string
 	data                      etcdops.MemberID // zero: none
 	started, startedNew       bool
+	token                     string // of the cluster that it was begun in
 	up                        bool
 	pending                   bool
 	port, next                int32 // that its process has read, and that is written for the next one

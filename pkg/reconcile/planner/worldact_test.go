@@ -184,6 +184,9 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 		if err != nil {
 			return refuse(v1alpha1.ReasonLatchDiffers)
 		}
+		if !w.latch.Seeds.Equal(latch.Seeds) && w.latch.Seeds != nil {
+			w.bornAnew()
+		}
 		w.latch = latch
 	}
 	if s.Delivery.WordsOnly {
@@ -191,6 +194,9 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 			u.shown = s.Status.Unit
 		}
 		return v1alpha1.OutcomeApplied, ""
+	}
+	if w.outlived(u) {
+		u.started, u.startedNew = false, false
 	}
 	if i := s.Etcd.Initial; i != nil && u.data == 0 {
 		if u.started || u.startedNew {
@@ -247,6 +253,21 @@ func (w *world) tell(u *unit, s v1alpha1.EtcdUnitSpec) {
 	u.told = s.Clients.Endpoints
 }
 
+// outlived says that what was begun on the unit is of a cluster that was given up.
+func (w *world) outlived(u *unit) bool {
+	return u.data == 0 && w.latch.Seeds != nil && u.token != "" && u.token != w.latch.Seeds.Token
+}
+
+// bornAnew is asked when other seeds take the place of the latched ones.
+func (w *world) bornAnew() {
+	for _, u := range w.units {
+		if u.data != 0 {
+			w.violate("seeds are born anew while %s has data", u.name)
+		}
+	}
+	w.members, w.born, w.leader = nil, 0, 0
+}
+
 func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {
 	if u.data != 0 {
 		u.comeUp()
@@ -255,7 +276,7 @@ func (w *world) start(u *unit, i *v1alpha1.InitialCluster) {
 	if i == nil || u.started || u.startedNew {
 		return
 	}
-	u.started = true
+	u.started, u.token = true, i.Token
 	if i.State == v1alpha1.InitialNew {
 		u.startedNew = true
 		if len(w.members) == 0 {

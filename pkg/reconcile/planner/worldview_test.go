@@ -83,6 +83,9 @@ func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
 		Addresses: v1alpha1.UnitAddresses{Peer: address(u), PeerBind: address(u), Client: address(u), ClientBind: address(u)},
 		Member:    v1alpha1.MemberFacts{Present: u.data != 0, Started: u.started, StartedNew: u.startedNew},
 	}
+	if u.data == 0 && (u.started || u.startedNew) {
+		f.Member.Token = u.token
+	}
 	if u.data != 0 {
 		f.Member.MemberID, f.Member.ClusterID = u.data.String(), clusterID.String()
 		f.Running = &v1alpha1.RunningFacts{PeerURL: peerURL(u), ClientURL: clientURL(u), HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000}
