@@ -42,8 +42,18 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 
 ##@ Check
 
+# In the order in which a fault is cheapest to find.
+GATE := tools vet test-unit fuzz test-mutation test-race test-integration test-e2e-if-possible
+# How long each fuzz target runs.
+FUZZTIME ?= 3s
+
 .PHONY: test
-test: tools vet test-unit test-race test-integration test-e2e-if-possible ## all tests: unit, race, integration with real etcd, and as root those on machines
+test: ## all tests: unit, fuzz, mutation, race, integration with real etcd, and as root those on machines; prints the seconds of each
+	@test/timed.sh $(GATE)
+
+.PHONY: test-full
+test-full: ## the same, with longer fuzzing and many more worlds of planner and simulation: hours
+	@FUZZTIME=60s test/timed.sh $(GATE) test-worlds
 
 .PHONY: tools
 tools: ## install what the tests need from the system
@@ -53,10 +63,24 @@ tools: ## install what the tests need from the system
 vet: ## gofmt, go vet, and generated files up to date
 	@bad=$$(gofmt -l cmd pkg test deploy); [ -z "$$bad" ] || { echo "gofmt: these files differ:" $$bad >&2; exit 1; }
 	@$(GO) vet ./...
+	@test/generated.sh $(CONTROLLER_GEN)
 
 .PHONY: test-unit
 test-unit: etcd ## unit tests and the simulation
-	$(GO) test -timeout 30m ./...
+	$(GO) test -timeout 30m -skip TestEveryGuardMutationIsCaught ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (3s)
+	@test/fuzz.sh $(FUZZTIME)
+
+.PHONY: test-mutation
+test-mutation: etcd ## take guards out of the source, one at a time: some test must miss each
+	$(GO) test -timeout 40m -count=1 -p 1 -run TestEveryGuardMutationIsCaught $$(grep -rlE '^func TestEveryGuardMutationIsCaught' --include='*_test.go' pkg | xargs -n1 dirname | sort -u | sed 's,^,./,')
+
+.PHONY: test-worlds
+test-worlds: etcd
+	$(GO) test -timeout 3h -count=1 ./pkg/reconcile/planner -skip TestEveryGuardMutationIsCaught -worlds=5000
+	$(GO) test -timeout 3h -count=1 ./test/simulation -chaos-worlds=500
 
 .PHONY: test-race
 test-race: etcd ## the same packages under the race detector
@@ -92,9 +116,8 @@ dashboard-picture: tools etcd ## draw docs/explanation/dashboard.png anew (needs
 	$(GO) run ./test/dashboard -out docs/explanation/dashboard.png
 
 .PHONY: verify
-verify: generate ## fail if generated files or go.mod are not up to date
-	$(GO) mod tidy
-	git diff --exit-code -- go.mod go.sum pkg/apis config/crd
+verify: ## fail if generated files or go.mod are not up to date
+	@test/generated.sh $(CONTROLLER_GEN)
 
 .PHONY: clean
 clean: ## remove what was built here
