@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"jujuetcd.io/test/simulation"
 )
@@ -39,5 +40,29 @@ func TestAMachineIsUsedAgain(t *testing.T) {
 		must(t, s, "it does not come to rest", s.Until(func() bool {
 			return s.Settled() && s.Serving() == len(s.Units()) && s.Members() == len(s.Units()) && other.Settled() && other.Serving() == len(other.Units())
 		}, 2*patience))
+	}
+}
+
+// TestNoUnitsAndBack removes all units, and adds new ones, on the same machines and on others.
+func TestNoUnitsAndBack(t *testing.T) {
+	for name, same := range map[string]bool{"the same machines": true, "other machines": false} {
+		t.Run(name, func(t *testing.T) {
+			s := simulation.New(simulation.Config{Seed: 44})
+			machines := kept(s, 3)
+			s.Relate()
+			on(s.App, machines)
+			s.StartDaemon("daemon-a")
+			rests(t, s, s.App, 3)
+			for _, u := range s.Units() {
+				s.RemoveUnit(u)
+			}
+			must(t, s, "they do not go", s.Until(func() bool { return len(s.Units()) == 0 }, patience))
+			s.Pass(10 * time.Minute)
+			if !same {
+				machines = kept(s, 3)
+			}
+			on(s.App, machines)
+			rests(t, s, s.App, 3)
+		})
 	}
 }

@@ -19,9 +19,11 @@ type Agent struct {
 	*Machine
 	unit *Unit
 
-	held      bool
-	dies      bool
-	loses     bool
+	held  bool
+	dies  bool
+	loses bool
+	// request is what a person has asked for by an action of this unit.
+	request   *v1alpha1.Request
 	certified bool
 	// answered is the address that the authority has signed a certificate for, leaf the one of the certificate on the machine.
 	answered, leaf string
@@ -57,7 +59,7 @@ func (a *Agent) work() {
 		return
 	}
 	t := s.juju.tasks[i]
-	t.status = jujuapi.TaskRunning
+	t.status, t.started = jujuapi.TaskRunning, s.now
 	a.run(s.between(200*time.Millisecond, 500*time.Millisecond), func() {
 		a.finish(t)
 		a.work()
@@ -107,7 +109,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 			return refused(r.Reason, r.Message)
 		}
 		if spec.Latch != nil {
-			s.commitLatch(a.unit.app, next)
+			s.commitLatch(a.unit.app, next, *spec.Latch)
 		}
 		a.said = spec.Status.Unit
 		a.showWords(spec.Status)
@@ -128,7 +130,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		return status
 	}
 	if spec.Latch != nil {
-		s.commitLatch(a.unit.app, next)
+		s.commitLatch(a.unit.app, next, *spec.Latch)
 	}
 	a.publish()
 	if status.Outcome == v1alpha1.OutcomeFailed && a.process.data == nil {
@@ -292,6 +294,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
 	}
+	f.Request = a.request
 	r := a.record.Member
 	f.Member = v1alpha1.MemberFacts{Started: r.Started, StartedNew: r.StartedNew && r.Started}
 	if d := a.process.data; d != nil {
@@ -358,14 +361,18 @@ func (a *Agent) showWords(words v1alpha1.StatusSpec) {
 }
 
 // commitLatch is the side effect that everything hangs on.
-func (s *Sim) commitLatch(app *App, next v1alpha1.Latch) {
+func (s *Sim) commitLatch(app *App, next v1alpha1.Latch, request v1alpha1.LatchRequest) {
 	old, _ := app.latch.Databag()
 	bag, _ := next.Databag()
 	if fmt.Sprint(old) == fmt.Sprint(bag) {
 		return
 	}
 	s.point("the latch is committed", func() {
-		s.judgeLatch(app.latch, next)
+		if request.Rebirth != nil && !app.latch.Seeds.Equal(next.Seeds) {
+			s.judgeRebirth(app)
+		} else {
+			s.judgeLatch(app.latch, next)
+		}
 		app.latch = next
 		if c := s.clusterOf(next.ClusterID); c != nil {
 			c.latched = true

@@ -30,7 +30,9 @@ type App struct {
 	clients []*Client
 	daemon  *Daemon
 	dying   bool
-	gone    bool
+	// person is the ID of the cluster that a person has given up.
+	person string
+	gone   bool
 	// green is since when its status has been untrue, see judgeStatus.
 	green time.Time
 }
@@ -133,6 +135,21 @@ func (a *App) AddUnitOn(m *Machine) *Unit {
 	a.units = append(a.units, u)
 	s.At(s.between(s.cfg.Provision, s.cfg.Provision*3/2), func() { s.provision(u) })
 	return u
+}
+
+// BeginAnew is the action begin-anew on a unit with the ID of the cluster that was here; it says whether the action takes it.
+func (a *App) BeginAnew() bool {
+	for _, u := range a.units {
+		if u.life == jujuapi.Alive && u.databag != "" && u.agent.process.data == nil && a.latch.ClusterID != "" {
+			a.sim.juju.counter++
+			a.sim.juju.tasks = append(a.sim.juju.tasks, &task{id: a.sim.juju.counter, unit: u, status: jujuapi.TaskCompleted, enqueued: a.sim.now})
+			u.agent.request = &v1alpha1.Request{Task: int64(a.sim.juju.counter), Kind: v1alpha1.ActionBeginAnew, Subject: a.latch.ClusterID}
+			a.person = a.latch.ClusterID
+			a.sim.hook(u, 0)
+			return true
+		}
+	}
+	return false
 }
 
 // Units are the application's units.

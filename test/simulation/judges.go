@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,10 +45,18 @@ func (s *Sim) judgeOwn(a *Agent, does string) {
 func (s *Sim) judgeAside(a *Agent) {
 	s.judgeOwn(a, "sets aside")
 	c, m := a.membership()
-	if m == nil || c.app.gone || c.app.Alive() == 0 {
+	if m == nil || c.app.gone || !c.stays() {
 		return
 	}
 	s.violate("M2: %s sets aside the data of %s, which is a member", a.unit.Name, m.peer)
+}
+
+// stays says that a unit which Juju is not removing has a member of the cluster.
+func (c *cluster) stays() bool {
+	return slices.ContainsFunc(c.app.units, func(u *Unit) bool {
+		d := u.agent.process.data
+		return u.life == jujuapi.Alive && d != nil && d.by == u && d.cluster == c.id
+	})
 }
 
 func (d *data) owner() string {
@@ -70,6 +79,20 @@ func (s *Sim) judgeBirth(a *Agent, id string) {
 		if !c.over && c.latched {
 			s.violate("M3: cluster %s is born for %s in the place of %s, which nobody has called over", id, app.name, c.id)
 		}
+	}
+}
+
+// judgeRebirth is asked when the latch is given another identity.
+func (s *Sim) judgeRebirth(app *App) {
+	c := app.cluster()
+	if c == nil {
+		return // seeds that have begun nothing
+	}
+	if why := c.alive(); why != "" {
+		s.violate("M3: %s is given another identity than %s: %s", app.name, c.id, why)
+	}
+	if c.over = !c.latched || app.latch.Ends() || app.person == c.id; !c.over {
+		s.violate("M3: %s is given another identity than %s, which neither the latch nor a person has called over", app.name, c.id)
 	}
 }
 

@@ -54,6 +54,7 @@ type task struct {
 	spec     v1alpha1.EtcdUnitSpec
 	status   jujuapi.TaskStatus
 	enqueued time.Time
+	started  time.Time
 	output   map[string]any
 	// hold keeps the agent from running it: a delivery that is late.
 	hold bool
@@ -125,7 +126,7 @@ func (s *Sim) Find(u *Unit) {
 }
 
 func (t *task) shown(output bool) jujuapi.Task {
-	shown := jujuapi.Task{ID: strconv.Itoa(t.id), Unit: t.unit.Name, Name: "reconcile", Status: t.status, Enqueued: t.enqueued}
+	shown := jujuapi.Task{ID: strconv.Itoa(t.id), Unit: t.unit.Name, Name: "reconcile", Status: t.status, Enqueued: t.enqueued, Started: t.started}
 	if output {
 		shown.Output = t.output
 	}

@@ -26,6 +26,7 @@ func (s *Sim) RemoveUnit(u *Unit) {
 		}
 		u.agent.run(s.between(500*time.Millisecond, 2*time.Second), func() {
 			if s.known(u) {
+				u.agent.end()
 				u.agent.leave()
 				s.die(u)
 			}

@@ -106,6 +106,19 @@ func (a *Agent) gone(spec *v1alpha1.EtcdUnitSpec, r *record.Record, clusterID, m
 	return etcdops.Gone(a.sim.view(endpoints, a.now()), id, member)
 }
 
+// end is what the leader's last hooks do when Juju keeps no unit: the latch is marked.
+func (a *Agent) end() {
+	app := a.unit.app
+	if !a.unit.leader || app.Alive() > 0 || a.record.Spec == nil || a.taken() != nil || app.latch.Ends() || app.latch.ClusterID == "" && app.latch.Seeds == nil {
+		return
+	}
+	next, spec := app.latch, a.record.Spec
+	next.Ending = &v1alpha1.Ending{ClusterID: next.ClusterID, Token: next.Token(),
+		Endpoints: slices.Concat(spec.Clients.Endpoints, spec.Clients.Members, spec.Etcd.AdvertiseClientURLs)}
+	a.sim.commitLatch(app, next, v1alpha1.LatchRequest{})
+	a.set(&app.status, v1alpha1.StatusText(etcdops.EndingWords()))
+}
+
 // leave is what the hook stop does on the machine in the end: what is this unit's is stopped, and set aside.
 func (a *Agent) leave() {
 	d, known := a.process.data, a.record.Member.MemberID
