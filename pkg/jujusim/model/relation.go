@@ -279,6 +279,11 @@ func (m *Model) leave(u *unit, r *relation) {
 	delete(r.units, u.name)
 	if r.life != Alive && len(r.units) == 0 {
 		delete(m.relations, r.id)
+		for _, e := range r.endpoints {
+			if e.app != nil {
+				m.removeIfEmpty(e.app) // one whose units went by force before has waited for this
+			}
+		}
 	}
 }
 
