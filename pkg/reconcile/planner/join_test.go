@@ -55,6 +55,11 @@ func TestTheRowOfThoseThatJoin(t *testing.T) {
 			fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1)
 			o.Units[3].Last.Hash = "of the start"
 		}, want{planner.StepPrepare, "etcd/3", false, ""}},
+		"and so is one of whose start Juju has not told the end": {func(o *planner.Observation) {
+			fails(o, 3, "Juju", "the task is gone", 1)
+			spec := planner.Desired(*o, "etcd/3")
+			o.Units[3].Facts.Applied.Hash, o.Units[3].Last.Hash = spec.Hash(), "of the start"
+		}, want{planner.StepPrepare, "etcd/3", false, ""}},
 		"whose member was taken back is behind the others": {func(o *planner.Observation) { takenBack(o, 3, 1, time.Hour) },
 			want{planner.StepAddLearner, "etcd/4", false, ""}},
 		"and is added when it is its turn": {func(o *planner.Observation) {

@@ -142,7 +142,7 @@ var mutations = []without{
 	{"the last word is that no unit stays", "words.go", "case len(in.alive()) == 0 && len(in.Units) > 0:", "case false:"},
 	{"etcdops.CanAdd", "grow.go", "etcdops.CanAdd(in.Etcd); err != nil", "error(nil); err != nil"},
 	{"an election is no news", "grow.go", "!in.Etcd.Listed && in.Now.Before(at)", "!in.Etcd.Listed && in.Now.Before(at) && false"},
-	{"row: who failed comes last", "grow.go", "cmp.Compare(in.History.Attempts[JoinKey(a.Name)], in.History.Attempts[JoinKey(b.Name)])", "0"},
+	{"row: who failed comes last", "grow.go", "cmp.Compare(in.History.Attempts[JoinKey(a.Name)], in.History.Attempts[JoinKey(b.Name)])", "cmp.Compare(0, 0)"},
 	{"row: the pause of who failed", "grow.go", "case !in.pausedJoin(u).IsZero():", "case false:"},
 	{"row: a machine is looked at again after a failed start", "desired.go", " && !failed", " && (true || failed)"},
 	{"row: a start that fails is given up", "members.go", "u.Last.Failures >= maxStartFailures", "false"},
