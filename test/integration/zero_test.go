@@ -39,7 +39,7 @@ func TestThreeUnitsAreRemovedAndThreeAdded(t *testing.T) {
 			w.daemon()
 			w.juju("add-unit", "etcd", "-n", "3")
 			hint := fmt.Sprintf("juju run etcd/leader begin-anew cluster-id=%s", second)
-			w.await(rig.ApplicationShows("etcd", "blocked", hint))
+			w.await(rig.ApplicationShows("etcd", "blocked", "no quorum"))
 			s, err := w.Status(w.ctx)
 			must(t, err)
 			unit := s.Leader("etcd")

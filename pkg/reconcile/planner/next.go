@@ -33,7 +33,7 @@ var checks = []check{
 	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: identity, gate: true},
 	{name: "endings", next: endings, yields: true},
-	{name: "lost data", next: lostData, gate: true},
+	{name: "lost data", next: lostData},
 	{name: "no quorum", next: noQuorum},
 	{name: "change under way", next: finishChange},
 	{name: "wiped member", next: wiped},
