@@ -56,7 +56,7 @@ var mutations = []without{
 	{"both ports are open while a member moves", "desired.go", "[]int32{in.opts.Port, PortOf(in.servesAt(u))}", "[]int32{in.opts.Port}"},
 	{"a learner stays where it was added", "input.go", "listed != 0 && (m.Learner || !m.Started())", "false"},
 	{"a third member before one of two moves", "move.go", "len(in.Etcd.Voters()) == 2 && len(in.joiners()) > 0", "false"},
-	{"nothing is applied on another's machine", "clients.go", "!taken(u) && !in.applied(u)", "!in.applied(u)"},
+	{"nothing is applied on another's machine", "clients.go", "case u.Facts == nil || taken(u):\n\t\treturn false\n\tcase settled", "case u.Facts == nil:\n\t\treturn false\n\tcase settled"},
 	{"who is gone has been for a while", "occupied.go", " || in.Now.Before(gone.Since.Add(goneGrace)) {\n\t\t\treturn nil", " {\n\t\t\treturn nil"},
 	{"only a unit of this model is known to be gone", "occupied.go", " || r.ModelUUID != \"\" && r.ModelUUID != in.ModelUUID", ""},
 	{"whose data is left", "occupied.go", "if !u.Facts.Taken.ClearedBy(orphans) {", "if false {"},
