@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -195,9 +196,24 @@ func (d *doctor) cluster(c reconcile.Examination) {
 	} else {
 		d.good("%s: all %d units have published facts.", c.Name, len(c.Observation.Units))
 	}
+	d.clocks(c)
 	d.certificates(c)
 	d.reach(c)
 }
+
+// clocks tells what the daemon that leads has found of the machines' clocks, and told in the application's status.
+func (d *doctor) clocks(c reconcile.Examination) {
+	told := clockSentences.FindAllString(c.Observation.ApplicationStatus.Message, -1)
+	for _, sentence := range told {
+		d.bad(errors.New("clocks differ"), "run a time service on all machines; docs/how-to/a-clock-is-off.md tells more", "%s: %s.", c.Name, sentence)
+	}
+	if len(told) == 0 {
+		d.good("%s: nobody has found a machine's clock to be off.", c.Name)
+	}
+}
+
+// clockSentences are the planner's words on clocks.
+var clockSentences = regexp.MustCompile(`The clock of [^;:]* is [0-9]+ min (ahead of|behind) [^;:]*`)
 
 func (d *doctor) certificates(c reconcile.Examination) {
 	ca := c.Observation.CA

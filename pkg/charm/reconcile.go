@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
@@ -22,6 +24,8 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	clock := metav1.NewMicroTime(a.now())
+	status.Clock = &clock
 	text, err := json.Marshal(status)
 	if err != nil {
 		return fmt.Errorf("cannot encode the result: %w", err)

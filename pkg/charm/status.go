@@ -96,7 +96,7 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 	ref := etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}
 	local := etcdops.UnitWords(view.Counted(ref), ref, phaseOf(word))
 	if phaseOf(word) == etcdops.PhaseServing {
-		local = etcdops.WithNotices(local, notices(facts, offer, a.now())...)
+		local = etcdops.WithNotices(local, append(notices(facts, offer, a.now()), etcdops.Notice{Text: last.Status.Notice})...)
 	}
 	return a.show(ctx, text(etcdops.Shown(word, local)))
 }

@@ -170,6 +170,6 @@ func task(call string, r wire.ActionResult) (Task, error) {
 	}
 	return Task{
 		ID: id, Unit: unit, Name: r.Action.Name, Status: TaskStatus(r.Status), Message: r.Message,
-		Enqueued: r.Enqueued, Started: r.Started, Output: r.Output,
+		Enqueued: r.Enqueued, Started: r.Started, Completed: r.Completed, Output: r.Output,
 	}, nil
 }

@@ -181,6 +181,8 @@ type Task struct {
 	Message  string
 	Enqueued time.Time
 	Started  time.Time
+	// Completed is zero before the task has ended. All three are by the controller's clock.
+	Completed time.Time
 	// Output is empty in lists: ask for the task itself.
 	Output map[string]any
 }

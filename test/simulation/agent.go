@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -76,6 +78,8 @@ func (a *Agent) finish(t *task) {
 		s.say("    %s: task %d dies with its agent", a.unit.Name, t.id)
 		return
 	}
+	clock := metav1.NewMicroTime(a.seen().Now)
+	status.Clock = &clock
 	text, _ := json.Marshal(status)
 	t.status, t.output = jujuapi.TaskCompleted, map[string]any{"status": string(text)}
 	a.unit.agentSince = s.now

@@ -204,6 +204,8 @@ type StatusText struct {
 type StatusSpec struct {
 	Unit        StatusText  `json:"unit"`
 	Application *StatusText `json:"application,omitempty"`
+	// Notice is what the controller alone knows and Unit tells beside health: the unit goes on telling it with what it sees itself.
+	Notice string `json:"notice,omitempty"`
 }
 
 // Outcome is how a reconcile ended.
@@ -256,6 +258,8 @@ type EtcdUnitStatus struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	Reason  string  `json:"reason,omitempty"`
 	Message string  `json:"message,omitempty"`
+	// Clock is what the unit's clock showed when the delivery ended; nil from an agent of before.
+	Clock *metav1.MicroTime `json:"clock,omitempty"`
 	// Facts are what the unit published, or would publish, after this reconcile.
 	Facts *UnitFacts `json:"facts,omitempty"`
 	// Changed names what was written or done; empty means that all was as it should be.

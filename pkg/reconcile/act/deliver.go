@@ -73,7 +73,7 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 	spec := d.Spec
 	spec.Delivery.Protocol = v1alpha1.Protocol
 	spec.Delivery.Hash = spec.Hash()
-	spec.Delivery.NotAfter = metav1.NewTime(deadline)
+	spec.Delivery.NotAfter = metav1.NewTime(a.byUnitsClock(d, deadline))
 	d.Spec = spec
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -92,7 +92,7 @@ func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, erro
 		r := a.land(d, 0, now, v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: reasonJuju, Message: err.Error()})
 		return Progress{Done: true, Ended: &r}, err
 	}
-	a.cfg.Memory.Sent(memory.Flight{Task: id, Delivery: d, Enqueued: now, Deadline: deadline})
+	a.cfg.Memory.Sent(memory.Flight{Task: id, Delivery: d, Enqueued: now, Taken: a.cfg.Now(), Deadline: deadline})
 	a.cfg.Reporter.Queued(d, id)
 	return Progress{After: firstPoll}, nil
 }
@@ -117,7 +117,11 @@ func (a *Actor) follow(ctx context.Context, unit string, f memory.Flight) (Progr
 		}
 		return Progress{After: after}, nil
 	}
-	r := a.land(f.Delivery, f.Task, f.Enqueued, result(task))
+	status := result(task)
+	if clock, ok := clockOf(task, f, status, a.cfg.Now()); ok {
+		a.cfg.Memory.Clocked(unit, clock)
+	}
+	r := a.land(f.Delivery, f.Task, f.Enqueued, status)
 	return Progress{Done: true, Ended: &r}, nil
 }
 

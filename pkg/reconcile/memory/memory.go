@@ -19,7 +19,9 @@ type Flight struct {
 	Task     int64
 	Delivery planner.Delivery
 	Enqueued time.Time
-	// Deadline is the delivery's NotAfter.
+	// Taken is when Juju had answered that it is queued.
+	Taken time.Time
+	// Deadline is until when the unit may begin, by our clock.
 	Deadline time.Time
 	// Polls counts how often the task was asked for.
 	Polls int
@@ -35,6 +37,7 @@ type Memory struct {
 	flights   map[string]Flight
 	last      map[string]planner.Result
 	told      map[string]planner.Result
+	clocks    map[string]planner.Clock
 	attempts  map[string]int
 	notBefore map[string]time.Time
 	faults    map[string]string
@@ -50,7 +53,7 @@ type handed struct {
 // New is an empty memory.
 func New() *Memory {
 	return &Memory{
-		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{}, told: map[string]planner.Result{},
+		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{}, told: map[string]planner.Result{}, clocks: map[string]planner.Clock{},
 		attempts: map[string]int{}, notBefore: map[string]time.Time{}, faults: map[string]string{},
 	}
 }
@@ -176,6 +179,28 @@ func (m *Memory) Told(unit string) (planner.Result, bool) {
 	return r, ok
 }
 
+// steadyClock is how far a measure of a clock may be from the one before and still be the same: it is bounded by how long a task takes
+// and by Juju's seconds, and a sentence must not change with it.
+const steadyClock = 30 * time.Second
+
+// Clocked records what a unit's clock has shown.
+func (m *Memory) Clocked(unit string, c planner.Clock) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before, ok := m.clocks[unit]; ok && (c.Ahead-before.Ahead).Abs() < steadyClock && c.Ahead != 0 {
+		c.Ahead = before.Ahead
+	}
+	m.clocks[unit] = c
+}
+
+// Clock is what the unit's clock has shown last.
+func (m *Memory) Clock(unit string) (planner.Clock, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.clocks[unit]
+	return c, ok
+}
+
 // Restarted is when the last delivery that could restart a member ended; zero if there was none.
 func (m *Memory) Restarted() time.Time {
 	m.mu.Lock()
@@ -238,5 +263,6 @@ func (m *Memory) Forget(keep func(unit string) bool) {
 	maps.DeleteFunc(m.handed, func(u string, _ handed) bool { return gone(u) })
 	maps.DeleteFunc(m.flights, func(u string, _ Flight) bool { return gone(u) })
 	maps.DeleteFunc(m.last, func(u string, _ planner.Result) bool { return gone(u) })
+	maps.DeleteFunc(m.clocks, func(u string, _ planner.Clock) bool { return gone(u) })
 	maps.DeleteFunc(m.told, func(u string, _ planner.Result) bool { return gone(u) })
 }

@@ -51,6 +51,9 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		if last, ok := o.cfg.Memory.Last(name); ok {
 			unit.Last = &last
 		}
+		if clock, ok := o.cfg.Memory.Clock(name); ok {
+			unit.Clock = &clock
+		}
 		if told, ok := o.cfg.Memory.Told(name); ok {
 			unit.Told = &told
 		}

@@ -72,7 +72,7 @@ func Fingerprints(bundle string) []string {
 
 // notices are what the status of a unit tells beside health.
 func (in *input) notices(u Unit) []etcdops.Notice {
-	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}}
+	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}, {Text: in.clockNotice(u)}}
 }
 
 func (in *input) expiry(u Unit) etcdops.Notice {

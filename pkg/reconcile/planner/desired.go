@@ -271,7 +271,7 @@ func (in *input) statusOf(u Unit) v1alpha1.StatusSpec {
 	if in.doorless() {
 		return v1alpha1.StatusSpec{} // who cannot look says nothing of etcd
 	}
-	s := v1alpha1.StatusSpec{Unit: text(in.unitWords(u))}
+	s := v1alpha1.StatusSpec{Unit: text(in.unitWords(u)), Notice: in.clockNotice(u)}
 	if u.Leader {
 		app := text(in.applicationWords())
 		s.Application = &app

@@ -202,6 +202,16 @@ var mutations = []without{
 	{"only what is refused is asked for", "refused.go", "|| refused[address] == \"\" && !asked", ""},
 	{"what was asked for stays", "refused.go", "&& !asked", ""},
 	{"what was put right is not told", "refused.go", "case units[0].Facts.Certificates.Server == nil || !slices.Contains(units[0].Facts.Certificates.Server.SANs, address):", "default:"},
+	{"a clock that is a little off is let be", "clock.go", "u.ahead().Abs() >= clockLimit", "u.ahead() != 0"},
+	{"clocks that are off alike", "clock.go", "(u.ahead() - first).Abs() > clocksAlike", "false"},
+	{"a sole unit has nobody to agree with", "clock.go", "return -first, n > 1", "return -first, n > 0"},
+	{"a right clock among wrong ones", "clock.go", "case !u.clockIsOff():", "case false:"},
+	{"a clock is looked at again", "shown.go", "if in.clockIsOld(u) {", "if false {"},
+	{"a clock is not looked at all the time", "clock.go", "u.clockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))", "u.clockIsOff()"},
+	{"a clock that is behind runs longer", "next.go", "in.Now.Add(min(0, u.ahead()))", "in.Now"},
+	{"one failure is no news", "clock.go", "r.Failures < triesBeforeWords || ", ""},
+	{"the guard's refusal is no trouble of the unit's", "clock.go", "r.Reason == v1alpha1.ReasonQuorumGuard, ", ""},
+	{"a task's number is no news", "clock.go", "taskNumber.ReplaceAllString(ending(*r), \"$1\")", "ending(*r)"},
 	{"figures are no news", "words.go", "h.Fault == etcdops.FaultLagging || h.Fault == etcdops.FaultUnreachable", "false"},
 }
 

@@ -104,7 +104,7 @@ func (in *input) permit(s Step) Step {
 	}
 	if s.Disruptive() {
 		for _, u := range in.Units {
-			if u.Task.mayDisturb(in.Now) {
+			if u.Task.mayDisturb(in.Now.Add(min(0, u.ahead()))) { // a unit whose clock is behind may begin so much later
 				return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name)
 			}
 		}

@@ -94,6 +94,8 @@ type Unit struct {
 	// words only, which says nothing of the machine.
 	Last *Result
 	Told *Result
+	// Clock is what the unit's clock has shown with its last answer; nil if it has told none.
+	Clock *Clock
 }
 
 // Task is a pending or running reconcile.
@@ -198,4 +200,12 @@ type Gone struct {
 	Since time.Time
 	// Whole says that Juju does not show its application either.
 	Whole bool
+}
+
+// Clock is how far a unit's clock is from ours, as far as a task's own run tells: at least so much, and zero where it may be right.
+type Clock struct {
+	// Ahead is negative where the unit's clock is behind.
+	Ahead time.Duration
+	// At is when it was told, by our clock.
+	At time.Time
 }

@@ -21,6 +21,9 @@ func (in *input) misshown(u Unit) bool {
 	if !in.canShow(u) {
 		return false
 	}
+	if in.clockIsOld(u) {
+		return true
+	}
 	want := in.statusOf(u)
 	return in.showsOldIllness(u, want.Unit) || want.Application != nil && in.showsOldSum(u, *want.Application)
 }

@@ -84,9 +84,9 @@ func (in *input) applicationWords() etcdops.Words {
 	case in.Latch.ClusterID == "" && len(in.cannotJoin()) > 0:
 		return etcdops.Words{State: etcdops.Blocked, Message: strings.TrimRight(strings.Join(in.cannotJoin(), " "), ".")}
 	case in.Latch.ClusterID == "" && in.Latch.Seeds == nil:
-		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing), in.overlong())
+		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing), slices.Concat(in.clocks(), in.overlong()))
 	case in.Latch.ClusterID == "":
-		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting), in.overlong())
+		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting), slices.Concat(in.clocks(), in.overlong()))
 	case in.unseen():
 		return in.closedWords()
 	}
@@ -155,7 +155,7 @@ func (in *input) overlong() []string {
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
 // databags that are too large, and a restart that would be an outage.
 func (in *input) forAPerson() []string {
-	todo := slices.Concat(in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
+	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -82,7 +83,7 @@ func (c *Cluster) delivery(unit string, ops ...v1alpha1.EtcdOp) v1alpha1.EtcdUni
 		Unit: unit, Application: c.cfg.Application, ModelUUID: c.situation.ModelUUID, Ops: ops,
 		Delivery: v1alpha1.Delivery{
 			Protocol: v1alpha1.Protocol, Epoch: v1alpha1.Epoch{Number: c.cfg.Memory.Claimed(), Holder: c.cfg.Self},
-			NotAfter: metav1.NewTime(c.cfg.Now().Add(answerTTL)), ExpectClusterID: c.situation.Latch.ClusterID,
+			NotAfter: metav1.NewTime(c.deadline(unit, ops)), ExpectClusterID: c.situation.Latch.ClusterID,
 		},
 	}
 }
@@ -147,4 +148,14 @@ func (c *Cluster) exchange(ctx context.Context, unit string, spec v1alpha1.EtcdU
 		return status, fmt.Errorf("task %s has the unexpected outcome %q", task.ID, status.Outcome)
 	}
 	return status, nil
+}
+
+// deadline is until when the ops may begin, by the unit's clock. One that is ahead is given what it lacks for looks, which change nothing.
+func (c *Cluster) deadline(unit string, ops []v1alpha1.EtcdOp) time.Time {
+	at := c.cfg.Now().Add(answerTTL)
+	clock, _ := c.cfg.Memory.Clock(unit)
+	if clock.Ahead > 0 && slices.ContainsFunc(ops, v1alpha1.EtcdOp.Changes) {
+		return at
+	}
+	return at.Add(clock.Ahead)
 }
