@@ -105,7 +105,11 @@ var faults = []fault{
 		name := []string{"port", "management_port", "election_timeout", "snapshot_count"}[rng.IntN(4)]
 		good := s.Option(name)
 		s.SetOption(name, -1)
-		s.At(time.Duration(rng.IntN(300))*time.Second, func() { s.SetOption(name, good) })
+		s.At(time.Duration(rng.IntN(300))*time.Second, func() {
+			if s.Option(name) == -1 { // else somebody has set it since
+				s.SetOption(name, good)
+			}
+		})
 		return true
 	}},
 	{"the authority is away for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
