@@ -14,7 +14,7 @@ import (
 // Invariants of what belongs to a machine, a unit and a member, and of what is told about it:
 //
 //	M1  a unit publishes as its own, starts, stops and sets aside nothing but the member that it has begun itself, or that a unit
-//	    has left which is gone and which nobody misses
+//	    has left which is gone and which nobody misses: its cluster has removed it, or has ended
 //	M2  data is set aside only when its member is in no list any more, or everybody leaves
 //	M3  a cluster is born in the place of another one only if no data of that is left in its place, nothing of it answers, and the
 //	    latch or a person has said that it is over
@@ -36,7 +36,7 @@ func (s *Sim) judgeOwn(a *Agent, does string) {
 		return
 	}
 	c, m := a.membership()
-	if s.known(d.by) || m != nil && !c.app.gone || does == "starts" {
+	if s.known(d.by) || m != nil && !c.app.gone && !c.ended() || does == "starts" {
 		s.violate("M1: %s %s the member of %s", a.unit.Name, does, d.owner())
 	}
 }
@@ -49,6 +49,12 @@ func (s *Sim) judgeAside(a *Agent) {
 		return
 	}
 	s.violate("M2: %s sets aside the data of %s, which is a member", a.unit.Name, m.peer)
+}
+
+// ended says that the latch has the cluster for over, and that it is: no unit stays that has a member, and those that are left by units
+// that are gone are no quorum.
+func (c *cluster) ended() bool {
+	return c.app.latch.Ends() && c.app.latch.ClusterID == c.id && !c.stays() && !c.quorum()
 }
 
 // stays says that a unit which Juju is not removing has a member of the cluster.
