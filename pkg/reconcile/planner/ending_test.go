@@ -186,6 +186,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 				down(o, i, time.Hour)
 				o.Units[i].Facts.Member = v1alpha1.MemberFacts{Started: true, Token: "t"}
 			}
+			apply(o) // all have been told so
 		}, want{wait, "", true, "The data of all members of cluster " + clusterID.String() + " is lost: bring it back, or give it up"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -208,7 +208,7 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1a
 		}
 	}
 	reset := s.Delivery.AllowReset && (u.data == 0 || !slices.Contains(s.Delivery.Members, u.data.String()))
-	if reset && (u.started || u.data != 0) {
+	if reset && (u.started || u.startedNew || u.data != 0) {
 		u.data, u.started, u.startedNew, u.up = 0, false, false, false
 	}
 	w.tell(u, s)
