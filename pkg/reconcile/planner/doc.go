@@ -11,11 +11,12 @@
 // # Order
 //
 // Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
-// daemon; a network that is closed to us; identity; lost data; lost quorum; a membership change under way; a wiped member; a member that is half
-// moved; units that leave; members
-// without a unit; machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check that answers with an act
-// wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and updates),
-// so that a cluster in trouble still says so. Gates hold back everything.
+// daemon; a procedure that this version does not know; a network that is closed to us; identity; a cluster that ends, or is given up; lost
+// data; lost quorum; a membership change under way; a wiped member; a member that is half moved; units that leave; members without a unit;
+// machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check
+// that answers with an act wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and
+// updates), so that a cluster in trouble still says so. Gates hold back everything. Whatever a wait holds back, its reason is told: in
+// words alone where no ordinary delivery brings them (see tell.go).
 //
 // # Guarantees
 //
@@ -23,7 +24,11 @@
 //     told to take over claims at once, and once.
 //   - At most one membership change is under way: while a member is unstarted or a learner, none is added.
 //   - Nobody is removed, stopped or added unless etcdops' guard says that quorum survives it.
-//   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds.
+//   - State new is handed out only while the latch holds seeds and no cluster ID, and only to those seeds. A seed that has lost what its
+//     first start has written is never begun anew alone: all are, under another token, where none has data; or it joins the others.
+//   - A latched cluster is replaced by an empty one only if it was marked as ending while Juju kept none of its units, no unit has data, no
+//     storage may have it, and nothing answers where it was; or if a person has typed in its ID. Never because no units are seen.
+//   - While the journal has an entry that this version does not know, nothing is done.
 //   - Clients are told of no member before it votes and serves, and of none that has been silent for a minute while a quorum of
 //     the others serves; their list never gets empty because of trouble, and a daemon that begins does not change it.
 //   - Every unit of a born cluster tells clients the same list, whether it votes, joins or leaves, once the members trust it.
@@ -51,7 +56,8 @@
 //
 // A Wait whose Person is set ends only when a person acts: paused; a foreign daemon holds the epoch; two cluster IDs, or one
 // that is not the latched one; data or an answering etcd where nothing is latched; the data of all members, or of a majority
-// of the latched seeds, is lost; no certificate authority; an option that is out of range before the cluster is born; a
+// of the latched seeds, is lost; a cluster that has ended and may be on storage, or still answers; a journal of a newer version; no
+// certificate authority; an option that is out of range before the cluster is born; a
 // provisioned unit that does not publish facts for five minutes; a restart of one of only two members, which is an outage; members
 // that have all changed their addresses at once.
 //
