@@ -280,8 +280,12 @@ func TestNothingIsBornWithoutACertificateAuthority(t *testing.T) {
 	s.AddUnits(3)
 	s.StartDaemon("daemon-a")
 	s.Pass(10 * time.Minute)
-	if step := s.Last(); !step.Person || step.Reason != "Missing relation to certificate authority." || s.Counts().Effects != 0 {
+	// The one effect are the words that tell the application's status so, once, and touch no machine.
+	if step := s.Last(); !step.Person || step.Reason != "Missing relation to certificate authority." || s.Counts().Effects > 1 || s.Latch().Seeds != nil {
 		t.Errorf("%s %q after %d effects", step.Kind, step.Reason, s.Counts().Effects)
+	}
+	if status := s.ApplicationStatus(); status != "blocked Missing relation to certificate authority." {
+		t.Errorf("the application is %s", status)
 	}
 	s.Relate()
 	settles(t, s, 3)
