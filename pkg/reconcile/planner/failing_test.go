@@ -1,10 +1,12 @@
 package planner_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -56,5 +58,29 @@ func TestADatabagThatIsTooLargeIsNamed(t *testing.T) {
 	}
 	if s, acts := planner.Next(o); !acts || s.Kind != planner.StepUpdate || s.Disruptive() {
 		t.Errorf("%s: only the word is to be told", s.Kind)
+	}
+}
+
+// TestTheApplicationsWordDoesNotWaitForADeliveryThatFails: while deliveries to Juju's leader fail, with a growing pause, the application
+// says what is so; the leader itself goes on showing its own trouble.
+func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
+	o := silent(3)
+	o.Units[0].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 7, NotBefore: o.Now.Add(2 * time.Minute)}
+	o.Policy.Paused = true
+	s, _ := planner.Next(o)
+	i := slices.IndexFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" })
+	if s.Kind != planner.StepWait || i < 0 {
+		t.Fatalf("%s %s: Juju's leader is told nothing", s.Kind, s.Reason)
+	}
+	told := s.Words[i].Spec
+	if !told.Delivery.WordsOnly || told.Status.Application == nil || !strings.Contains(told.Status.Application.Message, "paused") {
+		t.Errorf("told %+v", told.Status)
+	}
+	if told.Status.Unit.State != "" {
+		t.Errorf("the unit's own trouble is covered by %q", told.Status.Unit.Message)
+	}
+	o.Units[0].Told = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
+	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" }) {
+		t.Error("words that failed are tried again before their own pause is over")
 	}
 }

@@ -142,25 +142,34 @@ func missing(u Unit) []string {
 
 // blocked tells why a unit cannot take a delivery now; empty means that it can. until is when that may be over by itself.
 func (in *input) blocked(u Unit) (why string, until time.Time) {
-	switch {
-	case u.Dead:
-		return u.Name + " has run its last hook", time.Time{}
-	case !u.Provisioned:
-		return u.Name + " is not provisioned yet", time.Time{}
-	case u.Lost:
-		return "Juju has lost contact with " + u.Name, time.Time{}
-	case u.Failed:
-		return "a hook of " + u.Name + " has failed", time.Time{}
-	case u.Facts == nil:
-		return u.Name + " has not published facts yet", time.Time{}
-	case u.Task != nil && u.Task.Running:
-		return fmt.Sprintf("%s runs on %s", u.Task, u.Name), time.Time{}
-	case u.Task != nil:
-		return fmt.Sprintf("%s is pending on %s", u.Task, u.Name), time.Time{}
-	case in.Now.Before(in.again(u)):
+	if why := in.unreachable(u); why != "" {
+		return why, time.Time{}
+	}
+	if in.Now.Before(in.again(u)) {
 		return fmt.Sprintf("the last delivery to %s was %s", u.Name, ending(*u.Last)), u.Last.NotBefore
 	}
 	return "", time.Time{}
+}
+
+// unreachable is why nothing at all can be delivered to the unit now, words included; empty if something can.
+func (in *input) unreachable(u Unit) string {
+	switch {
+	case u.Dead:
+		return u.Name + " has run its last hook"
+	case !u.Provisioned:
+		return u.Name + " is not provisioned yet"
+	case u.Lost:
+		return "Juju has lost contact with " + u.Name
+	case u.Failed:
+		return "a hook of " + u.Name + " has failed"
+	case u.Facts == nil:
+		return u.Name + " has not published facts yet"
+	case u.Task != nil && u.Task.Running:
+		return fmt.Sprintf("%s runs on %s", u.Task, u.Name)
+	case u.Task != nil:
+		return fmt.Sprintf("%s is pending on %s", u.Task, u.Name)
+	}
+	return ""
 }
 
 // again is when the unit may be delivered to after how its last delivery has ended. What was in progress then, and has had its member

@@ -60,7 +60,7 @@ func (in *input) toTell(u Unit, words v1alpha1.StatusText, person, gate bool) (D
 		return Delivery{}, false
 	}
 	var s v1alpha1.StatusSpec
-	if in.awaitsFirst(u, person) && !in.speaksForItself(u) {
+	if in.awaitsFirst(u, person) && !in.speaksForItself(u) && !in.Now.Before(in.again(u)) {
 		s.Unit = words
 	}
 	if u.Leader {
@@ -74,13 +74,13 @@ func (in *input) toTell(u Unit, words v1alpha1.StatusText, person, gate bool) (D
 	return d, true
 }
 
-// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it.
+// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it. The pause after a
+// delivery that failed is none for the application's words, which may be about that very failure. The unit shows that itself.
 func (in *input) hears(u Unit) bool {
 	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
 		return false
 	}
-	why, _ := in.blocked(u)
-	return why == "" && (u.Told == nil || !in.Now.Before(u.Told.NotBefore))
+	return in.unreachable(u) == "" && (u.Told == nil || !in.Now.Before(u.Told.NotBefore))
 }
 
 // awaitsFirst says that the unit shows nothing that a delivery brought, or nothing that is true any more: it was handed nothing yet, or

@@ -60,7 +60,11 @@ func (w *world) handOut(o planner.Observation, deliveries []planner.Delivery) {
 			w.violate("a second delivery to %s", u.name)
 			continue
 		}
-		if u.last != nil && w.now.Before(u.last.NotBefore) {
+		before := u.last
+		if d.Spec.Delivery.WordsOnly {
+			before = u.heard // words have a pause of their own
+		}
+		if before != nil && w.now.Before(before.NotBefore) {
 			w.violate("a delivery to %s before its time", u.name)
 		}
 		if i := d.Spec.Etcd.Initial; i != nil && i.State == v1alpha1.InitialNew {
