@@ -107,6 +107,19 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 	}
 }
 
+// TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold: then nothing else asks for its dates.
+func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	for from, want := range map[time.Duration]bool{-time.Hour: true, -48 * time.Hour: false} {
+		cert, key := ca.issue(now.Add(from), 24*time.Hour, "10.0.0.4")
+		bag := map[string]string{"etcd_0.server.cert": cert, "etcd_0.server.key": key}
+		offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
+		if (offer.Server != nil) != want {
+			t.Errorf("a pair that is good from %v: taken %t, want %t", from, offer.Server != nil, want)
+		}
+	}
+}
+
 func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
 	ca := newAuthority(t, "ca")
 	before, beforeKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")

@@ -114,7 +114,7 @@ func (o *Offer) credentialsFor(relation string, shared machine.Credentials, now 
 		candidates = append(candidates, *have)
 	}
 	candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return !accepted(c, shared.CA, now) })
-	own := best(candidates, nil, now)
+	own := best(candidates, nil)
 	if own == nil {
 		return shared
 	}

@@ -46,7 +46,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"behind the guard", "stop.go", "err := etcdops.CanRemove(view, member.ID); err != nil", "err := etcdops.CanRemove(view, member.ID); err != nil && false", leaving},
 		{"only while the lock is held", "stop.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", leaving + "|Lock|Paused"},
 		{"the others are asked", "stop.go", "last.Clients.Members, ", "", leaving},
-		{"over is no offer", "offer.go", "return now.After(c.cert.NotAfter)", "return false", certifying},
+		{"over is no offer", "source.go", "case err != nil:\n\t\treturn candidate{}, f.cert", "case false:\n\t\treturn candidate{}, f.cert", certifying},
 		{"names go first", "offer.go", "cmp.Compare(rank(a), rank(b)),", "0*cmp.Compare(rank(a), rank(b)),", certifying},
 		{"a request that stands is not touched", "classic.go", " && covers(asked, n.sans) {", " && len(asked) == 0 {", certifying},
 		{"a renewal is asked for once", "classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},

@@ -112,7 +112,7 @@ func (o *Offer) choose(now time.Time) {
 		o.Server, o.Client, o.dbOffers = nil, nil, nil
 		return
 	}
-	o.pick(used, now)
+	o.pick(used)
 }
 
 // setAside names those that offer another authority, and asks them for nothing any more; what they were asked before stands, as taking it
@@ -165,7 +165,7 @@ func (o *Offer) adopt(s *source) {
 }
 
 // pick takes for each leaf the best that is offered; where there is none it tells what is wrong with those that cannot be used.
-func (o *Offer) pick(used []*source, now time.Time) {
+func (o *Offer) pick(used []*source) {
 	var servers, shared []candidate
 	for _, s := range used {
 		for _, c := range s.servers {
@@ -173,7 +173,7 @@ func (o *Offer) pick(used []*source, now time.Time) {
 		}
 		shared = append(shared, s.shared...)
 	}
-	o.Server, o.Client = best(servers, o.names.sans, now), best(shared, nil, now)
+	o.Server, o.Client = best(servers, o.names.sans), best(shared, nil)
 	for _, part := range []struct {
 		name tlsfiles.Name
 		leaf *tlsfiles.Leaf
@@ -191,9 +191,8 @@ func (o *Offer) pick(used []*source, now time.Time) {
 
 // best prefers a pair that has every name, then the newest. Several units of a provider may each answer: all units of ours
 // then choose the same, and the same again next time.
-func best(list []candidate, needs []string, now time.Time) *tlsfiles.Leaf {
-	valid := slices.DeleteFunc(slices.Clone(list), func(c candidate) bool { return now.After(c.cert.NotAfter) })
-	if len(valid) == 0 {
+func best(list []candidate, needs []string) *tlsfiles.Leaf {
+	if len(list) == 0 {
 		return nil
 	}
 	rank := func(c candidate) int {
@@ -202,7 +201,7 @@ func best(list []candidate, needs []string, now time.Time) *tlsfiles.Leaf {
 		}
 		return 0
 	}
-	return slices.MaxFunc(valid, func(a, b candidate) int {
+	return slices.MaxFunc(list, func(a, b candidate) int {
 		return cmp.Or(
 			cmp.Compare(rank(a), rank(b)),
 			a.cert.NotBefore.Compare(b.cert.NotBefore),

@@ -12,7 +12,7 @@ import (
 
 // pure are the tests that need no etcd, and under those of what is done under the lock.
 const (
-	pure  = "Quorum|Tolerance|Guards|HealthyClustersMay|HasMoved|Words|Notice|ACertificateIs|IsCountedByItself|ChangeIsDone|Votes"
+	pure  = "Quorum|Tolerance|Guards|HealthyClustersMay|HasMoved|Words|Notice|ACertificateIs|IsCountedByItself|ChangeIsDone|Votes|OnlyAnAlarm|Promote"
 	under = "UnderALock|APausedHolder|CameTooLate|GivenBack"
 )
 

@@ -196,6 +196,7 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 		}
 		lagging.Health[url] = h
 	}
+	silent := func(h *etcdops.EndpointHealth) { h.Answered, h.Serves, h.Fault = false, false, etcdops.FaultRefused }
 	split := world{voters: ups(3, 0)}.view()
 	split.Health["https://127.0.0.9:2379"] = etcdops.EndpointHealth{Answered: true, ClusterID: 0xd, Fault: etcdops.FaultOtherID}
 	torn := change(world{voters: ups(3, 0)}.view(), 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 })
@@ -252,6 +253,11 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 				h.Serves, h.Fault = false, etcdops.FaultNoLeader
 			}), 4, 90), etcdops.ErrNotReady,
 			"cannot promote member etcd4: it does not serve: no leader"},
+		{"promote while nobody tells how far the voters are",
+			etcdops.CanPromote(change(change(change(learner, 1, silent), 2, silent), 3, silent), 4, 90), etcdops.ErrNotReady,
+			"cannot promote member etcd4: how far it is behind cannot be told"},
+		{"move to the URL of another", etcdops.CanMove(world{voters: ups(3, 0)}.view(), 1, "https://127.0.0.2:2380"), etcdops.ErrPeerURLInUse,
+			"cannot change the peer URL of member etcd1: member etcd2 has https://127.0.0.2:2380"},
 		{"promote a voter", etcdops.CanPromote(lagging, 1, 90), etcdops.ErrGuard,
 			"cannot promote member etcd1: it is a voter already"},
 		{"promote into an even number with one down",
@@ -278,6 +284,10 @@ func TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter(t *testing.T) {
 		h := etcdops.EndpointHealth{Serves: true, Fault: fault}
 		if want := fault == etcdops.FaultNone || fault == etcdops.FaultAlarm; h.Votes() != want {
 			t.Errorf("with the fault %q it is counted on: %t, want %t", fault, h.Votes(), want)
+		}
+		h.Learner = true // by its own word: the list may be older
+		if h.Votes() {
+			t.Errorf("with the fault %q a learner is counted on", fault)
 		}
 	}
 }

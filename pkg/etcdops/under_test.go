@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -90,6 +91,21 @@ func TestWhatIsDoneUnderALockEndsWithIt(t *testing.T) {
 	}
 }
 
+// wallMoved is a reading of a machine whose wall clock was set, and whose monotonic one knows nothing of that. No function of package time
+// makes one; the layout is that of the Go releases since 1.9.
+func wallMoved(t time.Time, by time.Duration) time.Time {
+	moved := t
+	(*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&moved)).wall += uint64(int64(by/time.Second)) << 30
+	if moved.Sub(t) != 0 || moved.Round(0).Sub(t.Round(0)) != by {
+		panic("package time keeps its readings otherwise now")
+	}
+	return moved
+}
+
 // A process that is stopped between the lock and the act, and goes on when its lease is over, finds out before its timers do.
 func TestAPausedHolderIsFencedBeforeItsTimersFire(t *testing.T) {
 	for _, test := range []struct {
@@ -102,6 +118,8 @@ func TestAPausedHolderIsFencedBeforeItsTimersFire(t *testing.T) {
 		{"the machine slept, and one clock with it", func(t time.Time) time.Time { return t.Round(0).Add(10 * time.Second) }, etcdops.ErrLockOver},
 		{"stopped for a moment", func(t time.Time) time.Time { return t.Add(9 * time.Second) }, nil},
 		{"the clock was set back", func(t time.Time) time.Time { return t.Add(-time.Hour) }, nil},
+		{"the wall clock went on alone", func(t time.Time) time.Time { return wallMoved(t, 10*time.Second) }, etcdops.ErrLockOver},
+		{"stopped, and the wall clock was set back", func(t time.Time) time.Time { return wallMoved(t.Add(10*time.Second), -time.Hour) }, etcdops.ErrLockOver},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			paused := false

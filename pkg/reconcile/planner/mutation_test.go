@@ -168,7 +168,7 @@ var mutations = []without{
 	{"an old word is put right", "grow.go", " || in.misshown(u)", ""},
 	{"who has only begun to serve is let be", "shown.go", "!in.Now.Before(due) && (u.Last", "(u.Last"},
 	{"an old word is put right once", "shown.go", "u.Last.At.Before(due)", "true"},
-	{"the application's word is not repeated at once", "shown.go", "u.Last == nil || inWords || !in.Now.Before(u.Last.At.Add(shownAgain))", "true"},
+	{"the application's word is not repeated at once", "shown.go", "!in.Now.Before(u.Last.At.Add(shownAgain)))", "u.Last.At.IsZero() == false)"},
 	{"nothing is repeated to who cannot be reached", "shown.go", "&& !u.Lost && !u.Failed", ""},
 	{"ports that were shown before a delivery ended", "move.go", "u.Last.At.Before(in.JujuAsked) || ", "true || "},
 	{"a refusal stays told until Juju was asked", "move.go", "strings.Contains(in.ApplicationStatus.Message, text)", "strings.Contains(\"\", text)"},
