@@ -61,7 +61,7 @@ tools: ## install what the tests need from the system
 
 .PHONY: vet
 vet: ## gofmt, go vet, and generated files up to date
-	@bad=$$(gofmt -l cmd pkg test deploy); [ -z "$$bad" ] || { echo "gofmt: these files differ:" $$bad >&2; exit 1; }
+	@bad=$$(gofmt -l cmd pkg sim test deploy); [ -z "$$bad" ] || { echo "gofmt: these files differ:" $$bad >&2; exit 1; }
 	@$(GO) vet ./...
 	@test/generated.sh $(CONTROLLER_GEN)
 
@@ -84,7 +84,7 @@ test-worlds: etcd
 
 .PHONY: test-race
 test-race: etcd ## the same packages under the race detector
-	CGO_ENABLED=1 $(GO) test -timeout 30m -race ./pkg/...
+	CGO_ENABLED=1 $(GO) test -timeout 30m -race ./pkg/... ./sim/...
 
 .PHONY: test-integration
 test-integration: tools build charm-host etcd ## the whole product against jujusim and real etcd

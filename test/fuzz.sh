@@ -21,6 +21,6 @@ while read -r dir; do
       echo "$out" >&2
     fi
   done
-done < <(grep -rlE '^func Fuzz' --include='*_test.go' pkg cmd test | xargs -n1 dirname | sort -u)
+done < <(grep -rlE '^func Fuzz' --include='*_test.go' pkg sim cmd test | xargs -n1 dirname | sort -u)
 echo "fuzz: $targets targets, $time each, ${#failed[@]} failed"
 [ ${#failed[@]} -eq 0 ] || { printf 'fuzz: FAILED %s\n' "${failed[@]}" >&2; exit 1; }

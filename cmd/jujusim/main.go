@@ -1,12 +1,12 @@
-// Jujusim is an embedded Juju: see pkg/jujusim/cli for its verbs. Called by the name of a hook tool or of systemctl, it is that.
+// Jujusim is an embedded Juju: see sim/cli for its verbs. Called by the name of a hook tool or of systemctl, it is that.
 package main
 
 import (
 	"context"
 	"os"
 
-	"jujuetcd.io/pkg/jujusim/cli"
-	"jujuetcd.io/pkg/jujusim/machine"
+	"jujuetcd.io/sim/cli"
+	"jujuetcd.io/sim/machine"
 )
 
 // version is set when it is built for release.

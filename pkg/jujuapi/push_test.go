@@ -18,10 +18,10 @@ import (
 
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/jujuapi/wire"
-	"jujuetcd.io/pkg/jujusim/charm"
-	sim "jujuetcd.io/pkg/jujusim/model"
-	"jujuetcd.io/pkg/jujusim/profile"
-	"jujuetcd.io/pkg/jujusim/server"
+	"jujuetcd.io/sim/charm"
+	sim "jujuetcd.io/sim/model"
+	"jujuetcd.io/sim/profile"
+	"jujuetcd.io/sim/server"
 )
 
 const (

@@ -14,9 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	sim "jujuetcd.io/pkg/jujusim/machine"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	sim "jujuetcd.io/sim/machine"
 	"jujuetcd.io/test/etcd/etcdbin"
 )
 

@@ -1,5 +1,5 @@
 // Package conformance says what this project relies on in a Juju controller, as tests that any implementation must pass: a
-// real controller (by the flags of this package's own test) and the embedded one of pkg/jujusim, in each of its profiles.
+// real controller (by the flags of this package's own test) and the embedded one of sim, in each of its profiles.
 //
 // What is asked comes from recordings of a real Juju 4.0.15 (test/recordings). Where 3.6 differs, the facades that the
 // controller offers decide what is expected, as they do for the client: AllWatcher is offered up to 3.6.

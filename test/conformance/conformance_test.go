@@ -30,7 +30,7 @@ var (
 // TestController runs the suite against the controller that the flags name.
 func TestController(t *testing.T) {
 	if *model == "" {
-		t.Skip("No controller is tested: -juju-model names none. The embedded controller is tested in pkg/jujusim.")
+		t.Skip("No controller is tested: -juju-model names none. The embedded controller is tested in sim.")
 	}
 	explicit := jujuapi.Explicit{Controller: *controller, CACertFile: *caCert, Username: *username, PasswordFile: *passwordFile, Model: *model}
 	if *addresses != "" {

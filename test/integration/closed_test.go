@@ -13,7 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/jujusim/netns"
+	"jujuetcd.io/sim/netns"
 	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/jujusim/netns"
+	"jujuetcd.io/sim/netns"
 	"jujuetcd.io/test/rig"
 )
 

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/jujusim/control"
+	"jujuetcd.io/sim/control"
 	"jujuetcd.io/test/rig"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi/wire"
-	"jujuetcd.io/pkg/jujusim/netns"
-	"jujuetcd.io/pkg/jujusim/server"
+	"jujuetcd.io/sim/netns"
+	"jujuetcd.io/sim/server"
 	"jujuetcd.io/test/rig"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/jujusim/netns"
+	"jujuetcd.io/sim/netns"
 	"jujuetcd.io/test/rig"
 )
 

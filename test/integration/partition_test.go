@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/jujusim/netns"
+	"jujuetcd.io/sim/netns"
 	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )

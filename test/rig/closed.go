@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/jujusim/netns"
+	"jujuetcd.io/sim/netns"
 )
 
 // ClosedNetwork is a network namespace from which only the Juju API can be reached. Packets to etcd's client port vanish in

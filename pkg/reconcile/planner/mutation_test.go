@@ -35,7 +35,7 @@ var mutations = []without{
 	{"the backoff of exposures", "expose.go", "|| in.Now.Before(in.History.NotBefore[step.Key()])", ""},
 	{"who stands by exposes nothing", "next.go", "{name: \"standby\", next: standby, gate: true},\n\t{name: \"take-over\", next: takeOver, gate: true},\n\t{name: \"journal\", next: unknownJournal, gate: true},\n\t{name: \"exposure\", next: expose, yields: true},", "{name: \"exposure\", next: expose, yields: true},\n\t{name: \"standby\", next: standby, gate: true},"},
 	{"an unknown procedure is a newer daemon's", "gates.go", "if !in.Latch.UnknownJournal() {", "if true {"},
-	{"a disruption that may still run", "next.go", "if u.Task.mayDisturb(in.Now) {", "if false {"},
+	{"a disruption that may still run", "next.go", "if u.Task.mayDisturb(in.Now.Add(min(0, u.ahead()))) {", "if u.Task.mayDisturb(in.Now.Add(min(0, u.ahead()))) && false {"},
 	{"the backoff of steps", "next.go", "in.Now.Before(at) {\n\t\treturn wait(\"Cannot %s yet", "false {\n\t\treturn wait(\"Cannot %s yet"},
 	{"the claim", "next.go", "if !in.claimed() {", "if false {"},
 	{"never two deliveries", "input.go", "case u.Task != nil:", "case false:"},

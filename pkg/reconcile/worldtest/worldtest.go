@@ -1,5 +1,5 @@
 // Package worldtest has fakes of the two outside worlds for tests of the loops: they record calls and return what a test has
-// set. They imitate nothing; what imitates Juju and etcd is pkg/jujusim and test/simulation.
+// set. They imitate nothing; what imitates Juju and etcd is sim and test/simulation.
 package worldtest
 
 import (

@@ -14,9 +14,9 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
 
-	"jujuetcd.io/pkg/jujusim/agent"
-	"jujuetcd.io/pkg/jujusim/fleet"
-	"jujuetcd.io/pkg/jujusim/model"
+	"jujuetcd.io/sim/agent"
+	"jujuetcd.io/sim/fleet"
+	"jujuetcd.io/sim/model"
 	"jujuetcd.io/test/e2e/nspawn"
 )
 

@@ -10,8 +10,8 @@ import (
 	"context"
 	"os"
 
-	"jujuetcd.io/pkg/jujusim/cli"
-	"jujuetcd.io/pkg/jujusim/machine"
+	"jujuetcd.io/sim/cli"
+	"jujuetcd.io/sim/machine"
 )
 
 func main() {
