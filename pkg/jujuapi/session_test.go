@@ -244,6 +244,7 @@ func TestTheAddressesThatALoginToldAreTriedNextTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
 		c := start(t, network, status)
+		c.set(func() { c.servers = [][]wire.HostPort{{{Value: "10.0.0.2", Port: 17070, Scope: "local-cloud"}}} })
 		tried := map[string]bool{}
 		first := true
 		s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.WithNetwork(jujuapi.Options{}, func(ctx context.Context, n, a string) (net.Conn, error) {
@@ -255,7 +256,6 @@ func TestTheAddressesThatALoginToldAreTriedNextTime(t *testing.T) {
 			return network.dial(ctx, n, a)
 		}))
 		defer func() { _ = s.Close() }()
-		c.set(func() { c.servers = [][]wire.HostPort{{{Value: "10.0.0.2", Port: 17070, Scope: "local-cloud"}}} })
 		if _, err := s.Snapshot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
