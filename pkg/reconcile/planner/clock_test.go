@@ -29,6 +29,8 @@ func TestAClockThatIsOffIsTold(t *testing.T) {
 		{"one is behind", []time.Duration{0, -8 * time.Minute, 0}, "The clock of etcd/1 is 8 min behind the jujuetcd controller's", "8 min behind"},
 		{"all are ahead alike", []time.Duration{10 * time.Minute, 10*time.Minute + 20*time.Second, 10 * time.Minute},
 			"The clock of the jujuetcd controller's machine is 10 min behind those of all units: set it", "Healthy with 3 known peers"},
+		{"one of those that seem off alike is right", []time.Duration{70 * time.Second, 70 * time.Second, 30 * time.Second},
+			"The clock of etcd/0 is 1 min ahead", "1 min ahead"},
 		{"all are off, and not alike", []time.Duration{10 * time.Minute, 20 * time.Minute, 10 * time.Minute}, "The clock of etcd/0 is 10 min ahead", "20 min ahead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -36,11 +38,16 @@ func TestAClockThatIsOffIsTold(t *testing.T) {
 			for i, ahead := range c.ahead {
 				clock(&o, i, ahead)
 			}
-			app := planner.Desired(o, "etcd/0").Status.Application
+			app, word := planner.Desired(o, "etcd/0").Status.Application, planner.Desired(o, "etcd/1").Status
+			if strings.Contains(app.Message, "clock") != strings.Contains(c.app, "clock") {
+				t.Errorf("the application says %+v", app)
+			}
+			if strings.Contains(word.Unit.Message, "clock") != strings.Contains(c.unit, "ahead") && !strings.Contains(c.unit, "behind") {
+				t.Errorf("the unit says %+v", word)
+			}
 			if !strings.Contains(app.Message, c.app) || (app.State == "active") != !strings.Contains(app.Message, "clock") {
 				t.Errorf("the application says %+v", app)
 			}
-			word := planner.Desired(o, "etcd/1").Status
 			if !strings.Contains(word.Unit.Message, c.unit) || (word.Notice != "") != strings.Contains(word.Unit.Message, "clock") {
 				t.Errorf("the unit says %+v", word)
 			}
