@@ -196,6 +196,9 @@ func tcpPorts(ranges []string) ([]int32, error) {
 			last = first
 		}
 		from, err := strconv.ParseUint(first, 10, 16)
+		if err == nil && from == 0 {
+			err = errors.New("there is no port 0")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read opened port %q: %w", r, err)
 		}
