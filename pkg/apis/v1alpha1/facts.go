@@ -30,6 +30,18 @@ type UnitFacts struct {
 	Taken *TakenFacts `json:"taken,omitempty"`
 	// Request is the last one that a person has made by an action of this unit; nil if there was none.
 	Request *Request `json:"request,omitempty"`
+	// Busy is what the unit is at though no task runs there; nil if nothing. The agent sets it before it begins work for which its member
+	// must be down and which outlives the task that began it, such as a restore or a move of the data, and takes it back when that has
+	// ended. Meanwhile no lock key protects the cluster, whose lease has died with that task: nothing disruptive is begun on any unit.
+	Busy *BusyFacts `json:"busy,omitempty"`
+}
+
+// BusyFacts is work that lasts.
+type BusyFacts struct {
+	// ID is that of the spec's work, by which a unit is known to be at the one that it was asked for.
+	ID string `json:"id"`
+	// Kind is what it is, in a word for people, such as restore.
+	Kind string `json:"kind"`
 }
 
 // UnitAddresses are the unit's addresses by Juju's bindings, IPv4 first, without brackets or port.

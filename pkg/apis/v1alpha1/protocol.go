@@ -22,6 +22,20 @@ const (
 	ActionBeginAnew = "begin-anew" // gives the latched cluster up
 )
 
+// disturbs says of each action of the charm that a person runs whether it may stop etcd, change its members, or change what they run on or
+// with. ActionReconcile is not in it: what a delivery may do is said by its spec.
+var disturbs = map[string]bool{
+	ActionHealth:    false,
+	ActionBeginAnew: false, // it records what a person wants; the daemon does it
+}
+
+// Disturbs says that nothing else may be disrupted beside the action. One that is not known may do anything: an action of a newer charm, or
+// the command of a juju exec.
+func Disturbs(action string) bool {
+	may, known := disturbs[action]
+	return may || !known
+}
+
 // Parameters and results of actions.
 const (
 	ParameterClusterID = "cluster-id" // of begin-anew: the ID that a person types in
