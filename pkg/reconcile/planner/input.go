@@ -153,6 +153,8 @@ func (in *input) blocked(u Unit) (why string, until time.Time) {
 
 // unreachable is why nothing at all can be delivered to the unit now, words included; empty if something can.
 func (in *input) unreachable(u Unit) string {
+	// What disturbs goes before, however long it takes: a delivery would wait behind it, and be about what was there before.
+	task := cmp.Or(u.Task, u.Disturbing())
 	switch {
 	case u.Dead:
 		return u.Name + " has run its last hook"
@@ -164,10 +166,10 @@ func (in *input) unreachable(u Unit) string {
 		return "a hook of " + u.Name + " has failed"
 	case u.Facts == nil:
 		return u.Name + " has not published facts yet"
-	case u.Task != nil && u.Task.Running:
-		return fmt.Sprintf("%s runs on %s", u.Task, u.Name)
-	case u.Task != nil:
-		return fmt.Sprintf("%s is pending on %s", u.Task, u.Name)
+	case task != nil && task.Running:
+		return fmt.Sprintf("%s runs on %s", task, u.Name)
+	case task != nil:
+		return fmt.Sprintf("%s is pending on %s", task, u.Name)
 	}
 	return ""
 }

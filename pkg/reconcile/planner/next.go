@@ -108,6 +108,9 @@ func (in *input) permit(s Step) Step {
 				return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name)
 			}
 		}
+		if w, held := in.beside(s); held {
+			return w
+		}
 	}
 	if at := in.History.NotBefore[s.Key()]; in.Now.Before(at) {
 		return wait("Cannot %s yet: it has failed %s in a row.", s.Kind.verb(),

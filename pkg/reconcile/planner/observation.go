@@ -90,6 +90,8 @@ type Unit struct {
 	OpenedPorts []int32
 	// Task is the reconcile that Juju has for this unit and that is not final; nil if none.
 	Task *Task
+	// Others are the tasks of other actions that Juju has for this unit and that are not final: a person's.
+	Others []Task
 	// Last is the result of the last reconcile that this process has seen end; nil if none. Told is that of the last one that brought
 	// words only, which says nothing of the machine.
 	Last *Result
@@ -98,10 +100,12 @@ type Unit struct {
 	Clock *Clock
 }
 
-// Task is a pending or running reconcile.
+// Task is a pending or running reconcile, or another action.
 type Task struct {
-	// ID is Juju's number, zero for one that is about to be queued.
-	ID       int64
+	// ID is Juju's number, zero for one that is about to be queued, or of which only the unit's agent has told.
+	ID int64
+	// Name is the action's; empty for a reconcile. The fields after Enqueued are a reconcile's only.
+	Name     string
 	Running  bool
 	Enqueued time.Time
 	// Ours says that this process enqueued it, and Deadline is its NotAfter.
@@ -113,8 +117,13 @@ type Task struct {
 
 // String names the task as part of a sentence. Juju has not numbered yet what is only about to be queued.
 func (t *Task) String() string {
-	if t.ID == 0 {
+	switch {
+	case t.ID == 0 && t.Name == "":
 		return "a delivery"
+	case t.ID == 0:
+		return "the action " + t.Name
+	case t.Name != "":
+		return fmt.Sprintf("task %d (%s)", t.ID, t.Name)
 	}
 	return fmt.Sprintf("task %d", t.ID)
 }

@@ -94,6 +94,8 @@ var events = []event{
 			c.idle, c.since = w.rng.IntN(2) == 0, w.now
 		}
 	}},
+	{"a person runs an action", 2, (*world).runPersons},
+	{"work begins that lasts", 1, func(w *world, u *unit) { u.busy = w.now.Add(time.Duration(w.rng.IntN(120)) * time.Second) }},
 	{"time passes", 12, func(w *world, _ *unit) { w.now = w.now.Add(time.Duration(w.rng.IntN(90)) * time.Second) }},
 }
 
@@ -170,6 +172,9 @@ func snapshot(o planner.Observation) planner.Observation { return planner.Clone(
 
 func (w *world) runTasks(chance int) {
 	for _, u := range w.units {
+		if w.goOn(u) {
+			continue // it takes the unit's one slot
+		}
 		if u.task != nil && !u.lost && !u.failed && w.rng.IntN(100) < chance {
 			w.run(u)
 		}

@@ -68,6 +68,9 @@ type unit struct {
 	last                      *planner.Result
 	heard                     *planner.Result // the last words alone
 	shown                     v1alpha1.StatusText
+	person                    *planner.Task // what a person runs
+	lasts                     time.Duration // that, once it has begun
+	ends, busy                time.Time     // of that, and of work that lasts
 }
 
 // client is a unit of another application that is told where etcd serves.

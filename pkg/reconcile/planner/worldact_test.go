@@ -60,6 +60,9 @@ func (w *world) handOut(o planner.Observation, deliveries []planner.Delivery) {
 			w.violate("a second delivery to %s", u.name)
 			continue
 		}
+		if u.disturbed() {
+			w.violate("a delivery to %s waits behind task %d (%s)", u.name, u.person.ID, u.person.Name)
+		}
 		before := u.last
 		if d.Spec.Delivery.WordsOnly {
 			before = u.heard // words have a pause of their own

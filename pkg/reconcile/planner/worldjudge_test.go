@@ -93,6 +93,7 @@ func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
 			w.violate("%s while task %d may still disturb %s", s.Kind, t.ID, u.name)
 		}
 	}
+	w.judgeBeside(s)
 	all, up := w.voters()
 	switch s.Kind {
 	case planner.StepAddLearner:

@@ -33,6 +33,9 @@ func (w *world) observe() planner.Observation {
 			t := *u.task
 			p.Task = &t
 		}
+		if u.person != nil {
+			p.Others = []planner.Task{*u.person}
+		}
 		if u.published && u.provisioned {
 			p.Facts = w.facts(u)
 		}
@@ -100,6 +103,9 @@ func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
 		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied, Clients: u.told}
 	}
 	f.RestartPending = u.pending && u.data != 0
+	if w.now.Before(u.busy) {
+		f.Busy = &v1alpha1.BusyFacts{ID: "1", Kind: "restore"}
+	}
 	return f
 }
 
