@@ -63,6 +63,11 @@ func New(cfg Config) *Actor {
 // Act performs the step; of a Wait it hands out the words. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
 // Act returns nil. Failures of those are counted in the memory, so that the next observation shows them.
 func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.Step) error {
+	if step.Disruptive() {
+		if err := a.alone(ctx, obs); err != nil {
+			return fmt.Errorf("cannot do step %s: %w", step.Key(), err)
+		}
+	}
 	switch step.Kind {
 	case planner.StepWait:
 		return a.tell(obs, step.Words)

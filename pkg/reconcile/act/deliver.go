@@ -53,14 +53,15 @@ func (a *Actor) Deliver(ctx context.Context, unit string) (Progress, error) {
 	return a.enqueue(ctx, d)
 }
 
-// enqueue queues the delivery, unless Juju has one for the unit already: it cannot be cancelled, and would run beside ours.
+// enqueue queues the delivery, unless Juju has one for the unit already, which cannot be cancelled and would run beside ours, or a person
+// runs there what it would wait behind.
 func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, error) {
 	tasks, err := a.cfg.Juju.Tasks(ctx, a.cfg.Application)
 	if err != nil {
 		return Progress{After: firstBackoff}, fmt.Errorf("cannot see what is pending for %s: %w", d.Unit, err)
 	}
 	for _, t := range tasks {
-		if t.Unit == d.Unit && !t.Status.Final() {
+		if goesBefore(t, d) {
 			// The world will have changed when it has ended: let the planner think again.
 			a.cfg.Memory.Withdraw(d.Unit)
 			a.cfg.Memory.Touch()

@@ -265,6 +265,6 @@ func (o *Observer) blind(model string) []string {
 	}
 	say("the databags", o.info.err)
 	say("the options", o.options.err)
-	say("the pending reconcile tasks", o.tasks.err)
+	say("the pending tasks", o.tasks.err)
 	return blind
 }

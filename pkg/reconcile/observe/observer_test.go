@@ -203,8 +203,8 @@ func TestGoneApplicationIsToldApart(t *testing.T) {
 func TestTaskOfAUnitIsOursUntilItsEndIsKnown(t *testing.T) {
 	r := newRig(t)
 	r.juju.Running = []jujuapi.Task{
-		{ID: "12", Unit: "etcd/0", Status: jujuapi.TaskPending}, {ID: "9", Unit: "etcd/0", Status: jujuapi.TaskPending},
-		{ID: "14", Unit: "etcd/1", Status: jujuapi.TaskRunning},
+		{ID: "12", Unit: "etcd/0", Name: "reconcile", Status: jujuapi.TaskPending}, {ID: "9", Unit: "etcd/0", Name: "reconcile", Status: jujuapi.TaskPending},
+		{ID: "14", Unit: "etcd/1", Name: "reconcile", Status: jujuapi.TaskRunning},
 	}
 	r.memory.Sent(memory.Flight{Task: 14, Delivery: planner.Delivery{Unit: "etcd/1"}, Enqueued: start, Deadline: start.Add(time.Minute)})
 	r.memory.Hand(planner.Delivery{Unit: "etcd/2"}, start)

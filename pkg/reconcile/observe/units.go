@@ -23,12 +23,7 @@ const dataStorage = "data"
 func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, seen databags, now time.Time) []planner.Unit {
 	o.cfg.Memory.Forget(func(unit string) bool { _, ok := application.Units[unit]; return ok })
 	o.history.keepUnits(application.Units)
-	tasks := map[string][]jujuapi.Task{}
-	for _, t := range o.tasks.tasks {
-		if !t.Status.Final() {
-			tasks[t.Unit] = append(tasks[t.Unit], t)
-		}
-	}
+	tasks, besides := o.pending()
 	units := make([]planner.Unit, 0, len(application.Units))
 	for _, name := range slices.Sorted(maps.Keys(application.Units)) {
 		u := application.Units[name]
@@ -47,6 +42,7 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 			Shown:       statusText(u.WorkloadStatus),
 			OpenedPorts: tcpPorts(u.OpenedPorts),
 			Task:        o.task(name, tasks[name]),
+			Others:      others(besides[name], u.AgentStatus),
 		}
 		if last, ok := o.cfg.Memory.Last(name); ok {
 			unit.Last = &last

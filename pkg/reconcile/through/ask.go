@@ -52,11 +52,11 @@ func (c *Cluster) choose(subject etcdops.MemberID, idle bool) (string, bool) {
 	return best, best != ""
 }
 
-// busy says that the unit has a reconcile, or is about to get one.
+// busy says that the unit has a reconcile, or is about to get one, or has to do with what a person runs there for long.
 func (c *Cluster) busy(u planner.Unit) bool {
 	_, flight := c.cfg.Memory.Flight(u.Name)
 	_, _, handed := c.cfg.Memory.Handed(u.Name)
-	return flight || handed || u.Task != nil && !u.Task.Ours
+	return flight || handed || u.Task != nil && !u.Task.Ours || u.Disturbing() != nil
 }
 
 // free waits for a unit without a task.
