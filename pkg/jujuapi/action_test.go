@@ -125,28 +125,35 @@ func TestAListIsReadToItsLastPage(t *testing.T) {
 	}
 }
 
-func TestOnlyUnfinishedReconcilesAreTheTasksOfAnApplication(t *testing.T) {
+func TestUnfinishedTasksOfAllActionsAreTheTasksOfAnApplication(t *testing.T) {
 	t.Parallel()
 	var asked wire.OperationQueryArgs
 	c := start(t, nil, func(_ context.Context, r wire.Request) (any, *wire.Error) {
 		var q wire.OperationQueryArgs
-		if _ = json.Unmarshal(r.Params, &q); q.ActionNames == nil {
+		if _ = json.Unmarshal(r.Params, &q); q.Status == nil {
 			return wire.OperationResults{}, nil // are there more operations at all?
 		}
 		asked = q
-		task := func(id, status string) wire.ActionResult {
-			return wire.ActionResult{Action: &wire.Action{Tag: "action-" + id, Receiver: "unit-etcd-0", Name: "reconcile"}, Status: status}
+		task := func(id, unit, name, status string) wire.ActionResult {
+			return wire.ActionResult{Action: &wire.Action{Tag: "action-" + id, Receiver: unit, Name: name}, Status: status}
 		}
-		// The last one ended between the choice of its operation and the answer.
-		return wire.OperationResults{Results: []wire.OperationResult{{Actions: []wire.ActionResult{task("1", "pending"), task("2", "running"), task("3", "completed")}}}}, nil
+		// One ended between the choice of its operation and the answer; one is another application's, and one a machine's.
+		return wire.OperationResults{Results: []wire.OperationResult{{Actions: []wire.ActionResult{
+			task("1", "unit-etcd-0", "reconcile", "pending"), task("2", "unit-etcd-0", "restore", "running"), task("3", "unit-etcd-0", "reconcile", "completed"),
+			task("4", "unit-etcd-client-0", "restore", "running"), task("5", "machine-0", "juju-exec", "running"), task("6", "unit-etcd-1", "juju-exec", "pending"),
+		}}}}, nil
 	})
 	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{Action: "reconcile"})
 	defer func() { _ = s.Close() }()
 	tasks, err := s.Tasks(t.Context(), "etcd")
-	if err != nil || len(tasks) != 2 {
-		t.Errorf("got %v, %v", tasks, err)
+	var got []string
+	for _, task := range tasks {
+		got = append(got, task.ID+" "+task.Unit+" "+task.Name)
 	}
-	want := wire.OperationQueryArgs{Applications: []string{"etcd"}, ActionNames: []string{"reconcile"},
+	if diff := cmp.Diff([]string{"1 etcd/0 reconcile", "2 etcd/0 restore", "6 etcd/1 juju-exec"}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	want := wire.OperationQueryArgs{Applications: []string{"etcd"},
 		Status: []string{"pending", "running", "aborting"}, Offset: new(0), Limit: new(50)}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)

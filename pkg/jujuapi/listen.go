@@ -28,7 +28,7 @@ func (s *Session) Listen(ctx context.Context, heard func(Hint)) error {
 		if err != nil {
 			return err
 		}
-		listen(ctx, conn.Done(), s.ongoing.action, func(ctx context.Context) (feed, error) { return s.watch(ctx, conn) }, heard)
+		listen(ctx, conn.Done(), s.action, func(ctx context.Context) (feed, error) { return s.watch(ctx, conn) }, heard)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

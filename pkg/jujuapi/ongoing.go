@@ -2,22 +2,20 @@ package jujuapi
 
 import (
 	"slices"
-	"strings"
 	"sync"
 )
 
-// ongoing remembers the tasks of our action that a session has seen and that were not final then.
+// ongoing remembers the tasks that a session has seen and that were not final then.
 type ongoing struct {
-	action string
-	mu     *sync.Mutex
+	mu *sync.Mutex
 	// units has the unit of each task, by the task's id.
 	units map[string]string
 	// lists has the applications whose tasks have been listed thoroughly once.
 	lists map[string]bool
 }
 
-func newOngoing(action string) ongoing {
-	return ongoing{action: action, mu: new(sync.Mutex), units: map[string]string{}, lists: map[string]bool{}}
+func newOngoing() ongoing {
+	return ongoing{mu: new(sync.Mutex), units: map[string]string{}, lists: map[string]bool{}}
 }
 
 func (o *ongoing) swept(application string) bool {
@@ -34,7 +32,7 @@ func (o *ongoing) sweep(application string) {
 
 // learn remembers a task, or forgets it when it is final.
 func (o *ongoing) learn(t Task) {
-	if t.Name != o.action || t.Status.Final() {
+	if t.Status.Final() {
 		o.forget(t.ID)
 		return
 	}
@@ -55,8 +53,7 @@ func (o *ongoing) missing(application string, listed []Task) []string {
 	defer o.mu.Unlock()
 	var ids []string
 	for id, unit := range o.units {
-		owner, _, _ := strings.Cut(unit, "/")
-		if owner == application && !slices.ContainsFunc(listed, func(t Task) bool { return t.ID == id }) {
+		if applicationOf(unit) == application && !slices.ContainsFunc(listed, func(t Task) bool { return t.ID == id }) {
 			ids = append(ids, id)
 		}
 	}

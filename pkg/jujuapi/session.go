@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
@@ -11,14 +12,16 @@ import (
 // Session is a supervised connection to one model.
 type Session struct {
 	*supervisor
-	ref     ModelRef
+	ref ModelRef
+	// action is Options.Action.
+	action  string
 	ongoing ongoing
 }
 
 // OpenModel opens a session with a model. It returns at once and connects by itself; the first call waits for that. The
 // session lasts until Close, or until ctx ends.
 func OpenModel(ctx context.Context, controller Controller, model ModelRef, options Options) *Session {
-	return &Session{supervisor: supervise(ctx, controller, model.UUID, options), ref: model, ongoing: newOngoing(options.Action)}
+	return &Session{supervisor: supervise(ctx, controller, model.UUID, options), ref: model, action: options.Action, ongoing: newOngoing()}
 }
 
 // Model returns what the session is with.
@@ -54,20 +57,23 @@ func (s *Session) Options(ctx context.Context, application string) (map[string]O
 	return all, err
 }
 
-// Tasks lists the tasks of an application that run our action (Options.Action) that are not final, without output.
+// Tasks lists the tasks of an application's units that are not final, without output: those of all actions, and of juju exec, whoever
+// asked for them.
 //
 // A list of operations alone cannot be relied on (see ListTasks): the first one of an application is read thoroughly, and
-// tasks that were seen or enqueued since, and that a later list lacks, are asked for by their ids.
+// tasks that were seen or enqueued since, and that a later list lacks, are asked for by their ids. A task that somebody else has
+// enqueued since may be missed where pages are cut first, until a unit's agent says that it runs it.
 func (s *Session) Tasks(ctx context.Context, application string) ([]Task, error) {
 	var tasks []Task
 	err := s.with(ctx, func(ctx context.Context, c *Conn) error {
 		listed, err := c.listTasks(ctx, TaskFilter{
-			Applications: []string{application}, Actions: []string{s.ongoing.action},
-			Status: []TaskStatus{TaskPending, TaskRunning, TaskAborting},
+			Applications: []string{application}, Status: []TaskStatus{TaskPending, TaskRunning, TaskAborting},
 		}, !s.ongoing.swept(application))
 		if err != nil {
 			return err
 		}
+		// 3.6 lets one operation be about several applications.
+		listed = slices.DeleteFunc(listed, func(t Task) bool { return applicationOf(t.Unit) != application })
 		missing := s.ongoing.missing(application, listed)
 		for _, id := range missing {
 			found, err := c.Tasks(ctx, id)
@@ -88,6 +94,12 @@ func (s *Session) Tasks(ctx context.Context, application string) ([]Task, error)
 		return nil
 	})
 	return tasks, err
+}
+
+// applicationOf is the application of a unit.
+func applicationOf(unit string) string {
+	application, _, _ := strings.Cut(unit, "/")
+	return application
 }
 
 // Task reads one task, with its output once it is final.

@@ -43,8 +43,7 @@ type Options struct {
 	Renew func() (Controller, error)
 	// Book has what controllers told of their addresses; nil gives the session one of its own, which is lost with it.
 	Book *AddressBook
-	// Action is the charm action through which the program acts on units: its tasks are those that Session.Tasks lists, and what an
-	// agent says of it is our own doing (Hint.Own).
+	// Action is the charm action through which the program acts on units: what an agent says of it is our own doing (Hint.Own).
 	Action string
 
 	network dialFunc

@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -139,7 +140,8 @@ func TestNoTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T) {
 	}
 	session := jujuapi.OpenModel(t.Context(), known, jujuapi.ModelRef{Owner: "admin", Name: "demo", UUID: m.UUID}, jujuapi.Options{Action: v1alpha1.ActionReconcile})
 	defer session.Close()
-	if tasks, err := session.Tasks(t.Context(), "etcd"); err != nil || len(tasks) != 1 {
-		t.Errorf("got %v, %v; want the one task that is pending", tasks, err)
+	tasks, err := session.Tasks(t.Context(), "etcd")
+	if reconcile := func(t jujuapi.Task) bool { return t.Name == v1alpha1.ActionReconcile }; err != nil || len(tasks) != 61 || !slices.ContainsFunc(tasks, reconcile) {
+		t.Errorf("got %v, %v; want all 61 that are pending", tasks, err)
 	}
 }

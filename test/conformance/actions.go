@@ -171,9 +171,15 @@ func (s *suite) task(t *testing.T, conn *jujuapi.Conn, receiver, unit string) {
 			t.Errorf("a task that is %s is listed for %+v", end.Status, filter)
 		}
 	}
-	units, err := conn.ListTasks(t.Context(), jujuapi.TaskFilter{Units: []string{unit}})
-	if err != nil || !slices.ContainsFunc(units, func(l jujuapi.Task) bool { return l.ID == id }) {
-		t.Errorf("task %s is not listed for its unit (%v)", id, err)
+	for what, filter := range map[string]jujuapi.TaskFilter{
+		"unit":        {Units: []string{unit}},
+		"application": {Applications: []string{s.Application}, Status: []jujuapi.TaskStatus{end.Status, jujuapi.TaskAborting}}, // of all actions
+	} {
+		listed, err := conn.ListTasks(t.Context(), filter)
+		i := slices.IndexFunc(listed, func(l jujuapi.Task) bool { return l.ID == id })
+		if err != nil || i < 0 || listed[i].Name != s.Action {
+			t.Errorf("task %s is not listed for its %s (%v)", id, what, err)
+		}
 	}
 }
 

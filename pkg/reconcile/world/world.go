@@ -23,7 +23,7 @@ type Juju interface {
 	UnitsInfo(ctx context.Context, application string) ([]jujuapi.UnitInfo, error)
 	// Options are the application's configuration options by name.
 	Options(ctx context.Context, application string) (map[string]jujuapi.Option, error)
-	// Tasks are the application's reconcile tasks that are not final, in Juju's order.
+	// Tasks are the tasks of the application's units that are not final, whatever action they run, in Juju's order.
 	Tasks(ctx context.Context, application string) ([]jujuapi.Task, error)
 	// Task is one task with its output.
 	Task(ctx context.Context, id string) (jujuapi.Task, error)
