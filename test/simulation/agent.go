@@ -62,6 +62,10 @@ func (a *Agent) work() {
 	}
 	t := s.juju.tasks[i]
 	t.status, t.started = jujuapi.TaskRunning, s.now
+	if t.action != "" {
+		a.run(t.takes, func() { a.endAction(t) })
+		return
+	}
 	a.run(s.between(200*time.Millisecond, 500*time.Millisecond), func() {
 		a.finish(t)
 		a.work()

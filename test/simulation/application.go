@@ -142,7 +142,8 @@ func (a *App) BeginAnew() bool {
 	for _, u := range a.units {
 		if u.life == jujuapi.Alive && u.databag != "" && u.agent.process.data == nil && a.latch.ClusterID != "" {
 			a.sim.juju.counter++
-			a.sim.juju.tasks = append(a.sim.juju.tasks, &task{id: a.sim.juju.counter, unit: u, status: jujuapi.TaskCompleted, enqueued: a.sim.now})
+			a.sim.juju.tasks = append(a.sim.juju.tasks, &task{id: a.sim.juju.counter, unit: u, action: v1alpha1.ActionBeginAnew,
+				status: jujuapi.TaskCompleted, enqueued: a.sim.now})
 			u.agent.request = &v1alpha1.Request{Task: int64(a.sim.juju.counter), Kind: v1alpha1.ActionBeginAnew, Subject: a.latch.ClusterID}
 			a.person = a.latch.ClusterID
 			a.sim.hook(u, 0)

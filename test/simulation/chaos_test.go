@@ -117,6 +117,10 @@ var faults = []fault{
 		s.At(time.Duration(rng.IntN(120))*time.Second, s.Relate)
 		return true
 	}},
+	{"a person runs an action for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.RunAction(u, []string{"restore", "juju-exec", "health"}[rng.IntN(3)], time.Duration(1+rng.IntN(300))*time.Second)
+		return true
+	}},
 	{"a machine's clock is wrong for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
 		u.Machine().Clock(wrong(rng))
 		s.At(time.Duration(rng.IntN(900))*time.Second, func() { u.Machine().Clock(0) })

@@ -103,6 +103,7 @@ func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) er
 			s.violate("%s without the lock key", name)
 		}
 		s.counts.Changes++
+		s.judgeBeside(d.app, name)
 		err := do(c)
 		s.judgeMembers(c)
 		return err

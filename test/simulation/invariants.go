@@ -21,7 +21,7 @@ import (
 func (s *Sim) judgeDelivery(t *task) {
 	open := 0
 	for _, o := range s.juju.tasks {
-		if o.status.Final() || o.hold {
+		if o.status.Final() || o.hold || o.action != "" {
 			continue
 		}
 		if o.unit == t.unit {
@@ -32,6 +32,9 @@ func (s *Sim) judgeDelivery(t *task) {
 		if o != t && o.unit.app == t.unit.app && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
 			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
 		}
+	}
+	if t.spec.Delivery.AllowRestart {
+		s.judgeBeside(t.unit.app, "a restart of "+t.unit.Name)
 	}
 	if open > 1 {
 		s.violate("%d deliveries wait for %s at once", open, t.unit.Name)
@@ -197,6 +200,9 @@ func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) 
 		s.onPlan(steps, len(s.acts))
 	}
 	if step.Disruptive() {
+		if !s.cfg.Closed { // else time passes while a unit looks, after the tasks were read
+			s.judgeBeside(d.app, "it is planned to "+string(step.Kind))
+		}
 		for _, t := range s.juju.tasks {
 			if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
 				s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,9 @@ type task struct {
 	output   map[string]any
 	// hold keeps the agent from running it: a delivery that is late.
 	hold bool
+	// action is what a person runs, for so long; empty is a reconcile.
+	action string
+	takes  time.Duration
 }
 
 // Ports are those that the unit has open.
@@ -126,7 +130,7 @@ func (s *Sim) Find(u *Unit) {
 }
 
 func (t *task) shown(output bool) jujuapi.Task {
-	shown := jujuapi.Task{ID: strconv.Itoa(t.id), Unit: t.unit.Name, Name: "reconcile", Status: t.status, Enqueued: t.enqueued, Started: t.started}
+	shown := jujuapi.Task{ID: strconv.Itoa(t.id), Unit: t.unit.Name, Name: cmp.Or(t.action, v1alpha1.ActionReconcile), Status: t.status, Enqueued: t.enqueued, Started: t.started}
 	if output {
 		shown.Output = t.output
 	}
