@@ -3,25 +3,50 @@ package etcdops
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // ChangeKind names a change of membership or leadership.
 type ChangeKind string
 
-// Changes.
+// Changes. But for ChangeTouch they are kinds of ops, too (v1alpha1.OpKind): agents of other versions read them.
 const (
 	ChangeAddLearner ChangeKind = "AddLearner"
 	ChangePromote    ChangeKind = "Promote"
 	ChangeRemove     ChangeKind = "Remove"
 	ChangeMoveLeader ChangeKind = "MoveLeader"
-	// ChangePeerURL tells the others where a member's peers find it now.
-	ChangePeerURL ChangeKind = "UpdatePeerURL"
+	ChangePeerURL    ChangeKind = "UpdatePeerURL"
+	ChangeTouch      ChangeKind = "Touch"
 )
 
 // Change is one change of membership or leadership, as whoever decides on it says it to whoever carries it out: the daemon
-// itself, or a unit's agent where the daemon cannot reach etcd.
-type Change struct {
+// itself, or a unit's agent where the daemon cannot reach etcd. It is a plain value that can be compared. Both go the same way with
+// it, under the lock: look; nothing to do if it is Done; Guard; Make; and, where the answer was lost, look once more whether it is Done.
+type Change interface {
+	// Kind names the change in logs.
+	Kind() ChangeKind
+	// Op is what an agent is asked for that is to make the change.
+	Op() Op
+	// Subject is the member that the change is about, which is the last one to be asked for it; zero if nobody is.
+	Subject() MemberID
+	// Done says that v shows the world as the change would make it. Without a member list that cannot be told.
+	Done(v View) bool
+	// Guard is why the change may not be made on what v shows; nil if it may.
+	Guard(v View, l Limits) error
+	// Make has the change carried out. v is the view that it was decided on.
+	Make(ctx context.Context, p *Pool, v View) error
+}
+
+// Limits are what a policy has guards reckon with.
+type Limits struct {
+	// Lag is how many entries a learner may be behind when it is promoted.
+	Lag int64
+}
+
+// Do makes a change. v is the view that it was decided on.
+func (p *Pool) Do(ctx context.Context, v View, c Change) error { return c.Make(ctx, p, v) }
+
+// Op is a change in words that another program makes the same change of.
+type Op struct {
 	Kind ChangeKind
 	// Member is the member that is promoted or removed, becomes the leader, or has moved.
 	Member MemberID
@@ -29,67 +54,32 @@ type Change struct {
 	PeerURL string
 }
 
-// Changer carries changes out; *Pool is one.
-type Changer interface {
-	AddLearner(ctx context.Context, v View, peerURL string) (Member, []Member, error)
-	Promote(ctx context.Context, v View, id MemberID) error
-	Remove(ctx context.Context, v View, id MemberID) error
-	MoveLeader(ctx context.Context, v View, to MemberID) error
-	UpdatePeerURL(ctx context.Context, v View, id MemberID, peerURL string) error
+// Needs are what an op of some kind has to say.
+type Needs struct{ Member, PeerURL, LagLimit bool }
+
+// kinds are the ops that there are: what each needs, and the change that it is.
+var kinds = map[ChangeKind]struct {
+	needs  Needs
+	change func(Op) Change
+}{
+	ChangeAddLearner: {Needs{PeerURL: true}, func(o Op) Change { return AddLearner{PeerURL: o.PeerURL} }},
+	ChangePromote:    {Needs{Member: true, LagLimit: true}, func(o Op) Change { return Promote{Member: o.Member} }},
+	ChangeRemove:     {Needs{Member: true}, func(o Op) Change { return Remove{Member: o.Member} }},
+	ChangeMoveLeader: {Needs{Member: true}, func(o Op) Change { return MoveLeader{To: o.Member} }},
+	ChangePeerURL:    {Needs{Member: true, PeerURL: true}, func(o Op) Change { return UpdatePeerURL{Member: o.Member, PeerURL: o.PeerURL} }},
 }
 
-// Done says that the world is already as the change would make it. Without a member list that cannot be told.
-func (c Change) Done(v View) bool {
-	if !v.Listed {
-		return false
-	}
-	m, found := v.Member(c.Member)
-	switch c.Kind {
-	case ChangeAddLearner:
-		return slices.ContainsFunc(v.Members, func(m Member) bool { return slices.Contains(m.PeerURLs, c.PeerURL) })
-	case ChangePromote:
-		return found && !m.Learner
-	case ChangeRemove:
-		return !found
-	case ChangeMoveLeader:
-		return v.Leader() == c.Member
-	case ChangePeerURL:
-		return found && slices.Equal(m.PeerURLs, []string{c.PeerURL})
-	}
-	return false
+// NeedsOf is what an op of the kind has to say; false if there is no such op.
+func NeedsOf(kind ChangeKind) (Needs, bool) {
+	row, known := kinds[kind]
+	return row.needs, known
 }
 
-// Guard is why the change may not be made on what v shows; nil if it may.
-func (c Change) Guard(v View, lagLimit int64) error {
-	switch c.Kind {
-	case ChangeAddLearner:
-		return CanAdd(v)
-	case ChangePromote:
-		return CanPromote(v, c.Member, lagLimit)
-	case ChangeRemove:
-		return CanRemove(v, c.Member)
-	case ChangeMoveLeader:
-		return CanLead(v, c.Member)
-	case ChangePeerURL:
-		return CanMove(v, c.Member, c.PeerURL)
+// Change is the change that the op asks for.
+func (o Op) Change() (Change, error) {
+	row, known := kinds[o.Kind]
+	if !known {
+		return nil, fmt.Errorf("%q is no change of membership", o.Kind)
 	}
-	return fmt.Errorf("%q is no change of membership", c.Kind)
-}
-
-// Make has the change carried out. v is the view that it was decided on.
-func (c Change) Make(ctx context.Context, by Changer, v View) error {
-	switch c.Kind {
-	case ChangeAddLearner:
-		_, _, err := by.AddLearner(ctx, v, c.PeerURL)
-		return err
-	case ChangePromote:
-		return by.Promote(ctx, v, c.Member)
-	case ChangeRemove:
-		return by.Remove(ctx, v, c.Member)
-	case ChangeMoveLeader:
-		return by.MoveLeader(ctx, v, c.Member)
-	case ChangePeerURL:
-		return by.UpdatePeerURL(ctx, v, c.Member, c.PeerURL)
-	}
-	return fmt.Errorf("%q is no change of membership", c.Kind)
+	return row.change(o), nil
 }

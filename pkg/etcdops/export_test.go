@@ -31,3 +31,6 @@ func (p *Pool) ChangeThrough(ctx context.Context, endpoint string, before func()
 		return err
 	})
 }
+
+// OpKinds is how many kinds of ops there are.
+func OpKinds() int { return len(kinds) }

@@ -300,17 +300,17 @@ func TestAChangeIsDoneOnlyWhereAListShowsIt(t *testing.T) {
 		change     etcdops.Change
 		before, at etcdops.View
 	}{
-		{etcdops.Change{Kind: etcdops.ChangeAddLearner, PeerURL: url}, world{voters: ups(3, 0)}.view(), learner},
-		{etcdops.Change{Kind: etcdops.ChangePromote, Member: 4}, learner, voter},
-		{etcdops.Change{Kind: etcdops.ChangeRemove, Member: 4}, voter, world{voters: ups(3, 0)}.view()},
-		{etcdops.Change{Kind: etcdops.ChangeMoveLeader, Member: 1}, change(voter, 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 }), voter},
-		{etcdops.Change{Kind: etcdops.ChangePeerURL, Member: 3, PeerURL: url}, world{voters: ups(3, 0)}.view(),
+		{etcdops.AddLearner{PeerURL: url}, world{voters: ups(3, 0)}.view(), learner},
+		{etcdops.Promote{Member: 4}, learner, voter},
+		{etcdops.Remove{Member: 4}, voter, world{voters: ups(3, 0)}.view()},
+		{etcdops.MoveLeader{To: 1}, change(voter, 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 }), voter},
+		{etcdops.UpdatePeerURL{Member: 3, PeerURL: url}, world{voters: ups(3, 0)}.view(),
 			etcdops.View{Listed: true, Members: []etcdops.Member{{ID: 3, PeerURLs: []string{url}}}}},
 	} {
 		unlisted := test.at
 		unlisted.Listed = false
 		if test.change.Done(test.before) || !test.change.Done(test.at) || test.change.Done(unlisted) {
-			t.Errorf("%s is done before %t, afterwards %t, without a list %t", test.change.Kind,
+			t.Errorf("%s is done before %t, afterwards %t, without a list %t", test.change.Kind(),
 				test.change.Done(test.before), test.change.Done(test.at), test.change.Done(unlisted))
 		}
 	}

@@ -56,7 +56,7 @@ type Cluster interface {
 	Check(ctx context.Context, endpoint string) etcdops.EndpointHealth
 	Look(ctx context.Context, endpoints []string) etcdops.View
 	etcdops.Locker
-	etcdops.Changer
+	Do(ctx context.Context, v etcdops.View, c etcdops.Change) error
 	Close()
 }
 

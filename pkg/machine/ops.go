@@ -78,28 +78,24 @@ func admitOps(spec *v1alpha1.EtcdUnitSpec, _ Situation, _ Seen) *Refusal {
 		faults = append(faults, errors.New("delivery.notAfter must be set"))
 	}
 	for i, op := range spec.Ops {
-		switch op.Kind {
-		case v1alpha1.OpLook:
+		if !op.Changes() {
 			continue
-		case v1alpha1.OpAddLearner:
-			if op.PeerURL == "" {
-				fault(i, "peerURL must be set")
-			}
-		case v1alpha1.OpPromote, v1alpha1.OpRemove, v1alpha1.OpMoveLeader, v1alpha1.OpPeerURL:
-			if op.Kind == v1alpha1.OpPeerURL && op.PeerURL == "" {
-				fault(i, "peerURL must be set")
-			}
-			if id, err := etcdops.ParseMemberID(op.Member); err != nil || id == 0 {
-				fault(i, "member %q is no member ID", op.Member)
-			}
-		default:
+		}
+		needs, known := etcdops.NeedsOf(etcdops.ChangeKind(op.Kind))
+		if !known {
 			fault(i, "kind %q is not known here", op.Kind)
 			continue
+		}
+		if needs.PeerURL && op.PeerURL == "" {
+			fault(i, "peerURL must be set")
+		}
+		if id, err := etcdops.ParseMemberID(op.Member); needs.Member && (err != nil || id == 0) {
+			fault(i, "member %q is no member ID", op.Member)
 		}
 		if len(op.ExpectMembers) == 0 {
 			fault(i, "expectMembers must be set")
 		}
-		if op.Kind == v1alpha1.OpPromote && op.LagLimit < 1 {
+		if needs.LagLimit && op.LagLimit < 1 {
 			fault(i, "lagLimit must be at least 1")
 		}
 	}
@@ -158,7 +154,10 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 	if err != nil {
 		return err
 	}
-	change := etcdops.Change{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}
+	change, err := etcdops.Op{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}.Change()
+	if err != nil {
+		return err
+	}
 	endpoints := a.lookFrom(op)
 	hold := a.hold(endpoints, string(op.Kind), opLockTTL)
 	hold.Holder = "jujuetcd " + a.spec.Delivery.Epoch.Holder + " through " + a.spec.Unit
@@ -191,14 +190,14 @@ func (a *application) changeUnder(ctx context.Context, cluster Cluster, change e
 		return refuse(v1alpha1.ReasonOtherMembers, "cannot change members: they are %s, and the sender saw %s",
 			strings.Join(have, ", "), strings.Join(op.ExpectMembers, ", "))
 	}
-	if err := change.Guard(view, op.LagLimit); err != nil {
+	if err := change.Guard(view, etcdops.Limits{Lag: op.LagLimit}); err != nil {
 		return refuse(v1alpha1.ReasonQuorumGuard, "%v", err)
 	}
 	if err := etcdops.Fenced(ctx); err != nil {
 		return err
 	}
 	a.m.log.Info("Changes the cluster for its daemon", "change", op.Kind, "member", op.Member, "peerURL", op.PeerURL)
-	return change.Make(ctx, cluster, view)
+	return cluster.Do(ctx, view, change)
 }
 
 // lookFrom are the endpoints of an op, and what this unit knows by itself.

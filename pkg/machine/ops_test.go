@@ -67,9 +67,9 @@ func TestOpsAreDoneUnderTheLockAndLeaveTheMachineAlone(t *testing.T) {
 		op   v1alpha1.EtcdOp
 		does string
 	}{
-		{"promote", promote, "promote 0000000000000013 locked=true"},
-		{"remove", remove, "remove 0000000000000012 locked=true"},
-		{"move the leader", move, "move to 0000000000000012 locked=true"},
+		{"promote", promote, "Promote 0000000000000013 locked=true"},
+		{"remove", remove, "Remove 0000000000000012 locked=true"},
+		{"move the leader", move, "MoveLeader 0000000000000012 locked=true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, s := running(t)
@@ -139,7 +139,11 @@ func TestOpsThatAreRefusedTouchNothing(t *testing.T) {
 		{"there is no list", remove, func(w *world, _ *v1alpha1.EtcdUnitSpec, _ *machine.Situation) { w.view.Listed = false }, v1alpha1.ReasonQuorumGuard},
 		{"somebody holds the lock", remove, func(w *world, _ *v1alpha1.EtcdUnitSpec, _ *machine.Situation) { w.locked = true }, v1alpha1.ReasonLocked},
 		{"no member", v1alpha1.EtcdOp{Kind: v1alpha1.OpRemove, Member: "xyz"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
+		{"a member and nowhere", v1alpha1.EtcdOp{Kind: v1alpha1.OpPeerURL, Member: "0000000000000013"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
+		{"nowhere", v1alpha1.EtcdOp{Kind: v1alpha1.OpAddLearner}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
+		{"no limit", promote, func(_ *world, spec *v1alpha1.EtcdUnitSpec, _ *machine.Situation) { spec.Ops[0].LagLimit = 0 }, v1alpha1.ReasonBadSpec},
 		{"an unknown kind", v1alpha1.EtcdOp{Kind: "Defragment"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
+		{"a kind that is no op", v1alpha1.EtcdOp{Kind: v1alpha1.OpKind(etcdops.ChangeTouch), Member: "0000000000000013"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
 		{"a latch request beside it", look, func(_ *world, spec *v1alpha1.EtcdUnitSpec, _ *machine.Situation) {
 			spec.Latch = &v1alpha1.LatchRequest{ClusterID: "1"}
 		}, v1alpha1.ReasonBadSpec},
@@ -181,17 +185,19 @@ func TestOpsAreNotDoneByAnAgentThatWasStopped(t *testing.T) {
 	}
 }
 
-// What is there already is a success, whatever has changed since: the answer to the first attempt was lost.
+// What is there already is a success, whatever has changed since: the answer to the first attempt was lost. A touch comes as such an op:
+// what is done for it is the lock.
 func TestOpsThatAreDoneAlreadyDoNothing(t *testing.T) {
 	w, s := running(t)
 	spec := w.ops(v1alpha1.EtcdOp{Kind: v1alpha1.OpAddLearner, PeerURL: "https://10.0.0.4:2380"},
-		v1alpha1.EtcdOp{Kind: v1alpha1.OpRemove, Member: "00000000000000aa"})
+		v1alpha1.EtcdOp{Kind: v1alpha1.OpRemove, Member: "00000000000000aa"},
+		v1alpha1.EtcdOp{Kind: v1alpha1.OpPeerURL, Member: "0000000000000013", PeerURL: "https://10.0.0.4:2380"})
 	spec.Ops[0].ExpectMembers = spec.Ops[0].ExpectMembers[:3]
 	status := w.machine().Apply(t.Context(), spec, s)
 	if status.Outcome != v1alpha1.OutcomeApplied {
 		t.Errorf("%+v", status)
 	}
-	if diff := cmp.Diff([]string{"look locked=true", "look locked=true"}, w.calls); diff != "" {
+	if diff := cmp.Diff([]string{"look locked=true", "look locked=true", "look locked=true"}, w.calls); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -351,20 +351,9 @@ func (c cluster) Lock(context.Context, []string, string, time.Duration, ...etcdo
 	}), nil
 }
 
-func (c cluster) AddLearner(_ context.Context, _ etcdops.View, url string) (etcdops.Member, []etcdops.Member, error) {
-	return etcdops.Member{}, nil, c.changed("add " + url)
-}
-func (c cluster) Promote(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
-	return c.changed("promote " + id.String())
-}
-func (c cluster) Remove(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
-	return c.changed("remove " + id.String())
-}
-func (c cluster) MoveLeader(_ context.Context, _ etcdops.View, to etcdops.MemberID) error {
-	return c.changed("move to " + to.String())
-}
-func (c cluster) UpdatePeerURL(_ context.Context, _ etcdops.View, id etcdops.MemberID, url string) error {
-	return c.changed("update " + id.String() + " to " + url)
+func (c cluster) Do(_ context.Context, _ etcdops.View, change etcdops.Change) error {
+	op := change.Op()
+	return c.changed(strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", op.Kind, op.Member, op.PeerURL)), " "))
 }
 
 func (c cluster) changed(what string) error {

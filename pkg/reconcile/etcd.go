@@ -59,15 +59,7 @@ func (s stranger) Look(ctx context.Context, endpoints []string) etcdops.View {
 	return v
 }
 
-func (stranger) AddLearner(context.Context, etcdops.View, string) (etcdops.Member, []etcdops.Member, error) {
-	return etcdops.Member{}, nil, errStranger
-}
-func (stranger) Promote(context.Context, etcdops.View, etcdops.MemberID) error    { return errStranger }
-func (stranger) Remove(context.Context, etcdops.View, etcdops.MemberID) error     { return errStranger }
-func (stranger) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) error { return errStranger }
-func (stranger) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, string) error {
-	return errStranger
-}
+func (stranger) Do(context.Context, etcdops.View, etcdops.Change) error { return errStranger }
 func (stranger) Under(context.Context, etcdops.Hold, func(context.Context) error) error {
 	return errStranger
 }

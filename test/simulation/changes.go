@@ -2,20 +2,37 @@ package simulation
 
 import (
 	"errors"
+	"fmt"
 
 	"jujuetcd.io/pkg/etcdops"
 )
 
 // The changes of a cluster's members, judged when they are made, whoever makes them.
 
-func (c *cluster) addLearner(peerURL string) (etcdops.Member, []etcdops.Member, error) {
+// do makes a change.
+func (c *cluster) do(change etcdops.Change) error {
+	switch change := change.(type) {
+	case etcdops.AddLearner:
+		return c.addLearner(change.PeerURL)
+	case etcdops.Promote:
+		return c.promoteLearner(change.Member)
+	case etcdops.Remove:
+		return c.removeMember(change.Member)
+	case etcdops.MoveLeader:
+		return c.moveLeader(change.To)
+	case etcdops.UpdatePeerURL:
+		return c.updatePeerURL(change.Member, change.PeerURL)
+	case etcdops.Touch:
+		return nil // members do not wait for entries here
+	}
+	return fmt.Errorf("etcd knows no %s", change.Kind())
+}
+
+func (c *cluster) addLearner(peerURL string) error {
 	c.sim.judgeAdd(c)
 	c.sim.judgePort(peerURL)
-	m, err := c.add(peerURL)
-	if err != nil {
-		return etcdops.Member{}, nil, err
-	}
-	return etcdops.Member{ID: m.id, PeerURLs: []string{m.peer}, Learner: true}, c.list(), nil
+	_, err := c.add(peerURL)
+	return err
 }
 
 func (c *cluster) promoteLearner(id etcdops.MemberID) error {
@@ -40,7 +57,7 @@ func (c *cluster) moveLeader(to etcdops.MemberID) error {
 func (c *cluster) updatePeerURL(id etcdops.MemberID, peerURL string) error {
 	m := c.member(id)
 	if m != nil && m.peer == peerURL {
-		return nil // etcdops.Pool asks etcd for nothing then, and a nudge names the URL that is there
+		return nil // etcdops.Pool asks etcd for nothing then
 	}
 	c.sim.judgeMove(c, id, peerURL)
 	switch {

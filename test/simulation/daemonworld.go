@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -92,7 +93,10 @@ func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
 	return d.sim.view(endpoints, d.now())
 }
 
-func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) error {
+// Do implements world.Etcd.
+func (d *Daemon) Do(_ context.Context, v etcdops.View, change etcdops.Change) error {
+	op := change.Op()
+	name := fmt.Sprintf("%s %s%s", change.Kind(), op.Member, op.PeerURL)
 	return d.effect(name, func() error {
 		s := d.sim
 		c := s.clusterOf(v.ClusterID.String())
@@ -104,41 +108,10 @@ func (d *Daemon) change(name string, v etcdops.View, do func(*cluster) error) er
 		}
 		s.counts.Changes++
 		s.judgeBeside(d.app, name)
-		err := do(c)
+		err := c.do(change)
 		s.judgeMembers(c)
 		return err
 	})
-}
-
-// AddLearner implements world.Etcd.
-func (d *Daemon) AddLearner(_ context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
-	var added etcdops.Member
-	var list []etcdops.Member
-	err := d.change("add learner "+peerURL, v, func(c *cluster) (err error) {
-		added, list, err = c.addLearner(peerURL)
-		return err
-	})
-	return added, list, err
-}
-
-// Promote implements world.Etcd.
-func (d *Daemon) Promote(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
-	return d.change("promote "+id.String(), v, func(c *cluster) error { return c.promoteLearner(id) })
-}
-
-// Remove implements world.Etcd.
-func (d *Daemon) Remove(_ context.Context, v etcdops.View, id etcdops.MemberID) error {
-	return d.change("remove "+id.String(), v, func(c *cluster) error { return c.removeMember(id) })
-}
-
-// MoveLeader implements world.Etcd.
-func (d *Daemon) MoveLeader(_ context.Context, v etcdops.View, to etcdops.MemberID) error {
-	return d.change("move leadership to "+to.String(), v, func(c *cluster) error { return c.moveLeader(to) })
-}
-
-// UpdatePeerURL implements world.Etcd.
-func (d *Daemon) UpdatePeerURL(_ context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error {
-	return d.change("update peer URL of "+id.String(), v, func(c *cluster) error { return c.updatePeerURL(id, peerURL) })
 }
 
 // Close implements world.Etcd.

@@ -74,7 +74,10 @@ func (a *Agent) operate(spec *v1alpha1.EtcdUnitSpec, situation machine.Situation
 func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1.Outcome, string, string) {
 	s := a.sim
 	id, _ := etcdops.ParseMemberID(op.Member)
-	change := etcdops.Change{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}
+	change, err := etcdops.Op{Kind: etcdops.ChangeKind(op.Kind), Member: id, PeerURL: op.PeerURL}.Change()
+	if err != nil {
+		return v1alpha1.OutcomeFailed, v1alpha1.ReasonEtcd, err.Error()
+	}
 	if s.now.Before(s.opLock) {
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonLocked, "another agent has the lock"
 	}
@@ -93,15 +96,14 @@ func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1
 	case !slices.Equal(ids, op.ExpectMembers):
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonOtherMembers, "the members are others"
 	}
-	if err := change.Guard(view, op.LagLimit); err != nil {
+	if err := change.Guard(view, etcdops.Limits{Lag: op.LagLimit}); err != nil {
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonQuorumGuard, err.Error()
 	}
 	c := s.clusterOf(view.ClusterID.String())
 	told := fmt.Sprintf("%s %s%s", op.Kind, c.nameOf(id), op.PeerURL)
-	var err error
 	a.effect(told, func() {
 		s.counts.Changes++
-		if err = change.Make(context.Background(), changer{c}, view); err == nil {
+		if err = c.do(change); err == nil {
 			s.ops = append(s.ops, told)
 		}
 		s.judgeMembers(c)
@@ -138,23 +140,4 @@ func (c *cluster) nameOf(id etcdops.MemberID) string {
 		return m.peer + " "
 	}
 	return ""
-}
-
-// changer is a cluster whose members an agent changes.
-type changer struct{ *cluster }
-
-func (c changer) AddLearner(_ context.Context, _ etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
-	return c.addLearner(peerURL)
-}
-func (c changer) Promote(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
-	return c.promoteLearner(id)
-}
-func (c changer) Remove(_ context.Context, _ etcdops.View, id etcdops.MemberID) error {
-	return c.removeMember(id)
-}
-func (c changer) MoveLeader(_ context.Context, _ etcdops.View, to etcdops.MemberID) error {
-	return c.moveLeader(to)
-}
-func (c changer) UpdatePeerURL(_ context.Context, _ etcdops.View, id etcdops.MemberID, peerURL string) error {
-	return c.updatePeerURL(id, peerURL)
 }

@@ -30,12 +30,14 @@ type scope struct {
 var scopes = []scope{
 	{dir: "pkg/etcdops", but: []string{
 		// Errors of calls to etcd: they are put at the end of sentences that are listed.
-		"change.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
+		"change.go", "change_addlearner.go", "change_moveleader.go", "change_peerurl.go", "change_promote.go", "change_remove.go",
+		"change_touch.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
 		"StopCost", // what a dry run says of a step
 		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
 		"status.go",                 // conditions, which jujuetcd get and describe show
+		"change.go",                 // verbs, which sentences have in them
 		"options.go",                // what an option must be: docs/reference/options.md
 		"step.go", "observation.go", // names of steps and tasks, which sentences have in them
 		"verb", "note", "endpointOf",

@@ -71,13 +71,11 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 	switch step.Kind {
 	case planner.StepWait:
 		return a.tell(obs, step.Words)
-	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader,
-		planner.StepUpdatePeer:
-		return a.counted(step, func() error { return a.changeLocked(ctx, obs, step) })
-	case planner.StepNudge:
-		return a.rested(step, nudgeRest, func() error { return a.changeLocked(ctx, obs, step) })
 	case planner.StepExpose:
 		return a.rested(step, exposeRest, func() error { return a.expose(ctx, obs, step) })
+	}
+	if step.Change != nil {
+		return a.rested(step, step.Rest(), func() error { return a.changeLocked(ctx, obs, step) })
 	}
 	if len(step.Units) == 0 {
 		return fmt.Errorf("cannot do step %s: it names no unit", step.Kind)
@@ -131,17 +129,14 @@ func (a *Actor) joined(step planner.Step) {
 	}
 }
 
-// rested is counted for a step that, once it was done, is not done again for so long.
+// rested is counted for a step that, once it was done, is not done again for so long; zero is at once.
 func (a *Actor) rested(step planner.Step, rest time.Duration, do func() error) error {
 	err := a.counted(step, do)
-	if err == nil {
+	if err == nil && rest > 0 {
 		a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(rest))
 	}
 	return err
 }
-
-// nudgeRest is how long a nudge is given to show: what it does not help needs something else.
-const nudgeRest = 30 * time.Second
 
 // exposeRest is how long an exposure that was made is not made again: Juju shows it at once, and one that it does not show, or that a
 // person takes back, is not worth a quarrel.

@@ -45,25 +45,21 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 
 func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
 	before := etcd.Look(ctx, endpoints)
-	if step.Kind == planner.StepNudge {
-		// The lock has been written, by us or by the unit that is asked now: that is all. The URL is the one that the member has.
-		return changeOf(step).Make(ctx, etcd, before)
-	}
-	if changeOf(step).Done(before) {
+	if step.Change.Done(before) {
 		return nil
 	}
-	if err := Guard(before, step, obs.Policy.Growth.LagLimit); err != nil {
-		return err
+	if err := step.Change.Guard(before, etcdops.Limits{Lag: obs.Policy.Growth.LagLimit}); err != nil {
+		return fmt.Errorf("%w: %w", ErrGuard, err)
 	}
 	if err := etcdops.Fenced(ctx); err != nil {
 		return err
 	}
 	a.cfg.Memory.Touch()
-	err := changeOf(step).Make(ctx, etcd, before)
+	err := etcd.Do(ctx, before, step.Change)
 	if err == nil {
 		return nil
 	}
-	if after := etcd.Look(ctx, endpoints); changeOf(step).Done(after) {
+	if after := etcd.Look(ctx, endpoints); step.Change.Done(after) {
 		return nil
 	}
 	return err
@@ -106,30 +102,4 @@ func readLatch(units []jujuapi.UnitInfo) (v1alpha1.Latch, bool, error) {
 // holds says that the epoch is the one that this process has claimed.
 func holds(e *v1alpha1.Epoch, obs planner.Observation) bool {
 	return e != nil && obs.Claimed > 0 && e.Number == obs.Claimed && e.Holder == obs.Self
-}
-
-// changeOf is the step as a change.
-func changeOf(step planner.Step) etcdops.Change {
-	c := etcdops.Change{Member: step.Member, PeerURL: step.PeerURL}
-	switch step.Kind {
-	case planner.StepAddLearner:
-		c.Kind = etcdops.ChangeAddLearner
-	case planner.StepPromote:
-		c.Kind = etcdops.ChangePromote
-	case planner.StepRemove:
-		c.Kind = etcdops.ChangeRemove
-	case planner.StepUpdatePeer, planner.StepNudge:
-		c.Kind = etcdops.ChangePeerURL
-	case planner.StepMoveLeader:
-		c.Kind, c.Member = etcdops.ChangeMoveLeader, step.To
-	}
-	return c
-}
-
-// Guard is why the step may not be done on what v shows: the planner's guard, asked again next to the act.
-func Guard(v etcdops.View, step planner.Step, lagLimit int64) error {
-	if err := changeOf(step).Guard(v, lagLimit); err != nil {
-		return fmt.Errorf("%w: %w", ErrGuard, err)
-	}
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/worldtest"
 )
 
-var add = planner.Step{Kind: planner.StepAddLearner, Unit: "etcd/3", PeerURL: worldtest.PeerURL(3)}
+var add = planner.Step{Kind: planner.StepAddLearner, Unit: "etcd/3", Change: etcdops.AddLearner{PeerURL: worldtest.PeerURL(3)}}
 
 func learn(e *worldtest.Etcd, _ string) {
 	e.View.Members = append(slices.Clone(e.View.Members), etcdops.Member{ID: 0x13, Learner: true, PeerURLs: []string{worldtest.PeerURL(3)}})
@@ -78,9 +78,9 @@ func (b *between) Under(ctx context.Context, h etcdops.Hold, do func(context.Con
 	})
 }
 
-func (b *between) AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
+func (b *between) Do(ctx context.Context, v etcdops.View, c etcdops.Change) error {
 	b.deadline, _ = ctx.Deadline()
-	return b.Etcd.AddLearner(ctx, v, peerURL)
+	return b.Etcd.Do(ctx, v, c)
 }
 
 func TestTakeOverWhileTheLockIsWaitedForIsNoticed(t *testing.T) {
@@ -88,7 +88,7 @@ func TestTakeOverWhileTheLockIsWaitedForIsNoticed(t *testing.T) {
 	etcd := &between{Etcd: r.etcd, locking: func() { r.hold(5, "other") }}
 	actor := act.New(act.Config{Application: "etcd", Self: "me", Juju: r.juju, Memory: r.memory,
 		Etcd: func() world.Etcd { return etcd }, Now: func() time.Time { return r.now }})
-	err := actor.Act(t.Context(), r.observation(), planner.Step{Kind: planner.StepAddLearner, PeerURL: worldtest.PeerURL(3), Unit: "etcd/3"})
+	err := actor.Act(t.Context(), r.observation(), add)
 	if !errors.Is(err, act.ErrFenced) || slices.Contains(r.etcd.Done(), "AddLearner") || r.etcd.Held {
 		t.Errorf("error %v, calls %v, the lock is held: %t", err, r.etcd.Done(), r.etcd.Held)
 	}
@@ -101,7 +101,7 @@ func TestChangeEndsWithTheLease(t *testing.T) {
 	actor := act.New(act.Config{Application: "etcd", Self: "me", Juju: r.juju, Memory: r.memory,
 		Etcd: func() world.Etcd { return etcd }, Now: func() time.Time { return r.now }})
 	latest := time.Now().Add(act.LockTTL)
-	if err := actor.Act(t.Context(), r.observation(), planner.Step{Kind: planner.StepAddLearner, PeerURL: worldtest.PeerURL(3), Unit: "etcd/3"}); err != nil {
+	if err := actor.Act(t.Context(), r.observation(), add); err != nil {
 		t.Fatal(err)
 	}
 	if etcd.deadline.IsZero() || etcd.deadline.After(latest.Add(time.Second)) {
@@ -113,8 +113,8 @@ func TestChangeEndsWithTheLease(t *testing.T) {
 func TestDaemonThatWasStoppedChangesNothing(t *testing.T) {
 	for _, step := range []planner.Step{
 		add,
-		{Kind: planner.StepRemove, Member: 0x12},
-		{Kind: planner.StepMoveLeader, To: 0x12},
+		{Kind: planner.StepRemove, Member: 0x12, Change: etcdops.Remove{Member: 0x12}},
+		{Kind: planner.StepMoveLeader, Change: etcdops.MoveLeader{To: 0x12}},
 	} {
 		r := newRig(t)
 		obs := r.observation()
@@ -140,9 +140,9 @@ func TestGuardIsAskedAgainRightBeforeTheChange(t *testing.T) {
 	unlisted.Listed = false
 	steps := []planner.Step{
 		add,
-		{Kind: planner.StepRemove, Member: 0x11},
-		{Kind: planner.StepPromote, Member: 0x12},
-		{Kind: planner.StepMoveLeader, To: 0x12},
+		{Kind: planner.StepRemove, Member: 0x11, Change: etcdops.Remove{Member: 0x11}},
+		{Kind: planner.StepPromote, Member: 0x12, Change: etcdops.Promote{Member: 0x12}},
+		{Kind: planner.StepMoveLeader, Change: etcdops.MoveLeader{To: 0x12}},
 	}
 	for _, step := range steps {
 		for name, view := range map[string]etcdops.View{"a voter is down": sick, "no list": unlisted} {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/worldtest"
 )
@@ -13,7 +14,7 @@ func TestAMemberThatIsTakenBackCostsItsUnitItsTurn(t *testing.T) {
 	r := newRig(t)
 	key := planner.JoinKey("etcd/2")
 	for n := 1; n <= 3; n++ {
-		back := planner.Step{Kind: planner.StepRemove, Member: 0x99, Unit: "etcd/2", TakesBack: "it does not start"}
+		back := planner.Step{Kind: planner.StepRemove, Member: 0x99, Unit: "etcd/2", Change: etcdops.Remove{Member: 0x99}, TakesBack: "it does not start"}
 		if err := r.actor.Act(t.Context(), r.observation(), back); err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +24,8 @@ func TestAMemberThatIsTakenBackCostsItsUnitItsTurn(t *testing.T) {
 		}
 	}
 	for _, step := range []planner.Step{
-		{Kind: planner.StepAddLearner, Unit: "etcd/2", PeerURL: worldtest.PeerURL(2)}, {Kind: planner.StepPromote, Member: 0x10, Unit: "etcd/2"},
+		{Kind: planner.StepAddLearner, Unit: "etcd/2", Change: etcdops.AddLearner{PeerURL: worldtest.PeerURL(2)}},
+		{Kind: planner.StepPromote, Member: 0x10, Unit: "etcd/2", Change: etcdops.Promote{Member: 0x10}},
 	} {
 		_ = r.actor.Act(t.Context(), r.observation(), step)
 		attempts, _ := r.memory.Attempts()

@@ -5,18 +5,19 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/worldtest"
 )
 
-// What a nudge writes is the lock; the peer URL that it names is the one that the member has.
+// What a nudge writes is the lock; the change under it is none.
 func TestNudgeTakesTheLockAndRests(t *testing.T) {
 	r := newRig(t)
-	step := planner.Step{Kind: planner.StepNudge, Member: 0x12, PeerURL: worldtest.PeerURL(2), Unit: "etcd/2"}
+	step := planner.Step{Kind: planner.StepNudge, Member: 0x12, Unit: "etcd/2", Change: etcdops.Touch{Member: 0x12, PeerURL: worldtest.PeerURL(2)}}
 	if err := r.actor.Act(t.Context(), r.observation(), step); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := r.etcd.Done(), []string{"Lock", "Look", "UpdatePeerURL", "Unlock"}; !slices.Equal(got, want) {
+	if got, want := r.etcd.Done(), []string{"Lock", "Look", "Touch", "Unlock"}; !slices.Equal(got, want) {
 		t.Errorf("calls %q, want %q", got, want)
 	}
 	if _, notBefore := r.memory.Attempts(); !notBefore[step.Key()].Equal(r.now.Add(30 * time.Second)) {

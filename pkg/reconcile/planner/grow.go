@@ -174,7 +174,7 @@ func (in *input) addLearner(u Unit) Step {
 		step.Reason = reason + " " + step.Reason
 		return step
 	}
-	return Step{Kind: StepAddLearner, Unit: u.Name, PeerURL: url, Reason: reason}
+	return Step{Kind: StepAddLearner, Unit: u.Name, Change: etcdops.AddLearner{PeerURL: url}, Reason: reason}
 }
 
 // restart restarts members that run with another configuration than they should, one at a time: unhealthy ones first, then

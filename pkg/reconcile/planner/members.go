@@ -3,7 +3,6 @@ package planner
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -66,7 +65,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	}
 	if err := etcdops.CanPromote(in.Etcd, m.ID, in.Policy.Growth.LagLimit); err != nil {
 		if waits, due := in.waitsForEntry(u, m); waits && !in.Now.Before(due) {
-			return Step{Kind: StepNudge, Member: m.ID, Unit: u.Name, PeerURL: m.PeerURLs[0],
+			return Step{Kind: StepNudge, Member: m.ID, Unit: u.Name, Change: etcdops.Touch{Member: m.ID, PeerURL: m.PeerURLs[0]},
 				Reason: fmt.Sprintf("%s runs and does not serve: it may be waiting for an entry, and nobody writes.", u.Name)}, true
 		} else if waits {
 			return wait("%s joins: %v", u.Name, err).until(due), true
@@ -76,7 +75,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 	if behind, ok := in.behind(m); !ok {
 		return wait("%s joins: it is %d entries behind.", u.Name, behind), true
 	}
-	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name,
+	return Step{Kind: StepPromote, Member: m.ID, Unit: u.Name, Change: etcdops.Promote{Member: m.ID},
 		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
 }
 
@@ -215,7 +214,7 @@ func (in *input) dismiss(m etcdops.Member, unit, reason string) Step {
 	if to == 0 || in.History.Attempts[Step{Kind: StepMoveLeader, Member: m.ID}.Key()] >= maxMoves {
 		return step
 	}
-	return Step{Kind: StepMoveLeader, Member: m.ID, To: to, Unit: unit,
+	return Step{Kind: StepMoveLeader, Member: m.ID, Unit: unit, Change: etcdops.MoveLeader{To: to},
 		Reason: reason + " Its member leads, and hands over first."}
 }
 
@@ -283,7 +282,7 @@ func (in *input) remove(m etcdops.Member, unit, reason string) Step {
 		return wait("%s But it stays for now: none of the others runs where the member list has it, and without %s they do not find each other.",
 			reason, label(m))
 	}
-	return Step{Kind: StepRemove, Member: m.ID, Unit: unit, PeerURL: strings.Join(m.PeerURLs, ","), Reason: reason}
+	return Step{Kind: StepRemove, Member: m.ID, Unit: unit, Change: etcdops.Remove{Member: m.ID}, Reason: reason}
 }
 
 // connects says that a member that serves is the only one at which the others find each other: whoever runs elsewhere than where it is

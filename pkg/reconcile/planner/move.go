@@ -152,7 +152,8 @@ func (in *input) tellPeers(u Unit) (Step, bool) {
 	if err := etcdops.CanMove(in.Etcd, m.ID, in.peerURL(u)); err != nil {
 		return wait("%s But it stays for now: %v", reason, err), true
 	}
-	return Step{Kind: StepUpdatePeer, Member: m.ID, Unit: u.Name, PeerURL: in.peerURL(u), Reason: reason}, true
+	return Step{Kind: StepUpdatePeer, Member: m.ID, Unit: u.Name, Reason: reason,
+		Change: etcdops.UpdatePeerURL{Member: m.ID, PeerURL: in.peerURL(u)}}, true
 }
 
 // untold says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member

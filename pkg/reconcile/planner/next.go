@@ -248,6 +248,9 @@ func filter(units []Unit, keep func(Unit) bool) []Unit {
 
 // verb says what a step of this kind does.
 func (k StepKind) verb() string {
+	if c, ok := changes[k]; ok {
+		return c.verb
+	}
 	switch k {
 	case StepClaim:
 		return "claim the epoch"
@@ -263,18 +266,6 @@ func (k StepKind) verb() string {
 		return "answer a request"
 	case StepStart:
 		return "start members"
-	case StepAddLearner:
-		return "add a learner"
-	case StepPromote:
-		return "promote the learner"
-	case StepRemove:
-		return "remove a member"
-	case StepUpdatePeer:
-		return "change a member's peer URL"
-	case StepMoveLeader:
-		return "move the leadership"
-	case StepNudge:
-		return "nudge the learner"
 	case StepExpose:
 		return "expose etcd"
 	case StepUpdate:

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -48,38 +47,14 @@ func Predict(o Observation, s Step) Observation {
 			f.RestartPending, f.Running = false, running(d.Spec)
 			p.republish(d)
 		}
-	case StepAddLearner:
-		m := etcdops.Member{ID: p.newID(s.PeerURL), PeerURLs: []string{s.PeerURL}, Learner: true}
-		p.Etcd.Members = append(p.Etcd.Members, m)
-	case StepPromote:
-		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
-		p.Etcd.Members[i].Learner = false
-		p.answer(p.Etcd.Members[i])
-	case StepNudge:
-		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
-		p.Etcd.Members[i].Name = etcdops.MemberName(s.Unit)
-		if len(p.Etcd.Members[i].ClientURLs) == 0 {
-			p.Etcd.Members[i].ClientURLs = []string{ClientURL(p.facts(s.Unit).Addresses, p.in.opts)}
-		}
-		p.answer(p.Etcd.Members[i])
-	case StepRemove:
-		p.Etcd.Members = slices.DeleteFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
-		maps.DeleteFunc(p.Etcd.Health, func(_ string, h etcdops.EndpointHealth) bool { return h.MemberID == s.Member })
-		if s.TakesBack != "" {
-			p.takenBack(s)
-		}
-	case StepUpdatePeer:
-		i := slices.IndexFunc(p.Etcd.Members, func(m etcdops.Member) bool { return m.ID == s.Member })
-		p.Etcd.Members[i].PeerURLs = []string{s.PeerURL}
 	case StepExpose:
 		if p.Exposures == nil {
 			p.Exposures = map[string]jujuapi.Exposure{}
 		}
 		p.Exposures[ExposedEndpoint] = p.Exposures[ExposedEndpoint].With(s.CIDRs...)
-	case StepMoveLeader:
-		for url, h := range p.Etcd.Health {
-			h.Leader = s.To
-			p.Etcd.Health[url] = h
+	default:
+		if c, ok := changes[s.Kind]; ok {
+			c.predict(p, s, s.Change.Op())
 		}
 	}
 	p.settle()
@@ -118,23 +93,6 @@ func clone(o Observation) Observation {
 	o.History.Faults = maps.Clone(o.History.Faults)
 	o.History.Notices = maps.Clone(o.History.Notices)
 	return o
-}
-
-// takenBack counts a member that was taken back, as the actor does.
-func (p *prediction) takenBack(s Step) {
-	h, key := &p.History, JoinKey(s.Unit)
-	if h.Attempts == nil {
-		h.Attempts = map[string]int{}
-	}
-	if h.NotBefore == nil {
-		h.NotBefore = map[string]time.Time{}
-	}
-	if h.Faults == nil {
-		h.Faults = map[string]string{}
-	}
-	h.Attempts[key]++
-	h.Faults[key] = s.TakesBack
-	h.NotBefore[key] = p.Now.Add(JoinPause(h.Attempts[key]))
 }
 
 func (p *prediction) unit(name string) *Unit {

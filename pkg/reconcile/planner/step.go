@@ -10,7 +10,7 @@ import (
 // StepKind names what a step does.
 type StepKind string
 
-// Steps.
+// Steps. Those that are changes in etcd stand with them, in change.go.
 const (
 	// StepWait: nothing can be done before Until, or before the world changes.
 	StepWait StepKind = "Wait"
@@ -27,17 +27,8 @@ const (
 	StepAnswer      StepKind = "AnswerRequest"
 	// StepStart: start etcd on units whose Initial is set.
 	StepStart StepKind = "StartMembers"
-	// StepAddLearner, StepPromote and StepRemove change the member list.
-	StepAddLearner StepKind = "AddLearner"
-	StepPromote    StepKind = "PromoteLearner"
-	StepRemove     StepKind = "RemoveMember"
-	StepMoveLeader StepKind = "MoveLeader"
 	// StepExpose: open etcd's port to us, where the policy allows it.
 	StepExpose StepKind = "Expose"
-	// StepUpdatePeer: tell the others where a member's peers find it now, because its machine has another address.
-	StepUpdatePeer StepKind = "UpdatePeerURL"
-	// StepNudge: write something, for a new member that waits for an entry to apply.
-	StepNudge StepKind = "NudgeLearner"
 	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
 	StepUpdate StepKind = "UpdateUnits"
 	// StepRestart: restart one member with its new configuration, behind the guard.
@@ -51,11 +42,11 @@ type Step struct {
 	Reason string
 	// Units are the deliveries of a unit step; they go out at once.
 	Units []Delivery
-	// Member, PeerURL and Unit belong to membership steps; To is MoveLeader's target.
-	Member  etcdops.MemberID
-	To      etcdops.MemberID
-	PeerURL string
-	Unit    string
+	// Change is what a membership step does in etcd. Member and Unit are whom that, or a restart, is about: the name that it has for
+	// people, and under which its attempts are counted.
+	Change etcdops.Change
+	Member etcdops.MemberID
+	Unit   string
 	// TakesBack is why Remove takes back a member that has not come to vote: its unit goes to the end of the row, for JoinPause.
 	TakesBack string
 	// CIDRs are what Expose adds.
@@ -76,11 +67,7 @@ type Delivery struct {
 
 // Disruptive says that the step changes membership or stops a member.
 func (s Step) Disruptive() bool {
-	switch s.Kind {
-	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepUpdatePeer, StepRestart:
-		return true
-	}
-	return false
+	return s.Kind == StepRestart || changes[s.Kind].disruptive
 }
 
 // Key names the step for counting attempts: its kind, and the member or unit it is about.

@@ -124,22 +124,13 @@ func (in *input) failing() []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(in.History.Attempts)) {
 		kind, _, _ := strings.Cut(key, " ")
-		s := Step{Kind: StepKind(kind)}
+		change := changes[StepKind(kind)]
 		fault := in.History.Faults[key]
-		if s.changesEtcd() && fault != "" && in.History.Attempts[key] >= failsAgain && in.Now.Before(in.History.NotBefore[key].Add(failsStill)) {
-			all = append(all, fmt.Sprintf("Cannot %s, again and again: %s.", s.Kind.verb(), strings.TrimRight(fault, ".")))
+		if change.disruptive && fault != "" && in.History.Attempts[key] >= failsAgain && in.Now.Before(in.History.NotBefore[key].Add(failsStill)) {
+			all = append(all, fmt.Sprintf("Cannot %s, again and again: %s.", change.verb, strings.TrimRight(fault, ".")))
 		}
 	}
 	return all
-}
-
-// changesEtcd says that the step is made in etcd, by the daemon.
-func (s Step) changesEtcd() bool {
-	switch s.Kind {
-	case StepAddLearner, StepPromote, StepRemove, StepMoveLeader, StepUpdatePeer:
-		return true
-	}
-	return false
 }
 
 // overlong names who writes so much into a databag that it is left out. The size is not told: it may change with every look.

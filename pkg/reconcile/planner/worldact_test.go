@@ -25,6 +25,9 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 	if s.Disruptive() {
 		w.judgeDisruption(o, s)
 	}
+	if c := s.Change; c != nil && c.Subject() != 0 && c.Subject() != s.Member {
+		w.violate("%s is about member %s, and changes %s", s.Key(), s.Member, c.Subject())
+	}
 	switch s.Kind {
 	case planner.StepAddLearner, planner.StepPromote, planner.StepRemove, planner.StepMoveLeader:
 		if !w.change(s) {
@@ -116,25 +119,27 @@ func (w *world) change(s planner.Step) bool {
 		return false
 	}
 	all, up := w.voters()
-	switch s.Kind {
-	case planner.StepAddLearner:
+	switch change := s.Change.(type) {
+	case etcdops.AddLearner:
 		if up < all {
 			return false
 		}
-		w.members = append(w.members, &member{id: w.memberID(s.PeerURL), peer: s.PeerURL, learner: true})
-	case planner.StepPromote:
-		m := w.member(s.Member)
+		w.members = append(w.members, &member{id: w.memberID(change.PeerURL), peer: change.PeerURL, learner: true})
+	case etcdops.Promote:
+		m := w.member(change.Member)
 		if m == nil || !m.caught || !w.runs(m) {
 			return false
 		}
 		m.learner = false
-	case planner.StepRemove:
-		w.members = slices.DeleteFunc(w.members, func(m *member) bool { return m.id == s.Member })
-	case planner.StepMoveLeader:
-		if m := w.member(s.To); m == nil || m.learner || !w.runs(m) {
+	case etcdops.Remove:
+		w.members = slices.DeleteFunc(w.members, func(m *member) bool { return m.id == change.Member })
+	case etcdops.MoveLeader:
+		if m := w.member(change.To); m == nil || m.learner || !w.runs(m) {
 			return false
 		}
-		w.leader = s.To
+		w.leader = change.To
+	default:
+		w.violate("a step %s that changes %v", s.Kind, s.Change)
 	}
 	return true
 }

@@ -5,7 +5,7 @@
 //
 //	cluster := through.New(through.Config{...})
 //	view, unit, err := cluster.See(ctx, situation) // in every observation; looks only if that is due
-//	err = cluster.Promote(ctx, view, id)           // a world.Etcd like the direct one
+//	err = cluster.Do(ctx, view, change)            // a world.Etcd like the direct one
 //
 // # What it costs
 //

@@ -182,67 +182,33 @@ func (c *Cluster) Look(ctx context.Context, _ []string) etcdops.View {
 	return c.view
 }
 
-// AddLearner implements world.Etcd.
-func (c *Cluster) AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error) {
-	after, err := c.change(ctx, v, v1alpha1.EtcdOp{Kind: v1alpha1.OpAddLearner, PeerURL: peerURL}, 0)
-	if err != nil {
-		return etcdops.Member{}, nil, err
-	}
-	m, ok := after.MemberByPeerURL(peerURL)
-	if !ok {
-		return etcdops.Member{}, nil, fmt.Errorf("cannot add member at %s: the list does not have it", peerURL)
-	}
-	return m, after.Members, nil
-}
-
-// Promote implements world.Etcd.
-func (c *Cluster) Promote(ctx context.Context, v etcdops.View, id etcdops.MemberID) error {
-	_, err := c.change(ctx, v, v1alpha1.EtcdOp{Kind: v1alpha1.OpPromote, Member: id.String()}, id)
-	return err
-}
-
-// Remove implements world.Etcd.
-func (c *Cluster) Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error {
-	_, err := c.change(ctx, v, v1alpha1.EtcdOp{Kind: v1alpha1.OpRemove, Member: id.String()}, id)
-	return err
-}
-
-// MoveLeader implements world.Etcd.
-func (c *Cluster) MoveLeader(ctx context.Context, v etcdops.View, to etcdops.MemberID) error {
-	_, err := c.change(ctx, v, v1alpha1.EtcdOp{Kind: v1alpha1.OpMoveLeader, Member: to.String()}, 0)
-	return err
-}
-
-// UpdatePeerURL implements world.Etcd.
-func (c *Cluster) UpdatePeerURL(ctx context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error {
-	_, err := c.change(ctx, v, v1alpha1.EtcdOp{Kind: v1alpha1.OpPeerURL, Member: id.String(), PeerURL: peerURL}, id)
-	return err
-}
-
-// change has a unit make the change, and look afterwards: whatever it answers, the next decision is made on what is then.
-func (c *Cluster) change(ctx context.Context, v etcdops.View, op v1alpha1.EtcdOp, subject etcdops.MemberID) (etcdops.View, error) {
+// Do implements world.Etcd: a unit makes the change and looks afterwards. Whatever it answers, the next decision is made on what is
+// then.
+func (c *Cluster) Do(ctx context.Context, v etcdops.View, change etcdops.Change) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	op.Endpoints, op.LagLimit = c.situation.Endpoints, c.situation.LagLimit
+	asked := change.Op()
+	op := v1alpha1.EtcdOp{Kind: v1alpha1.OpKind(asked.Kind), Member: asked.Member.String(), PeerURL: asked.PeerURL,
+		Endpoints: c.situation.Endpoints, LagLimit: c.situation.LagLimit}
 	for _, m := range v.Members {
 		op.ExpectMembers = append(op.ExpectMembers, m.ID.String())
 	}
 	slices.Sort(op.ExpectMembers)
-	unit, err := c.free(ctx, subject)
+	unit, err := c.free(ctx, change.Subject())
 	if err != nil {
-		return etcdops.View{}, fmt.Errorf("cannot %s through a unit: %w", op.Kind, err)
+		return fmt.Errorf("cannot %s through a unit: %w", op.Kind, err)
 	}
 	spec := c.delivery(unit, op, v1alpha1.EtcdOp{Kind: v1alpha1.OpLook, Endpoints: c.situation.Endpoints})
 	spec.Delivery.ExpectClusterID = v.ClusterID.String()
 	c.at = time.Time{}
 	status, err := c.ask(ctx, unit, spec)
 	if err != nil {
-		return etcdops.View{}, err
+		return err
 	}
 	if status.Outcome != v1alpha1.OutcomeApplied {
-		return etcdops.View{}, fmt.Errorf("%s through %s: %s (%s): %s", op.Kind, unit, status.Outcome, status.Reason, status.Message)
+		return fmt.Errorf("%s through %s: %s (%s): %s", op.Kind, unit, status.Outcome, status.Reason, status.Message)
 	}
-	return c.view, nil
+	return nil
 }
 
 // Under implements world.Etcd: the unit that makes a change holds the lock key while it does (etcdops.Under, next to the act), so that

@@ -198,7 +198,7 @@ func TestUnitThatDoesNotAnswerIsPassedOver(t *testing.T) {
 func TestChangeCarriesWhatItExpectsAndIsNotMadeByItsOwnSubject(t *testing.T) {
 	r := newRig(t)
 	v, _, _ := r.see(false)
-	if err := r.cluster.Remove(t.Context(), v, 0x11); err != nil { // etcd/1, Juju's leader
+	if err := r.cluster.Do(t.Context(), v, etcdops.Remove{Member: 0x11}); err != nil { // etcd/1, Juju's leader
 		t.Fatal(err)
 	}
 	spec := r.juju.Sent[1]
@@ -211,6 +211,19 @@ func TestChangeCarriesWhatItExpectsAndIsNotMadeByItsOwnSubject(t *testing.T) {
 	}
 }
 
+// A touch goes out as the op that agents of protocol 2 know, for what they find done once they have written the lock.
+func TestTouchIsAskedForInTheWordsThatEveryAgentKnows(t *testing.T) {
+	r := newRig(t)
+	v, _, _ := r.see(false)
+	if err := r.cluster.Do(t.Context(), v, etcdops.Touch{Member: 0x11, PeerURL: worldtest.PeerURL(1)}); err != nil {
+		t.Fatal(err)
+	}
+	if spec := r.juju.Sent[1]; spec.Unit == "etcd/1" || spec.Ops[0].Kind != v1alpha1.OpPeerURL ||
+		spec.Ops[0].Member != "0000000000000011" || spec.Ops[0].PeerURL != worldtest.PeerURL(1) {
+		t.Errorf("%+v", spec)
+	}
+}
+
 func TestChangeThatAUnitRefusesIsAnError(t *testing.T) {
 	r := newRig(t)
 	v, _, _ := r.see(false)
@@ -219,7 +232,7 @@ func TestChangeThatAUnitRefusesIsAnError(t *testing.T) {
 		status.Outcome, status.Reason, status.Message = v1alpha1.OutcomeRefused, v1alpha1.ReasonQuorumGuard, "no quorum would be left"
 		return status, true
 	}
-	if err := r.cluster.Promote(t.Context(), v, 0x12); err == nil || !strings.Contains(err.Error(), "no quorum would be left") {
+	if err := r.cluster.Do(t.Context(), v, etcdops.Promote{Member: 0x12}); err == nil || !strings.Contains(err.Error(), "no quorum would be left") {
 		t.Errorf("%v", err)
 	}
 }
@@ -229,7 +242,7 @@ func TestChangeWhoseAnswerIsLostLeavesNoView(t *testing.T) {
 	r := newRig(t)
 	v, _, _ := r.see(false)
 	r.juju.Fail["Task"] = fmt.Errorf("connection lost")
-	if err := r.cluster.MoveLeader(t.Context(), v, 0x12); err == nil {
+	if err := r.cluster.Do(t.Context(), v, etcdops.MoveLeader{To: 0x12}); err == nil {
 		t.Error("a lost answer was taken for a success")
 	}
 	r.juju.Fail = nil

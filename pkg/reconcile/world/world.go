@@ -37,11 +37,8 @@ type Juju interface {
 type Etcd interface {
 	// Look is one look at the cluster: the member list, and the health of members' client URLs and of the endpoints given.
 	Look(ctx context.Context, endpoints []string) etcdops.View
-	AddLearner(ctx context.Context, v etcdops.View, peerURL string) (etcdops.Member, []etcdops.Member, error)
-	Promote(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
-	Remove(ctx context.Context, v etcdops.View, id etcdops.MemberID) error
-	MoveLeader(ctx context.Context, v etcdops.View, to etcdops.MemberID) error
-	UpdatePeerURL(ctx context.Context, v etcdops.View, id etcdops.MemberID, peerURL string) error
+	// Do makes a change. v is the view that it was decided on.
+	Do(ctx context.Context, v etcdops.View, c etcdops.Change) error
 	// Under does what may be done only by the holder of the cluster's lock key, as etcdops.Under does.
 	Under(ctx context.Context, h etcdops.Hold, do func(ctx context.Context) error) error
 	// Close ends all connections; the value is not used afterwards.

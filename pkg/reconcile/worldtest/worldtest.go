@@ -190,9 +190,9 @@ type Etcd struct {
 	View etcdops.View
 	// OnLook, when set, makes the view of the n-th look, counted from 1.
 	OnLook func(n int, v etcdops.View) etcdops.View
-	// Fail makes a method fail, by its name.
+	// Fail makes a method or a change fail, by its name.
 	Fail map[string]error
-	// Calls are the names of the methods called, in order.
+	// Calls are the names of the methods called and of the kinds of changes made, in order.
 	Calls []string
 	// OnChange is called by a membership change, to change View.
 	OnChange func(e *Etcd, name string)
@@ -200,19 +200,6 @@ type Etcd struct {
 	Closed   bool
 	lost     chan struct{}
 	looks    int
-}
-
-func (e *Etcd) change(name string) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.Calls = append(e.Calls, name)
-	if !e.Held {
-		return errors.New("a change without the lock key")
-	}
-	if e.OnChange != nil {
-		e.OnChange(e, name)
-	}
-	return e.Fail[name]
 }
 
 // Look implements world.Etcd.
@@ -227,29 +214,19 @@ func (e *Etcd) Look(context.Context, []string) etcdops.View {
 	return e.View
 }
 
-// AddLearner implements world.Etcd.
-func (e *Etcd) AddLearner(context.Context, etcdops.View, string) (etcdops.Member, []etcdops.Member, error) {
-	return etcdops.Member{}, nil, e.change("AddLearner")
-}
-
-// Promote implements world.Etcd.
-func (e *Etcd) Promote(context.Context, etcdops.View, etcdops.MemberID) error {
-	return e.change("Promote")
-}
-
-// Remove implements world.Etcd.
-func (e *Etcd) Remove(context.Context, etcdops.View, etcdops.MemberID) error {
-	return e.change("Remove")
-}
-
-// MoveLeader implements world.Etcd.
-func (e *Etcd) MoveLeader(context.Context, etcdops.View, etcdops.MemberID) error {
-	return e.change("MoveLeader")
-}
-
-// UpdatePeerURL implements world.Etcd.
-func (e *Etcd) UpdatePeerURL(context.Context, etcdops.View, etcdops.MemberID, string) error {
-	return e.change("UpdatePeerURL")
+// Do implements world.Etcd. A change counts as a call of its kind's name.
+func (e *Etcd) Do(_ context.Context, _ etcdops.View, c etcdops.Change) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name := string(c.Kind())
+	e.Calls = append(e.Calls, name)
+	if !e.Held {
+		return errors.New("a change without the lock key")
+	}
+	if e.OnChange != nil {
+		e.OnChange(e, name)
+	}
+	return e.Fail[name]
 }
 
 // Under implements world.Etcd.
