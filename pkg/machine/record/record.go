@@ -3,10 +3,7 @@
 //
 // # Use
 //
-//	store := record.Store{Path: "/var/lib/jujuetcd/etcd-0/applied.json", Disk: disk}
-//	r, err := store.Load()
-//	r.StartedNew = true
-//	wrote, err := store.Save(r) // and only then start
+// Load the record of the unit's Store, change it, Save it, and only then do what it tells of. The example is a test.
 //
 // # Guarantees
 //

@@ -2,10 +2,8 @@
 //
 // # Use
 //
-//	unit := service.Unit{Root: "/", Name: "snap.etcd.etcd", Disk: disk}
-//	state, err := unit.State(ctx)
-//	wrote, err := unit.WriteDropIns(service.DropIns(dataDir, started))
-//	err = unit.Reload(ctx)
+// A Unit is asked for its State. Its drop-ins are written first (WriteDropIns), and systemd is told of them afterwards (Reload). The
+// example is compiled as a test.
 //
 // # Guarantees
 //

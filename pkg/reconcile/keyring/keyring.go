@@ -2,11 +2,8 @@
 //
 // # Use
 //
-//	ring := keyring.Ring{Dir: filepath.Join(stateDir, "clusters"), Write: writeDurably}
-//	keys := ring.For(modelUUID, application)
-//	requests, err := keys.Requests(now)                  // what a provider that signs should see
-//	credentials, err := keys.Signed(answers, bundle)     // when it has
-//	err = keys.Keep(credentials)                         // what works, for the time after a restart
+// A Ring has the Keys of each cluster. Requests are what a provider that signs should see, Signed takes its answers, and Keep remembers
+// credentials that work for the time after a restart, when Kept returns them. The example is a test.
 //
 // # Guarantees
 //
