@@ -128,7 +128,7 @@ func (a *Agent) network(ctx context.Context) (network, error) {
 		Client:     first(db.Ingress),
 		ClientBind: first(db.Bind),
 	}
-	n.ingress = append(cluster.Ingress, db.Ingress...)
+	n.ingress = slices.Concat(cluster.Ingress, db.Ingress)
 	ids, err := a.relations(ctx, v1alpha1.EndpointDB)
 	if err != nil {
 		return n, err
