@@ -44,7 +44,8 @@ func NewClient(dir string) *Client {
 // Info asks what runs.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var info Info
-	return info, c.do(ctx, http.MethodGet, "/info", nil, &info)
+	err := c.do(ctx, http.MethodGet, "/info", nil, &info)
+	return info, err
 }
 
 // Call makes a call of Juju's API and decodes its response into result, which may be nil.
@@ -70,19 +71,22 @@ func (c *Client) Call(ctx context.Context, call Call, params, result any) error 
 // Deploy deploys or refreshes.
 func (c *Client) Deploy(ctx context.Context, d Deploy) (Deployed, error) {
 	var result Deployed
-	return result, c.do(ctx, http.MethodPost, "/deploy", d, &result)
+	err := c.do(ctx, http.MethodPost, "/deploy", d, &result)
+	return result, err
 }
 
 // AddModel makes a model.
 func (c *Client) AddModel(ctx context.Context, name string) (Model, error) {
 	var result Model
-	return result, c.do(ctx, http.MethodPost, "/models", Model{Name: name}, &result)
+	err := c.do(ctx, http.MethodPost, "/models", Model{Name: name}, &result)
+	return result, err
 }
 
 // Offer offers an application and returns the offer's URL.
 func (c *Client) Offer(ctx context.Context, o Offer) (Named, error) {
 	var result Named
-	return result, c.do(ctx, http.MethodPost, "/offers", o, &result)
+	err := c.do(ctx, http.MethodPost, "/offers", o, &result)
+	return result, err
 }
 
 // RemoveOffer takes an offer back.
@@ -93,13 +97,15 @@ func (c *Client) RemoveOffer(ctx context.Context, r RemoveOffer) error {
 // Consume takes an offer into a model and returns the application's name there.
 func (c *Client) Consume(ctx context.Context, o Consume) (Named, error) {
 	var result Named
-	return result, c.do(ctx, http.MethodPost, "/consumed", o, &result)
+	err := c.do(ctx, http.MethodPost, "/consumed", o, &result)
+	return result, err
 }
 
 // Root asks for the root of a machine.
 func (c *Client) Root(ctx context.Context, t Target) (Folder, error) {
 	var result Folder
-	return result, c.do(ctx, http.MethodPost, "/root", t, &result)
+	err := c.do(ctx, http.MethodPost, "/root", t, &result)
+	return result, err
 }
 
 // Fault makes or heals a fault.

@@ -20,9 +20,9 @@ import (
 
 // upload is a local file as it was received.
 type upload struct {
-	fields              map[string]string
-	name, path          string
-	snap, version, stub string
+	fields        map[string]string
+	name, path    string
+	snap, version string
 }
 
 // stub is the content of a file that only names a folder; meta/snap.yaml uses name and version.
@@ -66,7 +66,8 @@ func (d *Daemon) receive(r *http.Request) (upload, error) {
 	if up.path == "" {
 		return up, errors.New(`cannot find "snap" file field in provided multipart/form-data payload`)
 	}
-	return up, up.describe()
+	err = up.describe()
+	return up, err
 }
 
 func (d *Daemon) keep(from io.Reader) (string, error) {
@@ -144,7 +145,7 @@ func readStub(file string) (stub, bool, error) {
 		return s, false, nil
 	}
 	if err := yaml.Unmarshal(head[:n], &s); err != nil {
-		return s, false, nil //nolint:nilerr // a tar that happens to hold these words
+		return s, false, nil // a tar that happens to hold these words
 	}
 	return s, s.Programs != "", nil
 }

@@ -90,7 +90,8 @@ func (m *Machine) membership() (*cluster, *Member) {
 		return nil, nil
 	}
 	c := m.sim.clusterOf(m.process.data.cluster)
-	return c, c.member(m.process.data.member)
+	member := c.member(m.process.data.member)
+	return c, member
 }
 
 func (s *Sim) clusterOf(id string) *cluster {

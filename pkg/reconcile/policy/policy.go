@@ -58,7 +58,8 @@ type policy struct {
 // the store is made all the same, without those.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir}
-	return s, s.Load()
+	err := s.Load()
+	return s, err
 }
 
 // Load reads all files again. Policies of bad files stay as they were.
