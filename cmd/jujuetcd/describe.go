@@ -99,7 +99,7 @@ func (p *page) conditions(list []metav1.Condition) {
 		}
 		fmt.Fprintf(p, "  %-13s %-7s %-14s %s\n", k.Type, k.Status, k.Reason, since)
 		if k.Message != "" {
-			p.WriteString(wrapped(k.Message, "      ", tableWidth))
+			p.WriteString(wrapped(k.Message, "      "))
 		}
 	}
 }
@@ -117,7 +117,7 @@ func (p *page) events(records []registry.Record) {
 		}
 		fmt.Fprintf(p, "  %s %s %s %s%s\n", r.At.UTC().Format(time.TimeOnly), r.Kind, r.Reason, r.Object, often)
 		if r.Message != "" {
-			p.WriteString(wrapped(r.Message, "           ", tableWidth))
+			p.WriteString(wrapped(r.Message, "           "))
 		}
 	}
 }
@@ -179,7 +179,7 @@ func describeUnit(out io.Writer, u v1alpha1.EtcdUnit, records []registry.Record)
 		}
 		p.line("Delivery", last)
 		if u.Status.Message != "" {
-			p.WriteString(wrapped(u.Status.Message, "             ", tableWidth))
+			p.WriteString(wrapped(u.Status.Message, "             "))
 		}
 	}
 	p.conditions(u.Status.Conditions)
@@ -199,12 +199,12 @@ func printPlan(b *strings.Builder, c v1alpha1.EtcdCluster) {
 			disruptive = "  (disruptive)"
 		}
 		fmt.Fprintf(b, "%3d. %s %s%s\n", i+1, s.Kind, s.Target, disruptive)
-		b.WriteString(wrapped(s.Reason, "     ", tableWidth))
+		b.WriteString(wrapped(s.Reason, "     "))
 	}
 	if len(c.Status.Blind) > 0 {
 		b.WriteString("\nCould not be seen, so that the plan may be wrong:\n")
 		for _, s := range c.Status.Blind {
-			b.WriteString(wrapped(s, "  - ", tableWidth))
+			b.WriteString(wrapped(s, "  - "))
 		}
 	}
 }

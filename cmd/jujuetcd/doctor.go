@@ -62,9 +62,9 @@ func (d *doctor) say(mark, colour, text, remedy string) {
 		mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
 	}
 	text, remedy = printable.Text(text, printable.Message), printable.Text(remedy, printable.Message)
-	fmt.Fprintf(d.out, "%s %s", mark, strings.TrimLeft(wrapped(text, "       ", tableWidth), " "))
+	fmt.Fprintf(d.out, "%s %s", mark, strings.TrimLeft(wrapped(text, "       "), " "))
 	if remedy != "" {
-		fmt.Fprint(d.out, wrapped("Remedy: "+remedy, "       ", tableWidth))
+		fmt.Fprint(d.out, wrapped("Remedy: "+remedy, "       "))
 	}
 }
 

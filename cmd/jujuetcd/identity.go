@@ -39,7 +39,7 @@ func claimIdentity(dir string) (id string, release func(), err error) {
 		return "", nil, fmt.Errorf("cannot use the state directory %s: another jujuetcd run does (stop it, or give another --state-dir)", dir)
 	}
 	if id, err = readIdentity(dir); errors.Is(err, fs.ErrNotExist) {
-		id, err = uuid.NewString(), nil
+		id = uuid.NewString()
 		err = writeDurably(filepath.Join(dir, identityFile), id+"\n")
 	}
 	if err != nil {

@@ -74,12 +74,12 @@ func (t *table) line(cells []string, widths []int) string {
 	return line
 }
 
-// wrapped breaks text into lines of at most width, each begun with indent.
-func wrapped(text, indent string, width int) string {
+// wrapped breaks text into lines of at most tableWidth, each begun with indent.
+func wrapped(text, indent string) string {
 	var b strings.Builder
 	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && len(indent)+len(line)+1+len(word) > width {
+		if line != "" && len(indent)+len(line)+1+len(word) > tableWidth {
 			b.WriteString(indent + line + "\n")
 			line = ""
 		}

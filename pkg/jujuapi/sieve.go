@@ -157,11 +157,10 @@ func (s *sieve) str() error {
 		}
 	}
 	for {
-		part, err := s.r.Peek(1)
-		if err != nil {
+		if _, err := s.r.Peek(1); err != nil {
 			return ended(err)
 		}
-		part, err = s.r.Peek(s.r.Buffered())
+		part, err := s.r.Peek(s.r.Buffered())
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package printable
 
 import (
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -15,7 +16,7 @@ type writer struct {
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	text := append(w.held, p...)
+	text := slices.Concat(w.held, p)
 	end := len(text)
 	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
 		if b := text[len(text)-back]; utf8.RuneStart(b) {

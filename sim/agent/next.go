@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -154,11 +155,8 @@ func leave(id int, r *relation, departing string) operation {
 	if changed, found := pending(op, r, nil); found {
 		return changed
 	}
-	for _, member := range slices.Sorted(maps.Keys(r.Members)) {
-		op.Kind, op.RemoteUnit, op.Departing = relationDeparted, member, departing
-		if departing == "" {
-			op.Departing = member
-		}
+	if members := slices.Sorted(maps.Keys(r.Members)); len(members) > 0 {
+		op.Kind, op.RemoteUnit, op.Departing = relationDeparted, members[0], cmp.Or(departing, members[0])
 		return op
 	}
 	if r.Peer {

@@ -248,13 +248,14 @@ func (a *App) showOperation() *cobra.Command {
 			if err := a.call(c.Context(), "Action", 7, "Operations", params, &results); err != nil {
 				return err
 			}
-			for _, r := range results.Results {
-				if r.Error != nil {
-					return fmt.Errorf("%s", r.Error.Message)
-				}
-				return a.print(format, newOperation(r))
+			if len(results.Results) == 0 {
+				return fmt.Errorf("operation %q not found", args[0])
 			}
-			return fmt.Errorf("operation %q not found", args[0])
+			r := results.Results[0]
+			if r.Error != nil {
+				return fmt.Errorf("%s", r.Error.Message)
+			}
+			return a.print(format, newOperation(r))
 		},
 	}
 	formatFlag(c, &format, "yaml", "yaml", "json")

@@ -82,7 +82,7 @@ func (u *unit) start(manual bool) error {
 		u.logLine("Failed to execute: " + err.Error())
 		u.exitCode = 203 // what systemd says of a program that cannot be executed
 		u.ended("exit-code", false)
-		return nil
+		return nil //nolint:nilerr // as in systemd: the start was done, and has failed
 	}
 	u.cmd, u.gone, u.state, u.result, u.timedOut = cmd, make(chan struct{}), running, "success", false
 	u.started = monotonic()
@@ -201,7 +201,7 @@ func (u *unit) ended(result string, clean bool) {
 	case again:
 		u.state, u.over = waiting, make(chan struct{})
 		turn := u.turn
-		u.timer = time.AfterFunc(u.settings.restartSec, func() { u.restart(turn) })
+		u.timer = time.AfterFunc(u.settings.restartPause, func() { u.restart(turn) })
 	case clean || u.sup.halted:
 		u.state = inactive
 	default:

@@ -26,7 +26,7 @@ const infinity = time.Duration(1<<63 - 1)
 type settings struct {
 	execStart          []string
 	restart            string
-	restartSec         time.Duration
+	restartPause       time.Duration
 	timeoutStop        time.Duration
 	startLimitInterval time.Duration
 	startLimitBurst    int
@@ -45,7 +45,7 @@ func Filename(name string) string {
 func load(root, name string) (settings, bool, error) {
 	s := settings{
 		restart:            "no",
-		restartSec:         100 * time.Millisecond,
+		restartPause:       100 * time.Millisecond,
 		timeoutStop:        90 * time.Second,
 		startLimitInterval: 10 * time.Second,
 		startLimitBurst:    5,
@@ -106,7 +106,7 @@ func (s *settings) set(section, key, value string) {
 	case "Service.Restart":
 		s.restart = value
 	case "Service.RestartSec":
-		setSpan(&s.restartSec, value)
+		setSpan(&s.restartPause, value)
 	case "Service.TimeoutStopSec":
 		setSpan(&s.timeoutStop, value)
 	case "Unit.StartLimitIntervalSec", "Unit.StartLimitInterval", "Service.StartLimitInterval":

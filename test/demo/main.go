@@ -25,8 +25,9 @@ func main() {
 	minor := flag.String("etcd", "3.6", "the etcd minor to run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *keep, *minor); err != nil {
+	err := run(ctx, *keep, *minor)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}

@@ -61,7 +61,6 @@ type Observer struct {
 	info    infoRead
 	options optionsRead
 	tasks   tasksRead
-	taken   time.Time
 	facts   map[string]*v1alpha1.UnitFacts // the last that were read, by unit
 
 	mu          sync.Mutex // guards what others may read: the connection, and where to

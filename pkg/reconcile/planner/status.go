@@ -140,8 +140,8 @@ func condition(kind string, ok bool, reason, format string, args ...any) metav1.
 	return c
 }
 
-func unknown(kind, reason, format string, args ...any) metav1.Condition {
-	c := condition(kind, false, reason, format, args...)
+func unknown(kind, reason, message string) metav1.Condition {
+	c := condition(kind, false, reason, "%s", message)
 	c.Status = metav1.ConditionUnknown
 	return c
 }

@@ -15,17 +15,25 @@ func main() {
 	out := flag.String("out", "dist", "folder for the archives")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	names := flag.Args()
+	err := pack(ctx, *out, flag.Args())
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pack:", err)
+		os.Exit(1)
+	}
+}
+
+// pack packs the charms of these names, or all, and prints where they are.
+func pack(ctx context.Context, out string, names []string) error {
 	if len(names) == 0 {
 		names = charms.Names()
 	}
 	for _, name := range names {
-		charm, err := charms.Pack(ctx, name, *out)
+		charm, err := charms.Pack(ctx, name, out)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "pack:", err)
-			os.Exit(1)
+			return err
 		}
 		fmt.Println(charm)
 	}
+	return nil
 }
