@@ -206,7 +206,7 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	b.hook("db-relation-broken", "JUJU_RELATION_ID=db:2")
 	told("it has left one relation", map[string]string{"db:5": others["db:5"], "proxy:3": others["proxy:3"]})
 	b.juju.calls = nil
-	b.dispatch("hooks/stop")
+	b.hook("stop")
 	if writes := strings.Join(b.juju.writes(), "\n"); strings.Contains(writes, "relation-set") {
 		t.Errorf("the hook stop wrote %s", writes)
 	}

@@ -186,17 +186,17 @@ func newLossyProxy(t *testing.T, address, target string) *lossyProxy {
 			}
 			back, err := net.Dial("tcp", strings.TrimPrefix(target, "https://"))
 			if err != nil {
-				front.Close()
+				_ = front.Close()
 				continue
 			}
-			t.Cleanup(func() { front.Close(); back.Close() })
-			go io.Copy(back, front)
+			t.Cleanup(func() { _, _ = front.Close(), back.Close() })
+			go func() { _, _ = io.Copy(back, front) }()
 			go func() {
 				buffer := make([]byte, 64<<10)
 				for {
 					n, err := back.Read(buffer)
 					if err != nil {
-						front.Close()
+						_ = front.Close()
 						return
 					}
 					select {
@@ -210,7 +210,7 @@ func newLossyProxy(t *testing.T, address, target string) *lossyProxy {
 			}()
 		}
 	}()
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	return p
 }
 
@@ -222,8 +222,7 @@ func TestAnAddWhoseAnswerIsLostIsAdopted(t *testing.T) {
 	lossy := newPool(t, cluster.TLS(), etcdops.WithMembershipTimeout(time.Second), etcdops.WithHealthTimeout(time.Second))
 
 	// The view knows the member by the proxy only, so all goes through it.
-	v := direct.Look(t.Context(), cluster.Endpoints())
-	if v = lossy.LookFrom(t.Context(), []string{proxy.url}); !v.Listed {
+	if v := lossy.LookFrom(t.Context(), []string{proxy.url}); !v.Listed {
 		t.Fatalf("nothing through the proxy: %+v", v)
 	}
 	const peerURL = "https://127.1.1.1:2380"

@@ -85,7 +85,7 @@ func TestFaultsAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusedAddr := refused.Addr().String()
-	refused.Close()
+	_ = refused.Close()
 
 	expired := cluster.CA.IssueExpired(t, "late")
 	tests := []struct {

@@ -26,10 +26,11 @@ requires:
 // certificate reads the one certificate of a PEM text, which must stand behind a text for people.
 func certificate(t *testing.T, text string) *x509.Certificate {
 	t.Helper()
-	if !strings.HasPrefix(text, "Certificate:\n") {
+	before, after, found := strings.Cut(text, "-----BEGIN")
+	if !found || !strings.HasPrefix(before, "Certificate:\n") {
 		t.Errorf("no text before the PEM block: %q", text)
 	}
-	block, rest := pem.Decode([]byte(text[strings.Index(text, "-----BEGIN"):]))
+	block, rest := pem.Decode([]byte("-----BEGIN" + after))
 	if block == nil || len(strings.TrimSpace(string(rest))) > 0 {
 		t.Fatalf("not one PEM block: %q", text)
 	}

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -338,7 +339,7 @@ func (n nagiosHost) run(line string) (state int, out string) {
 	tools := n.path("/var/lib/juju/tools/unit-" + strings.ReplaceAll(n.unit, "/", "-"))
 	cmd.Env = append(os.Environ(), "JUJUETCD_ROOT="+n.root, "PATH="+tools+":"+os.Getenv("PATH"))
 	text, err := cmd.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), string(text)
 	}
 	must(n.w.t, err)

@@ -90,7 +90,7 @@ func (a *API) reconcile(ctx context.Context, id string) (Reconcile, error) {
 	}
 	result := answer.Results[0]
 	unit, _ := wire.UnitName(result.Action.Receiver)
-	one := Reconcile{Unit: unit, Status: string(result.Status)}
+	one := Reconcile{Unit: unit, Status: result.Status}
 	var err error
 	if one.Task, err = strconv.Atoi(id); err != nil {
 		return one, fmt.Errorf("cannot read the number of task %s: %w", id, err)
@@ -117,7 +117,7 @@ func (a *API) Tasks(ctx context.Context) (int, error) {
 // AwaitUnit polls FullStatus every 50 ms until the unit's workload status is as wanted, and returns when it was seen.
 func (a *API) AwaitUnit(ctx context.Context, unit, current, text string) (time.Time, error) {
 	application, _, _ := strings.Cut(unit, "/")
-	last := "no answer"
+	var last string
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -107,7 +108,7 @@ func (r *Rig) StartSim(ctx context.Context, args ...string) error {
 func (r *Rig) StartDaemon(user, password, model string, args ...string) error {
 	args = append([]string{"run", "--model", model, "--state-dir", filepath.Join(r.Dir, "state"), "--socket", r.Socket(),
 		"--metrics-address", "127.0.0.1:0", "--log-format", "json"}, args...)
-	env := append(r.env[:len(r.env):len(r.env)], "JUJU_USERNAME="+user, "JUJU_PASSWORD="+password)
+	env := slices.Concat(r.env, []string{"JUJU_USERNAME=" + user, "JUJU_PASSWORD=" + password})
 	p, err := start("jujuetcd", r.logPath("jujuetcd"), env, filepath.Join(r.Root, "bin/jujuetcd"), args...)
 	if err != nil {
 		return err
@@ -121,7 +122,7 @@ func (r *Rig) StartDaemon(user, password, model string, args ...string) error {
 func (r *Rig) StartOther(name, user, password, model string, args ...string) error {
 	args = append([]string{"run", "--model", model, "--state-dir", filepath.Join(r.Dir, "state-"+name), "--socket", r.OtherSocket(name),
 		"--metrics-address", "127.0.0.1:0", "--log-format", "json"}, args...)
-	env := append(r.env[:len(r.env):len(r.env)], "JUJU_USERNAME="+user, "JUJU_PASSWORD="+password)
+	env := slices.Concat(r.env, []string{"JUJU_USERNAME=" + user, "JUJU_PASSWORD=" + password})
 	p, err := start("jujuetcd-"+name, r.logPath("jujuetcd-"+name), env, filepath.Join(r.Root, "bin/jujuetcd"), args...)
 	if err != nil {
 		return err
