@@ -115,7 +115,7 @@ func Run(ctx context.Context, o Options) (err error) {
 // record returns nil, which records nothing, where no file is named.
 func record(path string) (*server.Recorder, error) {
 	if path == "" {
-		return nil, nil //nolint:nilnil // A nil Recorder is one that does nothing.
+		return nil, nil // A nil Recorder is one that does nothing.
 	}
 	return server.NewRecorder(path)
 }

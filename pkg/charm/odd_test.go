@@ -278,7 +278,7 @@ func handshake(t *testing.T, leaf tlsfiles.Leaf, root *x509.Certificate) {
 		t.Errorf("a client that trusts the root alone: %v", err)
 	}
 	_ = here.Close()
-	<-done
+	<-done //nolint:errcheck // the client has judged; the server sees the end of it
 }
 
 // What cannot be used is told with its field, and what is wanted; on one line, in sentences, each once.

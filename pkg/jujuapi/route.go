@@ -66,7 +66,7 @@ func failure(faults []fault) error {
 		if person || !untrusted(f.err) {
 			all = append(all, fmt.Errorf("cannot connect to %s: %w", f.hostPort, f.err))
 		} else {
-			all = append(all, fmt.Errorf("cannot connect to %s: %v", f.hostPort, f.err))
+			all = append(all, fmt.Errorf("cannot connect to %s: %v", f.hostPort, f.err)) //nolint:errorlint // nobody may act on it: see above
 		}
 	}
 	return errors.Join(all...)

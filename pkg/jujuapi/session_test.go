@@ -205,7 +205,7 @@ func TestOneBudgetHoldsForAllSessions(t *testing.T) {
 		done := make(chan bool)
 		for range 5 {
 			s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.WithNetwork(jujuapi.Options{Budget: budget}, network.dial))
-			defer func() { _ = s.Close() }()
+			defer func() { _ = s.Close() }() //nolint:gocritic // all of them live until the end
 			go func() {
 				var err error
 				for err == nil {

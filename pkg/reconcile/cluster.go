@@ -74,12 +74,12 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 		return ctrl.Result{}, nil
 	}
 	if ctx.Err() != nil {
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, nil //nolint:nilerr // the daemon ends, which is no fault of this cluster's
 	}
 	if err != nil {
 		// The model's weather has told why. What is known is shown as it was, with that.
 		d.showWeather(c)
-		return ctrl.Result{RequeueAfter: patientPass}, nil
+		return ctrl.Result{RequeueAfter: patientPass}, nil //nolint:nilerr // told already
 	}
 	if !c.adopted && !ours(obs) {
 		if len(obs.Blind) > 0 {

@@ -76,7 +76,7 @@ type Daemon struct {
 	manager  manager.Manager
 
 	mu       sync.Mutex
-	ctx      context.Context // of Start, for the probers
+	ctx      context.Context //nolint:containedctx // of Start, for the probers
 	clusters map[ClusterKey]*cluster
 	queue    workqueue.TypedRateLimitingInterface[ClusterKey]
 	units    workqueue.TypedRateLimitingInterface[UnitKey]
@@ -189,7 +189,7 @@ func (d *Daemon) Start(ctx context.Context) error {
 func (d *Daemon) watch(ctx context.Context, m *model) error {
 	err := m.source.Run(ctx, func(snapshot *jujuapi.Model) { d.notice(m, snapshot) })
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the daemon ends, which is no fault of this model's
 	}
 	return err
 }

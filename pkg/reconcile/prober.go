@@ -22,7 +22,7 @@ type prober struct {
 	every time.Duration
 	wake  func()
 
-	ctx  context.Context // of the daemon; a prober lives until it or stop ends
+	ctx  context.Context //nolint:containedctx // of the daemon; a prober lives until it or stop ends
 	once sync.Once
 	end  context.CancelFunc
 	done chan struct{}

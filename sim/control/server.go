@@ -71,7 +71,7 @@ func Serve(ctx context.Context, listener net.Listener, b Backend) error {
 		if web.Shutdown(ending) != nil {
 			_ = web.Close()
 		}
-		<-done
+		<-done //nolint:errcheck // it says that the server was shut down
 		return nil
 	case err := <-done:
 		return fmt.Errorf("cannot serve the control socket: %w", err)

@@ -122,7 +122,7 @@ func newWorldOf(t *testing.T, of model.Options, edit ...func(*fleet.Options)) *w
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Model: m, t: t, dir: dir, fleet: f.(*machine.Fleet)} //nolint:forcetypeassert // as documented
+	w := &world{Model: m, t: t, dir: dir, fleet: f.(*machine.Fleet)} // as documented
 	ctx, cancel := context.WithCancel(context.Background())
 	done, streamed := make(chan error, 1), make(chan struct{})
 	go func() { done <- f.Run(ctx) }()

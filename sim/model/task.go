@@ -395,7 +395,7 @@ func copyValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		if v == nil {
-			return v
+			return v //nolint:gocritic // a map that is nil, and not nothing: its type is asked for
 		}
 		c := map[string]any{}
 		for k, x := range v {

@@ -13,7 +13,7 @@ import (
 
 // call is what a method knows of its caller.
 type call struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // a call is what lives as long as this
 	server  *Server
 	user    string
 	model   *model.Model // Nil on a controller connection.

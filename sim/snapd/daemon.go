@@ -120,7 +120,7 @@ func (d *Daemon) SetStore(folder string) {
 }
 
 // atLeast compares the played version's first two numbers.
-func (d *Daemon) atLeast(major, minor int) bool {
+func (d *Daemon) atLeast(major, minor int) bool { //nolint:unparam // a version is compared as a whole, as it is written
 	var a, b int
 	if _, err := fmt.Sscanf(strings.ReplaceAll(d.version, ".", " "), "%d %d", &a, &b); err != nil {
 		return false

@@ -284,7 +284,7 @@ func TestAChangeUnderWayIsAConflict(t *testing.T) {
 	doing := record(t, "deb12-changes-doing")
 	_, list := m.send(t, doing.request(t, ""))
 	first := func(body map[string]any) map[string]any {
-		return body["result"].([]any)[0].(map[string]any) //nolint:forcetypeassert // a test: the type is part of the claim
+		return body["result"].([]any)[0].(map[string]any) // a test: the type is part of the claim
 	}
 	wantChange, gotChange := first(doing.Body), first(list)
 	delete(wantChange, "data")

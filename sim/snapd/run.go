@@ -42,7 +42,7 @@ WantedBy=multi-user.target
 	if err := os.MkdirAll(filepath.Dir(d.unitPath(name)), 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(d.unitPath(name), []byte(text), 0o644); err != nil { //nolint:gosec // as snapd writes it
+	if err := os.WriteFile(d.unitPath(name), []byte(text), 0o644); err != nil { // as snapd writes it
 		return err
 	}
 	return d.services.DaemonReload()

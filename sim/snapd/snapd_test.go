@@ -105,10 +105,10 @@ func TestAnInterruptedChangeGoesOnAfterARestart(t *testing.T) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		t.Fatal(err)
 	}
-	change := s["changes"].([]any)[0].(map[string]any) //nolint:forcetypeassert // as in the state that was just written
+	change := s["changes"].([]any)[0].(map[string]any) // as in the state that was just written
 	delete(change, "ready")
-	for _, task := range change["tasks"].([]any) { //nolint:forcetypeassert // the same
-		if task := task.(map[string]any); task["kind"] == "start-snap-services" { //nolint:forcetypeassert // the same
+	for _, task := range change["tasks"].([]any) { // the same
+		if task := task.(map[string]any); task["kind"] == "start-snap-services" { // the same
 			task["status"] = "Do"
 		}
 	}

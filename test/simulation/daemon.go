@@ -33,7 +33,7 @@ type Daemon struct {
 	observer *observe.Observer
 	actor    *act.Actor
 	cancel   context.CancelFunc
-	ctx      context.Context //nolint:containedctx // the life of a process is what this type is
+	ctx      context.Context // the life of a process is what this type is
 
 	due     map[string]time.Time
 	lookAt  time.Time

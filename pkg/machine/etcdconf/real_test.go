@@ -90,7 +90,7 @@ func freePorts(t *testing.T) (client, peer int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer l.Close() //nolint:gocritic // held until all are found, so that they differ
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports[0], ports[1]

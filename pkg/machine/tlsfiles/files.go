@@ -196,7 +196,7 @@ func (f *Files) chain(name Name) ([]*x509.Certificate, error) {
 	}
 	p, err := read(*leaf)
 	if err != nil {
-		return nil, nil // what cannot be read is as good as not there, and is replaced
+		return nil, nil //nolint:nilerr // what cannot be read is as good as not there, and is replaced
 	}
 	return p.chain, nil
 }
@@ -255,7 +255,7 @@ func (f *Files) fits(name Name, bundle []*x509.Certificate, now time.Time, next 
 	}
 	p, err := read(*leaf)
 	if err != nil || checkDates(p.chain[0], now) != nil {
-		return nil
+		return nil //nolint:nilerr // what cannot be used trusts nobody, and is replaced
 	}
 	if err := verify(p.chain, bundle, now, usages(name)); err != nil {
 		return &UntrustedError{Name: name, Err: err}

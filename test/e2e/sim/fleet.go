@@ -34,7 +34,7 @@ type realFleet struct {
 	log         logr.Logger
 
 	mu       sync.Mutex
-	ctx      context.Context //nolint:containedctx // that of Run, for agents that are started again
+	ctx      context.Context // that of Run, for agents that are started again
 	machines map[string]*host
 	agents   map[string]*running
 }
