@@ -10,6 +10,7 @@ GO ?= go
 export CGO_ENABLED := 0
 export GOFLAGS := -trimpath
 CONTROLLER_GEN := sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ETCD_MINOR ?= 3.6
 
 ##@ Use
@@ -64,6 +65,10 @@ vet: ## gofmt, go vet, and generated files up to date
 	@bad=$$(gofmt -l cmd pkg sim test deploy); [ -z "$$bad" ] || { echo "gofmt: these files differ:" $$bad >&2; exit 1; }
 	@$(GO) vet ./...
 	@test/generated.sh $(CONTROLLER_GEN)
+
+.PHONY: lint
+lint: ## the linters of .golangci.yml, each of which says there why (the first time it builds them, some minutes)
+	@$(GO) run $(GOLANGCI_LINT) run
 
 .PHONY: test-unit
 test-unit: etcd ## unit tests and the simulation
