@@ -79,6 +79,8 @@ func (a *Agent) Dispatch(ctx context.Context) error {
 		return a.health(ctx)
 	case a.env.Name == v1alpha1.ActionBeginAnew:
 		return a.beginAnew(ctx)
+	case requested[a.env.Name] != "":
+		return a.request(ctx)
 	}
 	return fmt.Errorf("cannot run action %q: this charm has no such action", a.env.Name)
 }

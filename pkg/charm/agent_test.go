@@ -125,6 +125,8 @@ func (m *fakeMachine) Requests() requests.Store {
 
 func (m *fakeMachine) Served(context.Context) error { m.proofs++; return m.unserved }
 
+func (m *fakeMachine) Prove(context.Context, *tlsfiles.Leaf, *tlsfiles.Leaf) error { return nil }
+
 func (m *fakeMachine) Refused(context.Context) []string { return m.refused }
 
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }

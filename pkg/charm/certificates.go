@@ -41,7 +41,8 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	if err != nil {
 		return offer, err
 	}
-	offer.trusted, _ = readCertificates(cmp.Or(spec.CABundle, bundle))
+	told, _ := readCertificates(cmp.Or(spec.CABundle, bundle))
+	offer.trusted, offer.replaced, offer.onDisk = among(told, spec.Leaves), len(spec.Leaves) > 0, bundle
 	if offer.db, err = a.dbClients(ctx, spec); err != nil {
 		return offer, err
 	}
@@ -79,6 +80,9 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 		offer.relations = append(offer.relations, r)
 	}
 	offer.choose(a.now())
+	if len(spec.Next) > 0 {
+		offer.chooseNext(among(told, spec.Next), a.now())
+	}
 	return offer, nil
 }
 
@@ -156,6 +160,9 @@ func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.Uni
 	}
 	if err := a.ask(ctx, offer); err != nil {
 		return err
+	}
+	if err := a.machine.Prove(ctx, offer.NextServer, offer.NextClient); err != nil {
+		a.log.Info("Left something to be proven", "why", err.Error()) // whoever replaces the authority waits for it
 	}
 	return a.forget(offer)
 }

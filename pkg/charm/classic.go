@@ -1,6 +1,7 @@
 package charm
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"maps"
 	"net/netip"
@@ -184,6 +185,9 @@ func encodeRequests(asked map[string]clientRequest) string {
 func (o *Offer) due(have tlsfiles.Held, now time.Time) string {
 	if have.Certificate == nil {
 		return ""
+	}
+	if o.replaced && len(o.trusted) > 0 && tlsfiles.Verify(tlsfiles.Client, []*x509.Certificate{have.Certificate}, o.trusted, now) != nil {
+		return "replaced by " + tlsfiles.Fingerprint(o.trusted[0])
 	}
 	return signing.Due(have.Certificate, have.Authority, o.authorities, now)
 }

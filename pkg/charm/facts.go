@@ -2,6 +2,7 @@ package charm
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -42,6 +43,12 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Certificates.OfferedCA, facts.Certificates.From, facts.Certificates.Unused = offer.CA, "", offer.Unused
 	if offer.CA != "" {
 		facts.Certificates.From = offer.Application
+	}
+	facts.Certificates.UnusedCA, facts.Certificates.TrustedCA = offer.unusedCA, ""
+	if disk, _ := readCertificates(offer.onDisk); len(disk) > 0 {
+		if offered, _ := readCertificates(offer.CA); !slices.EqualFunc(disk, offered, (*x509.Certificate).Equal) {
+			facts.Certificates.TrustedCA = encodeCertificates(disk)
+		}
 	}
 	facts.Certificates.Controller = offer.controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")

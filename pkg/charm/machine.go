@@ -26,6 +26,7 @@ type Machine interface {
 	Bundle() (string, error)
 	Requests() requests.Store
 	Served(ctx context.Context) error
+	Prove(ctx context.Context, server, client *tlsfiles.Leaf) error
 	Refused(ctx context.Context) []string
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	Leave(ctx context.Context) error

@@ -27,14 +27,22 @@ type Offer struct {
 	Unused []string
 	// Server and Client are nil until they are offered, valid now, and have a key that fits.
 	Server, Client *tlsfiles.Leaf
+	// NextServer and NextClient are those of the authorities that come next.
+	NextServer, NextClient *tlsfiles.Leaf
 	// Trouble are sentences about what stands between the unit and its next certificate.
 	Trouble []string
 
 	names     names // that a server certificate must have
 	relations []authorityRelation
 	sources   []*source
-	// trusted is the bundle that members have: what the unit has been told of it, else what is on its disk.
-	trusted     []*x509.Certificate
+	// trusted are the authorities whose leaves the unit uses: those that it was told to use, or all of the bundle that members have, which
+	// is what the unit has been told of it, else what is on its disk.
+	trusted []*x509.Certificate
+	// replaced says that it was told whose leaves to use, because an authority is replaced.
+	replaced bool
+	// unusedCA are, by application, the bundles of those that are set aside, and onDisk is what the unit trusts, as PEM.
+	unusedCA    map[string]string
+	onDisk      string
 	authorities []*x509.Certificate // of CA
 	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, revoked the
 	// leaves that the provider has taken back, and refused, by leaf, why the newest request is.
@@ -115,6 +123,30 @@ func (o *Offer) choose(now time.Time) {
 	o.pick(used)
 }
 
+// chooseNext takes what the authorities offer that come next, and lets them be asked, too.
+func (o *Offer) chooseNext(authorities []*x509.Certificate, now time.Time) {
+	next := Offer{
+		names: o.names, relations: slices.Clone(o.relations), sources: o.sources, trusted: authorities,
+		asked: o.asked, answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{}, dbOffers: map[tlsfiles.Name][]candidate{},
+	}
+	for i := range next.relations {
+		next.relations[i].aside = false
+	}
+	next.choose(now)
+	o.NextServer, o.NextClient = next.Server, next.Client
+	for i, r := range next.relations {
+		o.relations[i].aside = o.relations[i].aside && r.aside
+	}
+}
+
+// among are the certificates of a bundle that have one of these fingerprints; all where there are none.
+func among(bundle []*x509.Certificate, fingerprints []string) []*x509.Certificate {
+	if len(fingerprints) == 0 {
+		return bundle
+	}
+	return slices.DeleteFunc(slices.Clone(bundle), func(c *x509.Certificate) bool { return !slices.Contains(fingerprints, tlsfiles.Fingerprint(c)) })
+}
+
 // setAside names those that offer another authority, and asks them for nothing any more; what they were asked before stands, as taking it
 // back would only make them unknown again.
 func (o *Offer) setAside(known, named []*source) {
@@ -129,6 +161,10 @@ func (o *Offer) setAside(known, named []*source) {
 		if !slices.Contains(o.Unused, name) {
 			o.Unused = append(o.Unused, name)
 		}
+		if o.unusedCA == nil {
+			o.unusedCA = map[string]string{}
+		}
+		o.unusedCA[s.application] = encodeCertificates(s.authorities)
 	}
 	slices.Sort(o.Unused)
 	for i, r := range o.relations {

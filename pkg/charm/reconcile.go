@@ -120,6 +120,16 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 			return status, err
 		}
 	}
+	if offer.onDisk, err = a.machine.Bundle(); err != nil {
+		return status, err
+	}
+	if status.Facts != nil && status.Outcome != v1alpha1.OutcomeRefused && len(spec.TLS.Leaves)+len(spec.TLS.Next) > 0 {
+		facts, err := a.machine.Facts(ctx) // with what has been proven since
+		if err != nil {
+			return status, err
+		}
+		status.Facts = &facts
+	}
 	if status.Facts != nil {
 		facts := p.tell(*status.Facts, n.addresses, offer)
 		status.Facts = &facts

@@ -78,15 +78,16 @@ func WithNotices(w Words, notices ...Notice) Words {
 }
 
 // OtherAuthorityWords are for an application whose provider has been replaced.
-func OtherAuthorityWords(provider string) Words {
-	return Words{Blocked, fmt.Sprintf("%s offers another certificate authority than the one in use: relate the former one again; "+
-		"replacing an authority is not supported yet", provider)}
+func OtherAuthorityWords(application, provider string) Words {
+	return Words{Blocked, fmt.Sprintf("%s offers another certificate authority than the one in use: relate the former one again, or let "+
+		"this one take its place (juju run %s/leader rotate-ca)", provider, application)}
 }
 
 // UnusedAuthorityText tells an application of a provider that is related beside the one in use.
 func UnusedAuthorityText(application, provider string) string {
 	return fmt.Sprintf("%s is related, too, and offers another authority than the one in use: it is not used; remove its relation "+
-		"(juju remove-relation %s:certificates %s)", provider, application, provider)
+		"(juju remove-relation %s:certificates %s), or let it take the other's place (juju run %s/leader rotate-ca provider=%s)",
+		provider, application, provider, application, provider)
 }
 
 // UnusedUnitText tells an application of a unit of its provider that has an authority of its own.

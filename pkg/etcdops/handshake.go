@@ -53,6 +53,19 @@ func (p *Pool) Served(ctx context.Context, url string) (Handshake, error) {
 	return p.shake(ctx, url, func(*tls.Conn) error { return nil })
 }
 
+// Accepted makes a new connection to a member's client or peer URL, to the point where the member has accepted our certificate, and closes
+// it. It asks for the version, which etcd tells on both ports. The error wraps a *FaultError.
+func (p *Pool) Accepted(ctx context.Context, url string) error {
+	_, err := p.shake(ctx, url, func(c *tls.Conn) error {
+		if _, err := fmt.Fprintf(c, "GET /version HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.RemoteAddr()); err != nil {
+			return err
+		}
+		_, err := c.Read(make([]byte, 1))
+		return err
+	})
+	return err
+}
+
 // shake makes a new connection, and says something on it.
 func (p *Pool) shake(ctx context.Context, endpoint string, say func(*tls.Conn) error) (Handshake, error) {
 	if err := p.usable(endpoint); err != nil {

@@ -319,7 +319,7 @@ func (a *application) render() (file []byte, hash string, err error) {
 	if err != nil {
 		return nil, "", failed(v1alpha1.ReasonBadSpec, err)
 	}
-	return file, etcdconf.RestartHash(file, clean), nil
+	return file, etcdconf.RestartHash(file, clean, a.spec.Service.RestartStamp), nil
 }
 
 // configure writes etcd's configuration. A first start with state new is recorded before the file can be seen by a service.

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -57,13 +58,27 @@ func (m *Machine) Served(ctx context.Context) error {
 	if err != nil || cert == nil || r.Spec == nil || !state.Running() || !r.Process.Answered {
 		return err
 	}
-	config, err := m.tls.ClientConfig()
-	if err != nil {
-		return err
+	for _, way := range []struct {
+		config func() (*tls.Config, error)
+		urls   []string
+	}{{m.tls.ClientConfig, r.Spec.Etcd.AdvertiseClientURLs}, {m.tls.PeerConfig, r.Spec.Etcd.AdvertisePeerURLs}} {
+		// At the peer port it shows what peers show: another certificate would be refused, and be told of as a peer that is.
+		config, err := way.config()
+		if err != nil {
+			return err
+		}
+		if err := serves(ctx, config, way.urls, cert.SerialNumber.Text(16)); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// serves proves that the certificate of that serial is shown at these URLs.
+func serves(ctx context.Context, config *tls.Config, urls []string, serial string) error {
 	pool := etcdops.NewPool(config)
 	defer pool.Close()
-	for _, url := range append(r.Spec.Etcd.AdvertiseClientURLs, r.Spec.Etcd.AdvertisePeerURLs...) {
+	for _, url := range urls {
 		shown, err := pool.Served(ctx, url)
 		var fault *etcdops.FaultError
 		if errors.As(err, &fault) && fault.Fault != etcdops.FaultTLS {
@@ -72,7 +87,7 @@ func (m *Machine) Served(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("cannot prove that etcd serves its certificate: %w", err)
 		}
-		if serial := cert.SerialNumber.Text(16); shown.Serial != serial {
+		if shown.Serial != serial {
 			return fmt.Errorf("cannot take the new server certificate for served: %s shows serial %s, and the one on disk has %s",
 				url, shown.Serial, serial)
 		}

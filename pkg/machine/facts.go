@@ -62,6 +62,9 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 		}
 		r.Process = runsWith(r, state, m.bootID())
 		facts.RestartPending = found.Present && outdated(r)
+		if found.Present && !facts.RestartPending && state.Running() {
+			facts.Certificates.Proof = proven(r)
+		}
 		if read := r.Process.Read; found.Present && read.ClientURL != "" {
 			facts.Running = &read
 		}

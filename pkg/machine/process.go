@@ -48,7 +48,8 @@ func runsWith(r record.Record, state service.State, boot string) record.Process 
 // reads is what an etcd that is started with the spec will have read.
 func reads(spec *v1alpha1.EtcdUnitSpec) v1alpha1.RunningFacts {
 	e := spec.Etcd
-	r := v1alpha1.RunningFacts{HeartbeatIntervalMs: e.HeartbeatIntervalMs, ElectionTimeoutMs: e.ElectionTimeoutMs}
+	r := v1alpha1.RunningFacts{HeartbeatIntervalMs: e.HeartbeatIntervalMs, ElectionTimeoutMs: e.ElectionTimeoutMs,
+		RestartStamp: spec.Service.RestartStamp}
 	if len(e.AdvertisePeerURLs) > 0 {
 		r.PeerURL = e.AdvertisePeerURLs[0]
 	}

@@ -32,6 +32,7 @@ type dbClient struct {
 
 	mu      sync.Mutex
 	client  *clientv3.Client
+	fresh   bool // it connects anew for each call
 	text    string
 	lists   []string // connection strings, in the order in which they came
 	calls   int
@@ -112,7 +113,10 @@ func (c *dbClient) stop() {
 // read takes the file in, if it has changed.
 func (c *dbClient) read() error {
 	text, err := os.ReadFile(c.path)
-	if err != nil || string(text) == c.text {
+	c.mu.Lock()
+	kept := string(text) == c.text && !c.fresh
+	c.mu.Unlock()
+	if err != nil || kept {
 		return err
 	}
 	var said map[string]string

@@ -36,18 +36,20 @@ var scopes = []scope{
 		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
-		"status.go",                 // conditions, which jujuetcd get and describe show
+		"status.go", "procedure_status.go", // conditions and procedures, which jujuetcd get and describe show
 		"change.go",                 // verbs, which sentences have in them
 		"options.go",                // what an option must be: docs/reference/options.md
 		"step.go", "observation.go", // names of steps and tasks, which sentences have in them
 		"verb", "note", "endpointOf",
+		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the events tell.
+		"journalStep", "stampStep", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
 	}},
 	{dir: "pkg/charm", only: []string{
 		"trouble", "show", "Words", "StatusText", "Notice", "say", "unusable", "status.go", "csr.go", "source.go",
 	}},
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Told in answers to the daemon and in logs.
-		"ops.go", "checks.go", "shell.go",
+		"ops.go", "checks.go", "shell.go", "proof.go",
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},

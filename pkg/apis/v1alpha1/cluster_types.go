@@ -139,6 +139,9 @@ type EtcdClusterStatus struct {
 	// Plan are the steps ahead, first the one under way.
 	// +optional
 	Plan []PlannedStep `json:"plan,omitempty"`
+	// Procedures are the operations of several phases that are under way, the one that began first in front.
+	// +optional
+	Procedures []ProcedureStatus `json:"procedures,omitempty"`
 	// Blind names what could not be seen when the plan was made.
 	// +optional
 	Blind []string `json:"blind,omitempty"`
@@ -180,6 +183,25 @@ type MemberStatus struct {
 	// Lag is how many raft entries the member is behind its leader.
 	// +optional
 	Lag int64 `json:"lag,omitempty"`
+}
+
+// ProcedureStatus is an operation of several phases that is under way.
+type ProcedureStatus struct {
+	Name string `json:"name"`
+	// ID is Juju's number of the task that asked for it.
+	ID string `json:"id"`
+	// Phase is where in the operation it is, or, if Back, where on its way back.
+	Phase string `json:"phase"`
+	// +optional
+	Back bool `json:"back,omitempty"`
+	// Since is when the phase began.
+	Since metav1.Time `json:"since"`
+	// Message tells what the phase is, and what it waits for or what a person has to do.
+	// +optional
+	Message string `json:"message,omitempty"`
+	// WaitsForPerson says that it goes on only when a person acts, as Message tells.
+	// +optional
+	WaitsForPerson bool `json:"waitsForPerson,omitempty"`
 }
 
 // PlannedStep is one step of a plan in words.

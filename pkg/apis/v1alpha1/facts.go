@@ -81,6 +81,12 @@ type CertificateFacts struct {
 	From string `json:"from,omitempty"`
 	// Unused are those that are related, too, and offer another authority than the one in use: applications, or units of From.
 	Unused []string `json:"unused,omitempty"`
+	// UnusedCA are, by application, the CA bundles of those, as PEM.
+	UnusedCA map[string]string `json:"unusedCA,omitempty"`
+	// TrustedCA is the bundle on disk, as PEM, where it is not OfferedCA.
+	TrustedCA string `json:"trustedCA,omitempty"`
+	// Proof is what fresh handshakes have shown of the authorities that the unit was told.
+	Proof *ProofFacts `json:"proof,omitempty"`
 	// OfferedCA is the CA bundle that the provider offers now, as PEM; what is in use is CA.
 	OfferedCA string `json:"offeredCA,omitempty"`
 	// CA are the SHA-256 fingerprints (hex) of the certificates in the bundle on disk.
@@ -93,6 +99,14 @@ type CertificateFacts struct {
 	Trouble string `json:"trouble,omitempty"`
 	// Controller are the answers to TLSSpec.ControllerRequests; an unanswered one has none.
 	Controller []SignedRequest `json:"controller,omitempty"`
+}
+
+// ProofFacts are what fresh handshakes on both ports of the unit's own member have shown, since its process was started.
+type ProofFacts struct {
+	// Serves are TLSSpec.Leaves: the member serves a certificate of theirs, and the unit's client certificate is theirs, too.
+	Serves []string `json:"serves,omitempty"`
+	// Accepts are TLSSpec.Next: the member lets in who shows a certificate of theirs.
+	Accepts []string `json:"accepts,omitempty"`
 }
 
 // SignedRequest is a certificate signing request with its certificate, both as PEM, and what further certificates verify it.

@@ -15,12 +15,14 @@ type Latch struct {
 	ClusterID string `json:"clusterID,omitempty"`
 	Epoch     *Epoch `json:"epoch,omitempty"`
 	// Journal is the text of the key as it stands there, whatever it says: who does not know it must not refuse for it, and must not
-	// act beside it (see UnknownJournal).
+	// act beside it (see Entries).
 	Journal string `json:"journal,omitempty"`
 	// Ending marks a cluster of which no unit stays.
 	Ending *Ending `json:"ending,omitempty"`
 	// Handled is, by unit, the last request of a person's that was seen to.
 	Handled map[string]int64 `json:"handled,omitempty"`
+	// Stamps are, by what they are of, the tasks of the requests that raised them last: see StampRestart.
+	Stamps map[string]int64 `json:"stamps,omitempty"`
 }
 
 // Seeds are the members of the one static bootstrap.
@@ -57,6 +59,9 @@ type LatchRequest struct {
 	Ending *EndingRequest `json:"ending,omitempty"`
 	// Handled are, by unit, the tasks of requests that are seen to by this delivery.
 	Handled map[string]int64 `json:"handled,omitempty"`
+	// Journal writes one entry of the journal, and Stamps raises stamps.
+	Journal *JournalRequest  `json:"journal,omitempty"`
+	Stamps  map[string]int64 `json:"stamps,omitempty"`
 }
 
 // Rebirth is a compare-and-set on the cluster's identity: what the latch has must be FromSeeds and From, and becomes Seeds and To. Asked
@@ -126,6 +131,7 @@ func LatchFromDatabag(bag map[string]string) (Latch, error) {
 		l.Ending = e
 	}
 	decode(LatchHandledKey, &l.Handled)
+	decode(LatchStampsKey, &l.Stamps)
 	l.ClusterID, l.Journal = bag[LatchClusterIDKey], bag[LatchJournalKey]
 	return l, errors.Join(faults...)
 }
@@ -153,6 +159,9 @@ func (l Latch) Databag() (map[string]string, error) {
 	}
 	if len(l.Handled) > 0 {
 		faults = append(faults, encode(LatchHandledKey, l.Handled))
+	}
+	if len(l.Stamps) > 0 {
+		faults = append(faults, encode(LatchStampsKey, l.Stamps))
 	}
 	if l.ClusterID != "" {
 		bag[LatchClusterIDKey] = l.ClusterID
@@ -184,8 +193,17 @@ func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 			return l, err
 		}
 	}
+	if r.Journal != nil {
+		var err error
+		if l, err = l.written(*r.Journal); err != nil {
+			return l, err
+		}
+	}
 	if len(r.Handled) > 0 {
 		l = l.handle(r.Handled)
+	}
+	if len(r.Stamps) > 0 {
+		l = l.stamped(r.Stamps)
 	}
 	if r.Rebirth != nil {
 		if r.Seeds != nil || r.ClusterID != "" {
@@ -250,16 +268,13 @@ func (r LatchRequest) Writes(before, after Latch) (map[string]string, error) {
 	if len(r.Handled) > 0 {
 		writes[LatchHandledKey] = bag[LatchHandledKey]
 	}
-	return writes, nil
-}
-
-// UnknownJournal says that the journal holds an entry. This version knows none: a procedure of a newer one is under way.
-func (l Latch) UnknownJournal() bool {
-	switch strings.TrimSpace(l.Journal) {
-	case "", "null", "[]", "{}":
-		return false
+	if r.Journal != nil && before.Journal != after.Journal {
+		writes[LatchJournalKey] = bag[LatchJournalKey]
 	}
-	return true
+	if len(r.Stamps) > 0 {
+		writes[LatchStampsKey] = bag[LatchStampsKey]
+	}
+	return writes, nil
 }
 
 // number is the epoch's number; zero for none.

@@ -92,8 +92,8 @@ func TestAJournalThatIsNotKnownRefusesNothingAndIsSeen(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q refuses: %v", text, err)
 		}
-		if got := latch.UnknownJournal(); got != unknown {
-			t.Errorf("%q: unknown %v, want %v", text, got, unknown)
+		if _, err := latch.Entries(); (err != nil) != unknown {
+			t.Errorf("%q: %v, unknown %v", text, err, unknown)
 		}
 	}
 }
@@ -164,5 +164,45 @@ func TestTheResultIsWhatWasSetOrPrinted(t *testing.T) {
 		if got := v1alpha1.ResultText(test.output); got != test.want {
 			t.Errorf("%v: %q", test.output, got)
 		}
+	}
+}
+
+// TestAnEntryOfTheJournalIsWrittenOnce: by compare-and-set on its number, and the others stay byte for byte, also what is not known of them.
+func TestAnEntryOfTheJournalIsWrittenOnce(t *testing.T) {
+	foreign := `{"procedure":"restore","id":"7","seq":3,"later":{"x":1}}`
+	entry := func(phase string) *v1alpha1.JournalEntry {
+		return &v1alpha1.JournalEntry{Procedure: "rotate", ID: "9", Phase: phase}
+	}
+	write := func(l v1alpha1.Latch, from int64, to *v1alpha1.JournalEntry) (v1alpha1.Latch, error) {
+		return l.Apply(v1alpha1.LatchRequest{Journal: &v1alpha1.JournalRequest{ID: "9", From: from, To: to}}, v1alpha1.Epoch{Number: 1})
+	}
+	l, err := write(v1alpha1.Latch{Journal: "[" + foreign + "]"}, 0, entry("a"))
+	if err != nil || !strings.Contains(l.Journal, foreign) || !strings.Contains(l.Journal, `"seq":1`) {
+		t.Fatalf("%v: %s", err, l.Journal)
+	}
+	if again, err := write(l, 0, entry("a")); err != nil || again.Journal != l.Journal {
+		t.Errorf("the same again: %v, %s", err, again.Journal)
+	}
+	for name, c := range map[string]struct {
+		from int64
+		to   *v1alpha1.JournalEntry
+	}{"another beginning": {0, entry("b")}, "from another number": {2, entry("b")}, "an end that was not seen": {5, nil}} {
+		if got, err := write(l, c.from, c.to); err == nil || got.Journal != l.Journal {
+			t.Errorf("%s is granted: %s", name, got.Journal)
+		}
+	}
+	if _, err := l.Apply(v1alpha1.LatchRequest{Journal: &v1alpha1.JournalRequest{ID: "8", To: entry("a")}}, v1alpha1.Epoch{Number: 1}); err == nil {
+		t.Error("an entry under another one's ID is granted")
+	}
+	next, err := write(l, 1, entry("b"))
+	if err != nil || !strings.Contains(next.Journal, `"seq":2`) {
+		t.Errorf("%v: %s", err, next.Journal)
+	}
+	end, err := write(next, 2, nil)
+	if err != nil || end.Journal != "["+foreign+"]" {
+		t.Errorf("%v: %s", err, end.Journal)
+	}
+	if again, err := write(end, 2, nil); err != nil || again.Journal != end.Journal {
+		t.Errorf("an end again: %v, %s", err, again.Journal)
 	}
 }

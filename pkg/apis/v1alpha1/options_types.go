@@ -34,4 +34,6 @@ type RunningFacts struct {
 	ClientURL           string `json:"clientURL"`
 	HeartbeatIntervalMs int32  `json:"heartbeatIntervalMs"`
 	ElectionTimeoutMs   int32  `json:"electionTimeoutMs"`
+	// RestartStamp is ServiceSpec's, as it was when the process was started.
+	RestartStamp int64 `json:"restartStamp,omitempty"`
 }

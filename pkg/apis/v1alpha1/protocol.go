@@ -10,7 +10,11 @@ import "time"
 //	1  the first one
 //	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth, Ending, Handled
 //	   and deliveries that bring only words
-const Protocol = 2
+//	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and tells what handshakes have proven
+const Protocol = 3
+
+// ProtocolProcedures is the first Protocol whose agents can take part in procedures: journal, stamps, TLSSpec.Leaves and TLSSpec.Next.
+const ProtocolProcedures = 3
 
 // ProtocolWords is the first Protocol whose agents know deliveries that bring only words (Delivery.WordsOnly).
 const ProtocolWords = 2
@@ -20,13 +24,22 @@ const (
 	ActionReconcile = "reconcile" // one delivery of the daemon
 	ActionHealth    = "health"
 	ActionBeginAnew = "begin-anew" // gives the latched cluster up
+	ActionRestart   = "restart"    // restarts all members, one at a time
+	ActionRotateCA  = "rotate-ca"  // has members trust another authority, and then it alone
+	ActionProceed   = "proceed"    // goes on with a procedure that waits for a person
+	ActionGoBack    = "go-back"    // goes back to before a procedure that has a way back
 )
 
 // disturbs says of each action of the charm that a person runs whether it may stop etcd, change its members, or change what they run on or
 // with. ActionReconcile is not in it: what a delivery may do is said by its spec.
 var disturbs = map[string]bool{
-	ActionHealth:    false,
-	ActionBeginAnew: false, // it records what a person wants; the daemon does it
+	ActionHealth: false,
+	// These record what a person wants; the daemon does it.
+	ActionBeginAnew: false,
+	ActionRestart:   false,
+	ActionRotateCA:  false,
+	ActionProceed:   false,
+	ActionGoBack:    false,
 }
 
 // Disturbs says that nothing else may be disrupted beside the action. One that is not known may do anything: an action of a newer charm, or
@@ -40,6 +53,7 @@ func Disturbs(action string) bool {
 const (
 	ParameterClusterID = "cluster-id" // of begin-anew: the ID that a person types in
 	ParameterDesired   = "desired"    // of reconcile: an EtcdUnitSpec as JSON
+	ParameterProvider  = "provider"   // of rotate-ca: the application that is trusted next
 	ResultStatus       = "status"     // of reconcile: an EtcdUnitStatus as JSON
 )
 
@@ -66,6 +80,7 @@ const (
 	LatchJournalKey   = "journal"
 	LatchEndingKey    = "ending"
 	LatchHandledKey   = "handled"
+	LatchStampsKey    = "stamps"
 )
 
 // The snap, its service, and where both of them and the agent keep what they have, as paths of a machine.

@@ -157,6 +157,12 @@ type TLSSpec struct {
 	CABundle string `json:"caBundle,omitempty"`
 	// ExtraSANs are asked for beside the unit's own addresses.
 	ExtraSANs []string `json:"extraSANs,omitempty"`
+	// Leaves are the authorities, by the SHA-256 fingerprints (hex) of their certificates in CABundle, whose leaves the unit uses; none
+	// means all. While an authority is replaced members trust two, and use the leaves of one.
+	Leaves []string `json:"leaves,omitempty"`
+	// Next are those whose leaves come next: the unit asks them, too, and proves that its member accepts what they have given, before
+	// any member shows it to another.
+	Next []string `json:"next,omitempty"`
 	// ControllerRequests are the certificate signing requests (PEM) for the controller's own client certificate, whose key stays with
 	// it. The Juju leader's unit, which alone is handed them, puts them before a provider that signs requests.
 	ControllerRequests []string `json:"controllerRequests,omitempty"`
@@ -178,6 +184,9 @@ const (
 // ServiceSpec is etcd's service on the machine.
 type ServiceSpec struct {
 	State ServiceState `json:"state"`
+	// RestartStamp is the newest stamp of a rolling restart: a process that was started under an older one is restarted, behind the
+	// guard, like one with another configuration.
+	RestartStamp int64 `json:"restartStamp,omitempty"`
 }
 
 // ClientsSpec is what the unit tells the clients of its relations db and proxy. Without Endpoints it tells them nothing.

@@ -7,7 +7,7 @@
 //
 //	version, err := etcdconf.ParseVersion("3.6.16")
 //	text, err := etcdconf.Render(spec, paths, version)
-//	hash := etcdconf.RestartHash(text, bundle)
+//	hash := etcdconf.RestartHash(text, bundle, 0)
 //
 // # Guarantees
 //

@@ -219,7 +219,7 @@ func TestRestartHashIgnoresWhatARunningMemberDoesNotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return etcdconf.RestartHash(file, []byte(bundle))
+		return etcdconf.RestartHash(file, []byte(bundle), 0)
 	}
 	base := hash("ca", func(*v1alpha1.EtcdSpec) {})
 	if hash("ca", func(s *v1alpha1.EtcdSpec) { s.Initial = seeds() }) != base {

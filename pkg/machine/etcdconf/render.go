@@ -133,8 +133,9 @@ func transportSecurity(p Paths) transport {
 }
 
 // RestartHash identifies all that a running etcd has read only once: the file without what concerns a member that has no data,
-// and the CA bundle. The leaf is not part of it, because etcd reads it at each handshake.
-func RestartHash(file, bundle []byte) string {
+// the CA bundle, and the stamp of the last rolling restart, which is zero before the first. The leaf is not part of it, because etcd reads
+// it at each handshake.
+func RestartHash(file, bundle []byte, stamp int64) string {
 	var doc yaml.Node
 	sum := sha256.New()
 	if err := yaml.Unmarshal(file, &doc); err == nil && len(doc.Content) == 1 {
@@ -153,6 +154,9 @@ func RestartHash(file, bundle []byte) string {
 	for _, part := range [][]byte{file, bundle} {
 		fmt.Fprintf(sum, "%d:", len(part))
 		sum.Write(part)
+	}
+	if stamp != 0 {
+		fmt.Fprintf(sum, "restart:%d", stamp)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

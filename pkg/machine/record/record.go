@@ -40,6 +40,8 @@ type Record struct {
 	// Config is the configuration on disk, Process the one that etcd runs with.
 	Config  Config  `json:"config"`
 	Process Process `json:"process"`
+	// Proof is what a process has proven of the authorities that it is told.
+	Proof Proof `json:"proof,omitzero"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
 }
@@ -87,6 +89,20 @@ type Process struct {
 	Read v1alpha1.RunningFacts `json:"read,omitzero"`
 	// Answered says that it has answered since.
 	Answered bool `json:"answered,omitempty"`
+}
+
+// Proof is what fresh handshakes have shown of one process: see v1alpha1.ProofFacts.
+type Proof struct {
+	PID     int      `json:"pid,omitempty"`
+	Started int64    `json:"started,omitempty"`
+	Boot    string   `json:"boot,omitempty"`
+	Serves  []string `json:"serves,omitempty"`
+	Accepts []string `json:"accepts,omitempty"`
+}
+
+// Of says that the proof is the process'.
+func (p Proof) Of(process Process) bool {
+	return p.PID != 0 && p.PID == process.PID && p.Started == process.Started && p.Boot == process.Boot
 }
 
 // Store is where a record is kept.

@@ -169,7 +169,7 @@ func judge(name Name, leaf Leaf, check Check, bundle []*x509.Certificate) (pair,
 
 // Certificate is a leaf's certificate on disk; nil if it is not there, not whole, or cannot be read.
 func (f *Files) Certificate(name Name) (*x509.Certificate, error) {
-	chain, err := f.chain(name)
+	chain, err := f.Chain(name)
 	if err != nil || chain == nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (f *Files) Certificate(name Name) (*x509.Certificate, error) {
 
 // Held is Certificate with the authority that ends it.
 func (f *Files) Held(name Name) (Held, error) {
-	chain, err := f.chain(name)
+	chain, err := f.Chain(name)
 	if err != nil || chain == nil {
 		return Held{}, err
 	}
@@ -189,7 +189,8 @@ func (f *Files) Held(name Name) (Held, error) {
 	return Held{Certificate: chain[0], Authority: signing.Authority(chain, bundle)}, nil
 }
 
-func (f *Files) chain(name Name) ([]*x509.Certificate, error) {
+// Chain is the certificate on disk with what is sent with it, its leaf first; empty where there is none that can be read.
+func (f *Files) Chain(name Name) ([]*x509.Certificate, error) {
 	leaf, err := f.Leaf(name)
 	if err != nil || leaf == nil {
 		return nil, err
@@ -264,25 +265,30 @@ func (f *Files) fits(name Name, bundle []*x509.Certificate, now time.Time, next 
 }
 
 // ClientConfig is how this unit reaches etcd: with its client certificate, trusting the bundle on disk.
-func (f *Files) ClientConfig() (*tls.Config, error) {
+func (f *Files) ClientConfig() (*tls.Config, error) { return f.config(Client) }
+
+// PeerConfig is how this unit's etcd reaches its peers: with its server certificate.
+func (f *Files) PeerConfig() (*tls.Config, error) { return f.config(Server) }
+
+func (f *Files) config(name Name) (*tls.Config, error) {
 	bundle, err := f.Bundle()
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := f.Leaf(Client)
+	leaf, err := f.Leaf(name)
 	if err != nil {
 		return nil, err
 	}
 	if len(bundle) == 0 || leaf == nil {
-		return nil, errors.New("cannot reach etcd: the unit has no client certificate yet")
+		return nil, fmt.Errorf("cannot reach etcd: the unit has no %s certificate yet", name)
 	}
 	p, err := read(*leaf)
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach etcd: the client certificate is of no use: %w", err)
+		return nil, fmt.Errorf("cannot reach etcd: the %s certificate is of no use: %w", name, err)
 	}
 	own, err := tls.X509KeyPair(p.cert, p.key)
 	if err != nil {
-		return nil, errors.New("cannot reach etcd: the client certificate is of no use")
+		return nil, fmt.Errorf("cannot reach etcd: the %s certificate is of no use", name)
 	}
 	roots := x509.NewCertPool()
 	for _, c := range bundle {

@@ -28,12 +28,12 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"what is there already is not made again", "change.go", "if step.Change.Done(before) {", "if false {", ""},
 		{"a lost answer is read from the list", "change.go", "step.Change.Done(after) {", "step.Change.Done(after) && false {", ""},
 		{"one delivery at a time", "beside.go", "t.Unit == d.Unit && !t.Status", "t.Unit == \"\" && !t.Status", ""},
+		{"another unit's task holds nobody back", "beside.go", "return t.Unit == d.Unit && ", "return ", ""},
 		{"a harmless action holds up no delivery", "beside.go", " && v1alpha1.Disturbs(t.Name)\n}", "\n}", ""},
 		{"our own tasks are judged by the planner", "beside.go", "t.Name != v1alpha1.ActionReconcile && ", "", ""},
 		{"nothing disruptive beside a person's action", "actor.go", "if step.Disruptive() {", "if false {", ""},
 		{"what went with its unit holds up nothing", "beside.go", "if ours && !t", "if (ours || true) && !t", ""},
 		{"a harmless action holds up no change", "beside.go", " && v1alpha1.Disturbs(t.Name) {", " {", ""},
-		{"another unit's task holds nobody back", "deliver.go", "if t.Unit == d.Unit && ", "if ", ""},
 		{"a task that went with its unit has ended", "deliver.go", "if errors.Is(err, jujuapi.ErrNotFound) {", "if errors.Is(err, context.Canceled) {", ""},
 		{"a running task has not ended", "deliver.go", "if !task.Status.Final() {", "if false {", ""},
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"slices"
 	"time"
@@ -23,8 +24,16 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 			related = append(related, r.RemoteApplication)
 		}
 	}
-	counts, offered := seen.chosen(seen.trusted())
-	obs.CA.Bundle = counts.bundle()
+	trusted := seen.trusted()
+	both, leaves, rotates := planner.RotatedBundle(obs.Latch)
+	if rotates {
+		trusted = leaves
+	}
+	counts, offered := seen.chosen(trusted)
+	obs.CA.Bundle, obs.CA.Offers = counts.bundle(), seen.authorities()
+	if rotates {
+		obs.CA.Bundle = both
+	}
 	obs.CA.Application = cmp.Or(counts.application, obs.CA.Application)
 	obs.CA.Unused = seen.unused(related)
 
@@ -41,6 +50,9 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	if !o.info.ever {
 		credentials = world.Credentials{}
 	}
+	if rotates && !overlap(verifiedBy(credentials), leaves) {
+		credentials = world.Credentials{} // members may not let it in yet, or not any more
+	}
 	if !credentials.Empty() {
 		if err := valid(credentials, now); err != nil {
 			obs.Blind = append(obs.Blind, fmt.Sprintf("cannot use the client certificate for %s: %v", application.Name, err))
@@ -49,15 +61,68 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	}
 	if credentials.Empty() {
 		credentials = o.former(now, obs)
+		if rotates && !credentials.Empty() {
+			credentials.CA = both
+		}
 	} else if o.cfg.Keys != nil && o.cfg.Foreign.Empty() {
 		if err := o.cfg.Keys.Keep(credentials); err != nil {
 			o.keysFault(err, obs)
 		}
 	}
-	obs.CA.ClientCertificate = !credentials.Empty()
+	obs.CA.ClientCertificate, obs.CA.Own = !credentials.Empty(), verifiedBy(credentials)
 	if err := o.connect(credentials); err != nil {
 		obs.Blind = append(obs.Blind, fmt.Sprintf("cannot connect to etcd of %s: %v", application.Name, err))
 	}
+}
+
+// verifiedBy are the authorities of the credentials' bundle, as fingerprints, that their certificate verifies against, whatever its dates.
+func verifiedBy(c world.Credentials) []string {
+	if c.Empty() {
+		return nil
+	}
+	chain := certificatesIn(c.Cert)
+	if len(chain) == 0 {
+		return nil
+	}
+	var all []string
+	between := x509.NewCertPool()
+	for _, cert := range chain[1:] {
+		between.AddCert(cert)
+	}
+	for _, authority := range certificatesIn(c.CA) {
+		roots := x509.NewCertPool()
+		roots.AddCert(authority)
+		// A leaf may outlive its authority (easyrsa gives both the same number of days), so its end is no time to ask for.
+		at := authority.NotBefore
+		for _, cert := range chain {
+			if cert.NotBefore.After(at) {
+				at = cert.NotBefore
+			}
+		}
+		if _, err := chain[0].Verify(x509.VerifyOptions{
+			Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}); err == nil {
+			all = append(all, planner.Fingerprints(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})))...)
+		}
+	}
+	return all
+}
+
+func certificatesIn(text string) []*x509.Certificate {
+	var all []*x509.Certificate
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return all
+		}
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			all = append(all, cert)
+		}
+	}
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(f string) bool { return slices.Contains(b, f) })
 }
 
 // signed are the credentials that a provider who signs requests has given the daemon, which asks for them while it leads the cluster, or

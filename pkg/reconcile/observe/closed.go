@@ -27,8 +27,12 @@ func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, o
 	o.seen = obs.Etcd
 	o.mu.Unlock()
 	obs.Closed = closedToUs(obs.Units, obs.Etcd)
+	_, _, rotates := planner.RotatedBundle(obs.Latch)
 	switch {
 	case obs.Closed:
+		o.lookThrough(ctx, endpoints, waiting, obs)
+	case rotates && !obs.CA.ClientCertificate && !obs.Etcd.Listed && o.through != nil:
+		// Who has taken over while an authority is replaced may have nothing yet that members let in; the units have.
 		o.lookThrough(ctx, endpoints, waiting, obs)
 	case !obs.CA.ClientCertificate && obs.Latch.ClusterID != "" && !obs.Etcd.Listed:
 		// Every member turns away who has nothing to show: that is no look, and nobody's illness.

@@ -62,6 +62,28 @@ func (d *databags) offers() []offer {
 	return all
 }
 
+// authorities are all that are offered, by application, those among them that units have set aside.
+func (d *databags) authorities() []planner.AuthorityOffer {
+	var all []planner.AuthorityOffer
+	add := func(application, bundle string) {
+		o := planner.AuthorityOffer{Application: application, Bundle: offer{credentials: world.Credentials{CA: bundle}}.bundle()}
+		if o.Bundle != "" && !slices.Contains(all, o) {
+			all = append(all, o)
+		}
+	}
+	for _, o := range d.offers() {
+		add(o.application, o.bundle())
+	}
+	units := slices.SortedFunc(maps.Keys(d.facts), func(a, b string) int { return cmp.Compare(unitNumber(a), unitNumber(b)) })
+	for _, unit := range units {
+		unused := d.facts[unit].Certificates.UnusedCA
+		for _, application := range slices.Sorted(maps.Keys(unused)) {
+			add(application, unused[application])
+		}
+	}
+	return all
+}
+
 // chosen is the offer that counts; ok is false where there is none. Who is trusted decides, whoever else is related, and then the first
 // that is whole: so that the connection does not change from look to look. trusted are fingerprints.
 func (d *databags) chosen(trusted []string) (best offer, ok bool) {

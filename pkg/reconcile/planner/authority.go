@@ -24,6 +24,9 @@ func (in *input) otherAuthority() bool {
 	if in.Latch.ClusterID == "" || in.CA.Bundle == "" {
 		return false
 	}
+	if _, _, rotates := RotatedBundle(in.Latch); rotates {
+		return false
+	}
 	trusted := in.trusted()
 	offered := Fingerprints(in.CA.Bundle)
 	return len(trusted) > 0 && !slices.ContainsFunc(offered, func(f string) bool { return slices.Contains(trusted, f) })
@@ -47,6 +50,11 @@ func (in *input) estranged(u Unit) bool {
 	}
 	trusted := in.trusted()
 	return !slices.ContainsFunc(u.Facts.Certificates.CA, func(f string) bool { return slices.Contains(trusted, f) })
+}
+
+// trustless says that a unit without a member trusts nobody yet, and that nobody offers it an authority now.
+func (in *input) trustless(u Unit) bool {
+	return !hasData(u) && len(u.Facts.Certificates.CA) == 0 && in.bundle() == "" && in.Latch.ClusterID != ""
 }
 
 // bundle is what members are to trust; empty means what they have.
@@ -120,15 +128,18 @@ func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
 // applicationUnderAuthority is underAuthority for the application.
 func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	if in.otherAuthority() {
-		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.CA.Application))
+		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.Application, in.CA.Application))
 	}
-	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), etcdops.Notice{Text: in.troubled()}))
+	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), in.procedural(), etcdops.Notice{Text: in.troubled()}))
 }
 
 // unused tells of authorities that are related beside the one in use, and of what a person should remove. The cluster goes on, and units
 // join, with those of the one in use.
 func (in *input) unused() etcdops.Notice {
 	var texts []string
+	if _, _, rotates := RotatedBundle(in.Latch); rotates {
+		return etcdops.Notice{}
+	}
 	for _, name := range in.CA.Unused {
 		if strings.Contains(name, "/") {
 			texts = append(texts, etcdops.UnusedUnitText(name))

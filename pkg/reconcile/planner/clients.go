@@ -52,6 +52,9 @@ func News(o Observation) []string {
 	for _, m := range members {
 		news = append(news, m.urls...)
 	}
+	for _, r := range in.journal {
+		news = append(news, r.news())
+	}
 	return news
 }
 

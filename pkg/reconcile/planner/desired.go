@@ -81,6 +81,7 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 	if in.Latch.ClusterID != "" || stage == stageMember {
 		s.Clients.Members = in.watched()
 	}
+	in.underProcedures(u, &s)
 	s.Status = in.statusOf(u)
 	return s
 }
@@ -130,7 +131,7 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 		TLS: v1alpha1.TLSSpec{
 			CABundle: in.bundle(), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
-		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
+		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped, RestartStamp: in.Latch.Stamps[v1alpha1.StampRestart]},
 		Options: &options,
 	}
 }

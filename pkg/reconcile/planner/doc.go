@@ -13,10 +13,13 @@
 // Next asks a chain of small checks, most urgent first (see checks in next.go): pause, nobody there, blindness, another
 // daemon; a procedure that this version does not know; a network that is closed to us; identity; a cluster that ends, or is given up; lost
 // data; lost quorum; a membership change under way; a wiped member; a member that is half moved; units that leave; members without a unit;
-// machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts. The first check
-// that answers with an act wins. One that answers with a wait holds back all later checks save those that disturb nobody (preparation and
-// updates), so that a cluster in trouble still says so. Gates hold back everything. Whatever a wait holds back, its reason is told: in
-// words alone where no ordinary delivery brings them (see tell.go).
+// machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts; and last what
+// persons have asked for, and procedures. The first check that answers with an act wins. One that answers with a wait holds back all later
+// checks save those that disturb nobody (preparation, updates, requests and procedures), so that a cluster in trouble still says so. Gates
+// hold back everything. Whatever a wait holds back, its reason is told: in words alone where no ordinary delivery brings them (see tell.go).
+//
+// Requests and procedures come last because they only write the latch: what a phase wants of units is part of every spec (underProcedures),
+// so that the checks before them have brought it there, or wait, when a gate is asked.
 //
 // # Guarantees
 //
@@ -48,6 +51,16 @@
 //   - No member that serves is removed while it is the only one at which the others find each other.
 //   - Nothing is delivered to a unit whose machine is another's, but for words, a claim, and what clears the machine of units that Juju has
 //     not shown for 30 s and that own all that lies there.
+//   - A person's request is seen to once: what it leads to, and that it was seen to, are one write of the latch.
+//   - A word of a person's (proceed, go-back) counts for the phase that it was given in, and for no later one.
+//   - A phase ends only when its gate is proven by what is seen, never because something was delivered.
+//   - Where a procedure is stands in the latch, written by compare-and-set, and nowhere else: any daemon goes on with it.
+//   - No procedure is begun before every agent can take part, without a quorum, while a unit joins or leaves, or with two members, of which
+//     none may be restarted.
+//   - While an authority is replaced, no certificate of the new one is used before every member has proven in fresh handshakes that it lets
+//     it in; none of the two is forgotten while a member, or this process, uses certificates of it.
+//   - A rotation goes back only as long as every member trusts the old authority, and, once certificates have changed, somebody offers it.
+//   - A rolling restart restarts each member whose process was started under an older stamp, once, by the check that restarts for all else.
 //   - At every moment each member's election timeout is at least five times every other member's heartbeat interval.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's status), no other: for its first
 //     minute, until clients are told of the other members alone, and unless its data is lost.
@@ -59,7 +72,23 @@
 // of the latched seeds, is lost; a cluster that has ended and may be on storage, or still answers; a journal of a newer version; no
 // certificate authority; an option that is out of range before the cluster is born; a
 // provisioned unit that does not publish facts for five minutes; a restart of one of only two members, which is an outage; members
-// that have all changed their addresses at once.
+// that have all changed their addresses at once; a phase that rests; a request that an older agent, this version, or a cluster of two
+// members holds up. Whether another authority is wanted, and whether clients that are not related are ready for it, is known to a person
+// alone.
+//
+// # How to add a procedure
+//
+//   - procedure_NAME.go, and its row in procedures (procedure.go): its phases, each with what units should be and a gate, and its way back.
+//     What the ordinary checks can do is not done again there.
+//   - pkg/apis/v1alpha1: the action in protocol.go, with whether it disturbs, and its parameters; fields of the spec, and the facts that
+//     prove a gate, in unit_types.go and facts.go (make generate); a new Protocol if an older agent cannot take part.
+//   - deploy/charm/actions.yaml, and requested in pkg/charm/asking.go with the action's answer; the subject there, if it has one.
+//   - pkg/machine and pkg/charm: what the spec's fields do, and how the facts are proven on the machine.
+//   - predict.go: what a step changes in those facts, so that the plan goes on past it.
+//   - beside it procedure_NAME_test.go, and mutations of its guards in mutation_test.go; test/integration: a test that drives it by its
+//     action, under writes.
+//   - docs: a how-to; rows of reference/status.md (test/statuswords tells which) and reference/parity.md; the fields in
+//     reference/interfaces.md.
 //
 // # Who writes what
 //

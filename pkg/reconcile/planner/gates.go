@@ -56,7 +56,7 @@ func takeOver(in *input) (Step, bool) {
 // unknownJournal: a daemon that knows more than this one has begun something with this cluster. What units should be meanwhile is known
 // to it alone.
 func unknownJournal(in *input) (Step, bool) {
-	if !in.Latch.UnknownJournal() {
+	if _, ok := readJournal(in.Latch); ok {
 		return Step{}, false
 	}
 	return wait("The cluster's journal has an entry that this version does not know: a newer daemon has begun a procedure. Nothing is done; " +

@@ -92,7 +92,11 @@ func prepareJoiners(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
-	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.estranged(u) && !in.prepared(u) })
+	if in.holdsJoiners() {
+		// It may have certificates of the other authority only: what would fail again and again must not keep Juju's leader busy.
+		return Step{}, false
+	}
+	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.estranged(u) && !in.trustless(u) && !in.prepared(u) })
 	if len(raw) == 0 {
 		return Step{}, false
 	}
@@ -120,6 +124,9 @@ func grow(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
+	if in.holdsJoiners() {
+		return Step{}, false // what is under way is told, and must not wait for those that join later
+	}
 	var waits []string
 	for _, u := range in.joiners() {
 		switch step := (Step{Kind: StepAddLearner, Unit: u.Name}); {
@@ -128,6 +135,8 @@ func grow(in *input) (Step, bool) {
 			waits = append(waits, why)
 		case !ready(u):
 			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
+		case in.trustless(u):
+			waits = append(waits, u.Name+" has not been told yet whom to trust")
 		case in.estranged(u):
 			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
 				u.Name, in.CA.Application))
@@ -220,7 +229,7 @@ func (in *input) restartOf(u Unit) Step {
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
 		step := wait("%s But it goes on for now: %v", reason, err)
-		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
+		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && (len(in.joiners()) == 0 || in.holdsJoiners()) {
 			step = wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
 		}
 		return step

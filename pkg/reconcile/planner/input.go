@@ -29,10 +29,13 @@ type input struct {
 	ended *v1alpha1.Latch
 	// peerPortTurn is the unit whose member is given the new port for its peers; empty if none is.
 	peerPortTurn string
+	// journal are the procedures under way.
+	journal []underway
 }
 
 func newInput(o Observation) *input {
 	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
+	in.journal, _ = readJournal(o.Latch)
 	in.forget()
 	in.match()
 	in.choose()

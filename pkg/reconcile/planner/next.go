@@ -47,6 +47,8 @@ var checks = []check{
 	{name: "moved members", next: moved},
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
+	{name: "requests", next: requests, calm: true},
+	{name: "procedures", next: proceed, calm: true},
 }
 
 // Next returns the one step that brings the cluster closer to what is wanted. False means that there is nothing to do and
@@ -153,7 +155,8 @@ func (in *input) nextEpoch() v1alpha1.Epoch {
 func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, request v1alpha1.LatchRequest) Step {
 	leader, ok := in.leader()
 	newer := request.Rebirth != nil || request.Ending != nil || len(request.Handled) > 0
-	if ok && newer && !knowsEnding(leader) {
+	newest := request.Journal != nil || len(request.Stamps) > 0
+	if ok && (newer && !knowsEnding(leader) || newest && leader.Facts != nil && leader.Facts.Protocol < v1alpha1.ProtocolProcedures) {
 		return wait("Only %s, Juju's leader, can write the cluster's latch, and its agent is older than this daemon: refresh the charm.",
 			leader.Name).person()
 	}
@@ -264,6 +267,10 @@ func (k StepKind) verb() string {
 		return "latch whether the cluster ends"
 	case StepAnswer:
 		return "answer a request"
+	case StepJournal:
+		return "write the journal"
+	case StepStamp:
+		return "stamp the cluster"
 	case StepStart:
 		return "start members"
 	case StepExpose:

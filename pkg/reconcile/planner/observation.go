@@ -155,6 +155,10 @@ type CertificateAuthority struct {
 	Application string
 	// Unused are those that are related, too, and offer another authority: applications, or units of the one in use; sorted.
 	Unused []string
+	// Offers are all authorities that are offered now, the one in use among them.
+	Offers []AuthorityOffer
+	// Own are the authorities, as fingerprints, that the daemon's client certificate verifies against.
+	Own []string
 	// Bundle is the PEM that the provider offers.
 	Bundle string
 	// ControllerRequests are the daemon's own requests, for a provider that signs: Juju's leader puts them before it.
@@ -163,6 +167,12 @@ type CertificateAuthority struct {
 	Signs, Answered bool
 	// ClientCertificate says that the daemon holds a client certificate for this cluster, valid now.
 	ClientCertificate bool
+}
+
+// AuthorityOffer is an authority, as PEM, that an application offers.
+type AuthorityOffer struct {
+	Application string
+	Bundle      string
 }
 
 // Databag is somebody's databag in a relation of the application.

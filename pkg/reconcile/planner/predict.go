@@ -29,7 +29,7 @@ func Predict(o Observation, s Step) Observation {
 	case StepLatchSeeds:
 		p.land(s.Units)
 		p.latch(*s.Units[0].Spec.Latch)
-	case StepLatchEnding, StepAnswer:
+	case StepLatchEnding, StepAnswer, StepJournal, StepStamp:
 		p.land(s.Units)
 		p.latch(*s.Units[0].Spec.Latch)
 	case StepLatchCluster:
@@ -45,6 +45,7 @@ func Predict(o Observation, s Step) Observation {
 		for _, d := range s.Units {
 			f := p.facts(d.Unit)
 			f.RestartPending, f.Running = false, running(d.Spec)
+			f.Certificates.Proof = proof(d.Spec)
 			p.republish(d)
 		}
 	case StepExpose:
@@ -130,6 +131,15 @@ func (p *prediction) land(deliveries []Delivery) {
 			if r := u.Facts.Running; r != nil && *r != *running(d.Spec) {
 				u.Facts.RestartPending = u.Facts.Member.Present
 			}
+			if prints := Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 && u.Facts.Member.Present {
+				if len(u.Facts.Certificates.CA) > 0 && !sameAuthorities(prints, u.Facts.Certificates.CA) {
+					u.Facts.RestartPending = true
+				}
+				u.Facts.Certificates.CA = prints
+				if !u.Facts.RestartPending {
+					u.Facts.Certificates.Proof = proof(d.Spec)
+				}
+			}
 			u.Facts.Applied = &v1alpha1.AppliedFacts{
 				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints, Options: d.Spec.Options,
 			}
@@ -153,7 +163,16 @@ func running(spec v1alpha1.EtcdUnitSpec) *v1alpha1.RunningFacts {
 	return &v1alpha1.RunningFacts{
 		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
 		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
+		RestartStamp: spec.Service.RestartStamp,
 	}
+}
+
+// proof is what handshakes show where everything has arrived; nil where the unit was told nothing to prove.
+func proof(spec v1alpha1.EtcdUnitSpec) *v1alpha1.ProofFacts {
+	if len(spec.TLS.Leaves) == 0 && len(spec.TLS.Next) == 0 {
+		return nil
+	}
+	return &v1alpha1.ProofFacts{Serves: spec.TLS.Leaves, Accepts: spec.TLS.Next}
 }
 
 // needsRestart says that a running etcd has to be restarted for the difference. Names in certificates and the snap's channel are

@@ -44,6 +44,7 @@ func Status(o Observation) v1alpha1.EtcdClusterStatus {
 	s := v1alpha1.EtcdClusterStatus{
 		ClusterID: o.Latch.ClusterID, Epoch: o.Latch.Epoch.DeepCopy(), Blind: o.Blind, ObservedAt: metav1.NewTime(o.Now),
 		Message: in.applicationWords().Message, Phase: in.phase(steps), Members: in.members(),
+		Procedures: in.procedureStatuses(),
 	}
 	for _, step := range steps {
 		s.Plan = append(s.Plan, v1alpha1.PlannedStep{
@@ -51,7 +52,7 @@ func Status(o Observation) v1alpha1.EtcdClusterStatus {
 		})
 	}
 	s.Conditions = []metav1.Condition{
-		in.readyCondition(), progressing(steps), in.reachable(), in.certificates(), in.oneIdentity(), in.leading(), in.policyValid(),
+		in.readyCondition(), in.progressing(steps), in.reachable(), in.certificates(), in.oneIdentity(), in.leading(), in.policyValid(),
 	}
 	return s
 }
@@ -174,7 +175,18 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
 }
 
-func progressing(steps []Step) metav1.Condition {
+// progressing is about the next step, and names the procedures that it may be a part of.
+func (in *input) progressing(steps []Step) metav1.Condition {
+	c := progress(steps)
+	for _, r := range in.journal {
+		if title := fmt.Sprintf("%s of task %s", r.of.name, r.entry.ID); !strings.Contains(c.Message, title) {
+			c.Message += fmt.Sprintf(" %s is under way, until %s.", title, r.words)
+		}
+	}
+	return c
+}
+
+func progress(steps []Step) metav1.Condition {
 	const kind = v1alpha1.ConditionProgressing
 	switch {
 	case len(steps) == 0:
@@ -222,7 +234,7 @@ func (in *input) certificates() metav1.Condition {
 		return condition(kind, false, ReasonNoAuthority, "%s", etcdops.MissingAuthorityWords().Message)
 	}
 	if in.otherAuthority() {
-		return condition(kind, false, ReasonOtherAuthority, "%s.", etcdops.OtherAuthorityWords(in.CA.Application).Message)
+		return condition(kind, false, ReasonOtherAuthority, "%s.", etcdops.OtherAuthorityWords(in.Application, in.CA.Application).Message)
 	}
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Certificates.Server == nil {

@@ -25,6 +25,9 @@ const (
 	// person's request was seen to, which is all that is done for it.
 	StepLatchEnding StepKind = "LatchEnding"
 	StepAnswer      StepKind = "AnswerRequest"
+	// StepJournal writes an entry of the latch's journal, and StepStamp a stamp.
+	StepJournal StepKind = "WriteJournal"
+	StepStamp   StepKind = "Stamp"
 	// StepStart: start etcd on units whose Initial is set.
 	StepStart StepKind = "StartMembers"
 	// StepExpose: open etcd's port to us, where the policy allows it.

@@ -110,7 +110,7 @@ func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person,
 			return nil
 		}
 		return &words
-	case in.Latch.ClusterID == "" || !gate && leader.Facts.Applied != nil:
+	case in.Latch.ClusterID == "" || !gate && leader.Facts.Applied != nil && !in.passedOver(leader):
 		return nil
 	case !gate:
 		// Whoever leads a cluster that has lost its members was handed nothing, and is handed nothing: what the last one said would stay.
