@@ -32,6 +32,8 @@ type Agent struct {
 	// record is the unit's durable file on the machine, written before anything is done.
 	record *record.Record
 	told   []string
+	// toldTrust is what clients were told with that list.
+	toldTrust trust
 	// said is what it was told in words alone since its last delivery.
 	said v1alpha1.StatusText
 }
@@ -187,6 +189,10 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	if s.now.Before(a.installed) {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonSnapInProgress, Message: "the snap is being installed"}
 	}
+	if err := a.takeBundle(spec); err != nil {
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonNoCertificate, Message: err.Error()}
+	}
+	a.takeLeaf()
 	config := fmt.Sprintf("%+v", spec.Etcd)
 	if i := spec.Etcd.Initial; i != nil {
 		config += fmt.Sprintf("%+v", *i)
@@ -196,13 +202,16 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		a.files = config
 		s.counts.FileWrites++
 	}
-	running := restartKey(spec)
+	running := restartKey(spec) + fmt.Sprint(a.bundle) + stampOf(spec)
 	a.process.wanted, a.process.next = running, v1alpha1.RunningFacts{
 		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
 		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
+		RestartStamp: spec.Service.RestartStamp,
 	}
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 	switch {
+	case spec.Service.State == v1alpha1.ServiceRunning && !slices.Contains(a.bundle, a.leafOf):
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonNoCertificate, Message: "no certificate that is trusted"}
 	case a.squatted && !a.process.up && (a.process.data == nil || spec.Service.State == v1alpha1.ServiceRunning):
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonPortInUse,
 			Message: "cannot start etcd: another process listens at " + a.address()}
@@ -314,6 +323,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		f.Certificates.Provider = v1alpha1.ProviderClassic
 		f.Certificates.Server = &v1alpha1.LeafFacts{Fingerprint: "leaf of " + a.unit.Name + " at " + a.leaf, SANs: []string{a.leaf}}
 	}
+	a.trustFacts(&f.Certificates)
 	if !a.installed.IsZero() && !a.sim.now.Before(a.installed) {
 		f.Snap = &v1alpha1.SnapFacts{Revision: "1", Version: "3.6.16", Channel: "3.6/stable"}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/world"
 )
 
 // Application and Second are the names of the applications that a world can have.
@@ -17,6 +18,10 @@ const (
 
 // App is one application of the charm, with its latch, which dies with it.
 type App struct {
+	// offered is which of the authorities the provider is.
+	offered int
+	// kept are, by daemon, the credentials that were in use last: they are on its disk.
+	kept map[string]world.Credentials
 	sim  *Sim
 	name string
 	// peerID and caID are its relations, which an application of the same name that is deployed later does not share.

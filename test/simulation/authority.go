@@ -12,11 +12,19 @@ import (
 	"time"
 )
 
-// authority is what the certificate authority's databag offers: a CA, and the client certificate that the daemon uses.
+// authority is what a certificate authority's databag offers: a CA, and the client certificate that the daemon uses, which is the CA's own.
 type authority struct{ ca, cert, key string }
 
-// newAuthority makes one for all simulations of the process: the observer reads it as X.509, nobody dials with it.
-var newAuthority = sync.OnceValue(func() authority {
+// authorities are made once for all simulations of the process: the observer reads them as X.509, nobody dials with them.
+var authorities = sync.OnceValue(func() []authority {
+	var all []authority
+	for range 3 {
+		all = append(all, newAuthority())
+	}
+	return all
+})
+
+func newAuthority() authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return authority{}
@@ -35,4 +43,4 @@ var newAuthority = sync.OnceValue(func() authority {
 	}
 	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return authority{ca: cert, cert: cert, key: string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private}))}
-})
+}

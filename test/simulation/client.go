@@ -24,6 +24,9 @@ type Client struct {
 	busy  bool
 	since time.Time
 	list  []string
+	// trusts and certOf are the bundle and whose the certificate is that it has read with the list.
+	trusts []string
+	certOf string
 }
 
 // AddClient relates a client each of whose hooks takes so long.
@@ -41,10 +44,10 @@ func (c *Client) List() []string { return slices.Clone(c.list) }
 
 // tell writes what clients are told into the unit's databag.
 func (a *Agent) tell(list []string) {
-	if slices.Equal(a.told, list) {
+	if slices.Equal(a.told, list) && slices.Equal(a.toldTrust.bundle, a.bundle) && a.toldTrust.leafOf == a.leafOf {
 		return
 	}
-	a.told = list
+	a.told, a.toldTrust = list, a.trust
 	for _, c := range a.unit.app.clients {
 		c.changed(a.unit)
 	}
@@ -68,11 +71,11 @@ func (c *Client) work() {
 			return
 		}
 		c.busy, c.since, c.due = true, s.now, c.due[1:]
-		list := c.read() // what a hook reads is as it was when it began
+		list, with := c.read() // what a hook reads is as it was when it began
 		s.At(c.takes, func() {
 			c.busy, c.since = false, s.now
 			if len(list) > 0 {
-				c.list = list
+				c.list, c.trusts, c.certOf = list, with.bundle, with.leafOf
 			}
 			c.work()
 		})
@@ -80,13 +83,13 @@ func (c *Client) work() {
 }
 
 // read is the first value that a unit has, as a requirer's side takes it.
-func (c *Client) read() []string {
+func (c *Client) read() ([]string, trust) {
 	for _, u := range c.sim.units {
 		if len(u.agent.told) > 0 {
-			return u.agent.told
+			return u.agent.told, u.agent.toldTrust
 		}
 	}
-	return nil
+	return nil, trust{}
 }
 
 func (c *Client) status() jujuapi.Unit {

@@ -24,16 +24,19 @@ var errDead = errors.New("the daemon is dead")
 
 // Daemon is one process of the daemon, as far as it is busy with one application. All that it does to the world passes through effect.
 type Daemon struct {
-	sim      *Sim
-	app      *App
-	self     string
-	dead     bool
-	doomed   bool
-	memory   *memory.Memory
-	observer *observe.Observer
-	actor    *act.Actor
-	cancel   context.CancelFunc
-	ctx      context.Context // the life of a process is what this type is
+	// credentials are what it connects with.
+	credentials world.Credentials
+	began       time.Time
+	sim         *Sim
+	app         *App
+	self        string
+	dead        bool
+	doomed      bool
+	memory      *memory.Memory
+	observer    *observe.Observer
+	actor       *act.Actor
+	cancel      context.CancelFunc
+	ctx         context.Context // the life of a process is what this type is
 
 	due     map[string]time.Time
 	lookAt  time.Time
@@ -51,19 +54,19 @@ func (a *App) TakeOver(self string) *Daemon { return a.startDaemon(self, true) }
 
 // DaemonClock sets how far the clock of the machine that daemons run on is ahead of Juju's; a negative one is behind.
 func (s *Sim) DaemonClock(ahead time.Duration) {
-	s.ahead = ahead
+	s.ahead, s.clockSet = ahead, s.now
 	s.say("the daemon's clock is %s ahead", ahead)
 }
 
 func (a *App) startDaemon(self string, takeOver bool) *Daemon {
 	s := a.sim
-	d := &Daemon{sim: s, app: a, self: self, memory: memory.New(), due: map[string]time.Time{}, lookAt: s.now}
+	d := &Daemon{sim: s, app: a, self: self, memory: memory.New(), due: map[string]time.Time{}, lookAt: s.now, began: s.now}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	now := d.now
 	d.observer = observe.New(observe.Config{
 		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
-		ThroughUnits: s.cfg.Closed, Pause: d.pause,
-		Dial: func(world.Credentials) (world.Etcd, error) { return d, nil },
+		ThroughUnits: true, Pause: d.pause,
+		Dial: d.dial, Keys: keys{app: a, self: self},
 	})
 	d.actor = act.New(act.Config{
 		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now,

@@ -90,7 +90,7 @@ func (d *Daemon) Look(_ context.Context, endpoints []string) etcdops.View {
 	if d.sim.cfg.Closed {
 		return d.sim.silence(endpoints, d.now())
 	}
-	return d.sim.view(endpoints, d.now())
+	return d.shut(d.sim.view(endpoints, d.now()))
 }
 
 // Do implements world.Etcd.

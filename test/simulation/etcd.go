@@ -27,6 +27,8 @@ type process struct {
 	// config and read are what the process has read that runs, or ran last; wanted and next what is on disk for the next one.
 	config, wanted string
 	read, next     v1alpha1.RunningFacts
+	// trusts are the authorities that the process has read.
+	trusts []string
 }
 
 // data is what a data directory remembers.
@@ -189,7 +191,8 @@ func (a *Agent) open(c *cluster, m *Member) {
 func (m *Machine) comeUp() {
 	s := m.sim
 	m.process.up, m.process.since = true, s.now
-	m.process.config, m.process.read = m.process.wanted, m.process.next
+	m.process.config, m.process.read, m.process.trusts = m.process.wanted, m.process.next, m.bundle
+	m.sim.judgeTrust()
 	s.judgePairs()
 	c, member := m.membership()
 	if member == nil {

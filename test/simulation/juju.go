@@ -29,7 +29,6 @@ type juju struct {
 	numbers     map[string]int
 	tasks       []*task
 	counter     int
-	authority
 }
 
 // Unit is one unit on its machine.
@@ -75,6 +74,7 @@ func (s *Sim) provision(u *Unit) {
 	u.app.elect()
 	u.status = jujuapi.Status{Current: "waiting", Message: "Waiting for the jujuetcd controller"}
 	s.hook(u, s.between(time.Second, 4*time.Second))
+	s.At(4*time.Second, u.agent.work) // what was asked of it before it was there
 	s.certify(u)
 	s.At(UpdateStatus, func() { s.updateStatus(u) })
 }

@@ -32,6 +32,7 @@ type Machine struct {
 	installed time.Time
 	files     string
 	process   process
+	trust
 	// aside is the data that was set aside. It is never deleted.
 	aside []*data
 }

@@ -114,7 +114,7 @@ func (a *App) unitsInfo() ([]jujuapi.UnitInfo, error) {
 				RelatedEndpoint: "cluster", ApplicationData: maps.Clone(bag), Units: peers})
 		}
 		if a.related && u.provisioned {
-			j := a.sim.juju
+			j := a.authority()
 			info.RelationData = append(info.RelationData, jujuapi.RelationData{RelationID: a.caID, Endpoint: "certificates", RelatedEndpoint: "client",
 				Units: map[string]jujuapi.UnitDatabag{"easyrsa/0": {InScope: true, Data: map[string]string{
 					"ca": j.ca, "client.cert": j.cert, "client.key": j.key}}}})

@@ -31,6 +31,8 @@ type Sim struct {
 	now    time.Time
 	// ahead is how far the daemons' clock is ahead of Juju's, which is the model's time.
 	ahead time.Duration
+	// clockSet is when it was set last.
+	clockSet time.Time
 
 	events events
 	order  int64
@@ -120,7 +122,7 @@ func New(cfg Config) *Sim {
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		counts: Counts{Refused: map[string]int{}},
 	}
-	s.juju = &juju{sim: s, numbers: map[string]int{}, authority: newAuthority()}
+	s.juju = &juju{sim: s, numbers: map[string]int{}}
 	s.App = s.newApp(Application)
 	s.ahead = s.off()
 	return s

@@ -114,7 +114,13 @@ func (a *App) NeedsAPerson() bool {
 		}
 		return there < len(l.Seeds.Members)/2+1
 	}
-	// A restart of one of two members is an outage that nobody has accepted.
+	// A restart of one of two members is an outage that nobody has accepted; nor does a third join while they learn to trust another
+	// authority.
+	if c := a.cluster(); c != nil && (a.Procedure() != "" || a.AsksToRotate()) {
+		if all, _ := c.voters(); all == 2 {
+			return true
+		}
+	}
 	return a.Alive() <= 2 && a.daemon != nil && a.daemon.last.Person
 }
 

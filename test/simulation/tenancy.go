@@ -55,11 +55,14 @@ func (a *Agent) occupied() bool {
 
 // certificates puts what the authority has answered on the machine, if that is this unit's or may be.
 func (a *Agent) certificates() {
-	if a.answered == "" || a.answered != a.address() || a.certified && a.leaf == a.answered || a.taken() != nil {
+	if a.answered == "" || a.answered != a.address() || a.taken() != nil {
 		return
 	}
-	a.claim()
-	a.certified, a.leaf = true, a.answered
+	if !a.certified || a.leaf != a.answered {
+		a.claim()
+		a.certified, a.leaf = true, a.answered
+	}
+	a.takeLeaf()
 }
 
 // move clears the machine of what a unit has left that is gone, if the delivery says so and nobody misses it, and claims it.
