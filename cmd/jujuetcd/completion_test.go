@@ -78,3 +78,35 @@ func TestCompletionKnowsWhatTheDaemonLooksAfter(t *testing.T) {
 		}
 	}
 }
+
+// Verbs that need no daemon have no --socket: names are those of the one that listens where daemons do.
+func TestCompletionOfOrdersKnowsApplications(t *testing.T) {
+	t.Setenv("JUJUETCD_SOCKET", daemonWith(t))
+	for args, want := range map[string]string{
+		"restart":                     "etcd",
+		"rotate-ca":                   "etcd",
+		"proceed":                     "etcd",
+		"go-back":                     "etcd",
+		"restart etcd":                "",
+		"restart --model admin/other": "",
+		"restart --model":             "admin/prod",
+		"rotate-ca etcd --provider":   "",
+	} {
+		root := command()
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(new(bytes.Buffer))
+		root.SetArgs(append(append([]string{"__complete"}, strings.Fields(args)...), ""))
+		if err := root.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if last := lines[len(lines)-1]; last != ":4" {
+			t.Errorf("%s: files are offered (%s)", args, last)
+		}
+		got, _, _ := strings.Cut(strings.Join(lines[:len(lines)-1], " "), "\t")
+		if got != want {
+			t.Errorf("%s: %q, want %q", args, got, want)
+		}
+	}
+}

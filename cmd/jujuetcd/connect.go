@@ -22,8 +22,13 @@ type connection struct {
 }
 
 func (c *connection) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&c.models, "model", nil, "model to look after, such as prod or admin/prod (repeat for several; default: $JUJU_MODEL, or the juju client's current model)")
+	c.loginFlags(cmd)
+}
+
+// loginFlags are those of flags that do not name models.
+func (c *connection) loginFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&c.models, "model", nil, "model to look after, such as prod or admin/prod (repeat for several; default: $JUJU_MODEL, or the juju client's current model)")
 	f.StringVar(&c.explicit.Controller, "controller", "", "controller among the juju client's files (default: $JUJU_CONTROLLER, or its current one)")
 	f.StringSliceVar(&c.explicit.Addresses, "addresses", nil, "controller addresses host:port, instead of the juju client's files (default: $JUJU_CONTROLLER_ADDRESSES)")
 	f.StringVar(&c.explicit.Username, "username", "", "Juju user (default: $JUJU_USERNAME)")

@@ -104,6 +104,24 @@ func (p *page) conditions(list []metav1.Condition) {
 	}
 }
 
+// procedures prints what is under way in several phases, if anything is.
+func (p *page) procedures(list []v1alpha1.ProcedureStatus) {
+	if len(list) > 0 {
+		p.WriteString("\nProcedures\n")
+	}
+	for _, s := range list {
+		phase := "phase " + s.Phase
+		if s.Back {
+			phase = "going back, " + phase
+		}
+		if s.WaitsForPerson {
+			phase += ", waits for you"
+		}
+		fmt.Fprintf(p, "  %s of task %s: %s, since %s\n", s.Name, s.ID, phase, s.Since.UTC().Format(time.RFC3339))
+		p.WriteString(wrapped(s.Message, "      "))
+	}
+}
+
 // events prints what has happened last.
 func (p *page) events(records []registry.Record) {
 	p.WriteString("\nWhat has happened\n")
@@ -145,6 +163,7 @@ func describeCluster(out io.Writer, c v1alpha1.EtcdCluster, records []registry.R
 		}
 		fmt.Fprintf(&p, "  %-10s %-16s %-9s %-8s %s\n", m.Unit, m.ID, m.Role, m.Version, state)
 	}
+	p.procedures(c.Status.Procedures)
 	p.conditions(c.Status.Conditions)
 	p.WriteString("\nWhat comes next\n")
 	printPlan(&p.Builder, c)

@@ -1,5 +1,5 @@
 // Command jujuetcd keeps the etcd clusters of Juju models where they should be (run), and shows what it sees and would do
-// (get, describe, plan, doctor, env).
+// (get, describe, plan, doctor, env). It hands on what a person asks for (restart, rotate-ca, proceed, go-back).
 package main
 
 import (
@@ -94,6 +94,7 @@ cannot fix (credentials, grants, an unknown model, an invalid policy).`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), getCommand(), describeCommand(), planCommand(), doctorCommand(), envCommand(), versionCommand())
+	root.AddCommand(orderCommands()...)
 	return root
 }
 

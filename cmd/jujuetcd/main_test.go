@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,15 +9,25 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/policy"
+	"jujuetcd.io/sim/cli"
+	"jujuetcd.io/sim/machine"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jujuetcd": main})
+	// Its hook tools call jujusim by their names.
+	if code, handled := machine.MultiCall(os.Args); handled {
+		os.Exit(code)
+	}
+	testscript.Main(m, map[string]func(){
+		"jujuetcd": main,
+		"jujusim":  func() { os.Exit(cli.Main(context.Background(), os.Args[1:], "v0-test", machine.NewFleet)) },
+	})
 }
 
 func TestScripts(t *testing.T) {
@@ -29,10 +40,34 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"JUJU_DATA", "JUJU_MODEL", "JUJU_CONTROLLER", "XDG_DATA_HOME", "STATE_DIRECTORY", "NOTIFY_SOCKET"} {
 				env.Setenv(name, "")
 			}
+			// Short, because unix sockets lie below it.
+			dir, err := os.MkdirTemp("", "js")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = os.RemoveAll(dir) })
+			env.Setenv("JUJUSIM_DIR", filepath.Join(dir, "s"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCodeIs},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCodeIs, "await": awaitFile},
 	})
+}
+
+// awaitFile waits until a file is there.
+func awaitFile(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.After(3 * time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			ts.Fatalf("%s is not there after three minutes", args[0])
+		case <-tick.C:
+		}
+	}
 }
 
 // exitCodeIs runs a command and compares its exit code: exitcode CODE PROGRAM ARGS...
