@@ -135,11 +135,11 @@ func grow(in *input) (Step, bool) {
 			waits = append(waits, why)
 		case !ready(u):
 			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
-		case in.trustless(u):
-			waits = append(waits, u.Name+" has not been told yet whom to trust")
 		case in.estranged(u):
 			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
 				u.Name, in.CA.Application))
+		case in.trustless(u):
+			waits = append(waits, u.Name+" has not been told yet whom to trust")
 		case !in.prepared(u) && in.startFault(u) != "":
 			waits = append(waits, fmt.Sprintf("%s is not prepared: %s", u.Name, in.startFault(u)))
 		case !in.prepared(u):
