@@ -66,7 +66,7 @@ func (w *world) rotate(t *testing.T, clients []*dbClient, provider ...string) *t
 // TestAnAuthorityIsRenewedWithoutAFailedRequest: the provider has made itself a new one. Three clients connect anew for each call
 // throughout; afterwards nobody gets in with what was good before.
 func TestAnAuthorityIsRenewedWithoutAFailedRequest(t *testing.T) {
-	w := begin(t, "--update-status", "5s")
+	w := begin(t, "--update-status", "5s", "--profile", "3.6")
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))

@@ -53,6 +53,26 @@ var ways = []way{
 		must(t, s, "not seen", s.Until(func() bool { return s.Voters() == 2 }, patience))
 		settles(t, s, 3)
 	}},
+	{"an authority is replaced", otherAuthority, func(t *testing.T, s *simulation.Sim) {
+		rotate(t, s)
+		settles(t, s, 3)
+	}},
+	{"a rolling restart", threeAtOnce, func(t *testing.T, s *simulation.Sim) {
+		before := restarts(s)
+		if !s.Ask(s.Units()[0], v1alpha1.ActionRestart) {
+			t.Fatal("the action is refused")
+		}
+		must(t, s, "not restarted", s.Until(func() bool { return restarts(s) >= before+3 && s.Settled() }, patience))
+		settles(t, s, 3)
+	}},
+}
+
+// otherAuthority is a settled cluster whose provider offers another authority than the one in use.
+func otherAuthority(t *testing.T, s *simulation.Sim) {
+	t.Helper()
+	threeAtOnce(t, s)
+	s.RenewAuthority()
+	s.Pass(time.Minute)
 }
 
 func five(t *testing.T, s *simulation.Sim) {

@@ -13,19 +13,27 @@ import (
 // waits says that a procedure waits for a person.
 func waits(s *simulation.Sim) bool { return strings.Contains(s.ApplicationStatus(), "waits for you") }
 
+// proceed has a person go on at each of the two rests, once all clients have read what they were told.
+func proceed(t *testing.T, s *simulation.Sim) {
+	t.Helper()
+	at := ""
+	for i := range 2 {
+		must(t, s, fmt.Sprintf("rest %d", i), s.Until(func() bool { return waits(s) && s.Procedure() != at && s.ClientsKeepUp() }, patience))
+		at = s.Procedure()
+		if !s.Ask(s.Units()[i%len(s.Units())], v1alpha1.ActionProceed) {
+			t.Fatalf("proceed is refused at rest %d", i)
+		}
+		must(t, s, "it goes on", s.Until(func() bool { return s.Procedure() != at }, patience))
+	}
+}
+
 // rotate has a person replace the authority, and go on at each rest once all clients have read what they were told.
 func rotate(t *testing.T, s *simulation.Sim) {
 	t.Helper()
 	if !s.Ask(s.Units()[0], v1alpha1.ActionRotateCA) {
 		t.Fatal("the action is refused")
 	}
-	for i := range 2 {
-		must(t, s, fmt.Sprintf("rest %d", i), s.Until(func() bool { return waits(s) && s.ClientsKeepUp() }, patience))
-		if !s.Ask(s.Units()[i%len(s.Units())], v1alpha1.ActionProceed) {
-			t.Fatalf("proceed is refused at rest %d", i)
-		}
-		must(t, s, "it goes on", s.Until(func() bool { return !waits(s) }, patience))
-	}
+	proceed(t, s)
 	must(t, s, "the end", s.Until(func() bool { return s.Procedure() == "" && s.Settled() }, patience))
 	if s.AsksToRotate() {
 		t.Errorf("members do not trust the new authority\n%s", tail(s))
@@ -96,4 +104,23 @@ func TestARotationIsFinishedByAnotherDaemon(t *testing.T) {
 		must(t, s, "it goes on", s.Until(func() bool { return !waits(s) }, patience))
 	}
 	must(t, s, "the end", s.Until(func() bool { return s.Procedure() == "" && s.Settled() }, patience))
+}
+
+// TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced: its member is removed, and what is under way goes on without it.
+func TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced(t *testing.T) {
+	for after := range 4 {
+		s := simulation.New(simulation.Config{Seed: uint64(40 + after)})
+		s.Relate()
+		s.AddUnits(5)
+		s.StartDaemon("daemon-a")
+		settles(t, s, 5)
+		s.RenewAuthority()
+		s.Pass(time.Minute)
+		s.Ask(s.Units()[0], v1alpha1.ActionRotateCA)
+		must(t, s, "begun", s.Until(func() bool { return s.Procedure() != "" }, patience))
+		s.Pass(time.Duration(after*15) * time.Second)
+		s.Vanish(s.Units()[3])
+		proceed(t, s)
+		must(t, s, "the end", s.Until(func() bool { return s.Procedure() == "" && s.Settled() && s.Members() == 4 && s.Voters() == 4 }, patience))
+	}
 }
