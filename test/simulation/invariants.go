@@ -29,7 +29,7 @@ func (s *Sim) judgeDelivery(t *task) {
 		}
 		// One whose unit has vanished is never run, and Juju tells of it no more: the next one comes when its time is over.
 		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun))
-		if o != t && o.unit.app == t.unit.app && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
+		if o != t && o.unit.app == t.unit.app && !s.clockSetSince(t.unit.app.daemon, o) && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
 			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
 		}
 	}
@@ -204,8 +204,7 @@ func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) 
 			s.judgeBeside(d.app, "it is planned to "+string(step.Kind))
 		}
 		for _, t := range s.juju.tasks {
-			if t.enqueued.Before(s.clockSet) && s.clockSet.After(d.began) {
-				// A process measures how long ago it did something by a clock that nobody sets, and the model has only one that is set.
+			if s.clockSetSince(d, t) {
 				continue
 			}
 			if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
@@ -214,6 +213,12 @@ func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) 
 			}
 		}
 	}
+}
+
+// clockSetSince says that the clock of the daemon's machine was set since it queued the task. A process measures how long ago it did
+// something by another clock, which nobody sets, and the model has only one: what it takes for over then says nothing.
+func (s *Sim) clockSetSince(d *Daemon, t *task) bool {
+	return d != nil && t.enqueued.Before(s.clockSet) && s.clockSet.After(d.began)
 }
 
 // actText is a step as Act tells it.
