@@ -44,6 +44,9 @@ func (in *input) differs(u Unit) []string {
 	if app := spec.Status.Application; u.Shown != spec.Status.Unit || app != nil && *app != in.ApplicationStatus {
 		what = append(what, "status")
 	}
+	if !in.proves(u) {
+		what = append(what, "proof")
+	}
 	if len(what) == 0 {
 		what = append(what, "files")
 	}

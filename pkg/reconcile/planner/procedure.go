@@ -101,7 +101,11 @@ func proceed(in *input) (Step, bool) {
 	for _, r := range slices.Backward(in.journal) {
 		switch why := r.proven(in); {
 		case why != "":
-			return wait("%s of task %s goes on until %s: %s.", r.of.name, r.entry.ID, r.words, strings.TrimRight(why, ".")), true
+			if units := in.owingProof(); len(units) > 0 {
+				return in.deliverTo(StepUpdate, in.differences(units), units, in.specOf), true
+			}
+			return wait("%s of task %s goes on until %s: %s.", r.of.name, r.entry.ID, r.words, strings.TrimRight(why, ".")).
+				until(in.Now.Add(proofPause)), true
 		case !r.rests:
 			return in.journalStep(r, in.after(r), fmt.Sprintf("%s of task %s: phase %s is over.", r.of.name, r.entry.ID, r.entry.Phase), nil), true
 		default:
@@ -109,6 +113,32 @@ func proceed(in *input) (Step, bool) {
 		}
 	}
 	return Step{}, false
+}
+
+// proofPause is how long is waited before a unit is asked again for what it has to prove, and before all is looked at again: a proof fails
+// where etcd has only come up, the unit's next hook may be minutes away, and Juju does not tell of every databag that is written.
+const proofPause = 10 * time.Second
+
+// owingProof are the units that have applied what they should be, and have not proven what they were told to.
+func (in *input) owingProof() []Unit {
+	return filter(in.alive(), func(u Unit) bool {
+		m, member := in.member[u.Name]
+		if !member || !in.serving(m) || u.Facts == nil || u.Facts.RestartPending || !in.applied(u) || in.proves(u) {
+			return false
+		}
+		why, _ := in.blocked(u)
+		return why == "" && (u.Last == nil || !in.Now.Before(u.Last.At.Add(proofPause)))
+	})
+}
+
+// proves says that the unit has proven all that it was told to.
+func (in *input) proves(u Unit) bool {
+	want := in.specOf(u).TLS
+	proof := v1alpha1.ProofFacts{}
+	if p := u.Facts.Certificates.Proof; p != nil {
+		proof = *p
+	}
+	return slices.Equal(proof.Serves, want.Leaves) && slices.Equal(proof.Accepts, want.Next)
 }
 
 // proven is the gate, and that clients have heard what changes for them.

@@ -322,3 +322,27 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 		t.Errorf("it is begun with two members:\n%s", strings.Join(steps, "\n"))
 	}
 }
+
+// TestAUnitIsAskedAgainForItsProof: its next hook may be minutes away; who has just been asked is not asked again at once.
+func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
+	o, _, _ := rotatable(t, 3)
+	run(t, &o)
+	ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+	run(t, &o)
+	o.Units[1].Facts.Certificates.Proof = nil
+	for ago, want := range map[time.Duration]bool{9 * time.Second: false, 10 * time.Second: true} {
+		spec := planner.Desired(o, "etcd/1")
+		o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-ago)}
+		// What the leader shows of it is told first.
+		o.ApplicationStatus = *planner.Desired(o, "etcd/0").Status.Application
+		leader := planner.Desired(o, "etcd/0")
+		o.Units[0].Facts.Applied.Hash, o.Units[0].Shown = leader.Hash(), leader.Status.Unit
+		step, _ := planner.Next(o)
+		if got := step.Kind == planner.StepUpdate && step.Units[0].Unit == "etcd/1"; got != want {
+			t.Errorf("asked %s ago: %s %s: %s", ago, step.Kind, step.Target("etcd"), step.Reason)
+		}
+		if !want && !step.Until.Equal(o.Now.Add(10*time.Second)) {
+			t.Errorf("it is looked at again at %s", step.Until)
+		}
+	}
+}
