@@ -18,6 +18,7 @@ import (
 // A member that is killed shows within seconds, is restarted after the charm's 10 s, and heals by itself. The times are those
 // of juju status, whole and without the share of the action that carries them.
 func TestAKilledMemberShowsAndHeals(t *testing.T) {
+	runAlone(t) // on a busy machine its etcd looks ill more than once, and each time costs actions
 	w := begin(t)
 	w.daemon()
 	w.deploy("3")

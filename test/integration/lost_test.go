@@ -270,6 +270,7 @@ func (w *world) memberIDsAt(config *tls.Config, endpoints []string) map[string]u
 // Two of three machines boot with other addresses at once. They still find the one that has not moved, which answers over the
 // connections that it gets, so that there is a quorum: the others are told of both, and then each is restarted. Nobody is lost.
 func TestTwoOfThreeMayChangeTheirAddressesAtOnce(t *testing.T) {
+	runAlone(t) // it measures in seconds what a busy machine stretches to minutes
 	w := begin(t)
 	w.daemon()
 	w.deploy("3")
