@@ -93,15 +93,16 @@ func TestWhatIsDoneUnderALockEndsWithIt(t *testing.T) {
 
 // wallMoved is a reading of a machine whose wall clock was set, and whose monotonic one knows nothing of that. No function of package time
 // makes one; the layout is that of the Go releases since 1.9.
-func wallMoved(t time.Time, by time.Duration) time.Time {
-	moved := t
+func wallMoved(t *testing.T, at time.Time, by time.Duration) time.Time {
+	t.Helper()
+	moved := at
 	(*struct {
 		wall uint64
 		ext  int64
 		loc  *time.Location
 	})(unsafe.Pointer(&moved)).wall += uint64(int64(by/time.Second)) << 30
-	if moved.Sub(t) != 0 || moved.Round(0).Sub(t.Round(0)) != by {
-		panic("package time keeps its readings otherwise now")
+	if moved.Sub(at) != 0 || moved.Round(0).Sub(at.Round(0)) != by {
+		t.Fatal("package time keeps its readings otherwise now")
 	}
 	return moved
 }
@@ -118,8 +119,8 @@ func TestAPausedHolderIsFencedBeforeItsTimersFire(t *testing.T) {
 		{"the machine slept, and one clock with it", func(t time.Time) time.Time { return t.Round(0).Add(10 * time.Second) }, etcdops.ErrLockOver},
 		{"stopped for a moment", func(t time.Time) time.Time { return t.Add(9 * time.Second) }, nil},
 		{"the clock was set back", func(t time.Time) time.Time { return t.Add(-time.Hour) }, nil},
-		{"the wall clock went on alone", func(t time.Time) time.Time { return wallMoved(t, 10*time.Second) }, etcdops.ErrLockOver},
-		{"stopped, and the wall clock was set back", func(t time.Time) time.Time { return wallMoved(t.Add(10*time.Second), -time.Hour) }, etcdops.ErrLockOver},
+		{"the wall clock went on alone", func(at time.Time) time.Time { return wallMoved(t, at, 10*time.Second) }, etcdops.ErrLockOver},
+		{"stopped, and the wall clock was set back", func(at time.Time) time.Time { return wallMoved(t, at.Add(10*time.Second), -time.Hour) }, etcdops.ErrLockOver},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			paused := false

@@ -44,7 +44,7 @@ func (in *input) differs(u Unit) []string {
 	if app := spec.Status.Application; u.Shown != spec.Status.Unit || app != nil && *app != in.ApplicationStatus {
 		what = append(what, "status")
 	}
-	if !in.proves(u) {
+	if !proves(u, spec.TLS) {
 		what = append(what, "proof")
 	}
 	if len(what) == 0 {

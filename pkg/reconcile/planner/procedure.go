@@ -26,7 +26,7 @@ type procedure struct {
 	action string
 	begin  func(in *input, r v1alpha1.Request) (notes map[string]string, refusal string)
 	phases []phase
-	// back is the way back, phase by phase, and mayBack why there is none (any more); empty where there is one.
+	// back is the way back, phase by phase, each with the name of the one that it undoes, and mayBack why there is none (any more); empty where there is one.
 	back    []phase
 	mayBack func(in *input, e v1alpha1.JournalEntry) (refusal string)
 }
@@ -123,7 +123,7 @@ const proofPause = 10 * time.Second
 func (in *input) owingProof() []Unit {
 	return filter(in.alive(), func(u Unit) bool {
 		m, member := in.member[u.Name]
-		if !member || !in.serving(m) || u.Facts == nil || u.Facts.RestartPending || !in.applied(u) || in.proves(u) {
+		if !member || !in.serving(m) || u.Facts == nil || u.Facts.RestartPending || !in.applied(u) || proves(u, in.specOf(u).TLS) {
 			return false
 		}
 		why, _ := in.blocked(u)
@@ -132,8 +132,7 @@ func (in *input) owingProof() []Unit {
 }
 
 // proves says that the unit has proven all that it was told to.
-func (in *input) proves(u Unit) bool {
-	want := in.specOf(u).TLS
+func proves(u Unit, want v1alpha1.TLSSpec) bool {
 	proof := v1alpha1.ProofFacts{}
 	if p := u.Facts.Certificates.Proof; p != nil {
 		proof = *p
@@ -328,14 +327,8 @@ func (in *input) goBack(a asking, r underway, unheeded func(string) Step) Step {
 	if why := r.of.mayBack(in, r.entry); why != "" {
 		return unheeded(why)
 	}
-	first := r.of.back[0].name
-	// A phase of the way back that undoes what was never begun is passed over: it has the name of the one that it undoes.
-	for i, p := range r.of.phases {
-		if p.name == r.entry.Phase {
-			first = r.of.back[max(0, len(r.of.back)-1-i)].name
-		}
-	}
-	return in.journalStep(r, in.entered(r.entry, first, true), fmt.Sprintf("%s goes back from phase %s.", a, r.entry.Phase),
+	// A phase of the way back has the name of the one that it undoes: those that undo what was never begun are passed over.
+	return in.journalStep(r, in.entered(r.entry, r.entry.Phase, true), fmt.Sprintf("%s goes back from phase %s.", a, r.entry.Phase),
 		map[string]int64{a.unit: a.request.Task})
 }
 
