@@ -12,6 +12,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
+	"jujuetcd.io/pkg/signing"
 )
 
 // authority fills in what Juju shows of the certificate authority, and keeps the connection to etcd in step with the
@@ -85,23 +86,8 @@ func verifiedBy(c world.Credentials) []string {
 		return nil
 	}
 	var all []string
-	between := x509.NewCertPool()
-	for _, cert := range chain[1:] {
-		between.AddCert(cert)
-	}
 	for _, authority := range certificatesIn(c.CA) {
-		roots := x509.NewCertPool()
-		roots.AddCert(authority)
-		// A leaf may outlive its authority (easyrsa gives both the same number of days), so its end is no time to ask for.
-		at := authority.NotBefore
-		for _, cert := range chain {
-			if cert.NotBefore.After(at) {
-				at = cert.NotBefore
-			}
-		}
-		if _, err := chain[0].Verify(x509.VerifyOptions{
-			Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		}); err == nil {
+		if len(signing.Ways(chain, []*x509.Certificate{authority}, x509.ExtKeyUsageClientAuth)) > 0 {
 			all = append(all, planner.Fingerprints(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})))...)
 		}
 	}
