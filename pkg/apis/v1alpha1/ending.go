@@ -60,15 +60,20 @@ func (l Latch) marked(r EndingRequest) (Latch, error) {
 
 // handle is the latch with the tasks that have been seen to; no number goes down.
 func (l Latch) handle(tasks map[string]int64) Latch {
-	handled := maps.Clone(l.Handled)
-	if handled == nil {
-		handled = map[string]int64{}
-	}
-	for unit, task := range tasks {
-		handled[unit] = max(handled[unit], task)
-	}
-	l.Handled = handled
+	l.Handled = raised(l.Handled, tasks)
 	return l
+}
+
+// raised are the numbers with those that are higher than before; none goes down.
+func raised(have, to map[string]int64) map[string]int64 {
+	all := maps.Clone(have)
+	if all == nil {
+		all = map[string]int64{}
+	}
+	for name, number := range to {
+		all[name] = max(all[name], number)
+	}
+	return all
 }
 
 // OnlyClaims says that the request asks for nothing but the epoch.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -138,14 +137,7 @@ func (e JournalEntry) same(o JournalEntry) bool {
 
 // stamped is the latch with the stamps of a request; a stamp's number does not go down.
 func (l Latch) stamped(stamps map[string]int64) Latch {
-	all := maps.Clone(l.Stamps)
-	if all == nil {
-		all = map[string]int64{}
-	}
-	for name, stamp := range stamps {
-		all[name] = max(all[name], stamp)
-	}
-	l.Stamps = all
+	l.Stamps = raised(l.Stamps, stamps)
 	return l
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -29,7 +28,7 @@ func (in *input) otherAuthority() bool {
 	}
 	trusted := in.trusted()
 	offered := Fingerprints(in.CA.Bundle)
-	return len(trusted) > 0 && !slices.ContainsFunc(offered, func(f string) bool { return slices.Contains(trusted, f) })
+	return len(trusted) > 0 && !overlap(offered, trusted)
 }
 
 // trusted are the fingerprints of what the units that have a member trust.
@@ -49,7 +48,7 @@ func (in *input) estranged(u Unit) bool {
 		return false
 	}
 	trusted := in.trusted()
-	return !slices.ContainsFunc(u.Facts.Certificates.CA, func(f string) bool { return slices.Contains(trusted, f) })
+	return !overlap(u.Facts.Certificates.CA, trusted)
 }
 
 // trustless says that a unit without a member trusts nobody yet, and that nobody offers it an authority now.

@@ -102,7 +102,7 @@ func beginRotation(in *input, r v1alpha1.Request) (map[string]string, string) {
 	trusted := in.trusted()
 	foreign := func(bundle string) bool {
 		prints := Fingerprints(bundle)
-		return len(prints) > 0 && !slices.ContainsFunc(prints, func(f string) bool { return slices.Contains(trusted, f) })
+		return len(prints) > 0 && !overlap(prints, trusted)
 	}
 	offered := map[string]string{}
 	for _, o := range in.CA.Offers {
