@@ -45,8 +45,8 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 
 # In the order in which a fault is cheapest to find.
 GATE := tools vet test-unit fuzz test-race test-integration test-e2e-if-possible
-# How long each fuzz target runs.
-FUZZTIME ?= 3s
+# How many inputs each fuzz target tries.
+FUZZ_RUNS ?= 10000
 
 .PHONY: test
 test: ## all tests: unit, fuzz, race, integration with real etcd, and as root those on machines; prints the seconds of each
@@ -54,7 +54,7 @@ test: ## all tests: unit, fuzz, race, integration with real etcd, and as root th
 
 .PHONY: test-full
 test-full: ## the same, with guards taken out one at a time, longer fuzzing, and many more worlds of planner and simulation: hours
-	@FUZZTIME=60s test/timed.sh $(GATE) test-mutation test-worlds
+	@FUZZ_RUNS=300000 test/timed.sh $(GATE) test-mutation test-worlds
 
 .PHONY: tools
 tools: ## install what the tests need from the system
@@ -75,8 +75,8 @@ test-unit: etcd ## unit tests and the simulation
 	$(GO) test -timeout 30m -skip TestEveryGuardMutationIsCaught ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (3s)
-	@test/fuzz.sh $(FUZZTIME)
+fuzz: ## every fuzz target with FUZZ_RUNS inputs (10000)
+	@test/fuzz.sh $(FUZZ_RUNS)
 
 .PHONY: test-mutation
 test-mutation: etcd ## take guards out of the source, one at a time: some test must miss each
