@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/sim/server"
