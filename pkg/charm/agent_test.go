@@ -22,7 +22,7 @@ import (
 	"jujuetcd.io/pkg/machine/nagios"
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // fakeMachine answers what a test sets, and records what it was told to do.
@@ -94,7 +94,7 @@ func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.Unit
 		if put.leaf == nil {
 			continue
 		}
-		certs, err := tlsfiles.Certificates(put.leaf.Certificate)
+		certs, err := pki.Certificates(put.leaf.Certificate)
 		if err != nil {
 			return nil, err
 		}
@@ -107,12 +107,12 @@ func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.Unit
 }
 
 func (m *fakeMachine) Leaves() (server, client tlsfiles.Held, err error) {
-	bundle, err := tlsfiles.Certificates(m.bundle)
+	bundle, err := pki.Certificates(m.bundle)
 	held := func(c *x509.Certificate) tlsfiles.Held {
 		if c == nil {
 			return tlsfiles.Held{}
 		}
-		return tlsfiles.Held{Certificate: c, Authority: signing.Authority([]*x509.Certificate{c}, bundle)}
+		return tlsfiles.Held{Certificate: c, Authority: pki.Authority([]*x509.Certificate{c}, bundle)}
 	}
 	return held(m.server), held(m.client), err
 }

@@ -11,8 +11,8 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/printable"
-	"jujuetcd.io/pkg/signing"
 )
 
 // authorityRelation is one relation to a certificate authority. Which of the two dialects of the endpoint its other end speaks is
@@ -34,7 +34,7 @@ type leaves struct{ server, client tlsfiles.Held }
 // the controller's requests, and whether clients have certificates of their own. It writes nothing.
 func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (Offer, error) {
 	offer := Offer{
-		asked: map[tlsfiles.Name]signing.Asked{}, answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{},
+		asked: map[tlsfiles.Name]pki.Asked{}, answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{},
 		dbOffers: map[tlsfiles.Name][]candidate{}, forController: spec.ControllerRequests,
 	}
 	bundle, err := a.machine.Bundle()
@@ -42,7 +42,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 		return offer, err
 	}
 	told, _ := readCertificates(cmp.Or(spec.CABundle, bundle))
-	offer.trusted, offer.replaced, offer.onDisk = among(told, spec.Leaves), len(spec.Leaves) > 0, bundle
+	offer.trusted, offer.replaced, offer.onDisk = pki.Among(told, spec.Leaves), len(spec.Leaves) > 0, bundle
 	if offer.db, err = a.dbClients(ctx, spec); err != nil {
 		return offer, err
 	}
@@ -81,7 +81,7 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	}
 	offer.choose(a.now())
 	if len(spec.Next) > 0 {
-		offer.chooseNext(among(told, spec.Next), a.now())
+		offer.chooseNext(pki.Among(told, spec.Next), a.now())
 	}
 	return offer, nil
 }

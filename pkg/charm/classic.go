@@ -11,7 +11,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Keys of the classic certificates relation. The requirer's are the first, legacy request: one certificate for the unit.
@@ -129,7 +129,7 @@ func request(bag map[string]string, unit string, n names) map[string]string {
 }
 
 // renewal is what must change so that a provider, who issues anew only for other names, does so for the same ones: the unit's own
-// dashed name is among them, or not, in turn. It is asked for once for each reason: see signing.Due.
+// dashed name is among them, or not, in turn. It is asked for once for each reason: see pki.Due.
 func renewal(bag map[string]string, unit, why string) map[string]string {
 	if why == "" || bag[keySANs] == "" || bag[keyServerRenewal] == why {
 		return nil
@@ -187,9 +187,9 @@ func (o *Offer) due(have tlsfiles.Held, now time.Time) string {
 		return ""
 	}
 	if o.replaced && len(o.trusted) > 0 && tlsfiles.Verify(tlsfiles.Client, []*x509.Certificate{have.Certificate}, o.trusted, now) != nil {
-		return "replaced by " + tlsfiles.Fingerprint(o.trusted[0])
+		return "replaced by " + pki.Fingerprint(o.trusted[0])
 	}
-	return signing.Due(have.Certificate, have.Authority, o.authorities, now)
+	return pki.Due(have.Certificate, have.Authority, o.authorities, now)
 }
 
 // toggled is a list with the name, or without it if it has it; sorted, each once.

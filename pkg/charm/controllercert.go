@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 )
 
 // With a provider that signs requests, the controller has a client certificate of its own, whose key stays with it. Its request stands
@@ -18,7 +19,7 @@ func (s *source) addController(requests []string, answers []signed, refusals []r
 			if !same(answer.Request, request) || answer.Revoked || len(certs) == 0 {
 				continue
 			}
-			s.controller = append(s.controller, v1alpha1.SignedRequest{Request: request, Certificate: encodeCertificates(certs)})
+			s.controller = append(s.controller, v1alpha1.SignedRequest{Request: request, Certificate: pki.Encode(certs...)})
 		}
 		for _, r := range refusals {
 			if same(r.Request, request) {

@@ -2,7 +2,6 @@ package charm
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,8 +10,8 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/printable"
-	"jujuetcd.io/pkg/signing"
 )
 
 // Keys of the newer tls-certificates protocol, version 1 of the interface: the provider signs requests and never sees a key.
@@ -100,11 +99,11 @@ func (o *Offer) signingSource(relation, name string, application map[string]stri
 	return s
 }
 
-func (s *source) addAnswer(name tlsfiles.Name, asked signing.Asked, request string, answer signed, now time.Time) {
+func (s *source) addAnswer(name tlsfiles.Name, asked pki.Asked, request string, answer signed, now time.Time) {
 	certs, _ := readCertificates(answer.CA + "\n" + strings.Join(answer.Chain, "\n"))
 	for _, c := range certs {
-		if c.IsCA && !slices.ContainsFunc(s.authorities, c.Equal) {
-			s.authorities = append(s.authorities, c)
+		if c.IsCA {
+			s.authorities = pki.Union(s.authorities, c)
 		}
 	}
 	if answer.Revoked {
@@ -120,7 +119,7 @@ func (s *source) addAnswer(name tlsfiles.Name, asked signing.Asked, request stri
 		return
 	}
 	if request == asked.Next {
-		s.answered[name] = tlsfiles.Fingerprint(pair.cert)
+		s.answered[name] = pki.Fingerprint(pair.cert)
 	}
 	role := name
 	if name != tlsfiles.Server {
@@ -148,7 +147,7 @@ func withChain(answer signed) string {
 		if len(leaf) > 0 && cert.Equal(leaf[0]) || bytes.Equal(cert.RawIssuer, cert.RawSubject) {
 			continue
 		}
-		out += encodeCertificates([]*x509.Certificate{cert})
+		out += pki.Encode(cert)
 	}
 	return out
 }
@@ -177,9 +176,9 @@ func same(a, b string) bool { return strings.TrimSpace(a) == strings.TrimSpace(b
 
 // follow is what is to be asked for a leaf from now on, given the one on disk: a request anew when there is none, when it lacks a
 // name, and when the certificate is to be renewed. One that has no answer yet is waited for.
-func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now time.Time) (signing.Asked, error) {
+func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now time.Time) (pki.Asked, error) {
 	asked := o.asked[name]
-	if asked.Next != "" && have.Certificate != nil && o.answered[name] == tlsfiles.Fingerprint(have.Certificate) {
+	if asked.Next != "" && have.Certificate != nil && o.answered[name] == pki.Fingerprint(have.Certificate) {
 		asked = asked.Answered()
 	}
 	if name == tlsfiles.Server {
@@ -194,7 +193,7 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now 
 	}
 	newest := asked.Newest()
 	switch {
-	case newest == "", !covers(canonicalAll(signing.NamesIn(newest)), subject.Names):
+	case newest == "", !covers(canonicalAll(pki.NamesIn(newest)), subject.Names):
 		return asked.Ask(subject)
 	case asked.Next != "" && o.gaveUp(asked) && o.names.asks(newest):
 		// It would stay refused.
@@ -213,7 +212,7 @@ func (o *Offer) follow(name tlsfiles.Name, unit string, have tlsfiles.Held, now 
 
 // without remembers that the provider refuses to sign the names that are beside those that are needed: a request with needed ones alone
 // is better than none. What is refused without any such name is no business of theirs.
-func (o *Offer) without(asked signing.Asked) signing.Asked {
+func (o *Offer) without(asked pki.Asked) pki.Asked {
 	if why := o.refused[tlsfiles.Server]; why != "" && !o.gaveUp(asked) && o.names.asks(asked.Newest()) {
 		asked.Refused, asked.Reason = strings.Join(o.names.extra, " "), why
 	}
@@ -221,27 +220,27 @@ func (o *Offer) without(asked signing.Asked) signing.Asked {
 }
 
 // gaveUp says that the provider has refused to sign these very names beside those that are needed.
-func (o *Offer) gaveUp(asked signing.Asked) bool {
+func (o *Offer) gaveUp(asked pki.Asked) bool {
 	return asked.Refused != "" && asked.Refused == strings.Join(o.names.extra, " ")
 }
 
 // asks says that a request has one of the names that are not needed.
 func (n names) asks(request string) bool {
-	has := canonicalAll(signing.NamesIn(request))
+	has := canonicalAll(pki.NamesIn(request))
 	return slices.ContainsFunc(n.extra, func(name string) bool { return slices.Contains(has, name) })
 }
 
 // subject is what the leaf should be good for. A client certificate tells only whose it is.
-func (o *Offer) subject(name tlsfiles.Name, unit string) signing.Subject {
+func (o *Offer) subject(name tlsfiles.Name, unit string) pki.Subject {
 	if name == tlsfiles.Client {
-		return signing.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}
+		return pki.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}
 	}
 	for _, c := range o.db {
 		if name == c.leaf() {
-			return signing.Subject{CommonName: c.common, Names: []string{c.common}}
+			return pki.Subject{CommonName: c.common, Names: []string{c.common}}
 		}
 	}
-	return signing.Subject{CommonName: o.names.common, Names: o.names.sans}
+	return pki.Subject{CommonName: o.names.common, Names: o.names.sans}
 }
 
 func canonicalAll(names []string) []string {

@@ -11,7 +11,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Where the policy asks for it, each relation db has a client certificate of its own, which names the application at the other end.
@@ -46,7 +46,7 @@ func (o *Offer) using(c dbClient) tlsfiles.Held {
 		return tlsfiles.Held{}
 	}
 	chain, _ := readCertificates(c.have.leaf.Certificate)
-	return tlsfiles.Held{Certificate: c.have.cert, Authority: signing.Authority(chain, o.trusted)}
+	return tlsfiles.Held{Certificate: c.have.cert, Authority: pki.Authority(chain, o.trusted)}
 }
 
 // dbClients are the relations that are to have certificates of their own.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 )
 
 // published are the facts as Juju has them.
@@ -47,7 +48,7 @@ func (p published) tell(facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddress
 	facts.Certificates.UnusedCA, facts.Certificates.TrustedCA = offer.unusedCA, ""
 	if disk, _ := readCertificates(offer.onDisk); len(disk) > 0 {
 		if offered, _ := readCertificates(offer.CA); !slices.EqualFunc(disk, offered, (*x509.Certificate).Equal) {
-			facts.Certificates.TrustedCA = encodeCertificates(disk)
+			facts.Certificates.TrustedCA = pki.Encode(disk...)
 		}
 	}
 	facts.Certificates.Controller = offer.controller

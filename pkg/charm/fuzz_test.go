@@ -9,7 +9,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/etcdtest"
 )
 
@@ -99,7 +99,7 @@ func FuzzClassicRequest(f *testing.F) {
 
 // FuzzSignedAnswer: whatever a provider that signs has written, what is used fits the unit's own key.
 func FuzzSignedAnswer(f *testing.F) {
-	asked, err := signing.Asked{}.Ask(signing.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4"}})
+	asked, err := pki.Asked{}.Ask(pki.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4"}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func FuzzSignedAnswer(f *testing.F) {
 	f.Add(`[{"certificate_signing_request":"`+strings.ReplaceAll(asked.Newest(), "\n", `\n`)+`","chain":null,"revoked":true}]`, `{}`)
 	f.Fuzz(func(t *testing.T, certificates, refusals string) {
 		o := Offer{names: namesOf("10.0.0.4", "etcd-0"), Application: "signer", dbOffers: map[tlsfiles.Name][]candidate{},
-			asked:    map[tlsfiles.Name]signing.Asked{tlsfiles.Server: asked, tlsfiles.Client: asked},
+			asked:    map[tlsfiles.Name]pki.Asked{tlsfiles.Server: asked, tlsfiles.Client: asked},
 			answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{}, forController: []string{asked.Newest()}}
 		now := time.Now()
 		s := o.signingSource("certificates:1", "signer", map[string]string{keySigned: certificates, keyRequestErrors: refusals}, now)

@@ -1,19 +1,15 @@
 package charm
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Offer is what certificate authorities offer to the unit now, and what it has asked them.
@@ -46,7 +42,7 @@ type Offer struct {
 	authorities []*x509.Certificate // of CA
 	// asked is what the unit has asked to be signed; answered has, by leaf, the fingerprint of what answers its next request, revoked the
 	// leaves that the provider has taken back, and refused, by leaf, why the newest request is.
-	asked    map[tlsfiles.Name]signing.Asked
+	asked    map[tlsfiles.Name]pki.Asked
 	answered map[tlsfiles.Name]string
 	revoked  []tlsfiles.Name
 	refused  map[tlsfiles.Name]string
@@ -74,20 +70,6 @@ func (o *Offer) trouble(format string, args ...any) {
 type candidate struct {
 	leaf *tlsfiles.Leaf
 	cert *x509.Certificate
-}
-
-// privateKeyIn is the private key of a PEM text without what stands around it.
-func privateKeyIn(text string) string {
-	rest := []byte(text)
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return ""
-		}
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			return string(pem.EncodeToMemory(block))
-		}
-	}
 }
 
 // choose decides on the authority, and for each leaf on one of the pairs that it offers.
@@ -139,14 +121,6 @@ func (o *Offer) chooseNext(authorities []*x509.Certificate, now time.Time) {
 	}
 }
 
-// among are the certificates of a bundle that have one of these fingerprints; all where there are none.
-func among(bundle []*x509.Certificate, fingerprints []string) []*x509.Certificate {
-	if len(fingerprints) == 0 {
-		return bundle
-	}
-	return slices.DeleteFunc(slices.Clone(bundle), func(c *x509.Certificate) bool { return !slices.Contains(fingerprints, tlsfiles.Fingerprint(c)) })
-}
-
 // setAside names those that offer another authority, and asks them for nothing any more; what they were asked before stands, as taking it
 // back would only make them unknown again.
 func (o *Offer) setAside(known, named []*source) {
@@ -164,7 +138,7 @@ func (o *Offer) setAside(known, named []*source) {
 		if o.unusedCA == nil {
 			o.unusedCA = map[string]string{}
 		}
-		o.unusedCA[s.application] = encodeCertificates(s.authorities)
+		o.unusedCA[s.application] = pki.Encode(s.authorities...)
 	}
 	slices.Sort(o.Unused)
 	for i, r := range o.relations {
@@ -178,12 +152,8 @@ func (o *Offer) adopt(s *source) {
 	if o.Application == "" || len(o.authorities) == 0 {
 		o.Application, o.Provider = s.application, s.dialect
 	}
-	for _, c := range s.authorities {
-		if !slices.ContainsFunc(o.authorities, c.Equal) {
-			o.authorities = append(o.authorities, c)
-		}
-	}
-	o.CA = encodeCertificates(o.authorities)
+	o.authorities = pki.Union(o.authorities, s.authorities...)
+	o.CA = pki.Encode(o.authorities...)
 	for _, text := range s.trouble {
 		o.trouble("%s", text)
 	}
@@ -241,14 +211,9 @@ func best(list []candidate, needs []string) *tlsfiles.Leaf {
 		return cmp.Or(
 			cmp.Compare(rank(a), rank(b)),
 			a.cert.NotBefore.Compare(b.cert.NotBefore),
-			bytes.Compare(fingerprint(a.cert), fingerprint(b.cert)),
+			cmp.Compare(pki.Fingerprint(a.cert), pki.Fingerprint(b.cert)),
 		)
 	}).leaf
-}
-
-func fingerprint(cert *x509.Certificate) []byte {
-	sum := sha256.Sum256(cert.Raw)
-	return sum[:]
 }
 
 // namesIn are the names that a certificate is good for.

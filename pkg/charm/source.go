@@ -1,10 +1,8 @@
 package charm
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +10,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Several authorities may be related at once: a provider beside the first, or a second unit of one whose units have an authority each. What
@@ -74,11 +72,7 @@ func (s *source) trust(field, text string) {
 	if why != "" {
 		s.say("%s", s.unusable(field+" "+why))
 	}
-	for _, c := range certs {
-		if !slices.ContainsFunc(s.authorities, c.Equal) {
-			s.authorities = append(s.authorities, c)
-		}
-	}
+	s.authorities = pki.Union(s.authorities, certs...)
 }
 
 // fields are what the two parts of a leaf are called by who reads of a fault.
@@ -105,11 +99,11 @@ func (s *source) judge(name tlsfiles.Name, f fields, cert, key string, now time.
 	if len(certs) == 0 {
 		return candidate{}, f.cert + " " + why
 	}
-	keyText := privateKeyIn(key)
+	keyText := pki.PrivateKey(key)
 	if keyText == "" {
 		return candidate{}, f.key + " " + unreadable(key, "private key")
 	}
-	text := encodeCertificates(certs)
+	text := pki.Encode(certs...)
 	pair, err := tls.X509KeyPair([]byte(text), []byte(keyText))
 	if err != nil {
 		// The cause may quote the input; it is not passed on.
@@ -133,7 +127,7 @@ func (s *source) judge(name tlsfiles.Name, f fields, cert, key string, now time.
 // pairOf is a certificate and the key that belongs to it, whatever else it is good for.
 func pairOf(cert, key string) (candidate, bool) {
 	certs, _ := readCertificates(cert)
-	text, keyText := encodeCertificates(certs), privateKeyIn(key)
+	text, keyText := pki.Encode(certs...), pki.PrivateKey(key)
 	pair, err := tls.X509KeyPair([]byte(text), []byte(keyText))
 	if err != nil {
 		return candidate{}, false
@@ -144,14 +138,10 @@ func pairOf(cert, key string) (candidate, bool) {
 // withPath is a pair whose certificate leads to a root: who connects to etcd may trust that alone.
 func (s *source) withPath(c candidate) candidate {
 	sent, _ := readCertificates(c.leaf.Certificate)
-	path := signing.Path(c.cert, slices.Concat(sent[1:], s.authorities))
-	for _, extra := range sent[1:] {
-		// What its provider sends with it stays: there may be another way.
-		if !slices.ContainsFunc(path, extra.Equal) {
-			path = append(path, extra)
-		}
-	}
-	return candidate{leaf: &tlsfiles.Leaf{Certificate: encodeCertificates(path), Key: c.leaf.Key}, cert: c.cert}
+	path := pki.Path(c.cert, slices.Concat(sent[1:], s.authorities))
+	// What its provider sends with it stays: there may be another way.
+	path = pki.Union(path, sent[1:]...)
+	return candidate{leaf: &tlsfiles.Leaf{Certificate: pki.Encode(path...), Key: c.leaf.Key}, cert: c.cert}
 }
 
 // knows says that the source is of an authority in the bundle: it names one of them, or one of them has signed what it offers.
@@ -168,28 +158,14 @@ func (s *source) knows(bundle []*x509.Certificate, now time.Time) bool {
 // readCertificates are the certificates in a PEM text that can be read, and why there is none; easyrsa puts a description for people
 // before each.
 func readCertificates(text string) (certs []*x509.Certificate, why string) {
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			why = "holds a certificate that cannot be read: " + err.Error()
-			continue
-		}
-		certs = append(certs, cert)
-	}
+	certs, fault := pki.Readable(text)
 	switch {
 	case len(certs) > 0 || strings.TrimSpace(text) == "":
 		return certs, ""
-	case why == "":
-		why = unreadable(text, "certificate")
+	case fault != nil:
+		return nil, "holds a certificate that cannot be read: " + fault.Error()
 	}
-	return nil, why
+	return nil, unreadable(text, "certificate")
 }
 
 // unreadable says why a PEM text holds no such thing.
@@ -215,12 +191,4 @@ func indented(text, begin string) bool {
 		}
 	}
 	return false
-}
-
-func encodeCertificates(certs []*x509.Certificate) string {
-	var out bytes.Buffer
-	for _, c := range certs {
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-	}
-	return out.String()
 }

@@ -1,10 +1,10 @@
 package jujuapi
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"jujuetcd.io/pkg/pki"
 )
 
 const (
@@ -142,17 +144,10 @@ func knownBy(c Controller) bookEntry {
 
 // fingerprint is of the certificates in PEM text; empty if there are none.
 func fingerprint(ca string) string {
-	hash, found := sha256.New(), false
-	for rest := []byte(ca); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		hash.Write(block.Bytes) // Never fails, says its doc.
-		found = true
-	}
-	if !found {
+	all := pki.DER(ca)
+	if len(all) == 0 {
 		return ""
 	}
-	return hex.EncodeToString(hash.Sum(nil))
+	sum := sha256.Sum256(bytes.Join(all, nil))
+	return hex.EncodeToString(sum[:])
 }

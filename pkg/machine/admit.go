@@ -12,6 +12,7 @@ import (
 	"jujuetcd.io/pkg/machine/etcdconf"
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Situation is what only the caller knows when a spec is applied.
@@ -138,7 +139,7 @@ func Validate(spec *v1alpha1.EtcdUnitSpec, v etcdconf.Version) error {
 		}
 	}
 	if spec.TLS.CABundle != "" {
-		if certs, err := tlsfiles.Certificates(spec.TLS.CABundle); err != nil || len(certs) == 0 {
+		if certs, err := pki.Certificates(spec.TLS.CABundle); err != nil || len(certs) == 0 {
 			fault("tls.caBundle holds no certificate that can be read")
 		}
 	}

@@ -3,7 +3,6 @@ package machine
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Prove shows with fresh handshakes on both ports of the unit's member what the replacement of an authority has to know: that the member
@@ -58,7 +58,7 @@ func (m *Machine) serves(ctx context.Context, want v1alpha1.TLSSpec) error {
 	if err != nil {
 		return err
 	}
-	used := slices.DeleteFunc(bundle, func(c *x509.Certificate) bool { return !slices.Contains(want.Leaves, tlsfiles.Fingerprint(c)) })
+	used := pki.Among(bundle, want.Leaves)
 	for _, name := range []tlsfiles.Name{tlsfiles.Server, tlsfiles.Client} {
 		chain, err := m.tls.Chain(name)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/rig"
 )
 
@@ -112,7 +112,7 @@ func (w *world) trustingTheRootAlone(t *testing.T, endpoints []string) {
 	must(t, err)
 	bundle, err := os.ReadFile(credentials.CA)
 	must(t, err)
-	certs, err := tlsfiles.Certificates(string(bundle))
+	certs, err := pki.Certificates(string(bundle))
 	must(t, err)
 	roots := x509.NewCertPool()
 	n := 0

@@ -27,7 +27,7 @@ import (
 
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Store is where requests are kept. One goroutine at a time uses it: hooks and actions of a unit never run at once.
@@ -63,8 +63,8 @@ func (s Store) Remove(name tlsfiles.Name) error {
 }
 
 // Load returns what was asked for the leaf; the zero value if nothing was.
-func (s Store) Load(name tlsfiles.Name) (signing.Asked, error) {
-	var a signing.Asked
+func (s Store) Load(name tlsfiles.Name) (pki.Asked, error) {
+	var a pki.Asked
 	text, err := os.ReadFile(s.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -74,13 +74,13 @@ func (s Store) Load(name tlsfiles.Name) (signing.Asked, error) {
 	}
 	if err := json.Unmarshal(text, &a); err != nil {
 		// The text holds a key: the cause is not passed on.
-		return signing.Asked{}, fmt.Errorf("cannot read what was asked for the %s certificate: %s is damaged; remove it to ask anew", name, s.path(name))
+		return pki.Asked{}, fmt.Errorf("cannot read what was asked for the %s certificate: %s is damaged; remove it to ask anew", name, s.path(name))
 	}
 	return a, nil
 }
 
 // Save returns after it is on disk.
-func (s Store) Save(name tlsfiles.Name, a signing.Asked) error {
+func (s Store) Save(name tlsfiles.Name, a pki.Asked) error {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("cannot encode what is asked for the %s certificate: %w", name, err)

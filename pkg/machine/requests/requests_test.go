@@ -10,15 +10,15 @@ import (
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 func TestWhatIsAskedIsKeptWholeForRootOnly(t *testing.T) {
 	store := requests.Store{Dir: filepath.Join(t.TempDir(), "a", "requests"), Disk: &durable.Disk{}}
-	if a, err := store.Load(tlsfiles.Server); err != nil || a != (signing.Asked{}) {
+	if a, err := store.Load(tlsfiles.Server); err != nil || a != (pki.Asked{}) {
 		t.Fatalf("nothing was asked, and %v, %v", a, err)
 	}
-	want, err := signing.Asked{}.Ask(signing.Subject{CommonName: "10.0.0.4", Names: []string{"node"}})
+	want, err := pki.Asked{}.Ask(pki.Subject{CommonName: "10.0.0.4", Names: []string{"node"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestWhatIsNotAskedAnyMoreIsRemovedWithItsKey(t *testing.T) {
 		t.Fatalf("nothing was asked, and %v, %v", names, err)
 	}
 	for _, name := range []tlsfiles.Name{"db-kube-2", tlsfiles.Server} {
-		asked, err := signing.Asked{}.Ask(signing.Subject{CommonName: "x"})
+		asked, err := pki.Asked{}.Ask(pki.Subject{CommonName: "x"})
 		if err == nil {
 			err = store.Save(name, asked)
 		}

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the bundle does not verify, is
@@ -22,7 +22,7 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 	}
 	var above []*x509.Certificate
 	for _, c := range bundle {
-		facts.CA = append(facts.CA, Fingerprint(c))
+		facts.CA = append(facts.CA, pki.Fingerprint(c))
 	}
 	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
 		leaf, err := f.Leaf(name)
@@ -38,12 +38,12 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 		}
 		// Facts hold nothing volatile: whether it has expired is told by its date.
 		if len(bundle) > 0 && slices.ContainsFunc(usages(name), func(usage x509.ExtKeyUsage) bool {
-			return len(signing.Ways(p.chain, bundle, usage)) == 0
+			return len(pki.Ways(p.chain, bundle, usage)) == 0
 		}) {
 			continue
 		}
 		*into = leafFacts(p.chain[0])
-		if authority := signing.Authority(p.chain, bundle); authority != nil {
+		if authority := pki.Authority(p.chain, bundle); authority != nil {
 			above = append(above, authority)
 		}
 	}
@@ -68,7 +68,7 @@ func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {
 	}
 	slices.Sort(sans)
 	return &v1alpha1.LeafFacts{
-		Fingerprint: Fingerprint(cert), NotBefore: metav1.NewTime(cert.NotBefore.UTC()), NotAfter: metav1.NewTime(cert.NotAfter.UTC()),
+		Fingerprint: pki.Fingerprint(cert), NotBefore: metav1.NewTime(cert.NotBefore.UTC()), NotAfter: metav1.NewTime(cert.NotAfter.UTC()),
 		SANs: sans, Key: cert.PublicKeyAlgorithm.String(),
 	}
 }

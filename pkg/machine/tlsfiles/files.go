@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/machine/durable"
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Name is one of the two leaves.
@@ -62,7 +62,7 @@ func (f *Files) Bundle() ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	certs, err := Certificates(text)
+	certs, err := pki.Certificates(text)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", f.Path(BundleFile), err)
 	}
@@ -74,11 +74,11 @@ func (f *Files) BundleText() (string, error) { return f.text(BundleFile) }
 
 // Normalize is a bundle as WriteBundle writes it: certificates only, without text around them.
 func Normalize(bundle string) ([]byte, error) {
-	certs, err := Certificates(bundle)
+	certs, err := pki.Certificates(bundle)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the CA bundle: %w", err)
 	}
-	return encode(certs), nil
+	return []byte(pki.Encode(certs...)), nil
 }
 
 // set is a leaf's certificate and key, which change at once.
@@ -134,7 +134,7 @@ func (f *Files) WriteLeaf(name Name, leaf Leaf, check Check) ([]string, error) {
 
 // Usable says why a leaf cannot be put in its place under the bundle, which may be about to be written; nil if it can.
 func Usable(name Name, leaf Leaf, check Check, bundle string) error {
-	certs, err := Certificates(bundle)
+	certs, err := pki.Certificates(bundle)
 	if err != nil {
 		return fmt.Errorf("cannot use the CA bundle: %w", err)
 	}
@@ -186,7 +186,7 @@ func (f *Files) Held(name Name) (Held, error) {
 	if err != nil {
 		return Held{}, err
 	}
-	return Held{Certificate: chain[0], Authority: signing.Authority(chain, bundle)}, nil
+	return Held{Certificate: chain[0], Authority: pki.Authority(chain, bundle)}, nil
 }
 
 // Chain is the certificate on disk with what is sent with it, its leaf first; empty where there is none that can be read.
@@ -217,7 +217,7 @@ func (e *UntrustedError) Unwrap() error { return e.Err }
 // WriteBundle puts the CA bundle in its place. The leaves on disk must verify against it: an *UntrustedError if one does not,
 // unless it is about to be replaced by one of those in next.
 func (f *Files) WriteBundle(text string, now time.Time, next map[Name]*Leaf) ([]string, error) {
-	bundle, err := Certificates(text)
+	bundle, err := pki.Certificates(text)
 	if err == nil && len(bundle) == 0 {
 		err = errors.New("there is no certificate in it")
 	}
@@ -235,7 +235,7 @@ func (f *Files) WriteBundle(text string, now time.Time, next map[Name]*Leaf) ([]
 	if err := f.disk.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, err
 	}
-	wrote, err := f.disk.Write(durable.File{Path: f.Path(BundleFile), Data: encode(bundle), Mode: certMode})
+	wrote, err := f.disk.Write(durable.File{Path: f.Path(BundleFile), Data: []byte(pki.Encode(bundle...)), Mode: certMode})
 	if err != nil {
 		return wrote, fmt.Errorf("cannot write the CA bundle: %w", err)
 	}

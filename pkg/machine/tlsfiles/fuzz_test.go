@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/etcdtest"
 )
 
@@ -19,7 +20,7 @@ func FuzzCertificates(f *testing.F) {
 	f.Add(ca)
 	f.Add("Subject: easyrsa\n" + ca + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		certs, err := tlsfiles.Certificates(text)
+		certs, err := pki.Certificates(text)
 		if err != nil {
 			return
 		}
@@ -28,7 +29,7 @@ func FuzzCertificates(f *testing.F) {
 			t.Fatalf("what can be read cannot be made normal: %v", err)
 		}
 		clean := string(normal)
-		if again, err := tlsfiles.Certificates(clean); err != nil || len(again) != len(certs) {
+		if again, err := pki.Certificates(clean); err != nil || len(again) != len(certs) {
 			t.Errorf("%d certificates are %d after they were written: %v", len(certs), len(again), err)
 		}
 		if strings.Contains(clean, "PRIVATE KEY") {

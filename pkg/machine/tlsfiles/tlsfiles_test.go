@@ -13,6 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/etcdtest"
 )
 
@@ -211,7 +212,7 @@ func TestLeafNeverPrintsItsKey(t *testing.T) {
 
 func TestNamesCoverAddressesOfBothFamilies(t *testing.T) {
 	ca := etcdtest.NewCA(t)
-	certs, err := tlsfiles.Certificates(string(ca.Issue(t, "x", "10.0.0.1", "fd00::1", "a.example").CertPEM))
+	certs, err := pki.Certificates(string(ca.Issue(t, "x", "10.0.0.1", "fd00::1", "a.example").CertPEM))
 	if err != nil {
 		t.Fatal(err)
 	}

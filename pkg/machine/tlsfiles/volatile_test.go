@@ -13,6 +13,7 @@ import (
 
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Units tell why they cannot use a certificate, and each change of what they tell runs a hook on every peer: the words about an
@@ -102,7 +103,7 @@ func TestTheAuthorityThatIsToldIsTheFirstAboveALeafToEnd(t *testing.T) {
 	if err != nil || facts.Server == nil || facts.Authority == nil {
 		t.Fatalf("%+v, %v", facts, err)
 	}
-	if facts.Authority.Fingerprint != tlsfiles.Fingerprint(mid) {
+	if facts.Authority.Fingerprint != pki.Fingerprint(mid) {
 		t.Errorf("told is the end on %s, and not that of the intermediate on %s", facts.Authority.NotAfter, mid.NotAfter)
 	}
 	held, err := files.Held(tlsfiles.Server)

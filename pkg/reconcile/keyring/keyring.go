@@ -17,9 +17,7 @@ package keyring
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,8 +28,8 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/world"
-	"jujuetcd.io/pkg/signing"
 )
 
 // Ring is the keys of all clusters.
@@ -61,9 +59,9 @@ type Keys struct {
 
 // file is what is kept. Certificate answers the current request.
 type file struct {
-	Asked       signing.Asked `json:"asked"`
-	Certificate string        `json:"certificate,omitempty"`
-	Kept        kept          `json:"kept"`
+	Asked       pki.Asked `json:"asked"`
+	Certificate string    `json:"certificate,omitempty"`
+	Kept        kept      `json:"kept"`
 }
 
 // kept are credentials that have been used.
@@ -120,7 +118,7 @@ func (k *Keys) Requests(now time.Time, commonName string) ([]string, error) {
 	if next.Asked.Newest() == "" || next.Asked.Next == "" && why != "" && why != next.Asked.For {
 		next.Asked.For = why
 		var err error
-		if next.Asked, err = next.Asked.Ask(signing.Subject{CommonName: commonName, Names: []string{commonName}}); err != nil {
+		if next.Asked, err = next.Asked.Ask(pki.Subject{CommonName: commonName, Names: []string{commonName}}); err != nil {
 			return nil, err
 		}
 	}
@@ -182,25 +180,12 @@ func fits(cert, key string) bool {
 	return err == nil
 }
 
-// due says that a certificate is to be renewed, and what for: see signing.Due. Under the bundle it has been verified.
+// due says that a certificate is to be renewed, and what for: see pki.Due. Under the bundle it has been verified.
 func due(certificate, bundle string, now time.Time) string {
-	chain, above := certificates(certificate), certificates(bundle)
+	chain, _ := pki.Readable(certificate)
+	above, _ := pki.Readable(bundle)
 	if len(chain) == 0 {
 		return ""
 	}
-	return signing.Due(chain[0], signing.Authority(chain, above), above, now)
-}
-
-// certificates are those in a PEM text that can be read.
-func certificates(text string) []*x509.Certificate {
-	var all []*x509.Certificate
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return all
-		}
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-			all = append(all, cert)
-		}
-	}
+	return pki.Due(chain[0], pki.Authority(chain, above), above, now)
 }

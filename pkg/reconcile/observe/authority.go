@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"time"
 
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
-	"jujuetcd.io/pkg/signing"
 )
 
 // authority fills in what Juju shows of the certificate authority, and keeps the connection to etcd in step with the
@@ -81,30 +80,18 @@ func verifiedBy(c world.Credentials) []string {
 	if c.Empty() {
 		return nil
 	}
-	chain := certificatesIn(c.Cert)
+	chain, _ := pki.Readable(c.Cert)
 	if len(chain) == 0 {
 		return nil
 	}
 	var all []string
-	for _, authority := range certificatesIn(c.CA) {
-		if len(signing.Ways(chain, []*x509.Certificate{authority}, x509.ExtKeyUsageClientAuth)) > 0 {
-			all = append(all, planner.Fingerprints(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})))...)
+	authorities, _ := pki.Readable(c.CA)
+	for _, authority := range authorities {
+		if len(pki.Ways(chain, []*x509.Certificate{authority}, x509.ExtKeyUsageClientAuth)) > 0 {
+			all = append(all, pki.Fingerprint(authority))
 		}
 	}
 	return all
-}
-
-func certificatesIn(text string) []*x509.Certificate {
-	var all []*x509.Certificate
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return all
-		}
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
-			all = append(all, cert)
-		}
-	}
 }
 
 func overlap(a, b []string) bool {

@@ -2,14 +2,13 @@ package observe
 
 import (
 	"cmp"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
 	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 )
@@ -89,7 +88,7 @@ func (d *databags) authorities() []planner.AuthorityOffer {
 func (d *databags) chosen(trusted []string) (best offer, ok bool) {
 	rank := func(o offer) int {
 		bundle, r := o.bundle(), 0
-		if slices.ContainsFunc(planner.Fingerprints(bundle), func(f string) bool { return slices.Contains(trusted, f) }) {
+		if slices.ContainsFunc(pki.Fingerprints(bundle), func(f string) bool { return slices.Contains(trusted, f) }) {
 			r += 4
 		}
 		if bundle != "" {
@@ -152,20 +151,6 @@ func (d *databags) unused(related []string) []string {
 // certificate once: the units' desired state holds it, which must not change with its layout. One that cannot be read, which units would
 // refuse the whole of it for, is left out.
 func (o offer) bundle() string {
-	var out strings.Builder
-	seen := map[string]bool{}
-	for rest := []byte(o.credentials.CA + "\n" + o.chain); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return out.String()
-		}
-		if block.Type != "CERTIFICATE" || seen[string(block.Bytes)] {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			continue
-		}
-		seen[string(block.Bytes)] = true
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))
-	}
+	all, _ := pki.Readable(o.credentials.CA + "\n" + o.chain)
+	return pki.Encode(pki.Union(nil, all...)...)
 }

@@ -1,13 +1,11 @@
 package planner
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/pki"
 )
 
 // Another certificate authority in the place of the one in use is a rotation, which takes phases of its own: handed out at once, it would
@@ -64,18 +62,8 @@ func (in *input) bundle() string {
 	return in.CA.Bundle
 }
 
-// Fingerprints are those of the certificates in a PEM text, as units tell theirs: SHA-256 in hex.
-func Fingerprints(bundle string) []string {
-	var all []string
-	for rest := []byte(bundle); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return all
-		}
-		sum := sha256.Sum256(block.Bytes)
-		all = append(all, hex.EncodeToString(sum[:]))
-	}
-}
+// Fingerprints are those of the certificates in a PEM text, as units tell theirs.
+func Fingerprints(bundle string) []string { return pki.Fingerprints(bundle) }
 
 // notices are what the status of a unit tells beside health.
 func (in *input) notices(u Unit) []etcdops.Notice {

@@ -1,10 +1,8 @@
-package signing
+package pki
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -40,13 +38,13 @@ func Due(cert, authority *x509.Certificate, offered []*x509.Certificate, now tim
 		if now.Before(RenewAt(cert)) {
 			return ""
 		}
-		return fingerprint(cert)
+		return Fingerprint(cert)
 	}
 	i := slices.IndexFunc(offered, func(c *x509.Certificate) bool {
 		return bytes.Equal(c.RawSubject, authority.RawSubject) && c.NotAfter.After(authority.NotAfter)
 	})
 	if i >= 0 {
-		return fingerprint(offered[i])
+		return Fingerprint(offered[i])
 	}
 	moments := []time.Time{
 		RenewAt(authority),
@@ -56,15 +54,10 @@ func Due(cert, authority *x509.Certificate, offered []*x509.Certificate, now tim
 	for i, at := range slices.Backward(moments) {
 		if !now.Before(at) {
 			if cert.NotBefore.Before(at) {
-				return fmt.Sprintf("%s/%d", fingerprint(authority), i+1)
+				return fmt.Sprintf("%s/%d", Fingerprint(authority), i+1)
 			}
 			return ""
 		}
 	}
 	return ""
-}
-
-func fingerprint(cert *x509.Certificate) string {
-	sum := sha256.Sum256(cert.Raw)
-	return hex.EncodeToString(sum[:])
 }

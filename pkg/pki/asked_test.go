@@ -1,4 +1,4 @@
-package signing_test
+package pki_test
 
 import (
 	"crypto/x509"
@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
-func ask(t *testing.T, a signing.Asked, names ...string) signing.Asked {
+func ask(t *testing.T, a pki.Asked, names ...string) pki.Asked {
 	t.Helper()
-	a, err := a.Ask(signing.Subject{CommonName: "10.0.0.4", Names: names})
+	a, err := a.Ask(pki.Subject{CommonName: "10.0.0.4", Names: names})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,8 +21,8 @@ func ask(t *testing.T, a signing.Asked, names ...string) signing.Asked {
 }
 
 func TestEveryRequestIsMadeWithTheOneKey(t *testing.T) {
-	first := ask(t, signing.Asked{}, "10.0.0.4", "fd00::4", "node")
-	if names := signing.NamesIn(first.Next); !slices.Equal(names, []string{"node", "10.0.0.4", "fd00::4"}) {
+	first := ask(t, pki.Asked{}, "10.0.0.4", "fd00::4", "node")
+	if names := pki.NamesIn(first.Next); !slices.Equal(names, []string{"node", "10.0.0.4", "fd00::4"}) {
 		t.Errorf("asked for %v", names)
 	}
 	second := ask(t, first.Answered(), "10.0.0.9")
@@ -39,7 +39,7 @@ func TestEveryRequestIsMadeWithTheOneKey(t *testing.T) {
 }
 
 func TestARequestAsksForBothEndsOfAConnection(t *testing.T) {
-	block, _ := pem.Decode([]byte(ask(t, signing.Asked{}, "node").Next))
+	block, _ := pem.Decode([]byte(ask(t, pki.Asked{}, "node").Next))
 	csr, err := x509.ParseCertificateRequest(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestARequestAsksForBothEndsOfAConnection(t *testing.T) {
 }
 
 func TestNothingThatIsPrintedHoldsTheKey(t *testing.T) {
-	a := ask(t, signing.Asked{}, "node")
+	a := ask(t, pki.Asked{}, "node")
 	for _, text := range []string{fmt.Sprint(a), fmt.Sprintf("%v %+v %#v %s", a, a, a, a)} {
 		if strings.Contains(text, "PRIVATE") || strings.Contains(text, "BEGIN") {
 			t.Errorf("printed as %s", text)

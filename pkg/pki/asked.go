@@ -1,24 +1,4 @@
-// Package signing makes a private key and the certificate signing requests for it, for whoever has a certificate authority sign what it
-// needs: a unit for its leaves, the daemon for its own client certificate.
-//
-// # Use
-//
-//	asked, err = asked.Ask(signing.Subject{CommonName: "10.0.0.4", Names: names}) // the zero Asked makes a key first
-//	asked = asked.Answered()                                                      // the next request's certificate is in use
-//
-// # Guarantees
-//
-//   - A request is the same text until it is asked anew: whoever approves requests by hand sees each once.
-//   - The next request is made with the same key as the one before. So a renewed certificate takes the place of the old one by one
-//     rename, and no handshake ever meets a certificate with another's key.
-//   - No error and no String holds key material. Asked encodes with its key: who keeps it keeps it for root alone.
-//
-// Keys are ECDSA on P-256: every supported etcd serves them, with the charm's own cipher suites and with TLS 1.3 whatever the list is.
-//
-// It also knows when a certificate is to be replaced, which depends on those above it: Due, Authority.
-//
-// Values are immutable; all of it is safe for concurrent use.
-package signing
+package pki
 
 import (
 	"crypto"
@@ -55,7 +35,7 @@ type Asked struct {
 func (a Asked) String() string { return "a key and its certificate signing requests" }
 
 // GoString does the same for %#v.
-func (a Asked) GoString() string { return "signing.Asked{}" }
+func (a Asked) GoString() string { return "pki.Asked{}" }
 
 // Subject is what a certificate is asked for. Names are DNS names and IP addresses.
 type Subject struct {

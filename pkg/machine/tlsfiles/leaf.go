@@ -1,18 +1,16 @@
 package tlsfiles
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 	"time"
+
+	"jujuetcd.io/pkg/pki"
 )
 
 // Leaf is a certificate with what it needs of its chain, and its private key, both as PEM.
@@ -34,52 +32,6 @@ type Check struct {
 	Names []string
 }
 
-// Certificates are the certificates of a PEM text, whatever stands around them.
-func Certificates(text string) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return certs, nil
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read certificate %d: %w", len(certs)+1, err)
-		}
-		certs = append(certs, cert)
-	}
-}
-
-// Fingerprint is a certificate's SHA-256 in hex.
-func Fingerprint(cert *x509.Certificate) string {
-	sum := sha256.Sum256(cert.Raw)
-	return hex.EncodeToString(sum[:])
-}
-
-func encode(certs []*x509.Certificate) []byte {
-	var out bytes.Buffer
-	for _, c := range certs {
-		out.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-	}
-	return out.Bytes()
-}
-
-// encodeKey is the first private key of a PEM text; nil if there is none.
-func encodeKey(text string) []byte {
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil
-		}
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			return pem.EncodeToMemory(block)
-		}
-	}
-}
-
 // pair is a leaf that has been read: its chain with itself first, and both parts as clean PEM.
 type pair struct {
 	chain     []*x509.Certificate
@@ -88,15 +40,15 @@ type pair struct {
 
 // read takes a leaf apart and checks that its key fits.
 func read(leaf Leaf) (pair, error) {
-	chain, err := Certificates(leaf.Certificate)
+	chain, err := pki.Certificates(leaf.Certificate)
 	if err != nil {
 		return pair{}, err
 	}
 	if len(chain) == 0 {
 		return pair{}, errors.New("there is no certificate in it")
 	}
-	p := pair{chain: chain, cert: encode(chain), key: encodeKey(leaf.Key)}
-	if p.key == nil {
+	p := pair{chain: chain, cert: []byte(pki.Encode(chain...)), key: []byte(pki.PrivateKey(leaf.Key))}
+	if len(p.key) == 0 {
 		return pair{}, errors.New("there is no private key in it")
 	}
 	if _, err := tls.X509KeyPair(p.cert, p.key); err != nil {

@@ -1,16 +1,16 @@
-package signing_test
+package pki_test
 
 import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 // FuzzAsked: of what was kept, whatever it has become, nothing that is said tells of the key, and asking again leaves a request.
 func FuzzAsked(f *testing.F) {
-	subject := signing.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4", "etcd-0"}}
-	asked, err := signing.Asked{}.Ask(subject)
+	subject := pki.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4", "etcd-0"}}
+	asked, err := pki.Asked{}.Ask(subject)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -18,8 +18,8 @@ func FuzzAsked(f *testing.F) {
 	f.Add("", "", "")
 	f.Add("-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n", "x", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n")
 	f.Fuzz(func(t *testing.T, key, current, next string) {
-		a := signing.Asked{Key: key, Current: current, Next: next}
-		signing.NamesIn(current)
+		a := pki.Asked{Key: key, Current: current, Next: next}
+		pki.NamesIn(current)
 		again, err := a.Ask(subject)
 		if err == nil && (len(again.Standing()) == 0 || again.Newest() == "") {
 			t.Error("asked, and nothing is asked for")

@@ -1,4 +1,4 @@
-package signing_test
+package pki_test
 
 import (
 	"crypto/ecdsa"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/signing"
+	"jujuetcd.io/pkg/pki"
 )
 
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -96,7 +96,7 @@ func TestTheAuthorityIsTheOneThatEndsFirst(t *testing.T) {
 		"no way":                                 {certs(leaf), certs(short), nil},
 		"nothing":                                {nil, certs(root), nil},
 	} {
-		if got := signing.Authority(test.chain, test.bundle); got != test.want && (got == nil || test.want == nil || !got.Equal(test.want)) {
+		if got := pki.Authority(test.chain, test.bundle); got != test.want && (got == nil || test.want == nil || !got.Equal(test.want)) {
 			t.Errorf("%s: it is %v, want %v", name, subject(got), subject(test.want))
 		}
 	}
@@ -118,7 +118,7 @@ func TestACertificateThatEndsWithItsAuthorityIsNotAskedForAgainAndAgain(t *testi
 			leaf := issue(t, root, "leaf", false, 0, 300*day)
 			asked, remembered := 0, ""
 			for at := time.Duration(0); at < 310*day; at += 6 * time.Hour {
-				why := signing.Due(leaf.cert, root.cert, certs(root), start.Add(at))
+				why := pki.Due(leaf.cert, root.cert, certs(root), start.Add(at))
 				if why == "" || why == remembered {
 					continue
 				}
@@ -137,15 +137,15 @@ func TestACertificateThatEndsWithItsAuthorityIsNotAskedForAgainAndAgain(t *testi
 func TestACertificateThatItsAuthorityOutlivesIsDueByItsOwnLife(t *testing.T) {
 	root := issue(t, nil, "root", true, 0, 3000*day)
 	leaf := issue(t, root, "leaf", false, 0, 90*day)
-	if why := signing.Due(leaf.cert, root.cert, nil, start.Add(59*day)); why != "" {
+	if why := pki.Due(leaf.cert, root.cert, nil, start.Add(59*day)); why != "" {
 		t.Error("due before two thirds of its life")
 	}
-	first, again := signing.Due(leaf.cert, root.cert, nil, start.Add(61*day)), signing.Due(leaf.cert, nil, nil, start.Add(80*day))
+	first, again := pki.Due(leaf.cert, root.cert, nil, start.Add(61*day)), pki.Due(leaf.cert, nil, nil, start.Add(80*day))
 	if first == "" || first != again {
 		t.Errorf("due for %q, and later for %q", first, again)
 	}
 	next := issue(t, root, "leaf", false, 61*day, 151*day)
-	if why := signing.Due(next.cert, root.cert, nil, start.Add(122*day)); why == "" || why == first {
+	if why := pki.Due(next.cert, root.cert, nil, start.Add(122*day)); why == "" || why == first {
 		t.Errorf("the next one is due for %q", why)
 	}
 }
@@ -156,20 +156,20 @@ func TestALongerLivedAuthorityIsTakenWhenItIsNamed(t *testing.T) {
 	mid := issue(t, root, "mid", true, 0, 100*day)
 	renewed := issue(t, root, "mid", true, 40*day, 400*day)
 	leaf := issue(t, mid, "leaf", false, 0, 365*day)
-	if why := signing.Due(leaf.cert, mid.cert, certs(root, mid), start.Add(41*day)); why != "" {
+	if why := pki.Due(leaf.cert, mid.cert, certs(root, mid), start.Add(41*day)); why != "" {
 		t.Fatalf("due for %q with nothing to gain", why)
 	}
-	why := signing.Due(leaf.cert, mid.cert, certs(root, renewed), start.Add(41*day))
+	why := pki.Due(leaf.cert, mid.cert, certs(root, renewed), start.Add(41*day))
 	if why == "" {
 		t.Fatal("the renewed authority is not taken")
 	}
 	// A provider that goes on with the old one is not asked for the same twice.
 	old := issue(t, mid, "leaf", false, 41*day, 365*day)
-	if again := signing.Due(old.cert, mid.cert, certs(root, renewed), start.Add(42*day)); again != why {
+	if again := pki.Due(old.cert, mid.cert, certs(root, renewed), start.Add(42*day)); again != why {
 		t.Errorf("first for %q, then for %q", why, again)
 	}
 	fresh := issue(t, renewed, "leaf", false, 41*day, 365*day)
-	if why := signing.Due(fresh.cert, renewed.cert, certs(root, renewed), start.Add(42*day)); why != "" {
+	if why := pki.Due(fresh.cert, renewed.cert, certs(root, renewed), start.Add(42*day)); why != "" {
 		t.Errorf("one of the renewed authority is due for %q", why)
 	}
 }
