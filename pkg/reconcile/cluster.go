@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -116,7 +118,7 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 }
 
 // perform has the step done, or the words of a wait told, and counts it.
-func (d *Daemon) perform(ctx context.Context, c *cluster, obs planner.Observation, step planner.Step) error {
+func (d *Daemon) perform(ctx context.Context, c *cluster, obs observation.Observation, step planner.Step) error {
 	err := c.actor.Act(ctx, obs, step)
 	outcome, deliveries := outcomeDone, slices.Concat(step.Units, step.Words)
 	switch {
@@ -136,7 +138,7 @@ func (d *Daemon) perform(ctx context.Context, c *cluster, obs planner.Observatio
 }
 
 // note logs a step, or what is waited for, once.
-func (c *cluster) note(logger logr.Logger, obs planner.Observation, step planner.Step, pending bool) {
+func (c *cluster) note(logger logr.Logger, obs observation.Observation, step planner.Step, pending bool) {
 	is := ""
 	if pending {
 		is = step.Key() + ": " + step.Reason
@@ -163,7 +165,7 @@ func (c *cluster) note(logger logr.Logger, obs planner.Observation, step planner
 }
 
 // next says when to look again.
-func (c *cluster) next(obs planner.Observation, step planner.Step, pending bool) ctrl.Result {
+func (c *cluster) next(obs observation.Observation, step planner.Step, pending bool) ctrl.Result {
 	after := settledPass
 	age := obs.Now.Sub(c.since)
 	switch {
@@ -192,7 +194,7 @@ func (c *cluster) next(obs planner.Observation, step planner.Step, pending bool)
 }
 
 // publish files what the observation shows.
-func (d *Daemon) publish(c *cluster, obs planner.Observation) {
+func (d *Daemon) publish(c *cluster, obs observation.Observation) {
 	status := planner.Status(obs)
 	model, application := c.key.Model, c.key.Application
 	if fault := d.cfg.Policies.Fault(model, application); fault != "" {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -40,7 +42,7 @@ func Look(ctx context.Context, m Model, cfg Config) ([]v1alpha1.EtcdCluster, err
 // Examination is one look at one application.
 type Examination struct {
 	Name        string
-	Observation planner.Observation
+	Observation observation.Observation
 }
 
 // Examine looks once at every application of a model that may be one of ours, those included whose units have published
@@ -67,7 +69,7 @@ func Examine(ctx context.Context, m Model, cfg Config) ([]Examination, error) {
 	return examined, nil
 }
 
-func lookAt(ctx context.Context, m Model, cfg Config, application string) (planner.Observation, error) {
+func lookAt(ctx context.Context, m Model, cfg Config, application string) (observation.Observation, error) {
 	o := observe.New(observe.Config{
 		Application: application, Self: cfg.Self, Juju: m.Juju, Dial: cfg.Dial, Memory: memory.New(), Now: time.Now,
 		Policy:   func() v1alpha1.EtcdClusterSpec { return cfg.Policies.Spec(m.Name(), application) },

@@ -4,9 +4,10 @@ import (
 	"regexp"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // charmName is the charm that we serve.
@@ -39,7 +40,7 @@ func nameOf(charm string) string {
 }
 
 // ours says that the candidate is one of ours: a unit has published facts, or the latch has been written.
-func ours(obs planner.Observation) bool {
+func ours(obs observation.Observation) bool {
 	for _, u := range obs.Units {
 		if u.Facts != nil {
 			return true

@@ -3,6 +3,8 @@ package reconcile
 import (
 	"context"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -35,7 +37,7 @@ const (
 )
 
 // unitStatus is what is known of a unit, in the words of its last result.
-func unitStatus(obs planner.Observation, u planner.Unit) v1alpha1.EtcdUnitStatus {
+func unitStatus(obs observation.Observation, u observation.Unit) v1alpha1.EtcdUnitStatus {
 	status := v1alpha1.EtcdUnitStatus{Facts: u.Facts.DeepCopy()}
 	if u.Last != nil {
 		status.Outcome, status.Reason, status.Message = u.Last.Outcome, u.Last.Reason, u.Last.Message

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/reconcile/act"
 	"jujuetcd.io/pkg/reconcile/memory"
 	"jujuetcd.io/pkg/reconcile/observe"
@@ -191,7 +193,7 @@ func (d *Daemon) reconcile() {
 }
 
 // tell hands out the words of a wait.
-func (d *Daemon) tell(obs planner.Observation, step planner.Step) {
+func (d *Daemon) tell(obs observation.Observation, step planner.Step) {
 	if len(step.Words) == 0 {
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -184,7 +186,7 @@ func (s *Sim) judgePairs() {
 }
 
 // judgePlan is asked at each decision.
-func (d *Daemon) judgePlan(obs planner.Observation, step planner.Step, ok bool) {
+func (d *Daemon) judgePlan(obs observation.Observation, step planner.Step, ok bool) {
 	s := d.sim
 	plan := planner.Plan(obs)
 	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {

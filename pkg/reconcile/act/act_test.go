@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"go.uber.org/goleak"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -51,8 +53,8 @@ func (r *rig) hold(number int64, holder string) {
 	}
 }
 
-func (r *rig) observation() planner.Observation {
-	obs := planner.Observation{Now: r.now, Application: "etcd", Self: "me", Claimed: 4, LatchRead: true,
+func (r *rig) observation() observation.Observation {
+	obs := observation.Observation{Now: r.now, Application: "etcd", Self: "me", Claimed: 4, LatchRead: true,
 		Latch: v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 4, Holder: "me"}}, Etcd: r.etcd.View}
 	obs.Policy.SetDefaults()
 	return obs

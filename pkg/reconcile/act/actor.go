@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/memory"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -24,7 +26,7 @@ type Reporter interface {
 	// Queued: Juju has taken the delivery as this task.
 	Queued(d planner.Delivery, task int64)
 	// Delivered: the delivery has ended. took is from queueing to the observed end.
-	Delivered(d planner.Delivery, r planner.Result, took time.Duration)
+	Delivered(d planner.Delivery, r observation.Result, took time.Duration)
 	// Stepped: a step that is no delivery has ended, with an error if it was not done.
 	Stepped(s planner.Step, err error, took time.Duration)
 }
@@ -62,7 +64,7 @@ func New(cfg Config) *Actor {
 
 // Act performs the step; of a Wait it hands out the words. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
 // Act returns nil. Failures of those are counted in the memory, so that the next observation shows them.
-func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.Step) error {
+func (a *Actor) Act(ctx context.Context, obs observation.Observation, step planner.Step) error {
 	if step.Disruptive() {
 		if err := a.alone(ctx, obs); err != nil {
 			return fmt.Errorf("cannot do step %s: %w", step.Key(), err)
@@ -84,12 +86,12 @@ func (a *Actor) Act(ctx context.Context, obs planner.Observation, step planner.S
 }
 
 // tell hands out the words of a Wait.
-func (a *Actor) tell(obs planner.Observation, words []planner.Delivery) error {
+func (a *Actor) tell(obs observation.Observation, words []planner.Delivery) error {
 	return a.hand(obs, "that only tells", words)
 }
 
 // hand gives deliveries to the courier. But for a claim, they are made only by who holds the epoch.
-func (a *Actor) hand(obs planner.Observation, step string, deliveries []planner.Delivery) error {
+func (a *Actor) hand(obs observation.Observation, step string, deliveries []planner.Delivery) error {
 	for _, d := range deliveries {
 		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && !holds(obs.Latch.Epoch, obs) {
 			return fmt.Errorf("cannot do step %s: the latch has epoch %s: %w", step, obs.Latch.Epoch, ErrFenced)
@@ -143,7 +145,7 @@ func (a *Actor) rested(step planner.Step, rest time.Duration, do func() error) e
 const exposeRest = 30 * time.Second
 
 // expose opens an endpoint to us. Like a change it is made only by who holds the epoch.
-func (a *Actor) expose(ctx context.Context, obs planner.Observation, step planner.Step) error {
+func (a *Actor) expose(ctx context.Context, obs observation.Observation, step planner.Step) error {
 	if err := a.ownEpoch(ctx, obs); err != nil {
 		return err
 	}
@@ -153,6 +155,6 @@ func (a *Actor) expose(ctx context.Context, obs planner.Observation, step planne
 
 type silent struct{}
 
-func (silent) Queued(planner.Delivery, int64)                            {}
-func (silent) Delivered(planner.Delivery, planner.Result, time.Duration) {}
-func (silent) Stepped(planner.Step, error, time.Duration)                {}
+func (silent) Queued(planner.Delivery, int64)                                {}
+func (silent) Delivered(planner.Delivery, observation.Result, time.Duration) {}
+func (silent) Stepped(planner.Step, error, time.Duration)                    {}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -32,7 +34,7 @@ func TestNothingDisruptiveIsDoneBesideAPersonsAction(t *testing.T) {
 				r.etcd.OnChange = learn
 				r.juju.Running, r.juju.Fail["Tasks"] = test.tasks, test.fail
 				obs, changes := r.observation(), r.memory.Changes()
-				obs.Units = []planner.Unit{{Name: "etcd/0"}, {Name: "etcd/1"}}
+				obs.Units = []observation.Unit{{Name: "etcd/0"}, {Name: "etcd/1"}}
 				err := r.actor.Act(t.Context(), obs, step)
 				_, _, handed := r.memory.Handed("etcd/0")
 				done := handed || len(r.etcd.Done()) > 0

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -25,7 +27,7 @@ const LockTTL = 15 * time.Second
 //  4. the change is made, unless the look shows that it is there already;
 //  5. etcd is looked at once more: the member list says what has happened, whatever the answer was;
 //  6. the lock is given back.
-func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step planner.Step) error {
+func (a *Actor) changeLocked(ctx context.Context, obs observation.Observation, step planner.Step) error {
 	etcd := a.cfg.Etcd()
 	if etcd == nil {
 		return errors.New("there is no connection to etcd")
@@ -43,7 +45,7 @@ func (a *Actor) changeLocked(ctx context.Context, obs planner.Observation, step 
 	})
 }
 
-func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs planner.Observation, step planner.Step) error {
+func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string, obs observation.Observation, step planner.Step) error {
 	before := etcd.Look(ctx, endpoints)
 	if step.Change.Done(before) {
 		return nil
@@ -66,7 +68,7 @@ func (a *Actor) guarded(ctx context.Context, etcd world.Etcd, endpoints []string
 }
 
 // ownEpoch reads the latch again: between the observation and now another daemon may have claimed the cluster.
-func (a *Actor) ownEpoch(ctx context.Context, obs planner.Observation) error {
+func (a *Actor) ownEpoch(ctx context.Context, obs observation.Observation) error {
 	units, err := a.cfg.Juju.UnitsInfo(ctx, a.cfg.Application)
 	if err != nil {
 		return fmt.Errorf("the latch cannot be read: %w", err)
@@ -100,6 +102,6 @@ func readLatch(units []jujuapi.UnitInfo) (v1alpha1.Latch, bool, error) {
 }
 
 // holds says that the epoch is the one that this process has claimed.
-func holds(e *v1alpha1.Epoch, obs planner.Observation) bool {
+func holds(e *v1alpha1.Epoch, obs observation.Observation) bool {
 	return e != nil && obs.Claimed > 0 && e.Number == obs.Claimed && e.Holder == obs.Self
 }

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
@@ -14,9 +16,9 @@ import (
 // Juju tells by the controller's clock, and how far that is from ours the moment of queueing tells: how long the task waited is in
 // neither. Only what is certain counts, so that a right clock is never called wrong; Juju tells whole seconds on some versions, and so one
 // second is nobody's. Juju 4.0 never tells the end: there it is taken to be now.
-func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now time.Time) (planner.Clock, bool) {
+func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now time.Time) (observation.Clock, bool) {
 	if s.Clock == nil {
-		return planner.Clock{}, false
+		return observation.Clock{}, false
 	}
 	shown := s.Clock.Time
 	least, most := shown.Sub(now), shown.Sub(f.Enqueued)
@@ -28,11 +30,11 @@ func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now tim
 	}
 	switch {
 	case least > 0:
-		return planner.Clock{Ahead: least, At: now}, true
+		return observation.Clock{Ahead: least, At: now}, true
 	case most < 0:
-		return planner.Clock{Ahead: most, At: now}, true
+		return observation.Clock{Ahead: most, At: now}, true
 	}
-	return planner.Clock{At: now}, true
+	return observation.Clock{At: now}, true
 }
 
 // byUnitsClock is a deadline as the unit's clock shows it. One that is behind would take the delivery for good for longer than it is: for

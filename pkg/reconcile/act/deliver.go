@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -36,7 +38,7 @@ type Progress struct {
 	// After is when Deliver should be called again, if not Done.
 	After time.Duration
 	// Ended is the result, in the one call that has seen the delivery end.
-	Ended *planner.Result
+	Ended *observation.Result
 }
 
 // Deliver moves the unit's delivery on by one request or two, and never waits: it queues what was handed, or asks Juju how the
@@ -154,9 +156,9 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 }
 
 // land records how the delivery ended.
-func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) planner.Result {
+func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) observation.Result {
 	now := a.cfg.Now()
-	r := planner.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
+	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
 		Ports: d.Spec.OpenPorts, Channels: s.Channels}
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Told = s.Facts.Applied.Clients

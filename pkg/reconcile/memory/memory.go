@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -35,9 +37,9 @@ type Memory struct {
 	claimed   int64
 	handed    map[string]handed
 	flights   map[string]Flight
-	last      map[string]planner.Result
-	told      map[string]planner.Result
-	clocks    map[string]planner.Clock
+	last      map[string]observation.Result
+	told      map[string]observation.Result
+	clocks    map[string]observation.Clock
 	attempts  map[string]int
 	notBefore map[string]time.Time
 	faults    map[string]string
@@ -53,7 +55,7 @@ type handed struct {
 // New is an empty memory.
 func New() *Memory {
 	return &Memory{
-		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]planner.Result{}, told: map[string]planner.Result{}, clocks: map[string]planner.Clock{},
+		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]observation.Result{}, told: map[string]observation.Result{}, clocks: map[string]observation.Clock{},
 		attempts: map[string]int{}, notBefore: map[string]time.Time{}, faults: map[string]string{},
 	}
 }
@@ -144,7 +146,7 @@ func (m *Memory) Seen(unit string, task int64, running bool) {
 
 // Landed records how a delivery ended, whether it was queued or not. One that brought words only says nothing of the machine, and
 // leaves what is known of it.
-func (m *Memory) Landed(unit string, r planner.Result, wordsOnly bool) {
+func (m *Memory) Landed(unit string, r observation.Result, wordsOnly bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if wordsOnly {
@@ -164,7 +166,7 @@ func (m *Memory) Landed(unit string, r planner.Result, wordsOnly bool) {
 }
 
 // Last is how the unit's last delivery ended.
-func (m *Memory) Last(unit string) (planner.Result, bool) {
+func (m *Memory) Last(unit string) (observation.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.last[unit]
@@ -172,7 +174,7 @@ func (m *Memory) Last(unit string) (planner.Result, bool) {
 }
 
 // Told is how the unit's last delivery ended that brought words only.
-func (m *Memory) Told(unit string) (planner.Result, bool) {
+func (m *Memory) Told(unit string) (observation.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.told[unit]
@@ -184,7 +186,7 @@ func (m *Memory) Told(unit string) (planner.Result, bool) {
 const steadyClock = 30 * time.Second
 
 // Clocked records what a unit's clock has shown.
-func (m *Memory) Clocked(unit string, c planner.Clock) {
+func (m *Memory) Clocked(unit string, c observation.Clock) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if before, ok := m.clocks[unit]; ok && (c.Ahead-before.Ahead).Abs() < steadyClock && c.Ahead != 0 {
@@ -194,7 +196,7 @@ func (m *Memory) Clocked(unit string, c planner.Clock) {
 }
 
 // Clock is what the unit's clock has shown last.
-func (m *Memory) Clock(unit string) (planner.Clock, bool) {
+func (m *Memory) Clock(unit string) (observation.Clock, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c, ok := m.clocks[unit]
@@ -262,7 +264,7 @@ func (m *Memory) Forget(keep func(unit string) bool) {
 	gone := func(unit string) bool { return !keep(unit) }
 	maps.DeleteFunc(m.handed, func(u string, _ handed) bool { return gone(u) })
 	maps.DeleteFunc(m.flights, func(u string, _ Flight) bool { return gone(u) })
-	maps.DeleteFunc(m.last, func(u string, _ planner.Result) bool { return gone(u) })
-	maps.DeleteFunc(m.clocks, func(u string, _ planner.Clock) bool { return gone(u) })
-	maps.DeleteFunc(m.told, func(u string, _ planner.Result) bool { return gone(u) })
+	maps.DeleteFunc(m.last, func(u string, _ observation.Result) bool { return gone(u) })
+	maps.DeleteFunc(m.clocks, func(u string, _ observation.Clock) bool { return gone(u) })
+	maps.DeleteFunc(m.told, func(u string, _ observation.Result) bool { return gone(u) })
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -16,7 +18,7 @@ import (
 
 // authority fills in what Juju shows of the certificate authority, and keeps the connection to etcd in step with the
 // credentials.
-func (o *Observer) authority(application jujuapi.Application, seen databags, now time.Time, obs *planner.Observation) {
+func (o *Observer) authority(application jujuapi.Application, seen databags, now time.Time, obs *observation.Observation) {
 	var related []string
 	for _, r := range application.Relations {
 		if r.Endpoint == certificatesEndpoint {
@@ -100,7 +102,7 @@ func overlap(a, b []string) bool {
 
 // signed are the credentials that a provider who signs requests has given the daemon, which asks for them while it leads the cluster, or
 // nobody does.
-func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation) world.Credentials {
+func (o *Observer) signed(seen databags, now time.Time, obs *observation.Observation) world.Credentials {
 	obs.CA.Signs = true
 	for _, a := range seen.controller() {
 		obs.CA.Answered = obs.CA.Answered || a.Certificate != ""
@@ -128,7 +130,7 @@ func (o *Observer) signed(seen databags, now time.Time, obs *planner.Observation
 
 // former are the credentials that were in use before, as long as they are valid: the authority has gone, or is another one, and what was
 // signed still opens the door.
-func (o *Observer) former(now time.Time, obs *planner.Observation) world.Credentials {
+func (o *Observer) former(now time.Time, obs *observation.Observation) world.Credentials {
 	if last := o.Credentials(); !last.Empty() && valid(last, now) == nil {
 		return last
 	}
@@ -145,7 +147,7 @@ func (o *Observer) former(now time.Time, obs *planner.Observation) world.Credent
 	return kept
 }
 
-func (o *Observer) keysFault(err error, obs *planner.Observation) {
+func (o *Observer) keysFault(err error, obs *observation.Observation) {
 	if text := err.Error(); !slices.Contains(obs.Blind, text) {
 		obs.Blind = append(obs.Blind, text)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -17,8 +19,8 @@ var clientsEndpoints = []string{v1alpha1.EndpointDB, v1alpha1.EndpointProxy}
 
 // clients are who is related to the application there: the units of its own model that have begun, and, unseen, those of others.
 // A relation of another model may show in the units' own relations only.
-func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application) []planner.Client {
-	found := map[string]planner.Client{}
+func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application) []observation.Client {
+	found := map[string]observation.Client{}
 	shown := map[int]bool{}
 	for _, r := range application.Relations {
 		if !slices.Contains(clientsEndpoints, r.Endpoint) {
@@ -27,23 +29,23 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 		shown[r.ID] = true
 		remote, here := model.Applications[r.RemoteApplication]
 		if !here {
-			found[r.RemoteApplication] = planner.Client{Name: r.RemoteApplication, Unseen: true}
+			found[r.RemoteApplication] = observation.Client{Name: r.RemoteApplication, Unseen: true}
 		}
 		for name, u := range remote.Units {
 			if agentStarted(u) {
-				found[name] = planner.Client{Name: name, Idle: u.AgentStatus.Current != "executing", Since: u.AgentStatus.Since}
+				found[name] = observation.Client{Name: name, Idle: u.AgentStatus.Current != "executing", Since: u.AgentStatus.Since}
 			}
 		}
 	}
 	for _, u := range o.info.units {
 		for _, r := range u.RelationData {
 			if name := fmt.Sprintf("relation %d", r.RelationID); slices.Contains(clientsEndpoints, r.Endpoint) && !shown[r.RelationID] {
-				found[name] = planner.Client{Name: name, Unseen: true}
+				found[name] = observation.Client{Name: name, Unseen: true}
 			}
 		}
 	}
 	clients := slices.Collect(maps.Values(found))
-	slices.SortFunc(clients, func(a, b planner.Client) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(clients, func(a, b observation.Client) int { return cmp.Compare(a.Name, b.Name) })
 	return clients
 }
 
@@ -55,11 +57,11 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 // shows with the unit that wrote it, its agent's status, is new with each of its hooks, such as the one that the change of an option
 // runs, and a databag that is read after it may be newer. When a task ended is no better: hooks write databags, too, and one that
 // told clients nothing new ends later than those heard. A guess would send members away whom some client has just been told to use.
-func (h *history) notice(taken time.Time, obs *planner.Observation) {
+func (h *history) notice(taken time.Time, obs *observation.Observation) {
 	news := planner.News(*obs)
 	if obs.Etcd.Listed || len(obs.Clients) == 0 { // else where members serve is half known: nothing is forgotten for that
 		old := func(n string) bool { return !slices.Contains(news, n) }
-		maps.DeleteFunc(h.notices, func(n string, _ planner.Notice) bool { return old(n) })
+		maps.DeleteFunc(h.notices, func(n string, _ observation.Notice) bool { return old(n) })
 		maps.DeleteFunc(h.untold, func(n string, _ time.Time) bool { return old(n) })
 	}
 	if len(news) == 0 {
@@ -78,6 +80,6 @@ func (h *history) notice(taken time.Time, obs *planner.Observation) {
 		if !seen {
 			after = taken
 		}
-		h.notices[n] = planner.Notice{At: obs.Now, After: after}
+		h.notices[n] = observation.Notice{At: obs.Now, After: after}
 	}
 }

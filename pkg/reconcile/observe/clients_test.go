@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // relate gives the application a client, and takes a unit away.
@@ -35,7 +36,7 @@ func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
 	}
 	r = newRig(t)
 	r.relate()
-	want := []planner.Client{
+	want := []observation.Client{
 		{Name: "kube/0", Idle: true, Since: start.Add(-time.Minute)},
 		{Name: "kube/1", Since: start.Add(-time.Second)},
 		{Name: "relation 11", Unseen: true},
@@ -59,7 +60,7 @@ func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
 	r := newRig(t)
 	r.relate()
 	juju := start.Add(7 * time.Hour) // its clock is another one
-	look := func() planner.Observation {
+	look := func() observation.Observation {
 		r.now, juju = r.now.Add(time.Second), juju.Add(time.Second)
 		r.juju.Model.TakenAt = juju
 		return r.observe(true)
@@ -110,7 +111,7 @@ func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
 		app.Units[name] = u
 	}
 	at := func(i, port int) string { return fmt.Sprintf("https://10.0.0.%d:%d", i, port) }
-	look := func(want ...string) map[string]planner.Notice {
+	look := func(want ...string) map[string]observation.Notice {
 		t.Helper()
 		r.now = r.now.Add(time.Second)
 		notices := r.observe(true).History.Notices

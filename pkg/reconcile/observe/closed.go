@@ -3,6 +3,8 @@ package observe
 import (
 	"context"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/through"
@@ -10,7 +12,7 @@ import (
 )
 
 // look fills in what etcd shows: directly, or, where the network is closed to us, through a unit.
-func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, obs *planner.Observation) {
+func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, obs *observation.Observation) {
 	direct := o.Direct()
 	switch shut := o.stillShut(endpoints); {
 	case len(endpoints) == 0 || direct == nil:
@@ -44,7 +46,7 @@ func (o *Observer) look(ctx context.Context, endpoints []string, waiting bool, o
 }
 
 // lookThrough replaces the empty view by what a unit has seen. A daemon that only stands by leaves the actions to the other.
-func (o *Observer) lookThrough(ctx context.Context, endpoints []string, waiting bool, obs *planner.Observation) {
+func (o *Observer) lookThrough(ctx context.Context, endpoints []string, waiting bool, obs *observation.Observation) {
 	epoch := obs.Latch.Epoch
 	foreign := epoch != nil && epoch.Holder != obs.Self && !obs.TakeOver
 	if o.through == nil || foreign || !obs.LatchRead {

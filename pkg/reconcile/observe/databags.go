@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Endpoints of the charm that the controller reads.
@@ -34,7 +35,7 @@ type databags struct {
 	unread   map[string]error
 	nameless error
 	// tooLarge are the databags of others that were not kept, sorted.
-	tooLarge []planner.Databag
+	tooLarge []observation.Databag
 }
 
 // readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so the first that has it will do.
@@ -64,7 +65,7 @@ func readInfo(units []jujuapi.UnitInfo, application string) databags {
 	slices.SortFunc(d.classic, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(a.relation, b.relation), cmp.Compare(unitNumber(a.unit), unitNumber(b.unit)), strings.Compare(a.unit, b.unit))
 	})
-	slices.SortFunc(d.tooLarge, func(a, b planner.Databag) int {
+	slices.SortFunc(d.tooLarge, func(a, b observation.Databag) int {
 		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Writer, b.Writer))
 	})
 	d.tooLarge = slices.Compact(d.tooLarge)
@@ -76,11 +77,11 @@ func readInfo(units []jujuapi.UnitInfo, application string) databags {
 func (d *databags) measure(r jujuapi.RelationData) {
 	for name, bag := range r.Units {
 		if bag.TooLarge > 0 {
-			d.tooLarge = append(d.tooLarge, planner.Databag{Endpoint: r.Endpoint, Writer: name})
+			d.tooLarge = append(d.tooLarge, observation.Databag{Endpoint: r.Endpoint, Writer: name})
 		}
 	}
 	if r.ApplicationTooLarge > 0 {
-		d.tooLarge = append(d.tooLarge, planner.Databag{Endpoint: r.Endpoint, Writer: "the application"})
+		d.tooLarge = append(d.tooLarge, observation.Databag{Endpoint: r.Endpoint, Writer: "the application"})
 	}
 }
 

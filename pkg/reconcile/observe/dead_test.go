@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 var errDead = errors.New("getting unit machine name: unit is dead")
@@ -71,7 +72,7 @@ func TestAUnitThatCannotBeReadAndStaysIsABlindSpot(t *testing.T) {
 			if obs.Units[2].Facts == nil || obs.Units[2].Dead || !obs.Units[2].Unread {
 				t.Errorf("unit %+v", obs.Units[2])
 			}
-			if !slices.EqualFunc(before.Units[:2], obs.Units[:2], func(a, b planner.Unit) bool { return same(a.Facts, b.Facts) }) {
+			if !slices.EqualFunc(before.Units[:2], obs.Units[:2], func(a, b observation.Unit) bool { return same(a.Facts, b.Facts) }) {
 				t.Error("the facts of the others have changed")
 			}
 		})

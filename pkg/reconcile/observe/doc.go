@@ -1,4 +1,4 @@
-// Package observe assembles what is known of one cluster into a planner.Observation: Juju's snapshot of the model, what its
+// Package observe assembles what is known of one cluster into an observation.Observation: Juju's snapshot of the model, what its
 // units publish (facts, latch, certificates), the application's options and reconcile tasks, one look at etcd, and what this
 // process remembers.
 //

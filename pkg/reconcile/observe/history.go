@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
@@ -25,19 +27,19 @@ type history struct {
 	unhealthy     map[string]time.Time
 	serves        map[string]time.Time
 	noQuorumSince time.Time
-	gone          map[string]planner.Gone
+	gone          map[string]observation.Gone
 
 	// notices are, by piece of news, when clients were told, and untold when Juju last showed that they were not, by its clock.
-	notices map[string]planner.Notice
+	notices map[string]observation.Notice
 	untold  map[string]time.Time
 
-	held planner.HeldUp
+	held observation.HeldUp
 }
 
 // holdUp is what holds the cluster up now, and since when it is the same.
-func (h *history) holdUp(obs planner.Observation) planner.HeldUp {
+func (h *history) holdUp(obs observation.Observation) observation.HeldUp {
 	if reason := planner.Held(obs); reason != h.held.Reason || h.held.Since.IsZero() {
-		h.held = planner.HeldUp{Reason: reason, Since: obs.Now}
+		h.held = observation.HeldUp{Reason: reason, Since: obs.Now}
 	}
 	return h.held
 }
@@ -46,7 +48,7 @@ func newHistory() history {
 	return history{
 		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
 		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{}, serves: map[string]time.Time{},
-		notices: map[string]planner.Notice{}, untold: map[string]time.Time{},
+		notices: map[string]observation.Notice{}, untold: map[string]time.Time{},
 	}
 }
 
@@ -64,7 +66,7 @@ func (h *history) keepUnits(units map[string]jujuapi.Unit) {
 }
 
 // note takes in one look. A look without a member list ends stability, but says nothing of the list.
-func (h *history) note(now time.Time, obs *planner.Observation) {
+func (h *history) note(now time.Time, obs *observation.Observation) {
 	v := obs.Etcd
 	if v.Listed {
 		if list := listKey(v.Members); list != h.members || h.lastChange.IsZero() {
@@ -131,8 +133,8 @@ func (h *history) noteLearners(now time.Time, v etcdops.View) {
 }
 
 // noteGone notes whom units name as having their machines, and Juju does not show.
-func (h *history) noteGone(now time.Time, model *jujuapi.Model, units []planner.Unit) {
-	gone := map[string]planner.Gone{}
+func (h *history) noteGone(now time.Time, model *jujuapi.Model, units []observation.Unit) {
+	gone := map[string]observation.Gone{}
 	for _, u := range units {
 		if u.Facts == nil || u.Facts.Taken == nil {
 			continue
@@ -146,21 +148,21 @@ func (h *history) noteGone(now time.Time, model *jujuapi.Model, units []planner.
 			if since.IsZero() {
 				since = now
 			}
-			gone[r.Unit] = planner.Gone{Since: since, Whole: !shown}
+			gone[r.Unit] = observation.Gone{Since: since, Whole: !shown}
 		}
 	}
 	h.gone = gone
 }
 
 // snapshot is the history as it goes into an observation: copies, so that the observation stays as it is.
-func (h *history) snapshot(m *memory.Memory) planner.History {
+func (h *history) snapshot(m *memory.Memory) observation.History {
 	attempts, notBefore := m.Attempts()
 	stable := h.stableSince
 	if at := m.Restarted(); !stable.IsZero() && at.After(stable) {
 		// A restart is no stability, also if it was over before anybody looked.
 		stable = at
 	}
-	return planner.History{
+	return observation.History{
 		StableSince: stable, LastChange: h.lastChange,
 		Progress: maps.Clone(h.progress), UnhealthySince: maps.Clone(h.unhealthy), ServesSince: maps.Clone(h.serves),
 		Attempts: attempts, NotBefore: notBefore, NoQuorumSince: h.noQuorumSince,

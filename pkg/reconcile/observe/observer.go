@@ -7,11 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
-	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/through"
 	"jujuetcd.io/pkg/reconcile/world"
 )
@@ -91,7 +94,7 @@ func New(cfg Config) *Observer {
 	if cfg.Local == nil {
 		cfg.Local = func() string { return "" }
 	}
-	o := &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: planner.DefaultOptions()}}
+	o := &Observer{cfg: cfg, history: newHistory(), options: optionsRead{options: options.Default()}}
 	if cfg.ThroughUnits {
 		o.through = through.New(through.Config{
 			Application: cfg.Application, Self: cfg.Self, Juju: cfg.Juju, Memory: cfg.Memory, Now: cfg.Now, Pause: cfg.Pause,
@@ -107,7 +110,7 @@ type infoRead struct {
 }
 
 type optionsRead struct {
-	options planner.Options
+	options options.Options
 	err     error
 }
 
@@ -119,14 +122,14 @@ type tasksRead struct {
 // Observe looks at everything once. waiting says that a step is under way or waited for: then all is read again though Juju
 // shows no change, because a databag may have changed without one. It fails only if there is nothing to plan from: the
 // model's snapshot could not be had, or the application is gone (ErrGone).
-func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observation, error) {
+func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Observation, error) {
 	model, err := o.cfg.Juju.Snapshot(ctx)
 	if err != nil {
-		return planner.Observation{}, fmt.Errorf("cannot read the model: %w", err)
+		return observation.Observation{}, fmt.Errorf("cannot read the model: %w", err)
 	}
 	application, ok := model.Applications[o.cfg.Application]
 	if !ok {
-		return planner.Observation{}, ErrGone
+		return observation.Observation{}, ErrGone
 	}
 	now := o.cfg.Now()
 	changes := o.cfg.Memory.Changes()
@@ -135,10 +138,10 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 		o.hash, o.changes, o.readAt = model.Hash, changes, now
 	}
 	if err := ctx.Err(); err != nil {
-		return planner.Observation{}, fmt.Errorf("cannot observe %s: %w", o.cfg.Application, err)
+		return observation.Observation{}, fmt.Errorf("cannot observe %s: %w", o.cfg.Application, err)
 	}
 
-	obs := planner.Observation{
+	obs := observation.Observation{
 		Now: now, JujuAsked: model.AskedAt, ModelName: model.Name, ModelUUID: model.UUID, Application: application.Name,
 		ApplicationDying:  application.Life != jujuapi.Alive,
 		ApplicationStatus: statusText(application.Status),
@@ -164,7 +167,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (planner.Observati
 	o.mu.Unlock()
 	o.look(ctx, endpoints, waiting, &obs)
 	if err := ctx.Err(); err != nil {
-		return planner.Observation{}, fmt.Errorf("cannot observe %s: %w", o.cfg.Application, err)
+		return observation.Observation{}, fmt.Errorf("cannot observe %s: %w", o.cfg.Application, err)
 	}
 	obs.Now = o.cfg.Now() // the look may have taken seconds
 	o.history.note(obs.Now, &obs)
@@ -222,11 +225,11 @@ func (o *Observer) stale(now time.Time, hash string, changes int64) bool {
 func (o *Observer) read(ctx context.Context) {
 	var wait sync.WaitGroup
 	var units []jujuapi.UnitInfo
-	var options map[string]jujuapi.Option
+	var set map[string]jujuapi.Option
 	var tasks []jujuapi.Task
 	var unitsErr, optionsErr, tasksErr error
 	wait.Go(func() { units, unitsErr = o.cfg.Juju.UnitsInfo(ctx, o.cfg.Application) })
-	wait.Go(func() { options, optionsErr = o.cfg.Juju.Options(ctx, o.cfg.Application) })
+	wait.Go(func() { set, optionsErr = o.cfg.Juju.Options(ctx, o.cfg.Application) })
 	wait.Go(func() { tasks, tasksErr = o.cfg.Juju.Tasks(ctx, o.cfg.Application) })
 	wait.Wait()
 
@@ -234,7 +237,7 @@ func (o *Observer) read(ctx context.Context) {
 		o.info.units, o.info.ever = units, true
 	}
 	if o.options.err = optionsErr; optionsErr == nil {
-		o.options.options = planner.ParseOptions(values(options))
+		o.options.options = options.Parse(values(set))
 	}
 	if o.tasks.err = tasksErr; tasksErr == nil {
 		o.tasks.tasks = tasks

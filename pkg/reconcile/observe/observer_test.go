@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -74,7 +76,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) observe(waiting bool) planner.Observation {
+func (r *rig) observe(waiting bool) observation.Observation {
 	r.t.Helper()
 	obs, err := r.observer.Observe(r.t.Context(), waiting)
 	if err != nil {

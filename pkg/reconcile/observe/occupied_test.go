@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Whom a unit names as having its machine is looked for in the whole model, and since when he is missed is remembered. What answers at
@@ -21,7 +22,7 @@ func TestWhoHasAMachineIsLookedForInTheModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.juju.Units[0].RelationData[0].Units["etcd/2"].Data["facts"] = string(facts)
-	see := func(want map[string]planner.Gone) {
+	see := func(want map[string]observation.Gone) {
 		t.Helper()
 		got := r.observe(true).History.Gone
 		if len(got) != len(want) || got["ea/0"] != want["ea/0"] {
@@ -29,13 +30,13 @@ func TestWhoHasAMachineIsLookedForInTheModel(t *testing.T) {
 		}
 		r.now = r.now.Add(time.Minute)
 	}
-	see(map[string]planner.Gone{"ea/0": {Since: start, Whole: true}})
+	see(map[string]observation.Gone{"ea/0": {Since: start, Whole: true}})
 	r.juju.Model.Applications["ea"] = jujuapi.Application{Name: "ea", Units: map[string]jujuapi.Unit{"ea/1": {Name: "ea/1"}}}
-	see(map[string]planner.Gone{"ea/0": {Since: start}})
+	see(map[string]observation.Gone{"ea/0": {Since: start}})
 	r.juju.Model.Applications["ea"].Units["ea/0"] = jujuapi.Unit{Name: "ea/0"}
 	see(nil)
 	delete(r.juju.Model.Applications["ea"].Units, "ea/0")
-	see(map[string]planner.Gone{"ea/0": {Since: r.now}})
+	see(map[string]observation.Gone{"ea/0": {Since: r.now}})
 	if asked := r.observer.Endpoints(); slices.ContainsFunc(asked, func(e string) bool { return e == "https://10.0.0.3:2379" }) {
 		t.Errorf("asked %v", asked)
 	}

@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/pki"
-	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -62,10 +63,10 @@ func (d *databags) offers() []offer {
 }
 
 // authorities are all that are offered, by application, those among them that units have set aside.
-func (d *databags) authorities() []planner.AuthorityOffer {
-	var all []planner.AuthorityOffer
+func (d *databags) authorities() []observation.AuthorityOffer {
+	var all []observation.AuthorityOffer
 	add := func(application, bundle string) {
-		o := planner.AuthorityOffer{Application: application, Bundle: offer{credentials: world.Credentials{CA: bundle}}.bundle()}
+		o := observation.AuthorityOffer{Application: application, Bundle: offer{credentials: world.Credentials{CA: bundle}}.bundle()}
 		if o.Bundle != "" && !slices.Contains(all, o) {
 			all = append(all, o)
 		}

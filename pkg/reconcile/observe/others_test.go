@@ -4,10 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // What a person runs is no delivery, and is not counted as one.
@@ -24,7 +25,7 @@ func TestWhatAPersonRunsIsBesideOurTasks(t *testing.T) {
 	if u := obs.Units[0]; u.Task == nil || u.Task.ID != 9 || u.Task.Name != "" || obs.Units[1].Task != nil {
 		t.Errorf("deliveries: %+v, %+v", u.Task, obs.Units[1].Task)
 	}
-	want := [][]planner.Task{{{ID: 8, Name: "restore", Enqueued: at}}, {{ID: 10, Name: "health", Running: true, Enqueued: at}}, nil}
+	want := [][]observation.Task{{{ID: 8, Name: "restore", Enqueued: at}}, {{ID: 10, Name: "health", Running: true, Enqueued: at}}, nil}
 	for i, u := range obs.Units {
 		if diff := cmp.Diff(want[i], u.Others); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", u.Name, diff)
@@ -38,12 +39,12 @@ func TestWhatAnAgentRunsCountsThoughNoListHasIt(t *testing.T) {
 		name   string
 		agent  jujuapi.Status
 		listed []jujuapi.Task
-		want   []planner.Task
+		want   []observation.Task
 	}{
 		{"an action", jujuapi.Status{Current: "executing", Message: "running action restore", Since: start}, nil,
-			[]planner.Task{{Name: "restore", Running: true, Enqueued: start}}},
+			[]observation.Task{{Name: "restore", Running: true, Enqueued: start}}},
 		{"one that is listed, too", jujuapi.Status{Current: "executing", Message: "running action restore", Since: start},
-			[]jujuapi.Task{{ID: "8", Unit: "etcd/2", Name: "restore", Status: jujuapi.TaskRunning}}, []planner.Task{{ID: 8, Name: "restore", Running: true}}},
+			[]jujuapi.Task{{ID: "8", Unit: "etcd/2", Name: "restore", Status: jujuapi.TaskRunning}}, []observation.Task{{ID: 8, Name: "restore", Running: true}}},
 		{"our own", jujuapi.Status{Current: "executing", Message: "running action reconcile", Since: start}, nil, nil},
 		{"a hook", jujuapi.Status{Current: "executing", Message: "running update-status hook", Since: start}, nil, nil},
 		{"nothing", jujuapi.Status{Current: "idle", Message: "", Since: start}, nil, nil},

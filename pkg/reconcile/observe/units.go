@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -20,15 +22,15 @@ import (
 const dataStorage = "data"
 
 // units are the application's units, sorted by number.
-func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, seen databags, now time.Time) []planner.Unit {
+func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, seen databags, now time.Time) []observation.Unit {
 	o.cfg.Memory.Forget(func(unit string) bool { _, ok := application.Units[unit]; return ok })
 	o.history.keepUnits(application.Units)
 	tasks, besides := o.pending()
-	units := make([]planner.Unit, 0, len(application.Units))
+	units := make([]observation.Unit, 0, len(application.Units))
 	for _, name := range slices.Sorted(maps.Keys(application.Units)) {
 		u := application.Units[name]
 		machine := model.Machines[u.Machine]
-		unit := planner.Unit{
+		unit := observation.Unit{
 			Name: name, Number: unitNumber(name),
 			Dying:       u.Life != jujuapi.Alive,
 			Dead:        u.Life == jujuapi.Dead || u.Life == jujuapi.Dying && seen.unread[name] != nil && !seen.answered[name],
@@ -55,7 +57,7 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		}
 		units = append(units, unit)
 	}
-	slices.SortFunc(units, func(a, b planner.Unit) int { return cmp.Compare(a.Number, b.Number) })
+	slices.SortFunc(units, func(a, b observation.Unit) int { return cmp.Compare(a.Number, b.Number) })
 	return units
 }
 
@@ -66,9 +68,9 @@ func agentStarted(u jujuapi.Unit) bool {
 
 // task is the unit's reconcile that is not final: as we remember it, else as Juju lists it. What was handed and not queued
 // counts, too: whoever plans must not hand out another one meanwhile.
-func (o *Observer) task(unit string, listed []jujuapi.Task) *planner.Task {
+func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 	if f, ok := o.cfg.Memory.Flight(unit); ok {
-		t := &planner.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
+		t := &observation.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
 		for _, l := range listed {
 			if l.ID == strconv.FormatInt(f.Task, 10) {
 				t.Running = l.Status != jujuapi.TaskPending
@@ -77,15 +79,15 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *planner.Task {
 		return t
 	}
 	if d, at, ok := o.cfg.Memory.Handed(unit); ok {
-		return &planner.Task{Enqueued: at, Ours: true, Deadline: at.Add(HandedFor), Harmless: harmless(d)}
+		return &observation.Task{Enqueued: at, Ours: true, Deadline: at.Add(HandedFor), Harmless: harmless(d)}
 	}
-	var oldest *planner.Task
+	var oldest *observation.Task
 	for _, l := range listed {
 		id, err := strconv.ParseInt(l.ID, 10, 64)
 		if err != nil {
 			continue
 		}
-		t := &planner.Task{ID: id, Running: l.Status != jujuapi.TaskPending, Enqueued: l.Enqueued}
+		t := &observation.Task{ID: id, Running: l.Status != jujuapi.TaskPending, Enqueued: l.Enqueued}
 		// The one that runs is what the unit does; of the others the oldest comes next.
 		if oldest == nil || t.Running && !oldest.Running || t.Running == oldest.Running && t.ID < oldest.ID {
 			oldest = t
@@ -103,7 +105,7 @@ func harmless(d planner.Delivery) bool {
 const HandedFor = 2 * time.Minute
 
 // peerRelation finds the relation whose application databag is the latch.
-func (o *Observer) peerRelation(application jujuapi.Application, obs *planner.Observation) {
+func (o *Observer) peerRelation(application jujuapi.Application, obs *observation.Observation) {
 	for _, r := range application.Relations {
 		if r.Peer && r.Endpoint == peerEndpoint {
 			obs.PeerRelationID = r.ID
@@ -153,9 +155,9 @@ func tcpPorts(opened []string) []int32 {
 // one that its etcd runs with, and with the ports that it has open, which are others while the option changes. Where Juju's exposures
 // decide what is closed, a unit that has yet to open its port and to become a member is left out: packets to it vanish, and each
 // look would wait for them.
-func clientEndpoints(obs planner.Observation) []string {
+func clientEndpoints(obs observation.Observation) []string {
 	var endpoints []string
-	if !slices.ContainsFunc(obs.Units, func(u planner.Unit) bool { return u.Facts != nil && u.Facts.Member.Present }) {
+	if !slices.ContainsFunc(obs.Units, func(u observation.Unit) bool { return u.Facts != nil && u.Facts.Member.Present }) {
 		endpoints = planner.FormerEndpoints(obs.Latch, obs.Options.Port)
 	}
 	for _, u := range obs.Units {
@@ -202,8 +204,8 @@ func volumes(all []jujuapi.Storage, application jujuapi.Application) []string {
 
 // closedToUs says that units whose agents Juju reaches have members while not one packet comes back from any client port: a
 // firewall.
-func closedToUs(units []planner.Unit, v etcdops.View) bool {
-	return silent(v) && slices.ContainsFunc(units, func(u planner.Unit) bool {
+func closedToUs(units []observation.Unit, v etcdops.View) bool {
+	return silent(v) && slices.ContainsFunc(units, func(u observation.Unit) bool {
 		return u.Facts != nil && u.Facts.Member.Present && u.Provisioned && !u.Lost
 	})
 }

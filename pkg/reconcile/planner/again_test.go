@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -27,7 +29,7 @@ func TestWhatIsInProgressIsAskedAfterAtOnceWhenItsMemberHasBegunToServe(t *testi
 		t.Run(c.name, func(t *testing.T) {
 			o := settled(3)
 			o.Units[1].Facts.Applied.Hash = "old"
-			o.Units[1].Last = &planner.Result{Outcome: c.outcome, Failures: 2, At: o.Now.Add(-5 * second), NotBefore: o.Now.Add(15 * second)}
+			o.Units[1].Last = &observation.Result{Outcome: c.outcome, Failures: 2, At: o.Now.Add(-5 * second), NotBefore: o.Now.Add(15 * second)}
 			if c.served > 0 {
 				o.History.ServesSince = map[string]time.Time{url(1): o.Now.Add(-c.served)}
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/pki"
 )
@@ -14,7 +16,7 @@ import (
 
 // OtherAuthority says that the provider of the observation offers none of the certificates that the cluster's members trust: whatever it
 // gives, credentials of the daemon's own among them, opens no door.
-func OtherAuthority(o Observation) bool { return newInput(o).otherAuthority() }
+func OtherAuthority(o observation.Observation) bool { return newInput(o).otherAuthority() }
 
 // otherAuthority says that the provider offers none of the certificates that the cluster's members trust.
 func (in *input) otherAuthority() bool {
@@ -41,7 +43,7 @@ func (in *input) trusted() []string {
 }
 
 // estranged says that a unit without a member has no certificates that the members would trust, and gets none.
-func (in *input) estranged(u Unit) bool {
+func (in *input) estranged(u observation.Unit) bool {
 	if !in.otherAuthority() || hasData(u) {
 		return false
 	}
@@ -50,7 +52,7 @@ func (in *input) estranged(u Unit) bool {
 }
 
 // trustless says that a unit without a member trusts nobody yet, and that nobody offers it an authority now.
-func (in *input) trustless(u Unit) bool {
+func (in *input) trustless(u observation.Unit) bool {
 	return !hasData(u) && len(u.Facts.Certificates.CA) == 0 && in.bundle() == "" && in.Latch.ClusterID != ""
 }
 
@@ -66,11 +68,11 @@ func (in *input) bundle() string {
 func Fingerprints(bundle string) []string { return pki.Fingerprints(bundle) }
 
 // notices are what the status of a unit tells beside health.
-func (in *input) notices(u Unit) []etcdops.Notice {
+func (in *input) notices(u observation.Unit) []etcdops.Notice {
 	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}, {Text: in.clockNotice(u)}}
 }
 
-func (in *input) expiry(u Unit) etcdops.Notice {
+func (in *input) expiry(u observation.Unit) etcdops.Notice {
 	var lives []etcdops.CertificateLife
 	for _, c := range u.Facts.Certificates.Named() {
 		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
@@ -167,5 +169,5 @@ func (in *input) handRequests() (Step, bool) {
 		kind = StepUpdate
 	}
 	return in.deliverTo(kind, fmt.Sprintf("%s puts the controller's certificate request before %s.", leader.Name, in.CA.Application),
-		[]Unit{leader}, in.atRest), true
+		[]observation.Unit{leader}, in.atRest), true
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -21,7 +23,7 @@ func bundleOf(content string) (bundle, fingerprint string) {
 }
 
 // under lets every unit trust the bundle that the provider offers.
-func under(o *planner.Observation, content string) {
+func under(o *observation.Observation, content string) {
 	bundle, fingerprint := bundleOf(content)
 	o.CA.Bundle = bundle
 	for _, u := range o.Units {
@@ -83,7 +85,7 @@ func TestABundleWithOneMoreAuthorityIsHandedOut(t *testing.T) {
 }
 
 func TestCertificatesThatEndSoonAreTold(t *testing.T) {
-	ends := func(o *planner.Observation, unit int, left time.Duration) {
+	ends := func(o *observation.Observation, unit int, left time.Duration) {
 		o.Units[unit].Facts.Certificates.Server = &v1alpha1.LeafFacts{
 			Fingerprint: "f", NotBefore: metav1.NewTime(o.Now.Add(left - 365*24*time.Hour)), NotAfter: metav1.NewTime(o.Now.Add(left)),
 		}
@@ -155,21 +157,21 @@ func TestAnAuthorityBesideTheOneInUseIsToldInTheApplicationOnly(t *testing.T) {
 func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
 	const trouble = "easyrsa/0 offers what cannot be used: etcd_0.server.cert lacks clientAuth, which members need among themselves."
 	for name, test := range map[string]struct {
-		change func(*planner.Observation)
+		change func(*observation.Observation)
 		want   string
 		person bool
 	}{
-		"a leaf that cannot be used": {func(o *planner.Observation) {
+		"a leaf that cannot be used": {func(o *observation.Observation) {
 			for _, u := range o.Units {
 				u.Facts.Certificates.Server, u.Facts.Certificates.Trouble = nil, trouble
 			}
 		}, "etcd/0: " + strings.TrimSuffix(trouble, ".") + " (and 2 more).", true},
-		"nothing yet": {func(o *planner.Observation) { o.Units[1].Facts.Certificates.Server = nil }, "etcd/1 has no server certificate yet.", false},
-		"no authority that can be read": {func(o *planner.Observation) {
+		"nothing yet": {func(o *observation.Observation) { o.Units[1].Facts.Certificates.Server = nil }, "etcd/1 has no server certificate yet.", false},
+		"no authority that can be read": {func(o *observation.Observation) {
 			o.CA.Bundle = ""
 			o.Units[0].Facts.Certificates.Trouble = "easyrsa/0 offers what cannot be used: ca is no PEM."
 		}, "etcd/0: easyrsa/0 offers what cannot be used: ca is no PEM.", true},
-		"no authority yet": {func(o *planner.Observation) { o.CA.Bundle = "" }, "easyrsa has not given the certificate of its authority yet.", false},
+		"no authority yet": {func(o *observation.Observation) { o.CA.Bundle = "" }, "easyrsa has not given the certificate of its authority yet.", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := virgin(3)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -45,7 +47,7 @@ func birth(in *input) (Step, bool) {
 	if len(candidates) == 0 {
 		return wait("No unit is ready to be the first member."), true
 	}
-	if raw := filter(candidates, func(u Unit) bool { return !in.prepared(u) }); len(raw) > 0 {
+	if raw := filter(candidates, func(u observation.Unit) bool { return !in.prepared(u) }); len(raw) > 0 {
 		return in.deliverTo(StepPrepare, fmt.Sprintf("%s: snap, certificates and files are made ready before the first start.",
 			names(raw)), raw, in.specOf), true
 	}
@@ -109,7 +111,7 @@ func (in *input) assembled() (Step, bool) {
 		return wait("The certificate authority has not given a client certificate to look at etcd with yet."), false
 	}
 	var first time.Time
-	absent := filter(in.alive(), func(u Unit) bool { return u.Facts == nil })
+	absent := filter(in.alive(), func(u observation.Unit) bool { return u.Facts == nil })
 	for _, u := range in.alive() {
 		if first.IsZero() || u.FirstSeen.Before(first) {
 			first = u.FirstSeen
@@ -150,9 +152,9 @@ func (in *input) certified() (Step, bool) {
 // candidates are the units that the cluster can be born from, in order. Units that Juju cannot reach, and units that have
 // failed to be prepared again and again, do not hold up the others. Where all have failed there are no others: a snap store that
 // could not be reached, or had no such channel, is asked again, ever more rarely.
-func (in *input) candidates() []Unit {
-	able := filter(in.alive(), func(u Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && !taken(u) && ready(u) })
-	sound := filter(able, func(u Unit) bool {
+func (in *input) candidates() []observation.Unit {
+	able := filter(in.alive(), func(u observation.Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && !taken(u) && ready(u) })
+	sound := filter(able, func(u observation.Unit) bool {
 		return u.Last == nil || u.Last.Failures < maxPrepareFailures || u.Last.Outcome == v1alpha1.OutcomeInProgress || in.prepared(u)
 	})
 	if len(sound) == 0 {
@@ -161,7 +163,7 @@ func (in *input) candidates() []Unit {
 	return sound
 }
 
-func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {
+func (in *input) seedsOf(units []observation.Unit) *v1alpha1.Seeds {
 	seeds := &v1alpha1.Seeds{Token: in.token()}
 	for _, u := range units {
 		seeds.Members = append(seeds.Members, v1alpha1.Seed{
@@ -173,11 +175,11 @@ func (in *input) seedsOf(units []Unit) *v1alpha1.Seeds {
 
 // resumeBirth goes on where the latched seeds say: start those that have not begun, then latch the ID.
 func (in *input) resumeBirth() Step {
-	var unborn, begunSeeds, lost []Unit
+	var unborn, begunSeeds, lost []observation.Unit
 	var gone []string
 	serving := map[etcdops.ClusterID]int{}
 	for _, s := range in.Latch.Seeds.Members {
-		i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == s.Unit })
+		i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == s.Unit })
 		if i < 0 || in.Units[i].Dying && !hasData(in.Units[i]) {
 			gone = append(gone, s.Unit)
 			continue
@@ -231,7 +233,7 @@ func (in *input) resumeBirth() Step {
 
 // soonFree is until when it is worth waiting for the unit's task, so that all seeds start at once; zero if it has none, or
 // if its agent is away.
-func (in *input) soonFree(u Unit) time.Time {
+func (in *input) soonFree(u observation.Unit) time.Time {
 	if u.Task == nil || u.Lost || u.Failed {
 		return time.Time{}
 	}
@@ -243,7 +245,7 @@ func (in *input) soonFree(u Unit) time.Time {
 }
 
 // silent says that the unit's endpoint has been out of reach for long enough to believe that its data is lost.
-func (in *input) silent(u Unit) bool {
+func (in *input) silent(u observation.Unit) bool {
 	since := in.silentSince(u)
 	return !since.IsZero() && !in.Now.Before(since.Add(wipedGrace))
 }

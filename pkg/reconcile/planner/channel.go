@@ -3,16 +3,20 @@ package planner
 import (
 	"slices"
 	"strings"
+
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
 )
 
 // autoChannels are what a new cluster installs while the option channel is auto: the first that the store has. Whoever runs a store of
 // their own, or a proxy that lets some channels through, gets a cluster, too, and a track that is published later changes no cluster
 // that lives.
-var autoChannels = []string{DefaultChannel, "3.5/stable", "3.4/stable"}
+var autoChannels = []string{options.DefaultChannel, "3.5/stable", "3.4/stable"}
 
 // channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
 // upgrade is a procedure of its own. Those who join install what the members have.
-func (in *input) channel(u Unit) string {
+func (in *input) channel(u observation.Unit) string {
 	if in.Latch.ClusterID != "" {
 		if u.Facts.Snap != nil && (hasData(u) || in.begun(u)) {
 			return u.Facts.Snap.Channel
@@ -38,16 +42,16 @@ func (in *input) autoChannel() string {
 		}
 	}
 	for _, channel := range autoChannels {
-		if !slices.ContainsFunc(in.alive(), func(u Unit) bool { return lacks(u, channel) }) {
+		if !slices.ContainsFunc(in.alive(), func(u observation.Unit) bool { return lacks(u, channel) }) {
 			return channel
 		}
 	}
-	return DefaultChannel
+	return options.DefaultChannel
 }
 
 // lacks says that the store has told the unit which channels it has, and that this is none of them. Of a track snapd may name the risk
 // stable or leave it out.
-func lacks(u Unit, channel string) bool {
+func lacks(u observation.Unit, channel string) bool {
 	return u.Last != nil && len(u.Last.Channels) > 0 && !slices.Contains(u.Last.Channels, channel) &&
 		!slices.Contains(u.Last.Channels, strings.TrimSuffix(channel, "/stable"))
 }

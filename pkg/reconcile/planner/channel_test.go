@@ -3,6 +3,8 @@ package planner_test
 import (
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -10,15 +12,15 @@ import (
 // All seeds install from one channel: with auto it is the newest that the store has for all of them, and what one of them has already
 // decides for the others.
 func TestAutoIsOneChannelThatTheStoreHas(t *testing.T) {
-	lacks := func(i int, has ...string) func(o *planner.Observation) {
-		return func(o *planner.Observation) {
-			o.Units[i].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonMachine, Channels: has}
+	lacks := func(i int, has ...string) func(o *observation.Observation) {
+		return func(o *observation.Observation) {
+			o.Units[i].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonMachine, Channels: has}
 		}
 	}
-	installed := func(i int, channel string) func(o *planner.Observation) {
-		return func(o *planner.Observation) { o.Units[i].Facts.Snap = &v1alpha1.SnapFacts{Channel: channel} }
+	installed := func(i int, channel string) func(o *observation.Observation) {
+		return func(o *observation.Observation) { o.Units[i].Facts.Snap = &v1alpha1.SnapFacts{Channel: channel} }
 	}
-	type change = func(o *planner.Observation)
+	type change = func(o *observation.Observation)
 	for _, c := range []struct {
 		name string
 		do   []change
@@ -34,8 +36,8 @@ func TestAutoIsOneChannelThatTheStoreHas(t *testing.T) {
 		{"what one has, whatever another was told", []change{installed(2, "3.4/stable"), lacks(0, "3.5/stable")}, "3.4/stable"},
 		{"not what one has of an unsupported version", []change{installed(2, "3.2/stable")}, "3.6/stable"},
 		{"not a snap from a file", []change{installed(2, "")}, "3.6/stable"},
-		{"not what one has that goes", []change{installed(2, "3.4/stable"), func(o *planner.Observation) { o.Units[2].Dying = true }}, "3.6/stable"},
-		{"what the option says", []change{lacks(0, "3.4/stable"), func(o *planner.Observation) { o.Options.Channel = "3.7/edge" }}, "3.7/edge"},
+		{"not what one has that goes", []change{installed(2, "3.4/stable"), func(o *observation.Observation) { o.Units[2].Dying = true }}, "3.6/stable"},
+		{"what the option says", []change{lacks(0, "3.4/stable"), func(o *observation.Observation) { o.Options.Channel = "3.7/edge" }}, "3.7/edge"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := virgin(3)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -77,7 +79,7 @@ func TestCharmDefect17InsecureHTTPTakesEffectWhenItIsChanged(t *testing.T) {
 // TestCharmDefect18SnapshotCountAutoIsGoodWithAnyChannel: it was made of the channel's track, which need not be a version.
 func TestCharmDefect18SnapshotCountAutoIsGoodWithAnyChannel(t *testing.T) {
 	for _, channel := range []string{"auto", "stable", "latest/stable", "latest/edge", "3.6/stable", "3.5/edge/fix-1"} {
-		o := planner.ParseOptions(map[string]any{"channel": channel, "snapshot_count": "auto"})
+		o := options.Parse(map[string]any{"channel": channel, "snapshot_count": "auto"})
 		if len(o.Faults) > 0 || o.SnapshotCount != 0 {
 			t.Errorf("%s: %v, count %d", channel, o.Faults, o.SnapshotCount)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -13,30 +15,9 @@ import (
 // that leaves, or where a member serves that has moved. Design §7.
 const hookPatience = 30 * time.Second
 
-// Client is who is told where etcd serves: a unit of another application of the model, or a whole application of another model.
-type Client struct {
-	// Name is a unit's, or an application's where Unseen.
-	Name string
-	// Unseen says that it is of another model: whether its hooks have run does not show here.
-	Unseen bool
-	// Idle says that no hook runs on it, and Since when its agent's status has changed last, by the controller's clock: however
-	// short a hook was, it leaves a new Since.
-	Idle  bool
-	Since time.Time
-}
-
-// Notice is that clients' databags have a piece of news.
-type Notice struct {
-	// At is when this process saw it first, by its own clock.
-	At time.Time
-	// After is a time by the controller's clock, at most one look before the last of the databags was written: a client whose
-	// agent's status has changed since has heard of it.
-	After time.Time
-}
-
 // News is what clients have to take in before members may go or serve elsewhere: the names of units that leave and are told of no more, and the URLs where
 // the members serve that clients are told of. Each is one key of History.Notices.
-func News(o Observation) []string {
+func News(o observation.Observation) []string {
 	if len(o.Clients) == 0 {
 		return nil
 	}
@@ -59,9 +40,9 @@ func News(o Observation) []string {
 }
 
 // outdated are the units with a member that have not applied what they should be, and those without one that tell clients another list.
-func (in *input) outdated() []Unit { return filter(in.alive(), in.isOutdated) }
+func (in *input) outdated() []observation.Unit { return filter(in.alive(), in.isOutdated) }
 
-func (in *input) isOutdated(u Unit) bool {
+func (in *input) isOutdated(u observation.Unit) bool {
 	m, member := in.member[u.Name]
 	settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
 	switch {
@@ -76,24 +57,24 @@ func (in *input) isOutdated(u Unit) bool {
 }
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
-func ClientsTold(o Observation) bool {
+func ClientsTold(o observation.Observation) bool {
 	in := newInput(o)
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
 // willApply says that the unit can be reached, and that what it was handed last has not just failed.
-func (in *input) willApply(u Unit) bool {
+func (in *input) willApply(u observation.Unit) bool {
 	switch {
 	case !u.Provisioned || u.Lost || u.Failed:
 		return false
 	case u.Task != nil:
-		return in.Now.Before(u.Task.deadline())
+		return in.Now.Before(u.Task.LastStart())
 	}
 	return !in.Now.Before(in.again(u))
 }
 
 // farewell waits until clients have heard that a member leaves that serves them.
-func (in *input) farewell(u Unit, m etcdops.Member) (Step, bool) {
+func (in *input) farewell(u observation.Unit, m etcdops.Member) (Step, bool) {
 	if !in.serving(m) {
 		return Step{}, false
 	}
@@ -102,7 +83,7 @@ func (in *input) farewell(u Unit, m etcdops.Member) (Step, bool) {
 
 // moves waits, where a member is about to serve clients elsewhere, until they have heard where all others serve: with each one that
 // moves a list that is not read yet is worth less, and with the last one nothing.
-func (in *input) moves(u Unit) (Step, bool) {
+func (in *input) moves(u observation.Unit) (Step, bool) {
 	if !in.servesElsewhere(u) {
 		return Step{}, false
 	}
@@ -138,7 +119,7 @@ func (in *input) unheard(news, what string) (Step, bool) {
 }
 
 // deaf are the clients that have not been seen to run their hooks since they were told.
-func (in *input) deaf(told Notice) []string {
+func (in *input) deaf(told observation.Notice) []string {
 	var names []string
 	for _, c := range in.Clients {
 		switch {

@@ -5,23 +5,25 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 func TestClientsAreToldWhenEveryUnitThatCanHasToldThem(t *testing.T) {
 	for name, c := range map[string]struct {
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		told bool
 	}{
-		"all have applied":                        {func(o *planner.Observation) { apply(o) }, true},
-		"nobody has yet":                          {func(*planner.Observation) {}, false},
-		"one has not":                             {func(o *planner.Observation) { apply(o); o.Units[1].Facts.Applied = nil }, false},
-		"one is lost":                             {func(o *planner.Observation) { apply(o); o.Units[1].Facts.Applied, o.Units[1].Lost = nil, true }, true},
-		"one has a task that it may still begin":  {func(o *planner.Observation) { apply(o); busy(o, time.Second) }, false},
-		"one has a task that it never got to":     {func(o *planner.Observation) { apply(o); busy(o, v1alpha1.DeliveryTTL) }, true},
-		"one has refused and is left alone a bit": {func(o *planner.Observation) { apply(o); refused(o, time.Second) }, true},
-		"one has refused and is tried again now":  {func(o *planner.Observation) { apply(o); refused(o, 0) }, false},
+		"all have applied":                        {func(o *observation.Observation) { apply(o) }, true},
+		"nobody has yet":                          {func(*observation.Observation) {}, false},
+		"one has not":                             {func(o *observation.Observation) { apply(o); o.Units[1].Facts.Applied = nil }, false},
+		"one is lost":                             {func(o *observation.Observation) { apply(o); o.Units[1].Facts.Applied, o.Units[1].Lost = nil, true }, true},
+		"one has a task that it may still begin":  {func(o *observation.Observation) { apply(o); busy(o, time.Second) }, false},
+		"one has a task that it never got to":     {func(o *observation.Observation) { apply(o); busy(o, v1alpha1.DeliveryTTL) }, true},
+		"one has refused and is left alone a bit": {func(o *observation.Observation) { apply(o); refused(o, time.Second) }, true},
+		"one has refused and is tried again now":  {func(o *observation.Observation) { apply(o); refused(o, 0) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := settled(3)
@@ -34,20 +36,20 @@ func TestClientsAreToldWhenEveryUnitThatCanHasToldThem(t *testing.T) {
 	}
 }
 
-func busy(o *planner.Observation, since time.Duration) {
-	o.Units[1].Facts.Applied, o.Units[1].Task = nil, &planner.Task{ID: 5, Harmless: true, Enqueued: o.Now.Add(-since)}
+func busy(o *observation.Observation, since time.Duration) {
+	o.Units[1].Facts.Applied, o.Units[1].Task = nil, &observation.Task{ID: 5, Harmless: true, Enqueued: o.Now.Add(-since)}
 }
 
-func refused(o *planner.Observation, rest time.Duration) {
+func refused(o *observation.Observation, rest time.Duration) {
 	o.Units[1].Facts.Applied = nil
-	o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeRefused, NotBefore: o.Now.Add(rest)}
+	o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeRefused, NotBefore: o.Now.Add(rest)}
 }
 
 // The plan shows the removal behind what clients are told, and does not end at the time that they are given.
 func TestPlanGoesOnBehindTheTimeThatClientsAreGiven(t *testing.T) {
 	o := settled(3)
 	o.Units[2].Dying = true
-	o.Clients = []planner.Client{{Name: "kube/0", Idle: true, Since: o.Now.Add(-time.Hour)}}
+	o.Clients = []observation.Client{{Name: "kube/0", Idle: true, Since: o.Now.Add(-time.Hour)}}
 	var kinds []planner.StepKind
 	for _, s := range planner.Plan(o) {
 		kinds = append(kinds, s.Kind)
@@ -61,7 +63,7 @@ func TestPlanGoesOnBehindTheTimeThatClientsAreGiven(t *testing.T) {
 const movedTo = "https://10.0.0.2:4001"
 
 // moving is a cluster of three whose port changes: etcd/1 has moved, and its clients' databags have had that for so long.
-func moving(t *testing.T, told time.Duration, clients ...planner.Client) planner.Observation {
+func moving(t *testing.T, told time.Duration, clients ...observation.Client) observation.Observation {
 	t.Helper()
 	o := running(3)
 	o.Clients = clients
@@ -74,7 +76,7 @@ func moving(t *testing.T, told time.Duration, clients ...planner.Client) planner
 		o = planner.Predict(o, step)
 	}
 	if len(clients) > 0 {
-		o.History.Notices[movedTo] = planner.Notice{At: o.Now.Add(-told), After: o.Now.Add(-told)}
+		o.History.Notices[movedTo] = observation.Notice{At: o.Now.Add(-told), After: o.Now.Add(-told)}
 	}
 	return o
 }
@@ -84,16 +86,16 @@ func TestClientsHearWhereTheOthersServeBeforeTheNextMemberMoves(t *testing.T) {
 	o := running(3)
 	busy := kube(&o, 5*second)
 	busy.Idle = false
-	remote := planner.Client{Name: "remote-1", Unseen: true}
+	remote := observation.Client{Name: "remote-1", Unseen: true}
 	next := want{planner.StepRestart, "etcd/2", false, ""}
 	waits := func(reason string) want { return want{planner.StepWait, "", false, reason} }
 	for _, c := range []struct {
 		name  string
-		start planner.Observation
-		do    func(o *planner.Observation)
+		start observation.Observation
+		do    func(o *observation.Observation)
 		want  want
 	}{
-		{"their databags first", moving(t, 0, kube(&o, second)), func(o *planner.Observation) { delete(o.History.Notices, movedTo) },
+		{"their databags first", moving(t, 0, kube(&o, second)), func(o *observation.Observation) { delete(o.History.Notices, movedTo) },
 			waits("Clients are told that etcd1 serves at " + movedTo)},
 		{"then their hooks", moving(t, 10*second, kube(&o, 11*second)), nil,
 			waits("Clients have been told that etcd1 serves at " + movedTo + ", and have until 12:00:20 to take it in: kube/0")},
@@ -102,21 +104,21 @@ func TestClientsHearWhereTheOthersServeBeforeTheNextMemberMoves(t *testing.T) {
 		{"nobody waits longer than they need", moving(t, 10*second, kube(&o, 9*second)), nil, next},
 		{"nor than 30 s", moving(t, 30*second, kube(&o, 31*second), remote), nil, next},
 		{"nor without clients", moving(t, 0), nil, next},
-		{"nor for one that serves nobody", moving(t, 0, kube(&o, time.Minute)), func(o *planner.Observation) {
+		{"nor for one that serves nobody", moving(t, 0, kube(&o, time.Minute)), func(o *observation.Observation) {
 			down(o, 2, 10*second)
 			o.ApplicationStatus = v1alpha1.StatusText{} // Juju shows nothing that is not so any more
 			apply(o)
 		}, next},
-		{"nor to move peers only", running(3), func(o *planner.Observation) {
-			o.Clients = []planner.Client{busy}
+		{"nor to move peers only", running(3), func(o *observation.Observation) {
+			o.Clients = []observation.Client{busy}
 			o.Options.ManagementPort = 7001
 			apply(o)
 			for i := range o.Units {
 				o.Units[i].Facts.RestartPending = true
 			}
 		}, want{planner.StepUpdatePeer, "etcd/1", false, ""}},
-		{"nor for news of the one that moves", running(1), func(o *planner.Observation) {
-			o.Clients = []planner.Client{busy}
+		{"nor for news of the one that moves", running(1), func(o *observation.Observation) {
+			o.Clients = []observation.Client{busy}
 			o.Options.Port = 4001
 			apply(o)
 			o.Units[0].Facts.RestartPending = true
@@ -137,9 +139,9 @@ func TestThePlanOfAPortIsAllThreeMembers(t *testing.T) {
 	o := running(3)
 	o.Options.Port = 4001
 	_, without := roll(t, o)
-	o.Clients = []planner.Client{{Name: "remote-1", Unseen: true}}
+	o.Clients = []observation.Client{{Name: "remote-1", Unseen: true}}
 	for _, url := range planner.News(o) {
-		o.History.Notices = map[string]planner.Notice{url: {}}
+		o.History.Notices = map[string]observation.Notice{url: {}}
 	}
 	_, with := roll(t, o)
 	if !slices.Equal(with, without) || len(with) != 7 {

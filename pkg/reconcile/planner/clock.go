@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -14,23 +16,11 @@ import (
 // etcd for ever. That is told, with whose clock it is.
 
 const (
-	// clockLimit is from when on a clock is told of: half of what a delivery may be late.
-	clockLimit = v1alpha1.DeliveryTTL / 2
 	// clocksAlike is how far clocks may be apart and be off alike: what a measure may be wrong by, twice.
 	clocksAlike = time.Minute
 	// triesBeforeWords is how many deliveries in a row have to fail before that is told: one or two fail with a restart of an agent.
 	triesBeforeWords = 3
 )
-
-// ahead is how far the unit's clock is before ours; negative if it is behind, zero if it may be right or is not known.
-func (u Unit) ahead() time.Duration {
-	if u.Clock == nil {
-		return 0
-	}
-	return u.Clock.Ahead
-}
-
-func (u Unit) clockIsOff() bool { return u.ahead().Abs() >= clockLimit }
 
 // ourClockIsOff says that all units are off alike, and there are several: then the wrong clock is this daemon's.
 func (in *input) ourClockIsOff() (time.Duration, bool) {
@@ -40,11 +30,11 @@ func (in *input) ourClockIsOff() (time.Duration, bool) {
 		switch {
 		case u.Clock == nil:
 			continue
-		case !u.clockIsOff():
+		case !u.ClockIsOff():
 			return 0, false
 		case n == 0:
-			first = u.ahead()
-		case (u.ahead() - first).Abs() > clocksAlike:
+			first = u.Ahead()
+		case (u.Ahead() - first).Abs() > clocksAlike:
 			return 0, false
 		}
 		n++
@@ -59,19 +49,19 @@ func (in *input) clocks() []string {
 	}
 	var all []string
 	for _, u := range in.alive() {
-		if u.clockIsOff() {
-			all = append(all, fmt.Sprintf("The clock of %s is %s the jujuetcd controller's: set it; until then the unit refuses what stops or starts its etcd.", u.Name, apart(u.ahead())))
+		if u.ClockIsOff() {
+			all = append(all, fmt.Sprintf("The clock of %s is %s the jujuetcd controller's: set it; until then the unit refuses what stops or starts its etcd.", u.Name, apart(u.Ahead())))
 		}
 	}
 	return all
 }
 
 // clockNotice is what the unit tells of its clock beside health.
-func (in *input) clockNotice(u Unit) string {
-	if _, ours := in.ourClockIsOff(); ours || !u.clockIsOff() {
+func (in *input) clockNotice(u observation.Unit) string {
+	if _, ours := in.ourClockIsOff(); ours || !u.ClockIsOff() {
 		return ""
 	}
-	return fmt.Sprintf("the clock of this machine is %s the jujuetcd controller's", apart(u.ahead()))
+	return fmt.Sprintf("the clock of this machine is %s the jujuetcd controller's", apart(u.Ahead()))
 }
 
 // apart is a difference in whole minutes, with its direction.
@@ -85,8 +75,8 @@ func apart(ahead time.Duration) string {
 
 // clockIsOld says that the unit's clock was off when it was looked at last, and that this is a while ago: only a delivery tells when it is
 // right again.
-func (in *input) clockIsOld(u Unit) bool {
-	return u.clockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))
+func (in *input) clockIsOld(u observation.Unit) bool {
+	return u.ClockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))
 }
 
 // taskNumber is in what Juju says of a task, and would make the same sentence another one each time.
@@ -97,7 +87,7 @@ func (in *input) undelivered() []string {
 	var all []string
 	for _, u := range in.alive() {
 		r := u.Last
-		if r == nil || r.Failures < triesBeforeWords || u.clockIsOff() {
+		if r == nil || r.Failures < triesBeforeWords || u.ClockIsOff() {
 			continue
 		}
 		switch {

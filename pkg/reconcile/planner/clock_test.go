@@ -5,13 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // clock lets the unit's clock be so far ahead of ours.
-func clock(o *planner.Observation, i int, ahead time.Duration) {
-	o.Units[i].Clock = &planner.Clock{Ahead: ahead, At: o.Now}
+func clock(o *observation.Observation, i int, ahead time.Duration) {
+	o.Units[i].Clock = &observation.Clock{Ahead: ahead, At: o.Now}
 }
 
 // The property: whose clock is off, and by how much, is told; it is the daemon's if all units are off alike.
@@ -83,7 +85,7 @@ func TestAClockThatWasOffIsLookedAtAgain(t *testing.T) {
 func TestATaskOnAClockThatIsBehindMayRunLonger(t *testing.T) {
 	o := settled(3)
 	join(&o)
-	o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now.Add(-v1alpha1.DeliveryTTL - v1alpha1.LongestRun)}
+	o.Units[1].Task = &observation.Task{ID: 7, Enqueued: o.Now.Add(-v1alpha1.DeliveryTTL - v1alpha1.LongestRun)}
 	clock(&o, 1, -3*time.Minute)
 	apply(&o)
 	if step, _ := planner.Next(o); step.Kind != planner.StepWait || !strings.Contains(step.Reason, "may still run") {
@@ -95,20 +97,20 @@ func TestATaskOnAClockThatIsBehindMayRunLonger(t *testing.T) {
 func TestDeliveriesThatFailForEverAreTold(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		result planner.Result
+		result observation.Result
 		want   string // empty: nothing is told
 	}{
-		{"twice", planner.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 2, Message: "m"}, ""},
-		{"an older epoch", planner.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 3,
+		{"twice", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 2, Message: "m"}, ""},
+		{"an older epoch", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 3,
 			Message: "cannot apply a delivery of epoch 3 of a: epoch 9 of b has been applied"},
 			"Deliveries to etcd/1 fail again and again: the last was refused: cannot apply a delivery of epoch 3 of a: epoch 9 of b has been applied"},
-		{"a task that Juju cannot end", planner.Result{Outcome: v1alpha1.OutcomeFailed, Reason: "Juju", Failures: 9, Message: "task 481 on etcd/1 is failed: argument list too long"},
+		{"a task that Juju cannot end", observation.Result{Outcome: v1alpha1.OutcomeFailed, Reason: "Juju", Failures: 9, Message: "task 481 on etcd/1 is failed: argument list too long"},
 			"the last was not carried out: task on etcd/1 is failed: argument list too long"},
-		{"late", planner.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonLate, Failures: 4, Message: "it is 12:00:03 here"},
+		{"late", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonLate, Failures: 4, Message: "it is 12:00:03 here"},
 			"etcd/1 refuses deliveries as late: its agent is busy for minutes, or its clock is off"},
-		{"the guard", planner.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonQuorumGuard, Failures: 9}, ""},
-		{"in progress", planner.Result{Outcome: v1alpha1.OutcomeInProgress, Failures: 9}, ""},
-		{"applied", planner.Result{Outcome: v1alpha1.OutcomeApplied, Failures: 9}, ""},
+		{"the guard", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonQuorumGuard, Failures: 9}, ""},
+		{"in progress", observation.Result{Outcome: v1alpha1.OutcomeInProgress, Failures: 9}, ""},
+		{"applied", observation.Result{Outcome: v1alpha1.OutcomeApplied, Failures: 9}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := settledAndShown(3)

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/printable"
@@ -18,9 +22,9 @@ const appliedGrace = 30 * time.Second
 
 // Desired is what the unit's machine should be now. It holds nothing volatile: two observations of the same situation give
 // the same hash. The zero spec is returned for a unit that is not observed or has published no facts.
-func Desired(o Observation, unit string) v1alpha1.EtcdUnitSpec {
+func Desired(o observation.Observation, unit string) v1alpha1.EtcdUnitSpec {
 	in := newInput(o)
-	i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == unit })
+	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
 	if i < 0 || in.Units[i].Facts == nil {
 		return v1alpha1.EtcdUnitSpec{}
 	}
@@ -37,7 +41,7 @@ const (
 	stageMember               // has data
 )
 
-func (in *input) stageOf(u Unit) stage {
+func (in *input) stageOf(u observation.Unit) stage {
 	m, member := in.member[u.Name]
 	_, seed := in.Latch.Seeds.Contains(u.Name)
 	switch {
@@ -56,7 +60,7 @@ func (in *input) stageOf(u Unit) stage {
 }
 
 // specOf is the desired state of a unit that has published facts.
-func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
+func (in *input) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
 	if u.Leader {
 		s.TLS.ControllerRequests = in.CA.ControllerRequests
@@ -88,14 +92,14 @@ func (in *input) specOf(u Unit) v1alpha1.EtcdUnitSpec {
 
 // openPorts are the port at which the unit's member serves, and the one at which it is to: that is opened before the member moves
 // there, and the old one closed when it has.
-func (in *input) openPorts(u Unit) []int32 {
+func (in *input) openPorts(u observation.Unit) []int32 {
 	ports := []int32{in.opts.Port, PortOf(in.servesAt(u))}
 	slices.Sort(ports)
 	return slices.Compact(ports)
 }
 
 // atRest is what a unit is handed with a request for the latch: what it should be, but nothing is started by it.
-func (in *input) atRest(u Unit) v1alpha1.EtcdUnitSpec {
+func (in *input) atRest(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.specOf(u)
 	if s.Etcd.Initial != nil {
 		s.Etcd.Initial = nil
@@ -105,7 +109,7 @@ func (in *input) atRest(u Unit) v1alpha1.EtcdUnitSpec {
 }
 
 // base is what holds in every stage: everything but the start, and nothing runs by it.
-func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
+func (in *input) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	a := u.Facts.Addresses
 	heartbeat, election := in.pair()
 	options := in.opts
@@ -137,7 +141,7 @@ func (in *input) base(u Unit) v1alpha1.EtcdUnitSpec {
 }
 
 // extraSANs are those of the policy, then those of the option, and last the addresses that the unit's member comes from.
-func (in *input) extraSANs(u Unit) []string {
+func (in *input) extraSANs(u observation.Unit) []string {
 	sans := slices.Clone(in.Policy.Certificates.ExtraSANs)
 	for _, san := range in.opts.ExtraSANs {
 		if !slices.Contains(sans, san) {
@@ -154,17 +158,17 @@ func (in *input) extraSANs(u Unit) []string {
 
 // listenClientURLs are where etcd listens for clients: the one for all, and, if that is wanted, one in clear for those on the
 // machine itself.
-func (in *input) listenClientURLs(u Unit) []string {
+func (in *input) listenClientURLs(u observation.Unit) []string {
 	a := u.Facts.Addresses
 	urls := []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)}
 	if in.opts.BindWithInsecureHTTP {
-		urls = append([]string{fmt.Sprintf("http://127.0.0.1:%d", insecurePort)}, urls...)
+		urls = append([]string{fmt.Sprintf("http://127.0.0.1:%d", options.InsecurePort)}, urls...)
 	}
 	return urls
 }
 
 // metricsURLs are where etcd serves its metrics beside the client port; none if the option is empty.
-func (in *input) metricsURLs(u Unit) []string {
+func (in *input) metricsURLs(u observation.Unit) []string {
 	if in.opts.MetricsURL == "" {
 		return nil
 	}
@@ -172,7 +176,7 @@ func (in *input) metricsURLs(u Unit) []string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return []string{strings.Replace(strings.TrimSuffix(in.opts.MetricsURL, "/"), AddressPlaceholder, host, 1)}
+	return []string{strings.Replace(strings.TrimSuffix(in.opts.MetricsURL, "/"), options.AddressPlaceholder, host, 1)}
 }
 
 // listenURL binds to all interfaces, of the address' own family, or to the endpoint's bind address.
@@ -224,7 +228,7 @@ func (in *input) joinInitial() *v1alpha1.InitialCluster {
 }
 
 // delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.
-func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
+func (in *input) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
 	spec.Delivery = v1alpha1.Delivery{
 		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
 	}
@@ -244,7 +248,7 @@ func (in *input) delivery(u Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
 }
 
 // applied says that the unit has applied what it should be.
-func (in *input) applied(u Unit) bool {
+func (in *input) applied(u observation.Unit) bool {
 	spec := in.specOf(u)
 	hash := spec.Hash()
 	if u.Last != nil && u.Last.Hash == hash {
@@ -261,14 +265,14 @@ func (in *input) applied(u Unit) bool {
 }
 
 // prepared says that the unit is ready for its first start.
-func (in *input) prepared(u Unit) bool {
+func (in *input) prepared(u observation.Unit) bool {
 	// After a start that failed the machine is looked at again, its ports first, before anybody counts on it.
 	failed := u.Last != nil && u.Last.Outcome != v1alpha1.OutcomeApplied
 	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !in.begun(u) && in.applied(u) && !failed
 }
 
 // statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.
-func (in *input) statusOf(u Unit) v1alpha1.StatusSpec {
+func (in *input) statusOf(u observation.Unit) v1alpha1.StatusSpec {
 	if in.doorless() {
 		return v1alpha1.StatusSpec{} // who cannot look says nothing of etcd
 	}

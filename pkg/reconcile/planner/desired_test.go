@@ -6,12 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-func hashes(o planner.Observation) map[string]string {
+func hashes(o observation.Observation) map[string]string {
 	m := map[string]string{}
 	for _, u := range o.Units {
 		spec := planner.Desired(o, u.Name)
@@ -21,7 +23,7 @@ func hashes(o planner.Observation) map[string]string {
 }
 
 // changed are the units whose desired state differs between two observations.
-func changed(a, b planner.Observation) string {
+func changed(a, b observation.Observation) string {
 	before, after := hashes(a), hashes(b)
 	var list []string
 	for u, h := range after {
@@ -36,29 +38,29 @@ func changed(a, b planner.Observation) string {
 func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		{"a member is down", func(o *planner.Observation) { down(o, 2, time.Second) }, "etcd/0, etcd/2"},
-		{"the leader's member is down", func(o *planner.Observation) { down(o, 0, time.Second) }, "etcd/0"},
-		{"a member lags", func(o *planner.Observation) {
+		{"a member is down", func(o *observation.Observation) { down(o, 2, time.Second) }, "etcd/0, etcd/2"},
+		{"the leader's member is down", func(o *observation.Observation) { down(o, 0, time.Second) }, "etcd/0"},
+		{"a member lags", func(o *observation.Observation) {
 			h := o.Etcd.Health[url(1)]
 			h.Fault, h.Detail = etcdops.FaultLagging, "4711 entries behind"
 			o.Etcd.Health[url(1)] = h
 		}, "etcd/0, etcd/1"},
 		{"its data is lost, too: its member will go, and clients hear of that first",
-			func(o *planner.Observation) { down(o, 2, time.Second); o.Units[2].Facts.Member.Present = false }, "etcd/0, etcd/1, etcd/2"},
+			func(o *observation.Observation) { down(o, 2, time.Second); o.Units[2].Facts.Member.Present = false }, "etcd/0, etcd/1, etcd/2"},
 		{"a unit is added", join, "etcd/0, etcd/3"},
-		{"a unit joins", func(o *planner.Observation) { join(o); learn(o, 100) }, "etcd/0, etcd/3"},
-		{"time passes", func(o *planner.Observation) { o.Now = o.Now.Add(time.Hour) }, ""},
-		{"figures change", func(o *planner.Observation) {
+		{"a unit joins", func(o *observation.Observation) { join(o); learn(o, 100) }, "etcd/0, etcd/3"},
+		{"time passes", func(o *observation.Observation) { o.Now = o.Now.Add(time.Hour) }, ""},
+		{"figures change", func(o *observation.Observation) {
 			for u, h := range o.Etcd.Health {
 				h.RaftIndex, h.AppliedIndex, h.Revision, h.DBSize, h.RaftTerm = 2000000, 2000000, 9, 99, 7
 				o.Etcd.Health[u] = h
 			}
 		}, ""},
-		{"another process claims", func(o *planner.Observation) { o.Claimed = 0 }, ""},
-		{"etcd elects another leader", func(o *planner.Observation) {
+		{"another process claims", func(o *observation.Observation) { o.Claimed = 0 }, ""},
+		{"etcd elects another leader", func(o *observation.Observation) {
 			for u, h := range o.Etcd.Health {
 				h.Leader = id(1)
 				o.Etcd.Health[u] = h
@@ -77,7 +79,7 @@ func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 }
 
 func TestALagThatGrowsIsNoNews(t *testing.T) {
-	lag := func(detail string) planner.Observation {
+	lag := func(detail string) observation.Observation {
 		o := settled(3)
 		h := o.Etcd.Health[url(1)]
 		h.Fault, h.Detail = etcdops.FaultLagging, detail

@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 )
 
 // differences is a sentence on what of the units is not as it should be, those that lack the same together.
-func (in *input) differences(units []Unit) string {
+func (in *input) differences(units []observation.Unit) string {
 	var order []string
-	lacking := map[string][]Unit{}
+	lacking := map[string][]observation.Unit{}
 	for _, u := range units {
 		what := strings.Join(in.differs(u), ", ")
 		if lacking[what] == nil {
@@ -27,7 +29,7 @@ func (in *input) differences(units []Unit) string {
 
 // differs names what of the unit is not as it should be, as far as it has told what it has applied. The rest is in files: a
 // certificate's names, say, or who the peers are.
-func (in *input) differs(u Unit) []string {
+func (in *input) differs(u observation.Unit) []string {
 	var what []string
 	spec := in.specOf(u)
 	if a := u.Facts.Applied; a != nil {

@@ -1,10 +1,14 @@
 package planner
 
-import "time"
+import (
+	"time"
+
+	"jujuetcd.io/pkg/reconcile/observation"
+)
 
 // Due is when what units should be, or should be told again, changes by the clock alone; zero means never. Who plans looks again by
 // then.
-func Due(o Observation) time.Time {
+func Due(o observation.Observation) time.Time {
 	in := newInput(o)
 	var due time.Time
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
@@ -28,7 +32,7 @@ func (in *input) choose() {
 				return // its fault is told already, and its last good value is in its place
 			}
 			in.faults = append(in.faults, fmt.Sprintf(format, args...))
-			in.opts = Options{ClusterOptions: in.opts, Bad: []string{option}}.OrLast(last).ClusterOptions
+			in.opts = options.Options{ClusterOptions: in.opts, Bad: []string{option}}.OrLast(last).ClusterOptions
 		}
 		in.refuseTakenPorts(refuse)
 		in.refuseUselessSuites(refuse)
@@ -37,7 +41,7 @@ func (in *input) choose() {
 }
 
 // lastApplied are the options of the newest delivery that a unit has applied.
-func lastApplied(units []Unit) (v1alpha1.ClusterOptions, bool) {
+func lastApplied(units []observation.Unit) (v1alpha1.ClusterOptions, bool) {
 	var newest *v1alpha1.AppliedFacts
 	for _, u := range units {
 		if u.Facts == nil || u.Facts.Applied == nil || u.Facts.Applied.Options == nil {
@@ -49,7 +53,7 @@ func lastApplied(units []Unit) (v1alpha1.ClusterOptions, bool) {
 		}
 	}
 	if newest == nil {
-		return DefaultOptions().ClusterOptions, false
+		return options.Default().ClusterOptions, false
 	}
 	return *newest.Options.DeepCopy(), true
 }
@@ -68,7 +72,7 @@ func (in *input) refuseTakenPorts(refuse func(option, format string, args ...any
 		refuse("management_port", "Option management_port is %d, where members serve clients now; change port first, and "+
 			"management_port when all of them have left it.", o.ManagementPort)
 	}
-	if port := metricsPort(o.MetricsURL); port != 0 && (slices.Contains(clients, port) || slices.Contains(peers, port)) {
+	if port := options.MetricsPort(o.MetricsURL); port != 0 && (slices.Contains(clients, port) || slices.Contains(peers, port)) {
 		refuse("metrics_url", "Option metrics_url is %s, and members use that port for something else now; it can be had when all of "+
 			"them have left it.", o.MetricsURL)
 	}
@@ -135,7 +139,7 @@ func (in *input) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(optio
 }
 
 // runsWithAnotherPair says that a restart of the unit's member would change its heartbeat interval or election timeout.
-func (in *input) runsWithAnotherPair(u Unit) bool {
+func (in *input) runsWithAnotherPair(u observation.Unit) bool {
 	heartbeat, election := in.pair()
 	r := u.Facts.Running
 	return r != nil && (r.HeartbeatIntervalMs != heartbeat || r.ElectionTimeoutMs != election)
@@ -156,7 +160,7 @@ func (in *input) pair() (heartbeat, election int32) {
 		if r.HeartbeatIntervalMs <= 0 || r.ElectionTimeoutMs <= 0 {
 			continue
 		}
-		fits = fits && election >= beatsInElection*r.HeartbeatIntervalMs && r.ElectionTimeoutMs >= beatsInElection*heartbeat
+		fits = fits && election >= options.BeatsInElection*r.HeartbeatIntervalMs && r.ElectionTimeoutMs >= options.BeatsInElection*heartbeat
 		beat, timeout = min(beat, r.HeartbeatIntervalMs), max(timeout, r.ElectionTimeoutMs)
 	}
 	if fits {

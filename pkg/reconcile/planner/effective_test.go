@@ -8,13 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // running is a settled cluster of which each unit has told what its etcd runs with, and which options it has applied.
-func running(n int) planner.Observation {
+func running(n int) observation.Observation {
 	o := settled(n)
 	for i := range o.Units {
 		o.Units[i].Facts.Running = &v1alpha1.RunningFacts{PeerURL: peer(i), ClientURL: url(i), HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000}
@@ -29,7 +33,7 @@ func running(n int) planner.Observation {
 }
 
 // roll carries out what the planner wants until it wants nothing, and returns it as text.
-func roll(t *testing.T, o planner.Observation) (planner.Observation, []string) {
+func roll(t *testing.T, o observation.Observation) (observation.Observation, []string) {
 	t.Helper()
 	var done []string
 	for range 60 {
@@ -147,36 +151,36 @@ func TestOneThatIsHalfMovedIsFinishedBeforeAnotherGoes(t *testing.T) {
 func TestOptionsThatOnlyALivingClusterRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		do    func(o *planner.Observation)
+		do    func(o *observation.Observation)
 		fault string
 		check func(s v1alpha1.EtcdUnitSpec) bool
 	}{
-		{"clients' port where peers are", func(o *planner.Observation) { o.Options.Port, o.Options.ManagementPort = 2380, 7001 },
+		{"clients' port where peers are", func(o *observation.Observation) { o.Options.Port, o.Options.ManagementPort = 2380, 7001 },
 			"Option port is 2380, where members talk", func(s v1alpha1.EtcdUnitSpec) bool { return s.Etcd.AdvertiseClientURLs[0] == url(0) }},
-		{"peers' port where clients are", func(o *planner.Observation) { o.Options.Port, o.Options.ManagementPort = 4001, 2379 },
+		{"peers' port where clients are", func(o *observation.Observation) { o.Options.Port, o.Options.ManagementPort = 4001, 2379 },
 			"Option management_port is 2379, where members serve", func(s v1alpha1.EtcdUnitSpec) bool { return s.Etcd.AdvertisePeerURLs[0] == peer(0) }},
-		{"peers' port where a member of another option still serves", func(o *planner.Observation) {
+		{"peers' port where a member of another option still serves", func(o *observation.Observation) {
 			o.Options.ManagementPort = 4002
 			o.Units[1].Facts.Running.ClientURL = "https://10.0.0.2:4002"
 		}, "Option management_port is 4002", func(s v1alpha1.EtcdUnitSpec) bool { return s.Etcd.AdvertisePeerURLs[0] == peer(0) }},
-		{"metrics where clients are", func(o *planner.Observation) {
+		{"metrics where clients are", func(o *observation.Observation) {
 			o.Options.Port, o.Options.MetricsURL = 4001, "https://0.0.0.0:2379"
 		}, "Option metrics_url", func(s v1alpha1.EtcdUnitSpec) bool { return len(s.Etcd.ListenMetricsURLs) == 0 }},
-		{"suites for another key", func(o *planner.Observation) {
+		{"suites for another key", func(o *observation.Observation) {
 			o.Options.CipherSuites = []string{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}
 		}, "none for the RSA key of etcd/0", func(s v1alpha1.EtcdUnitSpec) bool { return len(s.Etcd.CipherSuites) == 0 }},
-		{"suites for the key", func(o *planner.Observation) {
+		{"suites for the key", func(o *observation.Observation) {
 			o.Options.CipherSuites = []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
 		}, "", func(s v1alpha1.EtcdUnitSpec) bool { return len(s.Etcd.CipherSuites) == 1 }},
-		{"a quota below the database", func(o *planner.Observation) {
+		{"a quota below the database", func(o *observation.Observation) {
 			o.Options.QuotaBackendBytes = 200 << 20
 			h := o.Etcd.Health[url(1)]
 			h.DBSize = 300 << 20
 			o.Etcd.Health[url(1)] = h
 		}, "the database of etcd1 has more", func(s v1alpha1.EtcdUnitSpec) bool { return s.Etcd.QuotaBackendBytes == 0 }},
-		{"a quota above it", func(o *planner.Observation) { o.Options.QuotaBackendBytes = 200 << 20 }, "",
+		{"a quota above it", func(o *observation.Observation) { o.Options.QuotaBackendBytes = 200 << 20 }, "",
 			func(s v1alpha1.EtcdUnitSpec) bool { return s.Etcd.QuotaBackendBytes == 200<<20 }},
-		{"a database that has outgrown its quota is no fault of the option", func(o *planner.Observation) {
+		{"a database that has outgrown its quota is no fault of the option", func(o *observation.Observation) {
 			o.Options.QuotaBackendBytes = 200 << 20
 			for i := range o.Units {
 				o.Units[i].Facts.Applied.Options.QuotaBackendBytes = 200 << 20
@@ -208,7 +212,7 @@ func TestTheLastGoodOptionsAreThoseThatUnitsHaveApplied(t *testing.T) {
 		o.Units[i].Facts.Applied.Epoch, o.Units[i].Facts.Applied.Action = 3, int64(10-i)
 	}
 	o.Units[1].Facts.Applied.Epoch = 4
-	bad := planner.ParseOptions(map[string]any{"snapshot_count": "none", "heartbeat_interval": 120})
+	bad := options.Parse(map[string]any{"snapshot_count": "none", "heartbeat_interval": 120})
 	o.Options = bad
 	if s := planner.Desired(o, "etcd/0"); s.Etcd.SnapshotCount != 101 || s.Etcd.HeartbeatIntervalMs != 120 {
 		t.Errorf("the newest epoch's is 101: %+v", s.Etcd)
@@ -309,8 +313,8 @@ func TestSeveralOptionsAtOnceAreOneRollAndAChangeBackIsNone(t *testing.T) {
 func TestAPortThatJujuDoesNotOpenIsTold(t *testing.T) {
 	o := running(3)
 	o.Options.Port = 4001
-	o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Hour)}
-	o.Units[2].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonPortInUse,
+	o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Hour)}
+	o.Units[2].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonPortInUse,
 		Message: "cannot restart etcd: another process listens at 10.0.0.3:4001", At: o.Now.Add(-time.Hour)}
 	app := planner.Desired(o, "etcd/0").Status.Application
 	for _, want := range []string{"Juju does not open port 4001 for etcd/1", "etcd/2: Cannot restart etcd: another process listens"} {
@@ -338,7 +342,7 @@ func TestPortsThatWereShownBeforeADeliveryEndedSayNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := running(3)
 			o.Options.Port = 4001
-			o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Minute)}
+			o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Minute)}
 			o.JujuAsked = o.Units[1].Last.At.Add(c.asked)
 			o.ApplicationStatus = v1alpha1.StatusText{State: "blocked", Message: c.shown}
 			if app := planner.Desired(o, "etcd/0").Status.Application; strings.Contains(app.Message, refusal) != c.want {

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"jujuetcd.io/pkg/reconcile/observation"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
@@ -41,7 +42,7 @@ func (in *input) last() (Step, bool) {
 }
 
 // knowsEnding says that the unit's agent writes the mark, and what else came with it.
-func knowsEnding(u Unit) bool { return u.Facts != nil && u.Facts.Protocol >= 2 }
+func knowsEnding(u observation.Unit) bool { return u.Facts != nil && u.Facts.Protocol >= 2 }
 
 // places are where the members serve, or did: what still answers there is no cluster that has ended.
 func (in *input) places() []string {
@@ -89,7 +90,7 @@ func (in *input) forget() {
 }
 
 // asked is the request of a person's to give up the latched cluster that nobody has seen to yet.
-func (in *input) asked() (Unit, v1alpha1.Request, bool) {
+func (in *input) asked() (observation.Unit, v1alpha1.Request, bool) {
 	latch := in.Latch
 	if in.ended != nil {
 		latch = *in.ended
@@ -103,7 +104,7 @@ func (in *input) asked() (Unit, v1alpha1.Request, bool) {
 			return u, r, true
 		}
 	}
-	return Unit{}, v1alpha1.Request{}, false
+	return observation.Unit{}, v1alpha1.Request{}, false
 }
 
 // endings: a mark, or a person's word, that does not hold any more is taken back at once, so that it does not count later.
@@ -115,7 +116,7 @@ func endings(in *input) (Step, bool) {
 		return in.latchStep(StepAnswer, fmt.Sprintf("Task %d of %s asks to begin anew, and cluster %s still has data or members.", r.Task, u.Name,
 			r.Subject), in.epoch(), v1alpha1.LatchRequest{Handled: map[string]int64{u.Name: r.Task}}), true
 	}
-	i := slices.IndexFunc(in.alive(), func(u Unit) bool {
+	i := slices.IndexFunc(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
 		return member && !m.Learner && m.Started()
 	})
@@ -204,13 +205,13 @@ func (in *input) token() string {
 // bearAnew is the birth of latched seeds under another token, because too many of them have lost their data for a quorum: no single one
 // may begin again, since nobody knows what it has promised to the others; all may, where none has data. It returns what is in the way
 // of that, and false where it is no way out.
-func (in *input) bearAnew(lost []Unit) (Step, bool) {
+func (in *input) bearAnew(lost []observation.Unit) (Step, bool) {
 	if len(lost) == 0 || slices.ContainsFunc(in.Units, hasData) {
 		return Step{}, false
 	}
-	var seeds []Unit
+	var seeds []observation.Unit
 	for _, s := range in.Latch.Seeds.Members {
-		i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Name == s.Unit && u.Facts != nil && !u.Dying })
+		i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == s.Unit && u.Facts != nil && !u.Dying })
 		if i < 0 {
 			return Step{}, false // it may run somewhere
 		}
@@ -218,7 +219,7 @@ func (in *input) bearAnew(lost []Unit) (Step, bool) {
 	}
 	reason := fmt.Sprintf("%s lost what the first start had written, and no seed has data: all begin anew.", names(lost))
 	for _, u := range seeds {
-		if until := u.Task.begins(); in.Now.Before(until) {
+		if until := u.Task.Begins(); in.Now.Before(until) {
 			return wait("%s But %s may still start %s.", reason, u.Task, u.Name).until(until), true
 		}
 		if h, asked := in.Etcd.Health[in.clientURL(u)]; !asked || h.Answered {
@@ -228,12 +229,4 @@ func (in *input) bearAnew(lost []Unit) (Step, bool) {
 	next := in.seedsOf(seeds)
 	return in.latchStep(StepLatchSeeds, reason, in.epoch(), v1alpha1.LatchRequest{
 		Rebirth: &v1alpha1.Rebirth{FromSeeds: in.Latch.Seeds, From: in.Latch.ClusterID, Seeds: next}}), true
-}
-
-// begins is until when a task that is not final may begin, and run; zero for none.
-func (t *Task) begins() time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.deadline().Add(v1alpha1.LongestRun)
 }

@@ -5,13 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // current gives all agents the protocol that knows the mark.
-func current(o *planner.Observation) {
+func current(o *observation.Observation) {
 	for _, u := range o.Units {
 		if u.Facts != nil {
 			u.Facts.Protocol = v1alpha1.Protocol
@@ -20,7 +22,7 @@ func current(o *planner.Observation) {
 }
 
 // going is a settled cluster of which Juju keeps no unit.
-func going() planner.Observation {
+func going() observation.Observation {
 	o := settled(3)
 	current(&o)
 	for i := range o.Units {
@@ -30,7 +32,7 @@ func going() planner.Observation {
 }
 
 // succeeded is an application whose units were all removed while the latch was marked, and that has three new ones, prepared.
-func succeeded() planner.Observation {
+func succeeded() observation.Observation {
 	o := virgin(6)
 	o.Units = o.Units[3:]
 	o.Units[0].Leader = true
@@ -51,7 +53,7 @@ func succeeded() planner.Observation {
 func unitName(i int) string { return settled(i + 1).Units[i].Name }
 
 // abandoned is the same without the mark: whether the units were removed or are only not seen, nobody can tell.
-func abandoned() planner.Observation {
+func abandoned() observation.Observation {
 	o := succeeded()
 	o.Latch.Ending = nil
 	apply(&o)
@@ -59,13 +61,13 @@ func abandoned() planner.Observation {
 }
 
 // says lets a person ask by an action of the second unit.
-func says(o *planner.Observation, id string) {
+func says(o *observation.Observation, id string) {
 	o.Units[1].Facts.Request = &v1alpha1.Request{Task: 7, Kind: v1alpha1.ActionBeginAnew, Subject: id}
 	apply(o)
 }
 
 // holding lets a unit have the data of a member.
-func holding(o *planner.Observation, i int) {
+func holding(o *observation.Observation, i int) {
 	o.Units[i].Facts.Member = v1alpha1.MemberFacts{Present: true, Started: true, MemberID: id(i).String(), ClusterID: clusterID.String()}
 }
 
@@ -74,35 +76,35 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 	hint := "juju run etcd/leader begin-anew cluster-id=" + clusterID.String()
 	for _, c := range []struct {
 		name  string
-		start planner.Observation
-		do    func(o *planner.Observation)
+		start observation.Observation
+		do    func(o *observation.Observation)
 		want  want
 	}{
-		{"the latch is marked while all leave", going(), func(*planner.Observation) {}, want{planner.StepLatchEnding, "etcd/0", false, "Juju keeps no unit"}},
-		{"with the claim, if there was none", going(), func(o *planner.Observation) { o.Claimed = 0 }, want{planner.StepClaim, "etcd/0", false, "Juju keeps no unit"}},
-		{"before a quorum has told the ID, too", going(), func(o *planner.Observation) { o.Latch.ClusterID = "" },
+		{"the latch is marked while all leave", going(), func(*observation.Observation) {}, want{planner.StepLatchEnding, "etcd/0", false, "Juju keeps no unit"}},
+		{"with the claim, if there was none", going(), func(o *observation.Observation) { o.Claimed = 0 }, want{planner.StepClaim, "etcd/0", false, "Juju keeps no unit"}},
+		{"before a quorum has told the ID, too", going(), func(o *observation.Observation) { o.Latch.ClusterID = "" },
 			want{planner.StepLatchEnding, "etcd/0", false, ""}},
-		{"not while one stays", going(), func(o *planner.Observation) { o.Units[2].Dying = false }, want{planner.StepUpdate, "etcd/2", false, ""}},
-		{"not what has never been born", going(), func(o *planner.Observation) { o.Latch = v1alpha1.Latch{Epoch: &epochA} },
+		{"not while one stays", going(), func(o *observation.Observation) { o.Units[2].Dying = false }, want{planner.StepUpdate, "etcd/2", false, ""}},
+		{"not what has never been born", going(), func(o *observation.Observation) { o.Latch = v1alpha1.Latch{Epoch: &epochA} },
 			want{wait, "", false, "nothing left to guard"}},
-		{"once", going(), func(o *planner.Observation) {
+		{"once", going(), func(o *observation.Observation) {
 			o.Latch.Ending = &v1alpha1.Ending{ClusterID: o.Latch.ClusterID, Token: o.Latch.Seeds.Token}
 		}, want{wait, "", false, "nothing left to guard"}},
-		{"another cluster's mark is none", going(), func(o *planner.Observation) {
+		{"another cluster's mark is none", going(), func(o *observation.Observation) {
 			o.Latch.Ending = &v1alpha1.Ending{ClusterID: o.Latch.ClusterID, Token: "older"}
 		}, want{planner.StepLatchEnding, "etcd/0", false, ""}},
-		{"not with an application that goes", going(), func(o *planner.Observation) { o.ApplicationDying = true }, want{wait, "", false, "removing the application"}},
-		{"not by one that stands by", going(), func(o *planner.Observation) { o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"} },
+		{"not with an application that goes", going(), func(o *observation.Observation) { o.ApplicationDying = true }, want{wait, "", false, "removing the application"}},
+		{"not by one that stands by", going(), func(o *observation.Observation) { o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"} },
 			want{wait, "", false, "nothing left to guard"}},
-		{"not from a latch that was not read", going(), func(o *planner.Observation) { o.LatchRead = false }, want{wait, "", false, "nothing left to guard"}},
-		{"not through an agent that does not know it", going(), func(o *planner.Observation) { o.Units[0].Facts.Protocol = 1 },
+		{"not from a latch that was not read", going(), func(o *observation.Observation) { o.LatchRead = false }, want{wait, "", false, "nothing left to guard"}},
+		{"not through an agent that does not know it", going(), func(o *observation.Observation) { o.Units[0].Facts.Protocol = 1 },
 			want{wait, "", false, "nothing left to guard"}},
-		{"the mark is taken back when a unit that stays is a member", settled(3), func(o *planner.Observation) {
+		{"the mark is taken back when a unit that stays is a member", settled(3), func(o *observation.Observation) {
 			current(o)
 			o.Latch.Ending = &v1alpha1.Ending{ClusterID: o.Latch.ClusterID, Token: o.Latch.Seeds.Token}
 			o.Units[0].Dying, o.Units[1].Dying = true, true
 		}, want{planner.StepLatchEnding, "etcd/0", false, "etcd/2 stays, and is a member"}},
-		{"not when one has only been added", settled(3), func(o *planner.Observation) {
+		{"not when one has only been added", settled(3), func(o *observation.Observation) {
 			current(o)
 			o.Latch.Ending = &v1alpha1.Ending{ClusterID: o.Latch.ClusterID, Token: o.Latch.Seeds.Token}
 			for i := range o.Units {
@@ -112,26 +114,26 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 			learn(o, 0)
 		}, want{planner.StepPromote, "etcd/3", false, ""}},
 
-		{"units that come later begin anew", succeeded(), func(*planner.Observation) {}, want{planner.StepLatchSeeds, "etcd/3", false, "born from etcd/3, etcd/4, etcd/5"}},
-		{"and are prepared first", succeeded(), func(o *planner.Observation) { o.Units[1].Facts.Applied = nil }, want{planner.StepPrepare, "etcd/4", false, ""}},
-		{"not while one has data", succeeded(), func(o *planner.Observation) { holding(o, 0) }, want{planner.StepUpdate, "etcd/3", false, "status"}},
-		{"not while one that goes has data", succeeded(), func(o *planner.Observation) { holding(o, 2); o.Units[2].Dying = true },
+		{"units that come later begin anew", succeeded(), func(*observation.Observation) {}, want{planner.StepLatchSeeds, "etcd/3", false, "born from etcd/3, etcd/4, etcd/5"}},
+		{"and are prepared first", succeeded(), func(o *observation.Observation) { o.Units[1].Facts.Applied = nil }, want{planner.StepPrepare, "etcd/4", false, ""}},
+		{"not while one has data", succeeded(), func(o *observation.Observation) { holding(o, 0) }, want{planner.StepUpdate, "etcd/3", false, "status"}},
+		{"not while one that goes has data", succeeded(), func(o *observation.Observation) { holding(o, 2); o.Units[2].Dying = true },
 			want{wait, "", true, hint}},
-		{"not while one has lost data", succeeded(), func(o *planner.Observation) {
+		{"not while one has lost data", succeeded(), func(o *observation.Observation) {
 			o.Units[0].Facts.Member = v1alpha1.MemberFacts{Started: true, Token: "uuid-etcd-4"}
 		}, want{wait, "", true, "A member was started on etcd/3 before"}},
-		{"not before all have told what they have", succeeded(), func(o *planner.Observation) { o.Units[2].Facts, o.Units[2].FirstSeen = nil, o.Now },
+		{"not before all have told what they have", succeeded(), func(o *observation.Observation) { o.Units[2].Facts, o.Units[2].FirstSeen = nil, o.Now },
 			want{wait, "", false, "etcd/5 has not published facts"}},
-		{"not while etcd answers where the cluster was", succeeded(), func(o *planner.Observation) {
+		{"not while etcd answers where the cluster was", succeeded(), func(o *observation.Observation) {
 			o.Etcd.Health[url(1)] = etcdops.EndpointHealth{Endpoint: url(1), Answered: true, Fault: etcdops.FaultNoLeader}
 		}, want{wait, "", true, "still answers at " + url(1)}},
-		{"not before all places were asked", succeeded(), func(o *planner.Observation) { delete(o.Etcd.Health, url(1)) },
+		{"not before all places were asked", succeeded(), func(o *observation.Observation) { delete(o.Etcd.Health, url(1)) },
 			want{wait, "", false, "Nobody has asked yet"}},
-		{"not before the seeds' places were asked", succeeded(), func(o *planner.Observation) {
+		{"not before the seeds' places were asked", succeeded(), func(o *observation.Observation) {
 			o.Latch.Ending.Endpoints = nil
 			delete(o.Etcd.Health, url(1))
 		}, want{wait, "", false, "Nobody has asked yet"}},
-		{"not while its members list themselves: units join them", succeeded(), func(o *planner.Observation) {
+		{"not while its members list themselves: units join them", succeeded(), func(o *observation.Observation) {
 			lives := settled(3)
 			o.Etcd.Listed, o.Etcd.ClusterID, o.Etcd.Members, o.Latch.Ending.Endpoints = true, clusterID, lives.Etcd.Members, nil
 			for i := range 3 {
@@ -140,38 +142,38 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 			o.History.StableSince, o.History.LastChange = lives.History.StableSince, lives.History.LastChange
 			apply(o)
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
-		{"not beside a volume", succeeded(), func(o *planner.Observation) { o.Volumes = []string{"data/0"} }, want{wait, "", true, "storage data/0"}},
-		{"not where Juju does not tell of volumes", succeeded(), func(o *planner.Observation) { o.VolumesTold = false }, want{wait, "", true, "does not tell of storage"}},
-		{"not under the mark of another cluster", succeeded(), func(o *planner.Observation) { o.Latch.Ending.ClusterID = "00000000000000ff" }, want{wait, "", true, hint}},
-		{"not under the mark of another birth", succeeded(), func(o *planner.Observation) { o.Latch.Ending.Token = "older" }, want{wait, "", true, hint}},
-		{"not while something is unseen", succeeded(), func(o *planner.Observation) { o.Blind = []string{"the options cannot be read"} },
+		{"not beside a volume", succeeded(), func(o *observation.Observation) { o.Volumes = []string{"data/0"} }, want{wait, "", true, "storage data/0"}},
+		{"not where Juju does not tell of volumes", succeeded(), func(o *observation.Observation) { o.VolumesTold = false }, want{wait, "", true, "does not tell of storage"}},
+		{"not under the mark of another cluster", succeeded(), func(o *observation.Observation) { o.Latch.Ending.ClusterID = "00000000000000ff" }, want{wait, "", true, hint}},
+		{"not under the mark of another birth", succeeded(), func(o *observation.Observation) { o.Latch.Ending.Token = "older" }, want{wait, "", true, hint}},
+		{"not while something is unseen", succeeded(), func(o *observation.Observation) { o.Blind = []string{"the options cannot be read"} },
 			want{wait, "", false, "the options cannot be read"}},
-		{"not through an agent that does not know it", succeeded(), func(o *planner.Observation) { o.Units[0].Facts.Protocol = 1 },
+		{"not through an agent that does not know it", succeeded(), func(o *observation.Observation) { o.Units[0].Facts.Protocol = 1 },
 			want{wait, "", true, "older than this daemon"}},
 
-		{"without the mark a person is asked", abandoned(), func(*planner.Observation) {}, want{wait, "", true, hint}},
-		{"whose word is taken", abandoned(), func(o *planner.Observation) { says(o, clusterID.String()) },
+		{"without the mark a person is asked", abandoned(), func(*observation.Observation) {}, want{wait, "", true, hint}},
+		{"whose word is taken", abandoned(), func(o *observation.Observation) { says(o, clusterID.String()) },
 			want{planner.StepLatchSeeds, "etcd/3", false, "born from etcd/3, etcd/4, etcd/5"}},
-		{"for this cluster only", abandoned(), func(o *planner.Observation) { says(o, "00000000000000ff") }, want{wait, "", true, hint}},
-		{"for this action only", abandoned(), func(o *planner.Observation) {
+		{"for this cluster only", abandoned(), func(o *observation.Observation) { says(o, "00000000000000ff") }, want{wait, "", true, hint}},
+		{"for this action only", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())
 			o.Units[1].Facts.Request.Kind = "restore"
 		}, want{wait, "", true, hint}},
-		{"once only", abandoned(), func(o *planner.Observation) {
+		{"once only", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())
 			o.Latch.Handled = map[string]int64{"etcd/4": 7}
 		}, want{wait, "", true, hint}},
-		{"volumes are the person's", abandoned(), func(o *planner.Observation) {
+		{"volumes are the person's", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())
 			o.Volumes = []string{"data/0"}
 		}, want{planner.StepLatchSeeds, "etcd/3", false, ""}},
-		{"what answers is not", abandoned(), func(o *planner.Observation) {
+		{"what answers is not", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())
 			o.Etcd.Health[url(1)] = etcdops.EndpointHealth{Endpoint: url(1), Answered: true, Fault: etcdops.FaultNoLeader}
 		}, want{wait, "", true, "still answers"}},
-		{"nor is data", abandoned(), func(o *planner.Observation) { says(o, clusterID.String()); holding(o, 2) },
+		{"nor is data", abandoned(), func(o *observation.Observation) { says(o, clusterID.String()); holding(o, 2) },
 			want{planner.StepAnswer, "etcd/3", false, "still has data or members"}},
-		{"members whose data is lost begin anew on a person's word", settled(3), func(o *planner.Observation) {
+		{"members whose data is lost begin anew on a person's word", settled(3), func(o *observation.Observation) {
 			current(o)
 			o.Etcd.Listed, o.Etcd.Members = false, nil
 			for i := range o.Units {
@@ -180,7 +182,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 			}
 			says(o, clusterID.String())
 		}, want{planner.StepLatchSeeds, "etcd/0", false, "born from etcd/0, etcd/1, etcd/2"}},
-		{"and without one wait", settled(3), func(o *planner.Observation) {
+		{"and without one wait", settled(3), func(o *observation.Observation) {
 			o.Etcd.Listed, o.Etcd.Members = false, nil
 			for i := range o.Units {
 				down(o, i, time.Hour)
@@ -249,7 +251,7 @@ func TestTheMarkTellsWhereTheMembersWere(t *testing.T) {
 func TestSeedsThatHaveLostTheirDataAreBornAnewTogether(t *testing.T) {
 	const wait = planner.StepWait
 	// lost lets a seed's disk be lost after its first start, so long ago.
-	lost := func(o *planner.Observation, ago time.Duration, seeds ...int) {
+	lost := func(o *observation.Observation, ago time.Duration, seeds ...int) {
 		current(o)
 		for _, i := range seeds {
 			o.Units[i].Facts.Member = v1alpha1.MemberFacts{StartedNew: true, Token: "t", MemberID: id(i).String()}
@@ -258,37 +260,37 @@ func TestSeedsThatHaveLostTheirDataAreBornAnewTogether(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want want
 	}{
-		{"one alone does not begin again: the others are started", func(o *planner.Observation) { lost(o, time.Hour, 0) },
+		{"one alone does not begin again: the others are started", func(o *observation.Observation) { lost(o, time.Hour, 0) },
 			want{planner.StepStart, "etcd/1, etcd/2", false, ""}},
-		{"nor with the others' data there: their quorum is latched", func(o *planner.Observation) { lost(o, time.Hour, 0); serve(o, 1); serve(o, 2) },
+		{"nor with the others' data there: their quorum is latched", func(o *observation.Observation) { lost(o, time.Hour, 0); serve(o, 1); serve(o, 2) },
 			want{planner.StepLatchCluster, "etcd/0", false, "2 of 3 seeds answer"}},
-		{"two that have lost theirs wait for a person beside one that has its data", func(o *planner.Observation) {
+		{"two that have lost theirs wait for a person beside one that has its data", func(o *observation.Observation) {
 			lost(o, time.Hour, 0, 1)
 			serve(o, 2)
 			o.Etcd.Health[url(2)] = etcdops.EndpointHealth{Endpoint: url(2), Answered: true, Fault: etcdops.FaultNoLeader}
 		}, want{wait, "", true, "etcd/0, etcd/1 cannot take part any more"}},
-		{"where no seed has data all are born anew", func(o *planner.Observation) { lost(o, time.Hour, 0, 1, 2) },
+		{"where no seed has data all are born anew", func(o *observation.Observation) { lost(o, time.Hour, 0, 1, 2) },
 			want{planner.StepLatchSeeds, "etcd/0", false, "no seed has data"}},
-		{"those that have not begun with them", func(o *planner.Observation) { lost(o, time.Hour, 0, 1) },
+		{"those that have not begun with them", func(o *observation.Observation) { lost(o, time.Hour, 0, 1) },
 			want{planner.StepLatchSeeds, "etcd/0", false, "etcd/0, etcd/1 lost"}},
-		{"not at once: facts may be older than the data", func(o *planner.Observation) { lost(o, time.Second, 0, 1, 2) },
+		{"not at once: facts may be older than the data", func(o *observation.Observation) { lost(o, time.Second, 0, 1, 2) },
 			want{wait, "", false, "have been started"}},
-		{"not while one may still be started", func(o *planner.Observation) {
+		{"not while one may still be started", func(o *observation.Observation) {
 			lost(o, time.Hour, 0, 1)
-			o.Units[2].Task = &planner.Task{ID: 3, Enqueued: o.Now, Ours: true, Deadline: o.Now.Add(time.Minute), Harmless: true}
+			o.Units[2].Task = &observation.Task{ID: 3, Enqueued: o.Now, Ours: true, Deadline: o.Now.Add(time.Minute), Harmless: true}
 		}, want{wait, "", false, "may still start etcd/2"}},
-		{"not while one answers", func(o *planner.Observation) {
+		{"not while one answers", func(o *observation.Observation) {
 			lost(o, time.Hour, 0, 1)
 			o.Etcd.Health[url(2)] = etcdops.EndpointHealth{Endpoint: url(2), Answered: true, Fault: etcdops.FaultNoLeader}
 		}, want{wait, "", false, "answers on etcd/2"}},
-		{"not without one that may run somewhere", func(o *planner.Observation) { lost(o, time.Hour, 0, 1); o.Units = o.Units[:2] },
+		{"not without one that may run somewhere", func(o *observation.Observation) { lost(o, time.Hour, 0, 1); o.Units = o.Units[:2] },
 			want{wait, "", true, "cannot take part any more"}},
-		{"not without one that goes", func(o *planner.Observation) { lost(o, time.Hour, 0, 1); o.Units[2].Dying = true },
+		{"not without one that goes", func(o *observation.Observation) { lost(o, time.Hour, 0, 1); o.Units[2].Dying = true },
 			want{wait, "", true, "cannot take part any more"}},
-		{"and then all are started", func(o *planner.Observation) {
+		{"and then all are started", func(o *observation.Observation) {
 			lost(o, time.Hour, 0, 1, 2)
 			o.Latch.Seeds.Token = "t-2"
 		}, want{planner.StepStart, "etcd/0, etcd/1, etcd/2", false, ""}},

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -36,7 +38,7 @@ func (c clientMember) urlsFor(relation string) []string {
 
 // reachable are the addresses for clients of single relations that the unit's server certificate is good for: until it is, they are
 // told of the ones that it was made for.
-func reachable(u Unit) map[string]string {
+func reachable(u observation.Unit) map[string]string {
 	found := map[string]string{}
 	if u.Facts == nil {
 		return found // they cannot be read now
@@ -51,7 +53,7 @@ func reachable(u Unit) map[string]string {
 
 // clients is what the unit tells its clients. All units tell the same, since a client may read the databag of any one of them and of no
 // other: also who has yet to join, or joins anew, as soon as the members trust what it hands out. It tells of itself when it votes.
-func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
+func (in *input) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
 	if in.Latch.ClusterID == "" || in.estranged(u) {
 		return s
@@ -74,8 +76,8 @@ func (in *input) clients(u Unit) v1alpha1.ClientsSpec {
 
 // versionFor is the version of etcd that the unit's clients are told: its own member's, or, before that votes, that of the first that
 // does. Its own snap may not be there yet, and what it is handed would change with it.
-func (in *input) versionFor(u Unit) string {
-	votes := func(u Unit) bool {
+func (in *input) versionFor(u observation.Unit) string {
+	votes := func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
 		return u.Facts != nil && u.Facts.Snap != nil && (member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u))
 	}
@@ -164,7 +166,7 @@ func (in *input) watched() []string {
 
 // onList says that a voter is on the clients' list, and until when, if it does not serve; zero means for as long as nothing
 // happens.
-func (in *input) onList(u Unit, m etcdops.Member) (until time.Time, on bool) {
+func (in *input) onList(u observation.Unit, m etcdops.Member) (until time.Time, on bool) {
 	switch {
 	case in.serving(m):
 		return time.Time{}, true
@@ -193,13 +195,13 @@ func (in *input) servingVoters() int {
 // told says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
 // have just begun.
 func (in *input) told(urls []string) bool {
-	return slices.ContainsFunc(in.alive(), func(u Unit) bool {
+	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
 		return slices.ContainsFunc(in.tells(u), func(told string) bool { return slices.Contains(urls, told) })
 	})
 }
 
 // tells is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
-func (in *input) tells(u Unit) []string {
+func (in *input) tells(u observation.Unit) []string {
 	switch {
 	case u.Last != nil && len(u.Last.Told) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
 		return u.Last.Told

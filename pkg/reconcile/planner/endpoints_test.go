@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -14,7 +16,7 @@ import (
 )
 
 // told are the hosts' numbers that a unit tells its clients, as in "0 1 2"; all units must tell the same.
-func told(t *testing.T, o planner.Observation) string {
+func told(t *testing.T, o observation.Observation) string {
 	t.Helper()
 	var list []string
 	for i := range o.Units {
@@ -32,35 +34,35 @@ func told(t *testing.T, o planner.Observation) string {
 }
 
 func TestClientsAreToldOfMembersThatServe(t *testing.T) {
-	serve := func(o *planner.Observation, i int) {
+	serve := func(o *observation.Observation, i int) {
 		o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Answered: true, Serves: true, MemberID: id(i), ClusterID: clusterID, Leader: id(0)}
 		delete(o.History.UnhealthySince, url(i))
 	}
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		{"all serve", func(*planner.Observation) {}, "0 1 2 3 4"},
-		{"one restarts", func(o *planner.Observation) { down(o, 1, 59*time.Second) }, "0 1 2 3 4"},
-		{"one has been down for a minute", func(o *planner.Observation) { down(o, 1, time.Minute) }, "0 2 3 4"},
-		{"and comes back", func(o *planner.Observation) { down(o, 1, time.Minute); apply(o); serve(o, 1) }, "0 1 2 3 4"},
+		{"all serve", func(*observation.Observation) {}, "0 1 2 3 4"},
+		{"one restarts", func(o *observation.Observation) { down(o, 1, 59*time.Second) }, "0 1 2 3 4"},
+		{"one has been down for a minute", func(o *observation.Observation) { down(o, 1, time.Minute) }, "0 2 3 4"},
+		{"and comes back", func(o *observation.Observation) { down(o, 1, time.Minute); apply(o); serve(o, 1) }, "0 1 2 3 4"},
 		{"a daemon that begins finds one down that is off the list",
-			func(o *planner.Observation) { down(o, 1, time.Minute); apply(o); down(o, 1, time.Second) }, "0 2 3 4"},
-		{"a daemon that begins finds one down that is on it", func(o *planner.Observation) { down(o, 1, 0) }, "0 1 2 3 4"},
-		{"two have been down for an hour", func(o *planner.Observation) { down(o, 1, time.Hour); down(o, 2, time.Hour) }, "0 3 4"},
-		{"so have three, and the list is from before", func(o *planner.Observation) {
+			func(o *observation.Observation) { down(o, 1, time.Minute); apply(o); down(o, 1, time.Second) }, "0 2 3 4"},
+		{"a daemon that begins finds one down that is on it", func(o *observation.Observation) { down(o, 1, 0) }, "0 1 2 3 4"},
+		{"two have been down for an hour", func(o *observation.Observation) { down(o, 1, time.Hour); down(o, 2, time.Hour) }, "0 3 4"},
+		{"so have three, and the list is from before", func(o *observation.Observation) {
 			for i := range 3 {
 				down(o, i, time.Hour)
 			}
 		}, "0 1 2 3 4"},
-		{"the quorum is lost", func(o *planner.Observation) {
+		{"the quorum is lost", func(o *observation.Observation) {
 			for i := range 5 {
 				down(o, i, time.Hour)
 			}
 			o.Etcd.Listed, o.Etcd.Members = false, nil
 		}, "0 1 2 3 4"},
-		{"the quorum is lost after one was taken off", func(o *planner.Observation) {
+		{"the quorum is lost after one was taken off", func(o *observation.Observation) {
 			down(o, 1, time.Hour)
 			apply(o)
 			for i := range 5 {
@@ -68,16 +70,16 @@ func TestClientsAreToldOfMembersThatServe(t *testing.T) {
 			}
 			o.Etcd.Listed, o.Etcd.Members = false, nil
 		}, "0 2 3 4"},
-		{"data is lost", func(o *planner.Observation) { down(o, 1, time.Second); o.Units[1].Facts.Member.Present = false }, "0 2 3 4"},
-		{"a unit leaves", func(o *planner.Observation) { o.Units[1].Dying = true }, "0 2 3 4"},
-		{"a unit joins", func(o *planner.Observation) { join(o); learn(o, 0) }, "0 1 2 3 4"},
-		{"it is a voter, and does not serve yet", func(o *planner.Observation) {
+		{"data is lost", func(o *observation.Observation) { down(o, 1, time.Second); o.Units[1].Facts.Member.Present = false }, "0 2 3 4"},
+		{"a unit leaves", func(o *observation.Observation) { o.Units[1].Dying = true }, "0 2 3 4"},
+		{"a unit joins", func(o *observation.Observation) { join(o); learn(o, 0) }, "0 1 2 3 4"},
+		{"it is a voter, and does not serve yet", func(o *observation.Observation) {
 			join(o)
 			learn(o, 0)
 			o.Etcd.Members[5].Learner = false
 			down(o, 5, 0)
 		}, "0 1 2 3 4"},
-		{"it is a voter that serves", func(o *planner.Observation) {
+		{"it is a voter that serves", func(o *observation.Observation) {
 			join(o)
 			learn(o, 0)
 			o.Etcd.Members[5].Learner = false
@@ -95,7 +97,7 @@ func TestClientsAreToldOfMembersThatServe(t *testing.T) {
 
 // At birth, and of a cluster whose units tell nothing yet, clients hear of those that serve; of all if none does.
 func TestClientsAreToldOfSomebodyFromTheBeginning(t *testing.T) {
-	fresh := func() planner.Observation {
+	fresh := func() observation.Observation {
 		o := settled(3)
 		for i := range o.Units {
 			o.Units[i].Facts.Applied = nil
@@ -219,7 +221,7 @@ func TestDueIsWhenASilentMemberGoesOffTheList(t *testing.T) {
 // A monitor that forgot a member which is down would never tell of it, and would count a quorum of those that are left.
 func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
 	all := []string{url(0), url(1), url(2)}
-	watched := func(o planner.Observation) []string { return planner.Desired(o, "etcd/0").Clients.Members }
+	watched := func(o observation.Observation) []string { return planner.Desired(o, "etcd/0").Clients.Members }
 	o := settled(3)
 	if got := watched(o); !slices.Equal(got, all) {
 		t.Fatalf("watched %v", got)
@@ -290,18 +292,18 @@ func TestAnUpdateNamesWhatItChanges(t *testing.T) {
 	const not = "Not as they should be: "
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		{"an option", func(o *planner.Observation) { o.Options.SnapshotCount = 5000 }, not + "etcd/0, etcd/1, etcd/2 (options)."},
-		{"the clients' port", func(o *planner.Observation) { o.Options.Port = 4001 }, not + "etcd/0, etcd/1, etcd/2 (options, ports)."},
-		{"one has been down for long", func(o *planner.Observation) { down(o, 2, time.Hour) },
+		{"an option", func(o *observation.Observation) { o.Options.SnapshotCount = 5000 }, not + "etcd/0, etcd/1, etcd/2 (options)."},
+		{"the clients' port", func(o *observation.Observation) { o.Options.Port = 4001 }, not + "etcd/0, etcd/1, etcd/2 (options, ports)."},
+		{"one has been down for long", func(o *observation.Observation) { down(o, 2, time.Hour) },
 			not + "etcd/0, etcd/2 (clients' endpoints, status), etcd/1 (clients' endpoints)."},
-		{"a word that Juju shows is old", func(o *planner.Observation) {
+		{"a word that Juju shows is old", func(o *observation.Observation) {
 			o.Units[1].Shown = v1alpha1.StatusText{State: "blocked", Message: "Errored with 0 known peers: no leader"}
 			o.History.ServesSince = map[string]time.Time{url(1): o.Now.Add(-time.Hour)}
 		}, not + "etcd/1 (status)."},
-		{"a name in certificates", func(o *planner.Observation) { o.Policy.Certificates.ExtraSANs = []string{"etcd.example.com"} },
+		{"a name in certificates", func(o *observation.Observation) { o.Policy.Certificates.ExtraSANs = []string{"etcd.example.com"} },
 			not + "etcd/0, etcd/1, etcd/2 (files)."},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,4 +1,6 @@
 package planner
 
+import "jujuetcd.io/pkg/reconcile/observation"
+
 // Clone is a deep copy.
-func Clone(o Observation) Observation { return clone(o) }
+func Clone(o observation.Observation) observation.Observation { return clone(o) }

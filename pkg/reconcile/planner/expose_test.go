@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -13,7 +15,7 @@ import (
 )
 
 // shut is a settled cluster whose network is closed to the daemon at 10.9.9.9, which the policy allows to be let in.
-func shut() planner.Observation {
+func shut() observation.Observation {
 	o := settled(3)
 	o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, []string{"no client port of etcd can be reached from here"}
 	o.Local, o.Policy.Network.ExposeTo = "10.9.9.9", []string{"auto"}
@@ -24,26 +26,26 @@ func TestEtcdIsExposedWhereThePolicyAllowsItAndTheNetworkIsClosed(t *testing.T) 
 	type exposures = map[string]jujuapi.Exposure
 	to := func(cidrs ...string) jujuapi.Exposure { return jujuapi.Exposure{CIDRs: cidrs} }
 	for name, c := range map[string]struct {
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		"to our own address":              {func(*planner.Observation) {}, "10.9.9.9/32"},
-		"of the newer protocol, too":      {func(o *planner.Observation) { o.Local = "2001:db8::9" }, "2001:db8::9/128"},
-		"however it is written":           {func(o *planner.Observation) { o.Local = "::ffff:10.9.9.9" }, "10.9.9.9/32"},
-		"to what a person names":          {func(o *planner.Observation) { o.Policy.Network.ExposeTo = []string{"192.0.2.0/24", "auto"} }, "192.0.2.0/24,10.9.9.9/32"},
-		"though a unit tells how etcd is": {func(o *planner.Observation) { c := settled(3); o.Etcd, o.Blind, o.Through = c.Etcd, nil, "etcd/0" }, "10.9.9.9/32"},
-		"beside what a person has exposed": {func(o *planner.Observation) {
+		"to our own address":              {func(*observation.Observation) {}, "10.9.9.9/32"},
+		"of the newer protocol, too":      {func(o *observation.Observation) { o.Local = "2001:db8::9" }, "2001:db8::9/128"},
+		"however it is written":           {func(o *observation.Observation) { o.Local = "::ffff:10.9.9.9" }, "10.9.9.9/32"},
+		"to what a person names":          {func(o *observation.Observation) { o.Policy.Network.ExposeTo = []string{"192.0.2.0/24", "auto"} }, "192.0.2.0/24,10.9.9.9/32"},
+		"though a unit tells how etcd is": {func(o *observation.Observation) { c := settled(3); o.Etcd, o.Blind, o.Through = c.Etcd, nil, "etcd/0" }, "10.9.9.9/32"},
+		"beside what a person has exposed": {func(o *observation.Observation) {
 			o.Exposures = exposures{"db": to("192.0.2.0/24"), "": to("192.0.3.0/24")}
 		}, "10.9.9.9/32"},
-		"but not without the policy":          {func(o *planner.Observation) { o.Policy.Network.ExposeTo = nil }, ""},
-		"nor in an open network":              {func(o *planner.Observation) { c := settled(3); o.Closed, o.Etcd, o.Blind = false, c.Etcd, nil }, ""},
-		"nor twice":                           {func(o *planner.Observation) { o.Exposures = exposures{"db": to("10.9.9.9/32")} }, ""},
-		"nor where more is exposed":           {func(o *planner.Observation) { o.Exposures = exposures{"": jujuapi.Everywhere} }, ""},
-		"nor where its own network is":        {func(o *planner.Observation) { o.Exposures = exposures{"db": to("10.9.0.0/16")} }, ""},
-		"nor to an address that is not known": {func(o *planner.Observation) { o.Local = "" }, ""},
-		"nor before its time":                 {func(o *planner.Observation) { o.History.NotBefore["Expose"] = o.Now.Add(time.Second) }, ""},
-		"nor by who only stands by":           {func(o *planner.Observation) { o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"} }, ""},
-		"nor while it is paused":              {func(o *planner.Observation) { o.Policy.Paused = true }, ""},
+		"but not without the policy":          {func(o *observation.Observation) { o.Policy.Network.ExposeTo = nil }, ""},
+		"nor in an open network":              {func(o *observation.Observation) { c := settled(3); o.Closed, o.Etcd, o.Blind = false, c.Etcd, nil }, ""},
+		"nor twice":                           {func(o *observation.Observation) { o.Exposures = exposures{"db": to("10.9.9.9/32")} }, ""},
+		"nor where more is exposed":           {func(o *observation.Observation) { o.Exposures = exposures{"": jujuapi.Everywhere} }, ""},
+		"nor where its own network is":        {func(o *observation.Observation) { o.Exposures = exposures{"db": to("10.9.0.0/16")} }, ""},
+		"nor to an address that is not known": {func(o *observation.Observation) { o.Local = "" }, ""},
+		"nor before its time":                 {func(o *observation.Observation) { o.History.NotBefore["Expose"] = o.Now.Add(time.Second) }, ""},
+		"nor by who only stands by":           {func(o *observation.Observation) { o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"} }, ""},
+		"nor while it is paused":              {func(o *observation.Observation) { o.Policy.Paused = true }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := shut()
@@ -94,26 +96,26 @@ func TestPlanExposesOnceAndGoesOn(t *testing.T) {
 }
 
 func TestReachableTellsOfTheExposure(t *testing.T) {
-	blocked := func(o *planner.Observation) {
+	blocked := func(o *observation.Observation) {
 		o.History.NotBefore["Expose"], o.History.Faults = o.Now.Add(time.Minute), map[string]string{"Expose": "operation is blocked"}
 	}
-	exposed := func(o *planner.Observation, endpoint string, cidrs ...string) {
+	exposed := func(o *observation.Observation, endpoint string, cidrs ...string) {
 		o.Exposures = map[string]jujuapi.Exposure{endpoint: {CIDRs: cidrs}}
 	}
 	for name, c := range map[string]struct {
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 		not  string
 	}{
 		"refused":              {blocked, "It could not be exposed to 10.9.9.9/32 as the policy allows: operation is blocked.", ""},
-		"refused, but not now": {func(o *planner.Observation) { blocked(o); exposed(o, "db", "10.9.9.9/32") }, "It is exposed to 10.9.9.9/32", "blocked"},
-		"in vain":              {func(o *planner.Observation) { exposed(o, "db", "10.9.9.9/32") }, "must be in spec.network.exposeTo", "left alone"},
-		"not known":            {func(o *planner.Observation) { o.Local = "" }, "own address, which is not known", ""},
-		"more than wanted":     {func(o *planner.Observation) { exposed(o, "db", "10.9.9.9/32", "10.9.9.8/32") }, "exposed to 10.9.9.8/32, too, which the policy does not name", ""},
-		"no policy any more": {func(o *planner.Observation) { o.Policy.Network.ExposeTo = nil; exposed(o, "db", "10.9.9.9/32") },
+		"refused, but not now": {func(o *observation.Observation) { blocked(o); exposed(o, "db", "10.9.9.9/32") }, "It is exposed to 10.9.9.9/32", "blocked"},
+		"in vain":              {func(o *observation.Observation) { exposed(o, "db", "10.9.9.9/32") }, "must be in spec.network.exposeTo", "left alone"},
+		"not known":            {func(o *observation.Observation) { o.Local = "" }, "own address, which is not known", ""},
+		"more than wanted":     {func(o *observation.Observation) { exposed(o, "db", "10.9.9.9/32", "10.9.9.8/32") }, "exposed to 10.9.9.8/32, too, which the policy does not name", ""},
+		"no policy any more": {func(o *observation.Observation) { o.Policy.Network.ExposeTo = nil; exposed(o, "db", "10.9.9.9/32") },
 			"exposed to 10.9.9.9/32, too, which the policy does not name", "as the policy allows"},
-		"a person's doing":  {func(o *planner.Observation) { o.Policy.Network.ExposeTo = nil; exposed(o, "", "0.0.0.0/0") }, "", "expos"},
-		"nothing to expose": {func(o *planner.Observation) { o.Policy.Network.ExposeTo = nil }, "", "expos"},
+		"a person's doing":  {func(o *observation.Observation) { o.Policy.Network.ExposeTo = nil; exposed(o, "", "0.0.0.0/0") }, "", "expos"},
+		"nothing to expose": {func(o *observation.Observation) { o.Policy.Network.ExposeTo = nil }, "", "expos"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := shut()

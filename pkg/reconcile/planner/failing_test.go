@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -50,7 +52,7 @@ func TestADatabagThatIsTooLargeIsNamed(t *testing.T) {
 		t.Fatalf("%s: nothing is to be done", s.Kind)
 	}
 	for _, writer := range []string{"evil/0", "evil/1", "evil/2", "evil/3"} {
-		o.TooLarge = append(o.TooLarge, planner.Databag{Endpoint: "db", Writer: writer})
+		o.TooLarge = append(o.TooLarge, observation.Databag{Endpoint: "db", Writer: writer})
 	}
 	message := planner.Status(o).Message
 	if !strings.Contains(message, "The databag of evil/0 in relation db is too large and is not read") || strings.Contains(message, "evil/3") {
@@ -65,7 +67,7 @@ func TestADatabagThatIsTooLargeIsNamed(t *testing.T) {
 // says what is so; the leader itself goes on showing its own trouble.
 func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	o := silent(3)
-	o.Units[0].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 7, NotBefore: o.Now.Add(2 * time.Minute)}
+	o.Units[0].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 7, NotBefore: o.Now.Add(2 * time.Minute)}
 	o.Policy.Paused = true
 	s, _ := planner.Next(o)
 	i := slices.IndexFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" })
@@ -79,7 +81,7 @@ func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	if told.Status.Unit.State != "" {
 		t.Errorf("the unit's own trouble is covered by %q", told.Status.Unit.Message)
 	}
-	o.Units[0].Told = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
+	o.Units[0].Told = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
 	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" }) {
 		t.Error("words that failed are tried again before their own pause is over")
 	}

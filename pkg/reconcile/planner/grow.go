@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -17,12 +19,12 @@ const electionPatience = 3 * time.Second
 
 // joiners are units that should be members and are not: those that have failed to join come last, who has failed less often first, and
 // else the one with the lower number. A unit that cannot start must not starve those that can.
-func (in *input) joiners() []Unit {
-	units := filter(in.alive(), func(u Unit) bool {
+func (in *input) joiners() []observation.Unit {
+	units := filter(in.alive(), func(u observation.Unit) bool {
 		_, member := in.member[u.Name]
 		return !member && u.Facts != nil && !taken(u)
 	})
-	slices.SortStableFunc(units, func(a, b Unit) int {
+	slices.SortStableFunc(units, func(a, b observation.Unit) int {
 		return cmp.Compare(in.History.Attempts[JoinKey(a.Name)], in.History.Attempts[JoinKey(b.Name)])
 	})
 	return units
@@ -39,7 +41,7 @@ func JoinPause(n int) time.Duration {
 }
 
 // pausedJoin says until when the unit is not added again; zero if it may be.
-func (in *input) pausedJoin(u Unit) time.Time {
+func (in *input) pausedJoin(u observation.Unit) time.Time {
 	if at := in.History.NotBefore[JoinKey(u.Name)]; in.Now.Before(at) {
 		return at
 	}
@@ -47,7 +49,7 @@ func (in *input) pausedJoin(u Unit) time.Time {
 }
 
 // startFault is why a unit without a member that votes cannot be made ready or started, in its own words; empty if nothing is known.
-func (in *input) startFault(u Unit) string {
+func (in *input) startFault(u observation.Unit) string {
 	m, member := in.member[u.Name]
 	if u.Last == nil || u.Last.Outcome != v1alpha1.OutcomeFailed || member && (!m.Learner || in.serving(m)) && in.Latch.ClusterID != "" {
 		return ""
@@ -60,7 +62,7 @@ func (in *input) startFault(u Unit) string {
 }
 
 // joinWords are the status of a unit that cannot join, as long as it cannot; !ok if nothing is known to keep it from that.
-func (in *input) joinWords(u Unit) (etcdops.Words, bool) {
+func (in *input) joinWords(u observation.Unit) (etcdops.Words, bool) {
 	fault := in.startFault(u)
 	until := in.pausedJoin(u)
 	switch {
@@ -96,7 +98,9 @@ func prepareJoiners(in *input) (Step, bool) {
 		// It may have certificates of the other authority only: what would fail again and again must not keep Juju's leader busy.
 		return Step{}, false
 	}
-	raw := filter(in.joiners(), func(u Unit) bool { return ready(u) && !in.estranged(u) && !in.trustless(u) && !in.prepared(u) })
+	raw := filter(in.joiners(), func(u observation.Unit) bool {
+		return ready(u) && !in.estranged(u) && !in.trustless(u) && !in.prepared(u)
+	})
 	if len(raw) == 0 {
 		return Step{}, false
 	}
@@ -109,7 +113,7 @@ func update(in *input) (Step, bool) {
 	if in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
-	old := filter(in.alive(), func(u Unit) bool { return in.isOutdated(u) || in.misshown(u) })
+	old := filter(in.alive(), func(u observation.Unit) bool { return in.isOutdated(u) || in.misshown(u) })
 	if len(old) == 0 {
 		return Step{}, false
 	}
@@ -170,7 +174,7 @@ func grow(in *input) (Step, bool) {
 	return wait("The cluster cannot grow yet: %s.", strings.Join(waits, "; ")).until(in.nextTry()), true
 }
 
-func (in *input) addLearner(u Unit) Step {
+func (in *input) addLearner(u observation.Unit) Step {
 	url := in.peerURL(u)
 	reason := fmt.Sprintf("%s is ready to join.", u.Name)
 	if m, taken := in.Etcd.MemberByPeerURL(url); taken {
@@ -196,18 +200,18 @@ func restart(in *input) (Step, bool) {
 	if len(due) == 0 {
 		return Step{}, false
 	}
-	slices.SortStableFunc(due, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
+	slices.SortStableFunc(due, func(a, b observation.Unit) int { return in.restartRank(b) - in.restartRank(a) })
 	return in.restartOf(due[0]), true
 }
 
 // restartDue says that the unit's member runs with another configuration than the one that was written for it.
-func (in *input) restartDue(u Unit) bool {
+func (in *input) restartDue(u observation.Unit) bool {
 	m, member := in.member[u.Name]
 	return member && !m.Learner && hasData(u) && u.Facts.RestartPending
 }
 
 // restartOf is the restart of a unit's member, or a Wait that says why it may not be now.
-func (in *input) restartOf(u Unit) Step {
+func (in *input) restartOf(u observation.Unit) Step {
 	m := in.member[u.Name]
 	reason := fmt.Sprintf("%s runs with another configuration than it should.", u.Name)
 	if in.serving(m) {
@@ -237,7 +241,7 @@ func (in *input) restartOf(u Unit) Step {
 	if cost := etcdops.StopCost(in.Etcd, m.ID); cost != "" {
 		reason += " " + cost
 	}
-	step := in.deliverTo(StepRestart, reason, []Unit{u}, in.specOf)
+	step := in.deliverTo(StepRestart, reason, []observation.Unit{u}, in.specOf)
 	if step.Kind == StepRestart {
 		step.Member = m.ID
 		step.Unit = u.Name
@@ -248,7 +252,7 @@ func (in *input) restartOf(u Unit) Step {
 }
 
 // restartRank orders restarts, highest first.
-func (in *input) restartRank(u Unit) int {
+func (in *input) restartRank(u observation.Unit) int {
 	m := in.member[u.Name]
 	lag, _ := etcdops.Lag(in.Etcd, m.ID)
 	switch {

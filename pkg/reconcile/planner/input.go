@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
 
 // input is an observation with what is computed from it once. Checks read it and never write.
 type input struct {
-	Observation
+	observation.Observation
 	// opts are the options that this cluster is to run with; faults tell where they differ from what the user asked for.
 	opts   v1alpha1.ClusterOptions
 	faults []string
@@ -33,7 +35,7 @@ type input struct {
 	journal []underway
 }
 
-func newInput(o Observation) *input {
+func newInput(o observation.Observation) *input {
 	in := &input{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
 	in.journal, _ = readJournal(o.Latch)
 	in.forget()
@@ -66,7 +68,7 @@ func (in *input) match() {
 		if _, ok := in.owner[m.ID]; ok {
 			continue
 		}
-		i := slices.IndexFunc(in.Units, func(u Unit) bool {
+		i := slices.IndexFunc(in.Units, func(u observation.Unit) bool {
 			if m.Started() {
 				return m.Name == etcdops.MemberName(u.Name)
 			}
@@ -81,40 +83,40 @@ func (in *input) match() {
 }
 
 // unitOf is the unit of a member.
-func (in *input) unitOf(m etcdops.Member) (Unit, bool) {
+func (in *input) unitOf(m etcdops.Member) (observation.Unit, bool) {
 	i, ok := in.owner[m.ID]
 	if !ok {
-		return Unit{}, false
+		return observation.Unit{}, false
 	}
 	return in.Units[i], true
 }
 
 // alive are the units that Juju is not removing.
-func (in *input) alive() []Unit {
-	return slices.DeleteFunc(slices.Clone(in.Units), func(u Unit) bool { return u.Dying })
+func (in *input) alive() []observation.Unit {
+	return slices.DeleteFunc(slices.Clone(in.Units), func(u observation.Unit) bool { return u.Dying })
 }
 
 // leader is the unit whose agent can write the application databag.
-func (in *input) leader() (Unit, bool) {
-	i := slices.IndexFunc(in.Units, func(u Unit) bool { return u.Leader })
+func (in *input) leader() (observation.Unit, bool) {
+	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Leader })
 	if i < 0 {
-		return Unit{}, false
+		return observation.Unit{}, false
 	}
 	return in.Units[i], true
 }
 
 // hasData says that the unit's data directory holds a member.
-func hasData(u Unit) bool { return u.Facts != nil && u.Facts.Member.Present }
+func hasData(u observation.Unit) bool { return u.Facts != nil && u.Facts.Member.Present }
 
 // begun says that a member was started on the unit once, whatever became of it.
-func begun(u Unit) bool {
+func begun(u observation.Unit) bool {
 	return u.Facts != nil && (u.Facts.Member.Started || u.Facts.Member.StartedNew)
 }
 
 // begun says that a member was started on the unit once that the latched cluster may know. One of a cluster that was given up is none,
 // once its data is gone: the unit's agent tells that cluster from the one that follows by its token. The mark alone gives up no unit that
 // is here.
-func (in *input) begun(u Unit) bool {
+func (in *input) begun(u observation.Unit) bool {
 	if !begun(u) || hasData(u) || u.Facts.Member.Token == "" {
 		return begun(u)
 	}
@@ -126,13 +128,13 @@ func (in *input) begun(u Unit) bool {
 }
 
 // dataLost says that a member was started on the unit and its data is gone.
-func (in *input) dataLost(u Unit) bool { return in.begun(u) && !hasData(u) }
+func (in *input) dataLost(u observation.Unit) bool { return in.begun(u) && !hasData(u) }
 
 // ready says that the unit has addresses and certificates.
-func ready(u Unit) bool { return u.Facts != nil && len(missing(u)) == 0 }
+func ready(u observation.Unit) bool { return u.Facts != nil && len(missing(u)) == 0 }
 
 // missing names what a unit with facts still lacks before etcd can be set up on it.
-func missing(u Unit) []string {
+func missing(u observation.Unit) []string {
 	var names []string
 	if u.Facts.Addresses.Peer == "" || u.Facts.Addresses.Client == "" {
 		names = append(names, "address")
@@ -144,7 +146,7 @@ func missing(u Unit) []string {
 }
 
 // blocked tells why a unit cannot take a delivery now; empty means that it can. until is when that may be over by itself.
-func (in *input) blocked(u Unit) (why string, until time.Time) {
+func (in *input) blocked(u observation.Unit) (why string, until time.Time) {
 	if why := in.unreachable(u); why != "" {
 		return why, time.Time{}
 	}
@@ -155,7 +157,7 @@ func (in *input) blocked(u Unit) (why string, until time.Time) {
 }
 
 // unreachable is why nothing at all can be delivered to the unit now, words included; empty if something can.
-func (in *input) unreachable(u Unit) string {
+func (in *input) unreachable(u observation.Unit) string {
 	// What disturbs goes before, however long it takes: a delivery would wait behind it, and be about what was there before.
 	task := cmp.Or(u.Task, u.Disturbing())
 	switch {
@@ -179,7 +181,7 @@ func (in *input) unreachable(u Unit) string {
 
 // again is when the unit may be delivered to after how its last delivery has ended. What was in progress then, and has had its member
 // begin to serve since, is asked after at once: the growing pauses are for as long as nothing is to be seen from here.
-func (in *input) again(u Unit) time.Time {
+func (in *input) again(u observation.Unit) time.Time {
 	if u.Last == nil {
 		return time.Time{}
 	}
@@ -190,7 +192,7 @@ func (in *input) again(u Unit) time.Time {
 }
 
 // ending tells how a delivery ended, as part of a sentence.
-func ending(r Result) string {
+func ending(r observation.Result) string {
 	var text string
 	switch r.Outcome {
 	case v1alpha1.OutcomeApplied:
@@ -211,23 +213,6 @@ func ending(r Result) string {
 	return text
 }
 
-// mayDisturb says that the task may still stop or reset a member: it is not final, and its deadline and the longest run
-// time have not passed. A task of another process is judged by when it was enqueued.
-func (t *Task) mayDisturb(now time.Time) bool {
-	if t == nil || t.Harmless {
-		return false
-	}
-	return now.Before(t.deadline().Add(v1alpha1.LongestRun))
-}
-
-// deadline is until when the task may begin.
-func (t *Task) deadline() time.Time {
-	if t.Deadline.IsZero() {
-		return t.Enqueued.Add(v1alpha1.DeliveryTTL)
-	}
-	return t.Deadline
-}
-
 // ClientURL is where a unit's member serves with these options; the unit must have published its addresses.
 func ClientURL(u v1alpha1.UnitAddresses, o v1alpha1.ClusterOptions) string {
 	return httpsURL(u.Client, o.Port)
@@ -238,11 +223,11 @@ func httpsURL(host string, port int32) string {
 }
 
 // clientURL is where the unit's member is to serve.
-func (in *input) clientURL(u Unit) string { return ClientURL(u.Facts.Addresses, in.opts) }
+func (in *input) clientURL(u observation.Unit) string { return ClientURL(u.Facts.Addresses, in.opts) }
 
 // servesAt is where the unit's member is to be found now: at its address, with the port that it tells, or, while nobody lists it,
 // that its process has read. That is another than clientURL from a change of the option port until the member's restart.
-func (in *input) servesAt(u Unit) string {
+func (in *input) servesAt(u observation.Unit) string {
 	if u.Facts == nil { // they cannot be read now: its member tells
 		if m := in.member[u.Name]; len(m.ClientURLs) > 0 {
 			return m.ClientURLs[0]
@@ -260,12 +245,14 @@ func (in *input) servesAt(u Unit) string {
 }
 
 // peerURL is where the unit's peers are to find its member. One that is joining stays where it was added: etcd moves voters only.
-func (in *input) peerURL(u Unit) string { return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u)) }
+func (in *input) peerURL(u observation.Unit) string {
+	return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u))
+}
 
 // peerPort is the port of peerURL. It changes on one member's disk at a time: whoever crashes or loses its power begins with what is
 // there, and members that begin where they are not looked for find each other no more. So a member has the port where its peers look
 // for it, as far as anybody remembers, until it is its turn; without a quorum it is nobody's, because peers cannot be told.
-func (in *input) peerPort(u Unit) int32 {
+func (in *input) peerPort(u observation.Unit) int32 {
 	m := in.member[u.Name]
 	listed := int32(0)
 	if len(m.PeerURLs) > 0 {
@@ -283,7 +270,7 @@ func (in *input) peerPort(u Unit) int32 {
 }
 
 // runsAtPeerPort is the port for peers that the unit's process has read; zero if that is not known.
-func runsAtPeerPort(u Unit) int32 {
+func runsAtPeerPort(u observation.Unit) int32 {
 	if u.Facts == nil || u.Facts.Running == nil {
 		return 0
 	}
@@ -320,7 +307,9 @@ func (in *input) nextPeerPort() string {
 }
 
 // silentSince is since when the unit's member has answered nowhere; zero while it does, or while that is not known.
-func (in *input) silentSince(u Unit) time.Time { return in.History.UnhealthySince[in.servesAt(u)] }
+func (in *input) silentSince(u observation.Unit) time.Time {
+	return in.History.UnhealthySince[in.servesAt(u)]
+}
 
 // PortOf is the port of a URL that ends with one; zero if it has none.
 func PortOf(url string) int32 {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -12,14 +14,14 @@ import (
 const taken = "cannot start etcd: another process listens at 10.0.0.4:2380; end it, or choose another port"
 
 // fails lets the unit's last delivery have failed so often.
-func fails(o *planner.Observation, i int, reason, message string, times int) {
+func fails(o *observation.Observation, i int, reason, message string, times int) {
 	spec := planner.Desired(*o, o.Units[i].Name)
-	o.Units[i].Last = &planner.Result{Hash: spec.Hash(), Outcome: v1alpha1.OutcomeFailed, Reason: reason,
+	o.Units[i].Last = &observation.Result{Hash: spec.Hash(), Outcome: v1alpha1.OutcomeFailed, Reason: reason,
 		Message: message, Failures: times, At: o.Now.Add(-time.Minute), NotBefore: o.Now.Add(-time.Second)}
 }
 
 // takenBack lets the unit's member have been taken back so often, the last time so long ago.
-func takenBack(o *planner.Observation, i, times int, ago time.Duration) {
+func takenBack(o *observation.Observation, i, times int, ago time.Duration) {
 	key := planner.JoinKey(o.Units[i].Name)
 	o.History.Attempts[key] = times
 	o.History.NotBefore[key] = o.Now.Add(planner.JoinPause(times) - ago)
@@ -30,7 +32,7 @@ func takenBack(o *planner.Observation, i, times int, ago time.Duration) {
 }
 
 // added makes the last unit's member one that was added and has never run.
-func added(o *planner.Observation) {
+func added(o *observation.Observation) {
 	learn(o, 0)
 	i := len(o.Units) - 1
 	o.Etcd.Members[i].Name, o.Etcd.Members[i].ClientURLs = "", nil
@@ -42,39 +44,39 @@ func added(o *planner.Observation) {
 func TestTheRowOfThoseThatJoin(t *testing.T) {
 	const wait = planner.StepWait
 	for name, c := range map[string]struct {
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want want
 	}{
-		"the lower number first": {func(*planner.Observation) {}, want{planner.StepAddLearner, "etcd/3", false, ""}},
-		"whose port is taken is not added, and holds up nobody": {func(o *planner.Observation) {
+		"the lower number first": {func(*observation.Observation) {}, want{planner.StepAddLearner, "etcd/3", false, ""}},
+		"whose port is taken is not added, and holds up nobody": {func(o *observation.Observation) {
 			fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1)
 			o.Units[3].Facts.Applied = nil
 			o.Units[3].Last.NotBefore = o.Now.Add(time.Second)
 		}, want{planner.StepAddLearner, "etcd/4", false, ""}},
-		"whose start has failed is made ready again first": {func(o *planner.Observation) {
+		"whose start has failed is made ready again first": {func(o *observation.Observation) {
 			fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1)
 			o.Units[3].Last.Hash = "of the start"
 		}, want{planner.StepPrepare, "etcd/3", false, ""}},
-		"and so is one of whose start Juju has not told the end": {func(o *planner.Observation) {
+		"and so is one of whose start Juju has not told the end": {func(o *observation.Observation) {
 			fails(o, 3, "Juju", "the task is gone", 1)
 			spec := planner.Desired(*o, "etcd/3")
 			o.Units[3].Facts.Applied.Hash, o.Units[3].Last.Hash = spec.Hash(), "of the start"
 		}, want{planner.StepPrepare, "etcd/3", false, ""}},
-		"whose member was taken back is behind the others": {func(o *planner.Observation) { takenBack(o, 3, 1, time.Hour) },
+		"whose member was taken back is behind the others": {func(o *observation.Observation) { takenBack(o, 3, 1, time.Hour) },
 			want{planner.StepAddLearner, "etcd/4", false, ""}},
-		"and is added when it is its turn": {func(o *planner.Observation) {
+		"and is added when it is its turn": {func(o *observation.Observation) {
 			takenBack(o, 3, 1, time.Hour)
 			takenBack(o, 4, 2, time.Hour)
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
-		"not at once": {func(o *planner.Observation) {
+		"not at once": {func(o *observation.Observation) {
 			o.Units = o.Units[:4]
 			takenBack(o, 3, 1, 59*time.Second)
 		}, want{wait, "", false, "etcd/3 could not join, once, and is tried again after"}},
-		"after a pause": {func(o *planner.Observation) {
+		"after a pause": {func(o *observation.Observation) {
 			o.Units = o.Units[:4]
 			takenBack(o, 3, 1, time.Minute)
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
-		"that grows": {func(o *planner.Observation) {
+		"that grows": {func(o *observation.Observation) {
 			o.Units = o.Units[:4]
 			takenBack(o, 3, 3, 4*time.Minute-time.Second)
 		}, want{wait, "", false, "etcd/3 could not join, 3 times"}},
@@ -134,26 +136,26 @@ func TestAMemberThatCannotStartIsTakenBack(t *testing.T) {
 // What keeps a unit from joining is its status and the application's, in its own words, and no other unit's.
 func TestWhatKeepsAUnitFromJoiningIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
-		o    planner.Observation
-		do   func(o *planner.Observation)
+		o    observation.Observation
+		do   func(o *observation.Observation)
 		unit string
 		want string
 		app  string
 	}{
-		"a taken port": {settled(3), func(o *planner.Observation) { join(o); fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1) }, "etcd/3",
+		"a taken port": {settled(3), func(o *observation.Observation) { join(o); fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1) }, "etcd/3",
 			taken, "3 members, can lose 1: etcd/3 is not a member; etcd/3: " + taken},
-		"a full disk": {settled(3), func(o *planner.Observation) { join(o); fails(o, 3, v1alpha1.ReasonDiskFull, "the disk is full", 1) }, "etcd/3",
+		"a full disk": {settled(3), func(o *observation.Observation) { join(o); fails(o, 3, v1alpha1.ReasonDiskFull, "the disk is full", 1) }, "etcd/3",
 			"the disk is full", "etcd/3: the disk is full"},
-		"a start that fails": {settled(3), func(o *planner.Observation) {
+		"a start that fails": {settled(3), func(o *observation.Observation) {
 			join(o)
 			added(o)
 			fails(o, 3, v1alpha1.ReasonStartFailed, "cannot keep etcd running: last words", 1)
 		}, "etcd/3", "cannot keep etcd running: last words", "etcd/3: cannot keep etcd running: last words"},
-		"the pause": {settled(3), func(o *planner.Observation) { join(o); takenBack(o, 3, 2, 0) }, "etcd/3",
+		"the pause": {settled(3), func(o *observation.Observation) { join(o); takenBack(o, 3, 2, 0) }, "etcd/3",
 			"could not join, 2 times: it has made no progress for 5m0s; it is tried again after 12:02:00, behind the others", "etcd/3: could not join"},
-		"at birth, being prepared": {virgin(3), func(o *planner.Observation) { fails(o, 1, v1alpha1.ReasonPortInUse, taken, 1) }, "etcd/1",
+		"at birth, being prepared": {virgin(3), func(o *observation.Observation) { fails(o, 1, v1alpha1.ReasonPortInUse, taken, 1) }, "etcd/1",
 			taken, "etcd/1: " + taken},
-		"at birth, being started": {latched(3), func(o *planner.Observation) { fails(o, 1, v1alpha1.ReasonStartFailed, "last words", 1) }, "etcd/1",
+		"at birth, being started": {latched(3), func(o *observation.Observation) { fails(o, 1, v1alpha1.ReasonStartFailed, "last words", 1) }, "etcd/1",
 			"last words", "etcd/1: last words"},
 	} {
 		t.Run(name, func(t *testing.T) {

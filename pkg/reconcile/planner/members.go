@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -47,7 +49,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 		return Step{}, false
 	}
 	switch {
-	case !known && slices.ContainsFunc(in.alive(), func(u Unit) bool { return u.Facts == nil }) && !in.stalled(m):
+	case !known && slices.ContainsFunc(in.alive(), func(u observation.Unit) bool { return u.Facts == nil }) && !in.stalled(m):
 		return wait("Member %s belongs to no unit that has published facts.", label(m)), true
 	case !known:
 		return in.remove(m, "", fmt.Sprintf("Member %s was added, and its unit is gone.", label(m))), true
@@ -59,7 +61,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 		return in.takeBack(m, u, "etcd does not start: "+in.startFault(u)), true
 	case unborn:
 		return in.deliverTo(StepStart, fmt.Sprintf("%s has been added to the cluster and is started.", u.Name),
-			[]Unit{u}, in.specOf), true
+			[]observation.Unit{u}, in.specOf), true
 	case !m.Learner || in.wipedOut(u, m):
 		return Step{}, false
 	}
@@ -84,7 +86,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 const maxStartFailures = 4
 
 // takeBack removes a member that has not come to vote, and counts that against its unit's next turn.
-func (in *input) takeBack(m etcdops.Member, u Unit, why string) Step {
+func (in *input) takeBack(m etcdops.Member, u observation.Unit, why string) Step {
 	step := in.remove(m, u.Name, fmt.Sprintf("Member %s of %s is taken back and tried again later: %s.", label(m), u.Name, why))
 	if step.Kind == StepRemove {
 		step.TakesBack = why
@@ -98,7 +100,7 @@ const nudgeAfter = 3 * time.Second
 // waitsForEntry says that the learner runs and does not serve, and from when on it may be nudged. An etcd that has just been sent a
 // database counts as applied only what comes after it. Is that database more than 5000 entries old, the member refuses to announce
 // itself ("too many requests"), and serves nobody, until the next entry: in a cluster that nobody writes to, for ever.
-func (in *input) waitsForEntry(u Unit, m etcdops.Member) (bool, time.Time) {
+func (in *input) waitsForEntry(u observation.Unit, m etcdops.Member) (bool, time.Time) {
 	h := in.Etcd.HealthOf(m)
 	if !hasData(u) || h.Serves || h.Fault == etcdops.FaultRefused || len(m.PeerURLs) == 0 {
 		return false, time.Time{}
@@ -151,7 +153,7 @@ func wiped(in *input) (Step, bool) {
 
 // wipedOut says that the member has once run on the unit, and that its data is gone. A member that serves is believed more
 // than facts that were written as it started; a task may be about to change them.
-func (in *input) wipedOut(u Unit, m etcdops.Member) bool {
+func (in *input) wipedOut(u observation.Unit, m etcdops.Member) bool {
 	return u.Facts != nil && !hasData(u) && (in.begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
 }
 
@@ -161,8 +163,8 @@ func leaving(in *input) (Step, bool) {
 	if !in.Etcd.Listed || len(in.alive()) == 0 {
 		return Step{}, false
 	}
-	units := filter(in.Units, func(u Unit) bool { _, ok := in.member[u.Name]; return ok && u.Dying })
-	slices.SortStableFunc(units, func(a, b Unit) int {
+	units := filter(in.Units, func(u observation.Unit) bool { _, ok := in.member[u.Name]; return ok && u.Dying })
+	slices.SortStableFunc(units, func(a, b observation.Unit) int {
 		return in.rank(in.member[a.Name]) - in.rank(in.member[b.Name])
 	})
 	var first *Step
@@ -191,7 +193,7 @@ func (in *input) rank(m etcdops.Member) int {
 	return 2
 }
 
-func (in *input) leave(u Unit, m etcdops.Member) Step {
+func (in *input) leave(u observation.Unit, m etcdops.Member) Step {
 	if step, ok := update(in); ok && step.Kind == StepUpdate {
 		return wait("Clients are told that %s leaves.", u.Name)
 	}

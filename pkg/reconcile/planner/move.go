@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -31,11 +33,11 @@ func moved(in *input) (Step, bool) {
 	if len(in.Etcd.Voters()) == 2 && len(in.joiners()) > 0 {
 		return Step{}, false // a third one comes first: no restart of one of two is without an outage
 	}
-	units := filter(in.alive(), func(u Unit) bool {
+	units := filter(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
 		return member && !m.Learner && m.Started() && hasData(u) && ready(u)
 	})
-	slices.SortStableFunc(units, func(a, b Unit) int { return in.restartRank(b) - in.restartRank(a) })
+	slices.SortStableFunc(units, func(a, b observation.Unit) int { return in.restartRank(b) - in.restartRank(a) })
 	for _, u := range units {
 		if !in.atAnotherAddress(u) {
 			continue
@@ -92,16 +94,18 @@ func halfMoved(in *input) (Step, bool) {
 }
 
 // peersKnow says that the member list has the peer URL that the unit's member should have.
-func (in *input) peersKnow(u Unit) bool {
+func (in *input) peersKnow(u observation.Unit) bool {
 	return slices.Equal(in.member[u.Name].PeerURLs, []string{in.peerURL(u)})
 }
 
 // awaitsPeerPort says that the unit's member is to have another port for its peers, and that its turn is still to come: it would have
 // to be restarted twice.
-func (in *input) awaitsPeerPort(u Unit) bool { return in.peerPort(u) != in.opts.ManagementPort }
+func (in *input) awaitsPeerPort(u observation.Unit) bool {
+	return in.peerPort(u) != in.opts.ManagementPort
+}
 
 // atAnotherAddress says that the unit's machine has another address than the one where its peers look for it.
-func (in *input) atAnotherAddress(u Unit) bool {
+func (in *input) atAnotherAddress(u observation.Unit) bool {
 	return !slices.ContainsFunc(in.member[u.Name].PeerURLs, func(url string) bool {
 		return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
 	})
@@ -109,19 +113,19 @@ func (in *input) atAnotherAddress(u Unit) bool {
 
 // runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it should, and that a restart
 // would end that.
-func (in *input) runsElsewhere(u Unit) bool {
+func (in *input) runsElsewhere(u observation.Unit) bool {
 	r := u.Facts.Running
 	return in.servesElsewhere(u) || r != nil && r.PeerURL != in.peerURL(u) && u.Facts.RestartPending
 }
 
 // servesElsewhere is the half of runsElsewhere that clients see.
-func (in *input) servesElsewhere(u Unit) bool {
+func (in *input) servesElsewhere(u observation.Unit) bool {
 	m, r := in.member[u.Name], u.Facts.Running
 	return u.Facts.RestartPending && (len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u)) || r != nil && r.ClientURL != in.clientURL(u))
 }
 
 // tellPeers is the change of the unit's peer URL in the member list, if it needs one.
-func (in *input) tellPeers(u Unit) (Step, bool) {
+func (in *input) tellPeers(u observation.Unit) (Step, bool) {
 	m := in.member[u.Name]
 	if in.peersKnow(u) {
 		return Step{}, false
@@ -177,7 +181,7 @@ func (in *input) untold() (why string, yes bool) {
 
 // certifies says that the unit's server certificate is good for its addresses. One that does not tell its names was written by
 // an agent that had checked it.
-func certifies(u Unit) bool {
+func certifies(u observation.Unit) bool {
 	leaf := u.Facts.Certificates.Server
 	if leaf == nil {
 		return false

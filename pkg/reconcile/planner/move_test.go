@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -20,9 +22,9 @@ const (
 
 // readdress gives the machine of a unit another address: nobody answers at the old one, and its agent has told so. Its
 // certificate is good for the new one, and its configuration written.
-func readdress(o *planner.Observation, i int) { readdressTo(o, i, newAddress) }
+func readdress(o *observation.Observation, i int) { readdressTo(o, i, newAddress) }
 
-func readdressTo(o *planner.Observation, i int, address string) {
+func readdressTo(o *observation.Observation, i int, address string) {
 	down(o, i, time.Minute)
 	at := "https://" + address + ":2379"
 	o.Etcd.Health[at] = etcdops.EndpointHealth{Endpoint: at, Serves: true, Answered: true, ClusterID: clusterID,
@@ -35,7 +37,7 @@ func readdressTo(o *planner.Observation, i int, address string) {
 }
 
 // bothMoved lets two of three have moved, all that is needed for it being there.
-func bothMoved(o *planner.Observation) {
+func bothMoved(o *observation.Observation) {
 	readdressTo(o, 1, "10.0.1.98")
 	readdressTo(o, 2, newAddress)
 }
@@ -44,44 +46,44 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 	const wait = planner.StepWait
 	for _, c := range []struct {
 		name  string
-		start planner.Observation
-		do    func(*planner.Observation)
+		start observation.Observation
+		do    func(*observation.Observation)
 		want  want
 	}{
-		{"it is told", settled(3), func(o *planner.Observation) { readdress(o, 2) },
+		{"it is told", settled(3), func(o *observation.Observation) { readdress(o, 2) },
 			want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
-		{"even while a unit waits to join", settled(3), func(o *planner.Observation) { join(o); readdress(o, 2) },
+		{"even while a unit waits to join", settled(3), func(o *observation.Observation) { join(o); readdress(o, 2) },
 			want{planner.StepUpdatePeer, "etcd/2", false, ""}},
-		{"not before it has a certificate for its address", settled(3), func(o *planner.Observation) {
+		{"not before it has a certificate for its address", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Units[2].Facts.Certificates.Server.SANs = []string{"10.0.0.3"}
 		}, want{wait, "", false, "certificate is not good for " + newAddress}},
-		{"not before its configuration is written", settled(3), func(o *planner.Observation) {
+		{"not before its configuration is written", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Units[2].Facts.Applied.Hash = "old"
-			o.Units[2].Task = &planner.Task{ID: 5, Enqueued: o.Now, Harmless: true}
+			o.Units[2].Task = &observation.Task{ID: 5, Enqueued: o.Now, Harmless: true}
 		}, want{wait, "", false, "task 5 is pending"}},
-		{"not while another member is down and it does not serve", settled(3), func(o *planner.Observation) {
+		{"not while another member is down and it does not serve", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			delete(o.Etcd.Health, newClient)
 			down(o, 1, time.Minute)
 			apply(o)
 		}, want{wait, "", false, "But it stays for now"}},
-		{"not while a learner joins", settled(3), func(o *planner.Observation) { join(o); learn(o, 0); readdress(o, 2) },
+		{"not while a learner joins", settled(3), func(o *observation.Observation) { join(o); learn(o, 0); readdress(o, 2) },
 			want{wait, "", false, ""}},
-		{"then it is restarted", settled(3), func(o *planner.Observation) {
+		{"then it is restarted", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
 		}, want{planner.StepRestart, "etcd/2", false, ""}},
-		{"even while a unit waits to join, it is restarted", settled(3), func(o *planner.Observation) {
+		{"even while a unit waits to join, it is restarted", settled(3), func(o *observation.Observation) {
 			join(o)
 			readdress(o, 2)
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
 		}, want{planner.StepRestart, "etcd/2", false, ""}},
-		{"the only member is restarted first, because it is asked where it says it is", settled(1), func(o *planner.Observation) {
+		{"the only member is restarted first, because it is asked where it says it is", settled(1), func(o *observation.Observation) {
 			readdress(o, 0)
 		}, want{planner.StepRestart, "etcd/0", false, ""}},
-		{"and told then", settled(1), func(o *planner.Observation) {
+		{"and told then", settled(1), func(o *observation.Observation) {
 			readdress(o, 0)
 			o.Units[0].Facts.RestartPending = false
 			o.Etcd.Members[0].ClientURLs = []string{newClient}
@@ -89,26 +91,26 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 			apply(o)
 		}, want{planner.StepUpdatePeer, "etcd/0", false, ""}},
 		{"of two that have moved one is told", settled(3), bothMoved, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
-		{"and the other before the first is restarted", settled(3), func(o *planner.Observation) {
+		{"and the other before the first is restarted", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
 		}, want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
-		{"the first is not restarted while the other waits for a certificate", settled(3), func(o *planner.Observation) {
+		{"the first is not restarted while the other waits for a certificate", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
 			o.Units[2].Facts.Certificates.Server.SANs = []string{"10.0.0.3"}
 		}, want{wait, "", false, "certificate is not good for " + newAddress}},
-		{"both are restarted when both were told", settled(3), func(o *planner.Observation) {
+		{"both are restarted when both were told", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			o.Etcd.Members[1].PeerURLs, o.Etcd.Members[2].PeerURLs = []string{"https://10.0.1.98:2380"}, []string{newPeer}
 			apply(o)
 		}, want{planner.StepRestart, "etcd/1", false, ""}},
-		{"none is told that does not serve where it is", settled(3), func(o *planner.Observation) {
+		{"none is told that does not serve where it is", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			delete(o.Etcd.Health, "https://10.0.1.98:2379")
 			delete(o.Etcd.Health, newClient)
 		}, want{wait, "", false, "1 of 3 voters serve"}},
-		{"one that is gone for good is not told again", settled(3), func(o *planner.Observation) {
+		{"one that is gone for good is not told again", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Units[2].Dying = true
 			apply(o)
@@ -159,7 +161,7 @@ func TestARestartTellsWhereMembersAnswer(t *testing.T) {
 // Where all machines have changed their addresses at once, nobody finds anybody, and etcd cannot be told. One that has its old
 // address back is enough: the sentence says so.
 func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
-	scatter := func(n int) planner.Observation {
+	scatter := func(n int) observation.Observation {
 		o := settled(3)
 		o.Etcd.Listed, o.Etcd.Members, o.Etcd.Err = false, nil, "no leader"
 		for i := range 3 {
@@ -172,7 +174,7 @@ func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 			at := "https://" + address + ":2379"
 			o.Etcd.Health[at] = etcdops.EndpointHealth{Endpoint: at, Answered: true, ClusterID: clusterID, MemberID: id(i), Fault: etcdops.FaultNoLeader}
 		}
-		apply := func(u *planner.Unit) {
+		apply := func(u *observation.Unit) {
 			clients := u.Facts.Applied.Clients
 			spec := planner.Desired(o, u.Name)
 			u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Clients: clients}
@@ -201,13 +203,13 @@ func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		{"with a quorum", func(*planner.Observation) {}, "https://10.0.0.2:7001"},
-		{"without one", func(o *planner.Observation) { o.Etcd.Listed = false }, peer(1)},
-		{"where nobody answers", func(o *planner.Observation) { o.Etcd = etcdops.View{} }, peer(1)},
-		{"where they have been told already", func(o *planner.Observation) {
+		{"with a quorum", func(*observation.Observation) {}, "https://10.0.0.2:7001"},
+		{"without one", func(o *observation.Observation) { o.Etcd.Listed = false }, peer(1)},
+		{"where nobody answers", func(o *observation.Observation) { o.Etcd = etcdops.View{} }, peer(1)},
+		{"where they have been told already", func(o *observation.Observation) {
 			o.Etcd.Listed, o.Etcd.Members[1].PeerURLs = false, []string{"https://10.0.0.2:7001"}
 		}, "https://10.0.0.2:7001"},
 	} {
@@ -258,24 +260,24 @@ func TestThePeersPortChangesOnOneDiskAtATime(t *testing.T) {
 	newPeer := func(i int) string { return fmt.Sprintf("https://10.0.0.%d:%d", i+1, port) }
 	for _, c := range []struct {
 		name string
-		do   func(o *planner.Observation)
+		do   func(o *observation.Observation)
 		want string
 	}{
-		{"the first, which does not lead", func(*planner.Observation) {}, "etcd/1"},
-		{"nobody else while it is told of and does not run there", func(o *planner.Observation) {
+		{"the first, which does not lead", func(*observation.Observation) {}, "etcd/1"},
+		{"nobody else while it is told of and does not run there", func(o *observation.Observation) {
 			o.Etcd.Members[1].PeerURLs = []string{newPeer(1)}
 			o.Units[1].Facts.RestartPending = true
 		}, "etcd/1"},
-		{"the next when it runs there", func(o *planner.Observation) {
+		{"the next when it runs there", func(o *observation.Observation) {
 			o.Etcd.Members[1].PeerURLs = []string{newPeer(1)}
 			o.Units[1].Facts.Running.PeerURL = newPeer(1)
 		}, "etcd/1 etcd/2"},
-		{"not one that cannot be reached", func(o *planner.Observation) { o.Units[1].Lost = true }, "etcd/2"},
-		{"not one whose hook has failed", func(o *planner.Observation) { o.Units[1].Failed = true }, "etcd/2"},
-		{"one that began there by itself, and nobody else until it is told of", func(o *planner.Observation) {
+		{"not one that cannot be reached", func(o *observation.Observation) { o.Units[1].Lost = true }, "etcd/2"},
+		{"not one whose hook has failed", func(o *observation.Observation) { o.Units[1].Failed = true }, "etcd/2"},
+		{"one that began there by itself, and nobody else until it is told of", func(o *observation.Observation) {
 			o.Units[2].Facts.Running.PeerURL = newPeer(2)
 		}, "etcd/2"},
-		{"the leader last", func(o *planner.Observation) {
+		{"the leader last", func(o *observation.Observation) {
 			for i := 1; i < 3; i++ {
 				o.Etcd.Members[i].PeerURLs = []string{newPeer(i)}
 				o.Units[i].Facts.Running.PeerURL = newPeer(i)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
@@ -56,7 +58,7 @@ var checks = []check{
 // at the latest (zero: when the world changes), and Person that only a person can end it.
 //
 // A Wait may have Words: deliveries that only tell why, and are handed out while it lasts.
-func Next(o Observation) (Step, bool) {
+func Next(o observation.Observation) (Step, bool) {
 	in := newInput(o)
 	step, gate, ok := in.decide()
 	if ok && step.Kind == StepWait {
@@ -106,7 +108,7 @@ func (in *input) permit(s Step) Step {
 	}
 	if s.Disruptive() {
 		for _, u := range in.Units {
-			if u.Task.mayDisturb(in.Now.Add(min(0, u.ahead()))) { // a unit whose clock is behind may begin so much later
+			if u.Task.MayDisturb(in.Now.Add(min(0, u.Ahead()))) { // a unit whose clock is behind may begin so much later
 				return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name)
 			}
 		}
@@ -184,7 +186,7 @@ func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 // uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one, or
 // what another unit has there.
 // A claim must neither start that, nor stop it, nor set it aside.
-func (in *input) uncertain(u Unit) bool {
+func (in *input) uncertain(u observation.Unit) bool {
 	m := u.Facts.Member
 	switch _, member := in.member[u.Name]; {
 	case taken(u):
@@ -215,7 +217,7 @@ func (s Step) person() Step {
 }
 
 // deliverTo is a step for those of the units that can take a delivery now, or a Wait that says why none of them can.
-func (in *input) deliverTo(kind StepKind, reason string, units []Unit, spec func(Unit) v1alpha1.EtcdUnitSpec) Step {
+func (in *input) deliverTo(kind StepKind, reason string, units []observation.Unit, spec func(observation.Unit) v1alpha1.EtcdUnitSpec) Step {
 	step := Step{Kind: kind, Reason: reason}
 	var why []string
 	var until time.Time
@@ -237,7 +239,7 @@ func (in *input) deliverTo(kind StepKind, reason string, units []Unit, spec func
 }
 
 // names lists units for people.
-func names(units []Unit) string {
+func names(units []observation.Unit) string {
 	list := make([]string, len(units))
 	for i, u := range units {
 		list[i] = u.Name
@@ -245,8 +247,8 @@ func names(units []Unit) string {
 	return strings.Join(list, ", ")
 }
 
-func filter(units []Unit, keep func(Unit) bool) []Unit {
-	return slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return !keep(u) })
+func filter(units []observation.Unit, keep func(observation.Unit) bool) []observation.Unit {
+	return slices.DeleteFunc(slices.Clone(units), func(u observation.Unit) bool { return !keep(u) })
 }
 
 // verb says what a step of this kind does.

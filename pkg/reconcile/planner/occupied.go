@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -19,10 +21,10 @@ import (
 const goneGrace = 30 * time.Second
 
 // taken says that the unit's machine is another's.
-func taken(u Unit) bool { return u.Facts != nil && u.Facts.Taken != nil }
+func taken(u observation.Unit) bool { return u.Facts != nil && u.Facts.Taken != nil }
 
 // Elsewhere says that what answers at the unit's addresses is another cluster's than the latched one, or may be: it is not asked.
-func Elsewhere(o Observation, u Unit) bool {
+func Elsewhere(o observation.Observation, u observation.Unit) bool {
 	if !taken(u) {
 		return false
 	}
@@ -31,7 +33,7 @@ func Elsewhere(o Observation, u Unit) bool {
 }
 
 // orphans are the units that have left something on u's machine, if all whom it may belong to are gone; else nil.
-func (in *input) orphans(u Unit) *v1alpha1.Orphans {
+func (in *input) orphans(u observation.Unit) *v1alpha1.Orphans {
 	if !taken(u) || len(u.Facts.Taken.Units) == 0 {
 		return nil
 	}
@@ -61,7 +63,7 @@ func (in *input) former(r v1alpha1.UnitRef, data *v1alpha1.LeftData) bool {
 
 // clearable says that u's machine may be cleared of what has been left there, as far as can be seen from here: the unit asks the cluster
 // of that member itself.
-func (in *input) clearable(u Unit) bool {
+func (in *input) clearable(u observation.Unit) bool {
 	orphans := in.orphans(u)
 	if orphans == nil || u.Facts.Addresses.Peer == "" || u.Facts.Addresses.Client == "" {
 		return false
@@ -82,7 +84,7 @@ func (in *input) listed(text string) bool {
 
 // clearMachines has units clear their machines of what others have left there that are gone.
 func clearMachines(in *input) (Step, bool) {
-	due := filter(in.alive(), func(u Unit) bool { return in.clearable(u) && !in.cleared(u) })
+	due := filter(in.alive(), func(u observation.Unit) bool { return in.clearable(u) && !in.cleared(u) })
 	if len(due) > 0 {
 		return in.deliverTo(StepPrepare, fmt.Sprintf("%s: what units have left there that are gone is set aside.", names(due)), due, in.specOf), true
 	}
@@ -101,28 +103,28 @@ func clearMachines(in *input) (Step, bool) {
 }
 
 // cleared says that the unit has just done so, and its facts are on their way.
-func (in *input) cleared(u Unit) bool {
+func (in *input) cleared(u observation.Unit) bool {
 	return u.Last != nil && u.Last.Outcome == v1alpha1.OutcomeApplied && in.Now.Before(u.Last.At.Add(appliedGrace))
 }
 
 // inTheWay is the unit that waits for the machine of a member whose own unit is gone. Such members go one at a time: the next one when
 // the unit has taken the place of the one before.
-func (in *input) inTheWay(m etcdops.Member) (Unit, bool) {
+func (in *input) inTheWay(m etcdops.Member) (observation.Unit, bool) {
 	alive := in.alive()
 	if len(in.joiners()) > 0 || slices.ContainsFunc(alive, in.clearable) {
-		return Unit{}, false
+		return observation.Unit{}, false
 	}
-	i := slices.IndexFunc(alive, func(u Unit) bool {
+	i := slices.IndexFunc(alive, func(u observation.Unit) bool {
 		return in.orphans(u) != nil && u.Facts.Taken.Data != nil && u.Facts.Taken.Data.MemberID == m.ID.String()
 	})
 	if i < 0 {
-		return Unit{}, false
+		return observation.Unit{}, false
 	}
 	return alive[i], true
 }
 
 // occupied is a sentence, without its end, on whose the unit's machine is.
-func (in *input) occupied(u Unit) string {
+func (in *input) occupied(u observation.Unit) string {
 	t := u.Facts.Taken
 	o := etcdops.Occupant{Runs: t.Runs}
 	for _, r := range t.Units {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -14,7 +16,7 @@ import (
 )
 
 // occupy makes the machine of the unit with this index another's, as its agent tells it.
-func occupy(o *planner.Observation, i int, data *v1alpha1.LeftData, owners ...string) {
+func occupy(o *observation.Observation, i int, data *v1alpha1.LeftData, owners ...string) {
 	t := &v1alpha1.TakenFacts{Data: data}
 	for _, name := range owners {
 		t.Units = append(t.Units, v1alpha1.UnitRef{Unit: name, ModelUUID: o.ModelUUID})
@@ -28,11 +30,11 @@ func occupy(o *planner.Observation, i int, data *v1alpha1.LeftData, owners ...st
 }
 
 // gone lets Juju not show a unit any more, since so long.
-func gone(o *planner.Observation, name string, since time.Duration, whole bool) {
+func gone(o *observation.Observation, name string, since time.Duration, whole bool) {
 	if o.History.Gone == nil {
-		o.History.Gone = map[string]planner.Gone{}
+		o.History.Gone = map[string]observation.Gone{}
 	}
-	o.History.Gone[name] = planner.Gone{Since: o.Now.Add(-since), Whole: whole}
+	o.History.Gone[name] = observation.Gone{Since: o.Now.Add(-since), Whole: whole}
 }
 
 func dataOf(cluster etcdops.ClusterID, member etcdops.MemberID) *v1alpha1.LeftData {
@@ -129,49 +131,49 @@ func TestWhatNobodyHasRecordedIsAPersons(t *testing.T) {
 // What a unit has left that Juju does not show any more is cleared by a delivery that names it, and by no other: not before it has been
 // gone for a while, not if the data may be another's, and not while its cluster, which is ours, has its member.
 func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
-	left := func(o *planner.Observation) { occupy(o, 3, dataOf(0xee, 0x99), "ea/0") }
+	left := func(o *observation.Observation) { occupy(o, 3, dataOf(0xee, 0x99), "ea/0") }
 	for _, c := range []struct {
 		name  string
-		do    func(*planner.Observation)
+		do    func(*observation.Observation)
 		clear bool
 		whole bool
 	}{
-		{"its application is gone", func(o *planner.Observation) { left(o); gone(o, "ea/0", time.Minute, true) }, true, true},
-		{"its application has others", func(o *planner.Observation) { left(o); gone(o, "ea/0", time.Minute, false) }, true, false},
+		{"its application is gone", func(o *observation.Observation) { left(o); gone(o, "ea/0", time.Minute, true) }, true, true},
+		{"its application has others", func(o *observation.Observation) { left(o); gone(o, "ea/0", time.Minute, false) }, true, false},
 		{"Juju shows it", left, false, false},
-		{"Juju has just ceased to show it", func(o *planner.Observation) { left(o); gone(o, "ea/0", 29*time.Second, true) }, false, false},
-		{"the data may be another's", func(o *planner.Observation) {
+		{"Juju has just ceased to show it", func(o *observation.Observation) { left(o); gone(o, "ea/0", 29*time.Second, true) }, false, false},
+		{"the data may be another's", func(o *observation.Observation) {
 			left(o)
 			o.Units[3].Facts.Taken.Data.Of = nil
 			gone(o, "ea/0", time.Minute, true)
 		}, false, false},
-		{"it was of another model", func(o *planner.Observation) {
+		{"it was of another model", func(o *observation.Observation) {
 			left(o)
 			o.Units[3].Facts.Taken.Units[0].ModelUUID, o.Units[3].Facts.Taken.Data.Of.ModelUUID = "other", "other"
 			gone(o, "ea/0", time.Minute, true)
 		}, false, false},
-		{"it was of an application that had this one's name", func(o *planner.Observation) {
+		{"it was of an application that had this one's name", func(o *observation.Observation) {
 			occupy(o, 3, dataOf(0xee, 0x99), "etcd/9")
 			gone(o, "etcd/9", time.Minute, false)
 		}, true, true},
-		{"one of two is gone", func(o *planner.Observation) {
+		{"one of two is gone", func(o *observation.Observation) {
 			occupy(o, 3, nil, "ea/0", "eb/0")
 			gone(o, "ea/0", time.Minute, true)
 		}, false, false},
-		{"both are gone, one with its application", func(o *planner.Observation) {
+		{"both are gone, one with its application", func(o *observation.Observation) {
 			occupy(o, 3, nil, "ea/0", "eb/0")
 			gone(o, "ea/0", time.Minute, false)
 			gone(o, "eb/0", time.Minute, true)
 		}, true, false},
-		{"a member of ours that was removed", func(o *planner.Observation) {
+		{"a member of ours that was removed", func(o *observation.Observation) {
 			occupy(o, 3, dataOf(clusterID, 0x99), "etcd/9")
 			gone(o, "etcd/9", time.Minute, false)
 		}, true, false},
-		{"a member of ours", func(o *planner.Observation) {
+		{"a member of ours", func(o *observation.Observation) {
 			occupy(o, 3, dataOf(clusterID, id(2)), "etcd/9")
 			gone(o, "etcd/9", time.Minute, false)
 		}, false, false},
-		{"a member of ours that was removed, and there is no quorum", func(o *planner.Observation) {
+		{"a member of ours that was removed, and there is no quorum", func(o *observation.Observation) {
 			occupy(o, 3, dataOf(clusterID, 0x99), "etcd/9")
 			gone(o, "etcd/9", time.Minute, false)
 			o.Etcd.Listed = false
@@ -215,7 +217,7 @@ func TestAClusterThatIsBeingBornIsNoFormerOne(t *testing.T) {
 
 // A member that serves, whose unit is gone, goes when a unit of its cluster waits for its machine; one at a time, and behind the guard.
 func TestAMemberWithoutAUnitMakesWay(t *testing.T) {
-	waiting := func() planner.Observation {
+	waiting := func() observation.Observation {
 		o := settled(3)
 		for i := range 3 { // all units were removed by force, and three others have come to their machines
 			o.Units[i].Name, o.Units[i].Number = "etcd/"+string(rune('3'+i)), 3+i

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
@@ -13,7 +15,7 @@ import (
 
 // Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
 // observation is not changed. It is an expectation, never a substitute for looking.
-func Predict(o Observation, s Step) Observation {
+func Predict(o observation.Observation, s Step) observation.Observation {
 	p := &prediction{Observation: clone(o)}
 	p.in = newInput(o)
 	switch s.Kind {
@@ -70,11 +72,11 @@ func (p *prediction) latch(r v1alpha1.LatchRequest) {
 }
 
 type prediction struct {
-	Observation
+	observation.Observation
 	in *input
 }
 
-func clone(o Observation) Observation {
+func clone(o observation.Observation) observation.Observation {
 	o.Units = slices.Clone(o.Units)
 	for i := range o.Units {
 		if f := o.Units[i].Facts; f != nil {
@@ -96,10 +98,10 @@ func clone(o Observation) Observation {
 	return o
 }
 
-func (p *prediction) unit(name string) *Unit {
-	i := slices.IndexFunc(p.Units, func(u Unit) bool { return u.Name == name })
+func (p *prediction) unit(name string) *observation.Unit {
+	i := slices.IndexFunc(p.Units, func(u observation.Unit) bool { return u.Name == name })
 	if i < 0 {
-		return &Unit{Facts: &v1alpha1.UnitFacts{}}
+		return &observation.Unit{Facts: &v1alpha1.UnitFacts{}}
 	}
 	return &p.Units[i]
 }
@@ -253,10 +255,10 @@ func (p *prediction) settle() {
 		return
 	}
 	if p.History.Notices == nil {
-		p.History.Notices = map[string]Notice{}
+		p.History.Notices = map[string]observation.Notice{}
 	}
 	for _, news := range News(p.Observation) {
-		p.History.Notices[news] = Notice{At: p.Now.Add(-hookPatience)}
+		p.History.Notices[news] = observation.Notice{At: p.Now.Add(-hookPatience)}
 	}
 }
 

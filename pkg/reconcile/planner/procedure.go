@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -35,7 +37,7 @@ type procedure struct {
 type phase struct {
 	name string
 	// spec changes what a unit should be meanwhile.
-	spec func(in *input, e v1alpha1.JournalEntry, u Unit, s *v1alpha1.EtcdUnitSpec)
+	spec func(in *input, e v1alpha1.JournalEntry, u observation.Unit, s *v1alpha1.EtcdUnitSpec)
 	// gate is what is still to be proven, as a sentence; empty if nothing is.
 	gate func(in *input, e v1alpha1.JournalEntry) string
 	// rests says that a person has to go on when the gate is proven, and then is what for.
@@ -88,7 +90,7 @@ func readJournal(l v1alpha1.Latch) (all []underway, ok bool) {
 }
 
 // underProcedures applies what the phases under way want of a unit, the one that began first first.
-func (in *input) underProcedures(u Unit, s *v1alpha1.EtcdUnitSpec) {
+func (in *input) underProcedures(u observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 	for _, r := range in.journal {
 		if r.phase.spec != nil {
 			r.phase.spec(in, r.entry, u, s)
@@ -120,8 +122,8 @@ func proceed(in *input) (Step, bool) {
 const proofPause = 10 * time.Second
 
 // owingProof are the units that have applied what they should be, and have not proven what they were told to.
-func (in *input) owingProof() []Unit {
-	return filter(in.alive(), func(u Unit) bool {
+func (in *input) owingProof() []observation.Unit {
+	return filter(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
 		if !member || !in.serving(m) || u.Facts == nil || u.Facts.RestartPending || !in.applied(u) || proves(u, in.specOf(u).TLS) {
 			return false
@@ -132,7 +134,7 @@ func (in *input) owingProof() []Unit {
 }
 
 // proves says that the unit has proven all that it was told to.
-func proves(u Unit, want v1alpha1.TLSSpec) bool {
+func proves(u observation.Unit, want v1alpha1.TLSSpec) bool {
 	proof := v1alpha1.ProofFacts{}
 	if p := u.Facts.Certificates.Proof; p != nil {
 		proof = *p
@@ -373,7 +375,7 @@ func (in *input) procedural() etcdops.Notice {
 }
 
 // passedOver says that the unit would join, and is handed nothing because of what is under way.
-func (in *input) passedOver(u Unit) bool {
+func (in *input) passedOver(u observation.Unit) bool {
 	_, member := in.member[u.Name]
 	return !member && in.holdsJoiners()
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
@@ -27,8 +29,8 @@ const (
 )
 
 func rotateCA() procedure {
-	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*input, v1alpha1.JournalEntry, Unit, *v1alpha1.EtcdUnitSpec) {
-		return func(_ *input, e v1alpha1.JournalEntry, _ Unit, s *v1alpha1.EtcdUnitSpec) {
+	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*input, v1alpha1.JournalEntry, observation.Unit, *v1alpha1.EtcdUnitSpec) {
+		return func(_ *input, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 			s.TLS.CABundle = bundle(e)
 			s.TLS.Leaves, s.TLS.Next = Fingerprints(e.Notes[leaves]), nil
 			if next != "" {
@@ -136,7 +138,7 @@ func beginRotation(in *input, r v1alpha1.Request) (map[string]string, string) {
 }
 
 // bundleOnDisk is what the unit trusts, as PEM; empty if that is not known.
-func (in *input) bundleOnDisk(u Unit) string {
+func (in *input) bundleOnDisk(u observation.Unit) string {
 	switch {
 	case u.Facts == nil:
 		return ""
@@ -150,7 +152,7 @@ func (in *input) bundleOnDisk(u Unit) string {
 
 // offers says that somebody offers one of these authorities.
 func (in *input) offers(authority []string) bool {
-	return slices.ContainsFunc(in.CA.Offers, func(o AuthorityOffer) bool { return overlap(Fingerprints(o.Bundle), authority) })
+	return slices.ContainsFunc(in.CA.Offers, func(o observation.AuthorityOffer) bool { return overlap(Fingerprints(o.Bundle), authority) })
 }
 
 func overlap(a, b []string) bool {
@@ -158,7 +160,7 @@ func overlap(a, b []string) bool {
 }
 
 // eachMember asks every unit that has a member, and says which is waited for; a member without a unit, and one that is down, too.
-func (in *input) eachMember(lacks func(Unit) string) string {
+func (in *input) eachMember(lacks func(observation.Unit) string) string {
 	for _, m := range in.Etcd.Members {
 		if _, ok := in.unitOf(m); !ok {
 			return fmt.Sprintf("member %s has no unit", label(m))
@@ -188,7 +190,7 @@ func (in *input) eachMember(lacks func(Unit) string) string {
 
 func trustsBoth(in *input, e v1alpha1.JournalEntry) string {
 	both, next := Fingerprints(RotationBundle(e)), Fingerprints(e.Notes[noteNewCA])
-	return in.eachMember(func(u Unit) string {
+	return in.eachMember(func(u observation.Unit) string {
 		switch c := u.Facts.Certificates; {
 		case !sameAuthorities(c.CA, both):
 			return "does not trust both authorities yet"
@@ -202,7 +204,7 @@ func trustsBoth(in *input, e v1alpha1.JournalEntry) string {
 func usesLeavesOf(note string) func(*input, v1alpha1.JournalEntry) string {
 	return func(in *input, e v1alpha1.JournalEntry) string {
 		leaves := Fingerprints(e.Notes[note])
-		why := in.eachMember(func(u Unit) string {
+		why := in.eachMember(func(u observation.Unit) string {
 			if p := u.Facts.Certificates.Proof; p == nil || !sameAuthorities(p.Serves, leaves) {
 				return "has not proven yet that its member serves a certificate of " + in.authorityOf(e, note)
 			}
@@ -218,7 +220,7 @@ func usesLeavesOf(note string) func(*input, v1alpha1.JournalEntry) string {
 func trustsOnly(note string) func(*input, v1alpha1.JournalEntry) string {
 	return func(in *input, e v1alpha1.JournalEntry) string {
 		alone := Fingerprints(e.Notes[note])
-		return in.eachMember(func(u Unit) string {
+		return in.eachMember(func(u observation.Unit) string {
 			if !sameAuthorities(u.Facts.Certificates.CA, alone) {
 				return "does not trust " + in.authorityOf(e, note) + " alone yet"
 			}

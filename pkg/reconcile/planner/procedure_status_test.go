@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -19,7 +21,7 @@ const (
 // TestStatusTellsWhereAProcedureIs: its phase, what the gate waits for or a person has to do, and whether there is a way back.
 func TestStatusTellsWhereAProcedureIs(t *testing.T) {
 	// act has a person run an action and lets all happen that follows by itself.
-	act := func(t *testing.T, o *planner.Observation, task int64, kind string) {
+	act := func(t *testing.T, o *observation.Observation, task int64, kind string) {
 		subject := ""
 		if kind == v1alpha1.ActionProceed || kind == v1alpha1.ActionGoBack {
 			subject = moment(t, *o)
@@ -28,7 +30,7 @@ func TestStatusTellsWhereAProcedureIs(t *testing.T) {
 		run(t, o)
 	}
 	// begin lets only the request be seen to.
-	begin := func(t *testing.T, o *planner.Observation, task int64, kind string) {
+	begin := func(t *testing.T, o *observation.Observation, task int64, kind string) {
 		if step, ok := planner.Next(*o); ok && step.Kind != planner.StepWait {
 			t.Fatalf("not settled: %+v", step)
 		}
@@ -45,40 +47,40 @@ func TestStatusTellsWhereAProcedureIs(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name  string
-		until func(*testing.T, *planner.Observation, string)
+		until func(*testing.T, *observation.Observation, string)
 		want  []v1alpha1.ProcedureStatus
 	}{
-		{"nothing asked for", func(*testing.T, *planner.Observation, string) {}, nil},
-		{"just begun", func(t *testing.T, o *planner.Observation, _ string) { begin(t, o, 50, v1alpha1.ActionRotateCA) },
+		{"nothing asked for", func(*testing.T, *observation.Observation, string) {}, nil},
+		{"just begun", func(t *testing.T, o *observation.Observation, _ string) { begin(t, o, 50, v1alpha1.ActionRotateCA) },
 			[]v1alpha1.ProcedureStatus{{Phase: "trust", Message: "It goes on until members trust both authorities: " +
 				"etcd/0 does not trust both authorities yet." + goBackWords}}},
-		{"all trust both", func(t *testing.T, o *planner.Observation, _ string) { act(t, o, 50, v1alpha1.ActionRotateCA) },
+		{"all trust both", func(t *testing.T, o *observation.Observation, _ string) { act(t, o, 50, v1alpha1.ActionRotateCA) },
 			[]v1alpha1.ProcedureStatus{{Phase: "trust", WaitsForPerson: true, Message: "Members trust both authorities. " +
 				"Give clients that are not related the CA bundle of both" + proceedWords + goBackWords}}},
-		{"a member is down", func(t *testing.T, o *planner.Observation, _ string) {
+		{"a member is down", func(t *testing.T, o *observation.Observation, _ string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
 			o.Units[1].Facts.RestartPending = true
 		}, []v1alpha1.ProcedureStatus{{Phase: "trust", Message: "It goes on until members trust both authorities: " +
 			"etcd/1 runs with another configuration than it should." + goBackWords}}},
-		{"new leaves", func(t *testing.T, o *planner.Observation, after string) {
+		{"new leaves", func(t *testing.T, o *observation.Observation, after string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
 			o.CA.Own = planner.Fingerprints(after)
 			act(t, o, 51, v1alpha1.ActionProceed)
 		}, []v1alpha1.ProcedureStatus{{Phase: "leaves", WaitsForPerson: true, Message: "Certificates of the new authority are in use. " +
 			"Give clients that are not related certificates of the new authority" + proceedWords}}},
-		{"no way back", func(t *testing.T, o *planner.Observation, after string) {
+		{"no way back", func(t *testing.T, o *observation.Observation, after string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
 			o.CA.Own = planner.Fingerprints(after)
 			act(t, o, 51, v1alpha1.ActionProceed)
 			begin(t, o, 52, v1alpha1.ActionProceed)
 		}, []v1alpha1.ProcedureStatus{{Phase: "forget", Message: "It goes on until members trust the new authority alone: " +
 			"etcd/0 does not trust the new authority, easyrsa alone yet."}}},
-		{"going back", func(t *testing.T, o *planner.Observation, _ string) {
+		{"going back", func(t *testing.T, o *observation.Observation, _ string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
 			begin(t, o, 51, v1alpha1.ActionGoBack)
 		}, []v1alpha1.ProcedureStatus{{Phase: "trust", Back: true, Message: "It goes on until members trust the old authority alone: " +
 			"etcd/0 does not trust the old authority alone yet."}}},
-		{"a newer daemon's", func(_ *testing.T, o *planner.Observation, _ string) {
+		{"a newer daemon's", func(_ *testing.T, o *observation.Observation, _ string) {
 			o.Latch.Journal = `[{"procedure":"CA rotation","phase":"rest","id":"50","seq":1,"since":null}]`
 		}, []v1alpha1.ProcedureStatus{{Phase: "rest", WaitsForPerson: true,
 			Message: "Nothing is done for it: a newer daemon has written the journal. Go on with that version."}}},

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -36,7 +38,7 @@ func authority(t *testing.T, name string) string {
 }
 
 // rotatable is a settled cluster whose members trust one authority, while its provider offers another.
-func rotatable(t *testing.T, n int) (o planner.Observation, before, after string) {
+func rotatable(t *testing.T, n int) (o observation.Observation, before, after string) {
 	t.Helper()
 	before, after = authority(t, "before"), authority(t, "after")
 	o = settled(n)
@@ -52,21 +54,21 @@ func rotatable(t *testing.T, n int) (o planner.Observation, before, after string
 }
 
 // offer lets the provider offer another authority than the one in use.
-func offer(o *planner.Observation, before, after string) {
+func offer(o *observation.Observation, before, after string) {
 	o.CA.Bundle, o.CA.Application = after, "easyrsa"
-	o.CA.Offers = []planner.AuthorityOffer{{Application: "easyrsa", Bundle: after}}
+	o.CA.Offers = []observation.AuthorityOffer{{Application: "easyrsa", Bundle: after}}
 	for i := range o.Units {
 		o.Units[i].Facts.Certificates.OfferedCA, o.Units[i].Facts.Certificates.TrustedCA = after, before
 	}
 }
 
 // ask lets a person have run an action of a unit.
-func ask(o *planner.Observation, i int, task int64, kind, subject string) {
+func ask(o *observation.Observation, i int, task int64, kind, subject string) {
 	o.Units[i].Facts.Request = &v1alpha1.Request{Task: task, Kind: kind, Subject: subject}
 }
 
 // moment is what a person's word is for now.
-func moment(t *testing.T, o planner.Observation) string {
+func moment(t *testing.T, o observation.Observation) string {
 	t.Helper()
 	entries, err := o.Latch.Entries()
 	if err != nil || len(entries) != 1 {
@@ -76,7 +78,7 @@ func moment(t *testing.T, o planner.Observation) string {
 }
 
 // run does what is planned until there is nothing left, or something to wait for, and returns the steps.
-func run(t *testing.T, o *planner.Observation) []string {
+func run(t *testing.T, o *observation.Observation) []string {
 	t.Helper()
 	var kinds []string
 	for range 64 {
@@ -207,20 +209,20 @@ func TestARequestThatAnOldAgentHoldsUpIsTold(t *testing.T) {
 func TestAGateIsProvenByEveryMember(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase int // how many rests are behind
-		lack  func(o *planner.Observation, before, after string)
+		lack  func(o *observation.Observation, before, after string)
 		want  string
 	}{
-		"a member has not proven that it accepts the new authority": {0, func(o *planner.Observation, _, _ string) { o.Units[1].Facts.Certificates.Proof = nil }, "etcd/1"},
-		"a member trusts the old one alone": {0, func(o *planner.Observation, before, _ string) {
+		"a member has not proven that it accepts the new authority": {0, func(o *observation.Observation, _, _ string) { o.Units[1].Facts.Certificates.Proof = nil }, "etcd/1"},
+		"a member trusts the old one alone": {0, func(o *observation.Observation, before, _ string) {
 			o.Units[1].Facts.Certificates.CA = planner.Fingerprints(before)
 		}, "etcd/1"},
-		"a member is down": {0, func(o *planner.Observation, _, _ string) { down(o, 1, time.Minute) }, "etcd/1"},
-		"a member was not restarted": {0, func(o *planner.Observation, _, _ string) {
+		"a member is down": {0, func(o *observation.Observation, _, _ string) { down(o, 1, time.Minute) }, "etcd/1"},
+		"a member was not restarted": {0, func(o *observation.Observation, _, _ string) {
 			o.Units[2].Facts.RestartPending = true
 			o.Units[2].Lost = true
 		}, "etcd/2"},
-		"a member serves no new certificate": {1, func(o *planner.Observation, _, _ string) { o.Units[0].Facts.Certificates.Proof = nil }, "etcd/0"},
-		"the controller has none":            {1, func(o *planner.Observation, before, _ string) { o.CA.Own = planner.Fingerprints(before) }, "the controller"},
+		"a member serves no new certificate": {1, func(o *observation.Observation, _, _ string) { o.Units[0].Facts.Certificates.Proof = nil }, "etcd/0"},
+		"the controller has none":            {1, func(o *observation.Observation, before, _ string) { o.CA.Own = planner.Fingerprints(before) }, "the controller"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, before, after := rotatable(t, 3)
@@ -283,7 +285,7 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	joins := func(steps []string) bool {
 		return slices.ContainsFunc(steps, func(s string) bool { return strings.HasPrefix(s, string(planner.StepAddLearner)) })
 	}
-	comes := func(o *planner.Observation, n int, trusted string) {
+	comes := func(o *observation.Observation, n int, trusted string) {
 		join(o)
 		o.Units[n].Facts.Protocol = v1alpha1.Protocol
 		o.Units[n].Facts.Certificates.CA = planner.Fingerprints(trusted)
@@ -332,7 +334,7 @@ func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
 	o.Units[1].Facts.Certificates.Proof = nil
 	for ago, want := range map[time.Duration]bool{9 * time.Second: false, 10 * time.Second: true} {
 		spec := planner.Desired(o, "etcd/1")
-		o.Units[1].Last = &planner.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-ago)}
+		o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-ago)}
 		// What the leader shows of it is told first.
 		o.ApplicationStatus = *planner.Desired(o, "etcd/0").Status.Application
 		leader := planner.Desired(o, "etcd/0")

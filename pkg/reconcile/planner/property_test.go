@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -168,7 +170,7 @@ func (w *world) step(t *testing.T, calm bool) (planner.Step, bool) {
 	return step, ok
 }
 
-func snapshot(o planner.Observation) planner.Observation { return planner.Clone(o) }
+func snapshot(o observation.Observation) observation.Observation { return planner.Clone(o) }
 
 func (w *world) runTasks(chance int) {
 	for _, u := range w.units {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -33,7 +35,7 @@ func noQuorum(in *input) (Step, bool) {
 		return Step{}, false
 	}
 	units := in.alive()
-	if all := filter(units, func(u Unit) bool { return u.Facts != nil }); len(all) == len(units) {
+	if all := filter(units, func(u observation.Unit) bool { return u.Facts != nil }); len(all) == len(units) {
 		if with := len(filter(all, hasData)); with < etcdops.Quorum(len(units)) && slices.ContainsFunc(all, in.dataLost) {
 			return wait("Only %d of %d units have the cluster's data: the others cannot be replaced without a quorum.",
 				with, len(units)).person(), true

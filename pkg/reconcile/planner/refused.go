@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -30,13 +32,15 @@ func (in *input) refusals() map[string]string {
 }
 
 // whose are the units of whose machines an address is one.
-func (in *input) whose(address string) []Unit {
-	return filter(in.alive(), func(u Unit) bool { return u.Facts != nil && slices.Contains(u.Facts.MachineAddresses, address) })
+func (in *input) whose(address string) []observation.Unit {
+	return filter(in.alive(), func(u observation.Unit) bool {
+		return u.Facts != nil && slices.Contains(u.Facts.MachineAddresses, address)
+	})
 }
 
 // comesFrom are the addresses of the unit's own machine that peers have refused it from, and that its certificate must be good for, too. It
 // stays so when nobody refuses it any more. An address that several machines have, or none, is nobody's: it could be a stranger's.
-func (in *input) comesFrom(u Unit) []string {
+func (in *input) comesFrom(u observation.Unit) []string {
 	if u.Facts == nil {
 		return nil
 	}

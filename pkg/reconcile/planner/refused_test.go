@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -12,34 +14,34 @@ import (
 // and nobody else's.
 func TestACertificateIsGoodForWhereItsMemberComesFrom(t *testing.T) {
 	const second = "10.9.0.2"
-	extra := func(o planner.Observation) []string { return planner.Desired(o, "etcd/1").TLS.ExtraSANs }
+	extra := func(o observation.Observation) []string { return planner.Desired(o, "etcd/1").TLS.ExtraSANs }
 	for name, test := range map[string]struct {
-		change func(o *planner.Observation)
+		change func(o *observation.Observation)
 		want   bool
 		said   string
 	}{
-		"nobody refuses it": {func(o *planner.Observation) { o.Units[1].Facts.MachineAddresses = []string{second} }, false, ""},
-		"refused from its own machine's": {func(o *planner.Observation) {
+		"nobody refuses it": {func(o *observation.Observation) { o.Units[1].Facts.MachineAddresses = []string{second} }, false, ""},
+		"refused from its own machine's": {func(o *observation.Observation) {
 			o.Units[1].Facts.MachineAddresses = []string{"10.0.0.2", second}
 			o.Units[2].Facts.Refused = []string{second}
 		}, true, "etcd/2 refuses etcd/1, which comes from 10.9.0.2: its certificate is not good for that, and is asked for anew"},
-		"refused from a stranger's": {func(o *planner.Observation) {
+		"refused from a stranger's": {func(o *observation.Observation) {
 			o.Units[1].Facts.MachineAddresses = []string{"10.0.0.2"}
 			o.Units[2].Facts.Refused = []string{second}
 		}, false, "etcd/2 refuses a peer that comes from 10.9.0.2, which is not the address of one unit's machine"},
-		"refused from one that two machines have": {func(o *planner.Observation) {
+		"refused from one that two machines have": {func(o *observation.Observation) {
 			o.Units[0].Facts.MachineAddresses = []string{second}
 			o.Units[1].Facts.MachineAddresses = []string{second}
 			o.Units[2].Facts.Refused = []string{second}
 		}, false, "which is not the address of one unit's machine"},
-		"refused no more, since it was asked for": {func(o *planner.Observation) {
+		"refused no more, since it was asked for": {func(o *observation.Observation) {
 			o.Units[1].Facts.MachineAddresses = []string{second}
 			o.Units[1].Facts.Applied.ExtraSANs = []string{second}
 		}, true, ""},
-		"asked for, and not its machine's any more": {func(o *planner.Observation) {
+		"asked for, and not its machine's any more": {func(o *observation.Observation) {
 			o.Units[1].Facts.Applied.ExtraSANs = []string{second}
 		}, false, ""},
-		"the refusals of before it was put right": {func(o *planner.Observation) {
+		"the refusals of before it was put right": {func(o *observation.Observation) {
 			o.Units[1].Facts.MachineAddresses = []string{second}
 			o.Units[1].Facts.Certificates.Server.SANs = []string{"10.0.0.2", second}
 			o.Units[2].Facts.Refused = []string{second}

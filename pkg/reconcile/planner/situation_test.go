@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -12,21 +16,21 @@ import (
 var epochA = v1alpha1.Epoch{Number: 3, Holder: "daemon-a"}
 
 // virgin is an application with n units of which all is there that a birth needs; the epoch is claimed.
-func virgin(n int) planner.Observation {
-	o := planner.Observation{
+func virgin(n int) observation.Observation {
+	o := observation.Observation{
 		Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), JujuAsked: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), ModelName: "demo", ModelUUID: "uuid", Application: "etcd",
-		Self: "daemon-a", Claimed: 3, Options: planner.DefaultOptions(), PeerRelationID: 4, LatchRead: true,
+		Self: "daemon-a", Claimed: 3, Options: options.Default(), PeerRelationID: 4, LatchRead: true,
 		Latch: v1alpha1.Latch{Epoch: &epochA},
-		CA:    planner.CertificateAuthority{Related: true, Application: "easyrsa", Bundle: "bundle", ClientCertificate: true},
+		CA:    observation.CertificateAuthority{Related: true, Application: "easyrsa", Bundle: "bundle", ClientCertificate: true},
 		Etcd:  etcdops.View{Health: map[string]etcdops.EndpointHealth{}, Err: "nobody answers"},
-		History: planner.History{
+		History: observation.History{
 			Progress: map[etcdops.MemberID]time.Time{}, UnhealthySince: map[string]time.Time{},
 			Attempts: map[string]int{}, NotBefore: map[string]time.Time{},
 		},
 	}
 	o.Policy.SetDefaults()
 	for i := range n {
-		o.Units = append(o.Units, planner.Unit{
+		o.Units = append(o.Units, observation.Unit{
 			Name: fmt.Sprintf("etcd/%d", i), Number: i, Leader: i == 0, Provisioned: true, FirstSeen: o.Now.Add(-time.Hour),
 			Facts: facts(i),
 		})
@@ -49,7 +53,7 @@ func facts(i int) *v1alpha1.UnitFacts {
 }
 
 // apply lets the units have applied what they should be.
-func apply(o *planner.Observation) {
+func apply(o *observation.Observation) {
 	for i := range o.Units {
 		u := &o.Units[i]
 		if u.Facts == nil {
@@ -68,7 +72,7 @@ func apply(o *planner.Observation) {
 }
 
 // settled is a cluster of n healthy members, all applied; etcd/0 leads in Juju, and its member in etcd.
-func settled(n int) planner.Observation {
+func settled(n int) observation.Observation {
 	o := virgin(n)
 	o.Latch.ClusterID = clusterID.String()
 	o.Latch.Seeds = &v1alpha1.Seeds{Token: "t"}
@@ -87,22 +91,22 @@ func settled(n int) planner.Observation {
 }
 
 // down lets a member be out of reach for so long.
-func down(o *planner.Observation, i int, since time.Duration) {
+func down(o *observation.Observation, i int, since time.Duration) {
 	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultRefused}
 	o.History.UnhealthySince[url(i)] = o.Now.Add(-since)
 	o.History.StableSince = time.Time{}
 }
 
 // join adds a unit that is ready to join.
-func join(o *planner.Observation) {
+func join(o *observation.Observation) {
 	i := len(o.Units)
-	o.Units = append(o.Units, planner.Unit{Name: fmt.Sprintf("etcd/%d", i), Number: i, Provisioned: true, FirstSeen: o.Now, Facts: facts(i)})
+	o.Units = append(o.Units, observation.Unit{Name: fmt.Sprintf("etcd/%d", i), Number: i, Provisioned: true, FirstSeen: o.Now, Facts: facts(i)})
 	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultRefused}
 	apply(o)
 }
 
 // learn makes the last unit's member a learner that runs, so many entries behind.
-func learn(o *planner.Observation, behind uint64) {
+func learn(o *observation.Observation, behind uint64) {
 	i := len(o.Units) - 1
 	o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(i), Name: fmt.Sprintf("etcd%d", i), PeerURLs: []string{peer(i)},
 		ClientURLs: []string{url(i)}, Learner: true})
@@ -113,26 +117,26 @@ func learn(o *planner.Observation, behind uint64) {
 }
 
 // mute makes the last unit's member one that runs, was added so long ago, and answers nothing.
-func mute(o *planner.Observation, added time.Duration) {
+func mute(o *observation.Observation, added time.Duration) {
 	i := len(o.Units) - 1
 	o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Fault: etcdops.FaultUnreachable, Detail: "no answer"}
 	o.History.LastChange = o.Now.Add(-added)
 }
 
 // leaves lets etcd/2, and all that is dying already, leave: its clients were told so long ago.
-func leaves(o *planner.Observation, ago time.Duration, clients ...planner.Client) {
+func leaves(o *observation.Observation, ago time.Duration, clients ...observation.Client) {
 	o.Units[2].Dying = true
 	o.Clients = clients
-	o.History.Notices = map[string]planner.Notice{}
+	o.History.Notices = map[string]observation.Notice{}
 	for _, u := range o.Units {
 		if u.Dying {
-			o.History.Notices[u.Name] = planner.Notice{At: o.Now.Add(-ago), After: o.Now.Add(-ago)}
+			o.History.Notices[u.Name] = observation.Notice{At: o.Now.Add(-ago), After: o.Now.Add(-ago)}
 		}
 	}
 	apply(o)
 }
 
 // kube is one whose agent's status has changed so long ago.
-func kube(o *planner.Observation, ago time.Duration) planner.Client {
-	return planner.Client{Name: "kube/0", Idle: true, Since: o.Now.Add(-ago)}
+func kube(o *observation.Observation, ago time.Duration) observation.Client {
+	return observation.Client{Name: "kube/0", Idle: true, Since: o.Now.Add(-ago)}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -38,7 +40,7 @@ const (
 
 // Status is what the observation says about the cluster. Conditions are computed from it alone: their LastTransitionTime is
 // zero, and whoever keeps the object carries it over.
-func Status(o Observation) v1alpha1.EtcdClusterStatus {
+func Status(o observation.Observation) v1alpha1.EtcdClusterStatus {
 	in := newInput(o)
 	steps := Plan(o)
 	s := v1alpha1.EtcdClusterStatus{
@@ -100,7 +102,7 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 
 // delivering says that a wait may be for ourselves: a delivery is on its way to a unit, or is about to be made again.
 func (in *input) delivering() bool {
-	return slices.ContainsFunc(in.alive(), func(u Unit) bool {
+	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
 		return u.Task != nil || in.Now.Before(in.again(u))
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
@@ -20,7 +22,7 @@ const longestWords = 300
 
 // Held is what stands between the cluster and its next step, as a sentence; empty if nothing does. Who observes remembers since when
 // it is the same.
-func Held(o Observation) string {
+func Held(o observation.Observation) string {
 	step, _, ok := newInput(o).decide()
 	if !ok || step.Kind != StepWait {
 		return ""
@@ -55,7 +57,7 @@ func (in *input) ledByOthers() bool {
 }
 
 // toTell is what the unit is to be told, if that is news to it.
-func (in *input) toTell(u Unit, words v1alpha1.StatusText, person, gate bool) (Delivery, bool) {
+func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (Delivery, bool) {
 	if !in.hears(u) {
 		return Delivery{}, false
 	}
@@ -76,7 +78,7 @@ func (in *input) toTell(u Unit, words v1alpha1.StatusText, person, gate bool) (D
 
 // hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it. The pause after a
 // delivery that failed is none for the application's words, which may be about that very failure. The unit shows that itself.
-func (in *input) hears(u Unit) bool {
+func (in *input) hears(u observation.Unit) bool {
 	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
 		return false
 	}
@@ -85,7 +87,7 @@ func (in *input) hears(u Unit) bool {
 
 // awaitsFirst says that the unit shows nothing that a delivery brought, or nothing that is true any more: it was handed nothing yet, or
 // its cluster is not born, and is held up.
-func (in *input) awaitsFirst(u Unit, person bool) bool {
+func (in *input) awaitsFirst(u observation.Unit, person bool) bool {
 	switch {
 	case u.Facts.Applied == nil:
 		return true
@@ -96,16 +98,16 @@ func (in *input) awaitsFirst(u Unit, person bool) bool {
 }
 
 // speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give, or a machine.
-func (in *input) speaksForItself(u Unit) bool {
+func (in *input) speaksForItself(u observation.Unit) bool {
 	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
 }
 
 // applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.
-func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
+func (in *input) applicationHeld(leader observation.Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
 	switch {
 	case in.Latch.ClusterID == "" && (in.Latch.Seeds == nil || person):
 		// Before it is set for the first time Juju shows one of the units'.
-		derived := slices.ContainsFunc(in.Units, func(u Unit) bool { return u.Shown == in.ApplicationStatus })
+		derived := slices.ContainsFunc(in.Units, func(u observation.Unit) bool { return u.Shown == in.ApplicationStatus })
 		if derived && in.speaksForItself(leader) {
 			return nil
 		}
@@ -130,7 +132,7 @@ func (in *input) applicationHeld(leader Unit, words v1alpha1.StatusText, person,
 }
 
 // wordsTo is a delivery that brings the unit nothing but these words.
-func (in *input) wordsTo(u Unit, s v1alpha1.StatusSpec) Delivery {
+func (in *input) wordsTo(u observation.Unit, s v1alpha1.StatusSpec) Delivery {
 	return Delivery{Unit: u.Name, Spec: v1alpha1.EtcdUnitSpec{
 		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID, Status: s,
 		Delivery: v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: in.epoch(), WordsOnly: true},
@@ -138,7 +140,7 @@ func (in *input) wordsTo(u Unit, s v1alpha1.StatusSpec) Delivery {
 }
 
 // toldAlready says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
-func (in *input) toldAlready(u Unit, d Delivery) bool {
+func (in *input) toldAlready(u observation.Unit, d Delivery) bool {
 	return u.Told != nil && u.Told.Outcome == v1alpha1.OutcomeApplied && u.Told.Hash == d.Spec.Hash() && in.Now.Before(u.Told.At.Add(shownAgain))
 }
 

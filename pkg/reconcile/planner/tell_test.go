@@ -6,13 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // silent is a virgin application of new agents of which every unit shows that it waits for the controller.
-func silent(n int) planner.Observation {
+func silent(n int) observation.Observation {
 	o := virgin(n)
 	for i := range o.Units {
 		wait(&o, i)
@@ -22,13 +24,13 @@ func silent(n int) planner.Observation {
 }
 
 // wait lets the unit's agent be a new one, that shows that it waits for the controller.
-func wait(o *planner.Observation, i int) {
+func wait(o *observation.Observation, i int) {
 	o.Units[i].Facts.Protocol = v1alpha1.Protocol
 	o.Units[i].Shown = v1alpha1.StatusText{State: "waiting", Message: "Waiting for the jujuetcd controller (jujuetcd run --model prod)"}
 }
 
 // grown is a settled cluster of new agents that show what they should, with a unit that has only come.
-func grown(n int) planner.Observation {
+func grown(n int) observation.Observation {
 	o := settled(n)
 	join(&o)
 	o.Units[n].Facts.Applied = nil
@@ -46,90 +48,90 @@ func grown(n int) planner.Observation {
 }
 
 // stands lets what holds the cluster up stand for so long.
-func stands(o *planner.Observation, since time.Duration) {
-	o.History.Held = planner.HeldUp{Reason: planner.Held(*o), Since: o.Now.Add(-since)}
+func stands(o *observation.Observation, since time.Duration) {
+	o.History.Held = observation.HeldUp{Reason: planner.Held(*o), Since: o.Now.Add(-since)}
 }
 
 // The property: whatever holds back a first delivery is told, once, in deliveries that touch nothing.
 func TestTheReasonToWaitIsTold(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		start planner.Observation
-		do    func(o *planner.Observation)
+		start observation.Observation
+		do    func(o *observation.Observation)
 		to    []string // whom words go to
 		unit  string   // what a unit is told; empty: nothing of itself
 		state string
 		app   string // what the leader is to tell of the application; empty: nothing
 	}{
-		{"data of a member that nobody knows", silent(3), func(o *planner.Observation) { o.Units[1].Facts.Member.Present = true },
+		{"data of a member that nobody knows", silent(3), func(o *observation.Observation) { o.Units[1].Facts.Member.Present = true },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "etcd/1 has the data of a member, but nothing is latched", "blocked", "etcd/1 has the data"},
-		{"lost data where nothing is latched", silent(3), func(o *planner.Observation) { o.Units[2].Facts.Member.Started = true },
+		{"lost data where nothing is latched", silent(3), func(o *observation.Observation) { o.Units[2].Facts.Member.Started = true },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "A member was started on etcd/2 before, and its data is lost", "blocked", "etcd/2"},
-		{"a stranger's etcd", silent(3), func(o *planner.Observation) {
+		{"a stranger's etcd", silent(3), func(o *observation.Observation) {
 			h := o.Etcd.Health[url(2)]
 			h.Answered = true
 			o.Etcd.Health[url(2)] = h
 		}, []string{"etcd/0", "etcd/1", "etcd/2"}, "Something that is etcd answers at", "blocked", "Something that is etcd"},
-		{"an option out of range", silent(3), func(o *planner.Observation) { o.Options.Faults = []string{"Option port is 0; it must be a port."} },
+		{"an option out of range", silent(3), func(o *observation.Observation) { o.Options.Faults = []string{"Option port is 0; it must be a port."} },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "Option port is 0; it must be a port.", "blocked", "Option port is 0"},
-		{"a pause before the birth", silent(3), func(o *planner.Observation) { o.Policy.Paused = true },
+		{"a pause before the birth", silent(3), func(o *observation.Observation) { o.Policy.Paused = true },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "The cluster is paused by its policy.", "blocked", "paused"},
-		{"another unit's certificate is waited for", silent(3), func(o *planner.Observation) {
+		{"another unit's certificate is waited for", silent(3), func(o *observation.Observation) {
 			o.Units[2].Facts.Certificates.Server = nil
 			o.Units[2].Shown = v1alpha1.StatusText{State: "waiting", Message: "Waiting for the certificate authority: no server certificate yet"}
 			stands(o, time.Minute)
 		}, []string{"etcd/0", "etcd/1"}, "etcd/2 has no server certificate yet.", "waiting", "etcd/2 has no server certificate yet."},
-		{"the controller's own certificate is waited for", silent(1), func(o *planner.Observation) {
+		{"the controller's own certificate is waited for", silent(1), func(o *observation.Observation) {
 			o.CA.ClientCertificate, o.CA.Application = false, "vault"
 			stands(o, time.Minute)
 		}, []string{"etcd/0"}, "has not given a client certificate", "waiting", "client certificate"},
-		{"a reason that has only come", silent(1), func(o *planner.Observation) { o.CA.ClientCertificate = false; stands(o, 5*time.Second) }, nil, "", "", ""},
-		{"a reason that takes another's place", silent(1), func(o *planner.Observation) {
+		{"a reason that has only come", silent(1), func(o *observation.Observation) { o.CA.ClientCertificate = false; stands(o, 5*time.Second) }, nil, "", "", ""},
+		{"a reason that takes another's place", silent(1), func(o *observation.Observation) {
 			stands(o, time.Hour)
 			o.CA.ClientCertificate = false
 			o.History.Held.Reason = "etcd/0 has no address yet."
 		}, nil, "", "", ""},
-		{"a machine that does not come, while a unit waits", silent(2), func(o *planner.Observation) {
+		{"a machine that does not come, while a unit waits", silent(2), func(o *observation.Observation) {
 			o.Units[1].Provisioned, o.Units[1].Facts = false, nil
 			o.Policy.Bootstrap.Grace.Duration = 2 * time.Hour
 			stands(o, time.Minute)
 		}, []string{"etcd/0"}, "etcd/1 is not provisioned yet.", "waiting", "etcd/1 is not provisioned"},
-		{"a unit that publishes nothing", silent(2), func(o *planner.Observation) { o.Units[1].Facts = nil },
+		{"a unit that publishes nothing", silent(2), func(o *observation.Observation) { o.Units[1].Facts = nil },
 			[]string{"etcd/0"}, "etcd/1 is provisioned, but has published no facts", "blocked", "etcd/1"},
 
-		{"it is told already", silent(3), func(o *planner.Observation) {
+		{"it is told already", silent(3), func(o *observation.Observation) {
 			o.Policy.Paused = true
 			for i := range o.Units {
 				o.Units[i].Shown = v1alpha1.StatusText{State: "blocked", Message: "The cluster is paused by its policy."}
 			}
 			o.ApplicationStatus = o.Units[0].Shown
 		}, nil, "", "", ""},
-		{"who does not know such deliveries is not asked", silent(3), func(o *planner.Observation) {
+		{"who does not know such deliveries is not asked", silent(3), func(o *observation.Observation) {
 			o.Policy.Paused = true
 			o.Units[1].Facts.Protocol = 1
 		}, []string{"etcd/0", "etcd/2"}, "paused", "blocked", "paused"},
-		{"nobody is told while something is on its way to him", silent(2), func(o *planner.Observation) {
+		{"nobody is told while something is on its way to him", silent(2), func(o *observation.Observation) {
 			o.Policy.Paused = true
-			o.Units[1].Task = &planner.Task{ID: 7, Enqueued: o.Now}
+			o.Units[1].Task = &observation.Task{ID: 7, Enqueued: o.Now}
 		}, []string{"etcd/0"}, "paused", "blocked", "paused"},
-		{"a unit says itself what its authority lacks", silent(1), func(o *planner.Observation) {
-			o.CA = planner.CertificateAuthority{}
+		{"a unit says itself what its authority lacks", silent(1), func(o *observation.Observation) {
+			o.CA = observation.CertificateAuthority{}
 			o.Units[0].Shown = v1alpha1.StatusText{State: "blocked", Message: "Missing relation to certificate authority."}
 			o.ApplicationStatus = o.Units[0].Shown
 		}, nil, "", "", ""},
-		{"an old word of the application's is put right though the units speak", silent(1), func(o *planner.Observation) {
-			o.CA = planner.CertificateAuthority{}
+		{"an old word of the application's is put right though the units speak", silent(1), func(o *observation.Observation) {
+			o.CA = observation.CertificateAuthority{}
 			o.Units[0].Shown = v1alpha1.StatusText{State: "blocked", Message: "Missing relation to certificate authority."}
 			o.ApplicationStatus = v1alpha1.StatusText{State: "waiting", Message: "etcd/1 is not provisioned yet."}
 		}, []string{"etcd/0"}, "", "", "Missing relation to certificate authority."},
-		{"another daemon leads", silent(3), func(o *planner.Observation) {
+		{"another daemon leads", silent(3), func(o *observation.Observation) {
 			o.Policy.Paused = true
 			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
 		}, nil, "", "", ""},
-		{"the latch was not read", silent(3), func(o *planner.Observation) { o.LatchRead = false; stands(o, time.Hour) }, nil, "", "", ""},
-		{"the application goes", silent(3), func(o *planner.Observation) { o.ApplicationDying = true; stands(o, time.Hour) }, nil, "", "", ""},
+		{"the latch was not read", silent(3), func(o *observation.Observation) { o.LatchRead = false; stands(o, time.Hour) }, nil, "", "", ""},
+		{"the application goes", silent(3), func(o *observation.Observation) { o.ApplicationDying = true; stands(o, time.Hour) }, nil, "", "", ""},
 
-		{"a joiner, and a cluster without a quorum", grown(3), func(o *planner.Observation) {
+		{"a joiner, and a cluster without a quorum", grown(3), func(o *observation.Observation) {
 			o.Etcd.Listed, o.Etcd.Err = false, "no leader"
 			o.Etcd.Members = nil
 			for i := range 3 {
@@ -141,23 +143,23 @@ func TestTheReasonToWaitIsTold(t *testing.T) {
 			}
 			stands(o, time.Minute)
 		}, []string{"etcd/3"}, "There is no quorum: no leader", "waiting", ""},
-		{"a joiner whose machine could not be prepared shows that itself", grown(3), func(o *planner.Observation) {
-			o.Units[3].Last = &planner.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Minute)}
+		{"a joiner whose machine could not be prepared shows that itself", grown(3), func(o *observation.Observation) {
+			o.Units[3].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Minute)}
 			stands(o, time.Minute)
 		}, nil, "", "", ""},
-		{"a joiner of a paused cluster", grown(3), func(o *planner.Observation) { o.Policy.Paused = true },
+		{"a joiner of a paused cluster", grown(3), func(o *observation.Observation) { o.Policy.Paused = true },
 			[]string{"etcd/0", "etcd/3"}, "paused by its policy", "blocked", "3 members, can lose 1: etcd/3 is not a member; The cluster is paused"},
-		{"two clusters", settledAndShown(3), func(o *planner.Observation) { o.Units[2].Facts.Member.ClusterID = "00000000000000bb" },
+		{"two clusters", settledAndShown(3), func(o *observation.Observation) { o.Units[2].Facts.Member.ClusterID = "00000000000000bb" },
 			[]string{"etcd/0"}, "", "", "Two different clusters are seen"},
-		{"a network that is closed", settledAndShown(3), func(o *planner.Observation) {
+		{"a network that is closed", settledAndShown(3), func(o *observation.Observation) {
 			o.Closed, o.Etcd.Listed, o.Etcd.Members = true, false, nil
 			stands(o, time.Minute)
 		},
 			[]string{"etcd/0"}, "", "", "The jujuetcd controller cannot reach port 2379 of the units"},
-		{"a daemon that has no client certificate yet", settledAndShown(3), func(o *planner.Observation) { doorless(o); stands(o, time.Minute) },
+		{"a daemon that has no client certificate yet", settledAndShown(3), func(o *observation.Observation) { doorless(o); stands(o, time.Minute) },
 			[]string{"etcd/0"}, "", "", "The jujuetcd controller cannot look at etcd: it has no client certificate yet, which vault gives"},
-		{"a daemon that has only begun to wait for its certificate", settledAndShown(3), func(o *planner.Observation) { doorless(o); stands(o, time.Second) }, nil, "", "", ""},
-		{"a settled cluster", settledAndShown(3), func(*planner.Observation) {}, nil, "", "", ""},
+		{"a daemon that has only begun to wait for its certificate", settledAndShown(3), func(o *observation.Observation) { doorless(o); stands(o, time.Second) }, nil, "", "", ""},
+		{"a settled cluster", settledAndShown(3), func(*observation.Observation) {}, nil, "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := planner.Clone(c.start)
@@ -186,7 +188,7 @@ func TestTheReasonToWaitIsTold(t *testing.T) {
 }
 
 // settledAndShown is a settled cluster of new agents of which Juju shows what it should.
-func settledAndShown(n int) planner.Observation {
+func settledAndShown(n int) observation.Observation {
 	o := grown(n)
 	o.Units = o.Units[:n]
 	delete(o.Etcd.Health, url(n))
@@ -228,13 +230,13 @@ func TestWordsAreToldOnceAndAfterTheClaim(t *testing.T) {
 	}
 	// Juju does not show it yet, or the unit has seen worse since: it is not argued with.
 	for i, d := range step.Words {
-		o.Units[i].Told = &planner.Result{Hash: d.Spec.Hash(), Outcome: v1alpha1.OutcomeApplied, At: o.Now.Add(-time.Minute)}
+		o.Units[i].Told = &observation.Result{Hash: d.Spec.Hash(), Outcome: v1alpha1.OutcomeApplied, At: o.Now.Add(-time.Minute)}
 	}
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
 		t.Errorf("told again: %+v", step.Words)
 	}
 	// What was refused is tried again after its pause, and counts by itself.
-	o.Units[1].Told = &planner.Result{Outcome: v1alpha1.OutcomeRefused, Failures: 2, NotBefore: o.Now.Add(time.Second)}
+	o.Units[1].Told = &observation.Result{Outcome: v1alpha1.OutcomeRefused, Failures: 2, NotBefore: o.Now.Add(time.Second)}
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
 		t.Errorf("before its time: %+v", step.Words)
 	}
@@ -253,18 +255,18 @@ func TestWordsAreToldOnceAndAfterTheClaim(t *testing.T) {
 func TestAClaimDoesNotTouchAMachineOfWhichNobodyKnowsWhatIsOnIt(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		do    func(o *planner.Observation)
+		do    func(o *observation.Observation)
 		alone bool
 	}{
-		{"data, and nothing latched", func(o *planner.Observation) {
+		{"data, and nothing latched", func(o *observation.Observation) {
 			o.Latch.ClusterID, o.Latch.Seeds = "", nil
 		}, true},
-		{"data of another cluster", func(o *planner.Observation) { o.Units[0].Facts.Member.ClusterID = "00000000000000bb" }, true},
-		{"data of who is no member any more", func(o *planner.Observation) { o.Etcd.Members = o.Etcd.Members[1:] }, true},
-		{"lost data", func(o *planner.Observation) { o.Units[0].Facts.Member.Present = false }, true},
-		{"a member's", func(*planner.Observation) {}, false},
-		{"a seed that has begun", func(o *planner.Observation) { o.Latch.ClusterID = "" }, false},
-		{"a member's while there is no quorum", func(o *planner.Observation) { o.Etcd.Listed, o.Etcd.Members = false, nil }, false},
+		{"data of another cluster", func(o *observation.Observation) { o.Units[0].Facts.Member.ClusterID = "00000000000000bb" }, true},
+		{"data of who is no member any more", func(o *observation.Observation) { o.Etcd.Members = o.Etcd.Members[1:] }, true},
+		{"lost data", func(o *observation.Observation) { o.Units[0].Facts.Member.Present = false }, true},
+		{"a member's", func(*observation.Observation) {}, false},
+		{"a seed that has begun", func(o *observation.Observation) { o.Latch.ClusterID = "" }, false},
+		{"a member's while there is no quorum", func(o *observation.Observation) { o.Etcd.Listed, o.Etcd.Members = false, nil }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := settledAndShown(3)
@@ -289,7 +291,7 @@ func TestAClaimDoesNotTouchAMachineOfWhichNobodyKnowsWhatIsOnIt(t *testing.T) {
 // What a unit publishes may be unreadable at any time, also a member's: then that is not seen, and nothing else is lost.
 func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
 	for i := range 3 {
-		for name, o := range map[string]planner.Observation{"settled": settled(3), "grown": grown(3), "latched": latched(3), "prepared": prepared(3)} {
+		for name, o := range map[string]observation.Observation{"settled": settled(3), "grown": grown(3), "latched": latched(3), "prepared": prepared(3)} {
 			o = planner.Clone(o)
 			o.Units[i].Facts = nil
 			o.Blind = []string{"cannot read the facts"}
@@ -308,7 +310,7 @@ func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
 }
 
 // doorless lets the daemon be one that its authority has not given a client certificate yet.
-func doorless(o *planner.Observation) {
+func doorless(o *observation.Observation) {
 	o.CA.ClientCertificate, o.CA.Application = false, "vault"
 	o.Etcd = etcdops.View{At: o.Now, Err: "there is no client certificate to look at etcd with"}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -34,7 +36,7 @@ func (in *input) statusView() etcdops.View {
 
 // showWhereItRuns takes a member that has just been restarted with another port for what it is there: it serves before the list
 // tells where.
-func (in *input) showWhereItRuns(v etcdops.View, u Unit) {
+func (in *input) showWhereItRuns(v etcdops.View, u observation.Unit) {
 	m, member := in.member[u.Name]
 	if !member || u.Facts == nil || u.Facts.Running == nil || len(m.ClientURLs) == 0 {
 		return
@@ -45,7 +47,7 @@ func (in *input) showWhereItRuns(v etcdops.View, u Unit) {
 }
 
 // unitWords is the status of a unit that has published facts.
-func (in *input) unitWords(u Unit) etcdops.Words {
+func (in *input) unitWords(u observation.Unit) etcdops.Words {
 	v := in.statusView()
 	ref := etcdops.Ref{ClientURL: in.servesAt(u), Name: etcdops.MemberName(u.Name)}
 	m, member := in.member[u.Name]
@@ -155,7 +157,7 @@ func (in *input) forAPerson() []string {
 	return todo
 }
 
-func waitsFor(units []Unit) string {
+func waitsFor(units []observation.Unit) string {
 	if len(units) == 1 {
 		return units[0].Name + " waits to be restarted"
 	}

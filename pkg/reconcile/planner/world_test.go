@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -30,12 +32,12 @@ type world struct {
 
 	self    string
 	claimed int64
-	memory  planner.History
+	memory  observation.History
 	list    string
 	tasks   int64
 
 	clients []*client
-	notices map[string]planner.Notice
+	notices map[string]observation.Notice
 	untold  map[string]time.Time
 	// excused: since a unit began to leave, or a member serves at a URL, there was another unit that could not tell its clients.
 	excused map[string]bool
@@ -61,16 +63,16 @@ type unit struct {
 	up                        bool
 	pending                   bool
 	port, next                int32 // that its process has read, and that is written for the next one
-	task                      *planner.Task
+	task                      *observation.Task
 	delivery                  planner.Delivery
 	told                      []string             // clients' endpoints
 	dropped, gained           map[string]time.Time // when an endpoint was last taken out of them, and put in
-	last                      *planner.Result
-	heard                     *planner.Result // the last words alone
+	last                      *observation.Result
+	heard                     *observation.Result // the last words alone
 	shown                     v1alpha1.StatusText
-	person                    *planner.Task // what a person runs
-	lasts                     time.Duration // that, once it has begun
-	ends, busy                time.Time     // of that, and of work that lasts
+	person                    *observation.Task // what a person runs
+	lasts                     time.Duration     // that, once it has begun
+	ends, busy                time.Time         // of that, and of work that lasts
 }
 
 // client is a unit of another application that is told where etcd serves.
@@ -137,12 +139,12 @@ func (w *world) elect() {
 
 func (w *world) restartDaemon() {
 	w.claimed = 0
-	w.memory = planner.History{
+	w.memory = observation.History{
 		Progress: map[etcdops.MemberID]time.Time{}, UnhealthySince: map[string]time.Time{},
 		Attempts: map[string]int{}, NotBefore: map[string]time.Time{}, LastChange: w.now,
 	}
 	w.list = ""
-	w.notices, w.untold = map[string]planner.Notice{}, map[string]time.Time{}
+	w.notices, w.untold = map[string]observation.Notice{}, map[string]time.Time{}
 	for _, u := range w.units {
 		u.last, u.heard = nil, nil
 		u.firstSeen = w.now

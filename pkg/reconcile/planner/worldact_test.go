@@ -4,13 +4,15 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // act does a step, and judges it.
-func (w *world) act(o planner.Observation, s planner.Step) {
+func (w *world) act(o observation.Observation, s planner.Step) {
 	if s.Kind == planner.StepWait {
 		w.handOut(o, s.Words)
 		return
@@ -53,7 +55,7 @@ func (w *world) act(o planner.Observation, s planner.Step) {
 	w.handOut(o, s.Units)
 }
 
-func (w *world) handOut(o planner.Observation, deliveries []planner.Delivery) {
+func (w *world) handOut(o observation.Observation, deliveries []planner.Delivery) {
 	for _, d := range deliveries {
 		u := w.unitNamed(d.Unit)
 		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && (w.latch.Epoch == nil || w.latch.Epoch.Holder != w.self || w.latch.Epoch.Number != o.Claimed) {
@@ -86,13 +88,13 @@ func (w *world) handOut(o planner.Observation, deliveries []planner.Delivery) {
 		}
 		w.tasks++
 		u.delivery = d
-		u.task = &planner.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(v1alpha1.DeliveryTTL),
+		u.task = &observation.Task{ID: w.tasks, Enqueued: w.now, Ours: true, Deadline: w.now.Add(v1alpha1.DeliveryTTL),
 			Harmless: !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset}
 	}
 }
 
 // othersVote says that the observation's member list has a started voter of another unit, and that unit stays.
-func (w *world) othersVote(o planner.Observation, u *unit) bool {
+func (w *world) othersVote(o observation.Observation, u *unit) bool {
 	return o.Etcd.Listed && slices.ContainsFunc(w.units, func(other *unit) bool {
 		m := w.member(other.data)
 		return other != u && !other.dying && m != nil && !m.learner && len(m.client) > 0
@@ -157,13 +159,13 @@ func (w *world) run(u *unit) {
 		if outcome == v1alpha1.OutcomeApplied && d.Spec.Latch != nil {
 			w.claimed = d.Spec.Delivery.Epoch.Number
 		}
-		u.heard = &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason}
+		u.heard = &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason}
 		if outcome != v1alpha1.OutcomeApplied {
 			u.heard.NotBefore = w.now.Add(10 * time.Second)
 		}
 		return
 	}
-	r := &planner.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Told: u.told}
+	r := &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Told: u.told}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
 			r.Failures = u.last.Failures
@@ -176,7 +178,7 @@ func (w *world) run(u *unit) {
 	u.last = r
 }
 
-func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *planner.Task) (v1alpha1.Outcome, string) {
+func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *observation.Task) (v1alpha1.Outcome, string) {
 	refuse := func(reason string) (v1alpha1.Outcome, string) { return v1alpha1.OutcomeRefused, reason }
 	e := s.Delivery.Epoch
 	claim := s.Latch != nil && s.Latch.Claim != nil

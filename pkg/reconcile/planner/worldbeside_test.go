@@ -3,6 +3,8 @@ package planner_test
 import (
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -14,7 +16,7 @@ func (w *world) runPersons(u *unit) {
 	}
 	w.tasks++
 	name := []string{"restore", "juju-exec", v1alpha1.ActionHealth}[w.rng.IntN(3)]
-	u.person, u.lasts = &planner.Task{ID: w.tasks, Name: name, Enqueued: w.now}, time.Duration(w.rng.IntN(300))*time.Second
+	u.person, u.lasts = &observation.Task{ID: w.tasks, Name: name, Enqueued: w.now}, time.Duration(w.rng.IntN(300))*time.Second
 }
 
 // goOn lets what a person runs on the unit begin or end, and says that it runs.

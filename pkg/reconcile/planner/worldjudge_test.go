@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
@@ -84,7 +86,7 @@ func (w *world) judgeFarewell(m *member) {
 	}
 }
 
-func (w *world) judgeDisruption(o planner.Observation, s planner.Step) {
+func (w *world) judgeDisruption(o observation.Observation, s planner.Step) {
 	if len(o.Blind) > 0 || !o.LatchRead {
 		w.violate("%s while blind", s.Kind)
 	}

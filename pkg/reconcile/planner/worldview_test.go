@@ -6,17 +6,21 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
+	"jujuetcd.io/pkg/reconcile/options"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // observe is what a daemon sees now; it also keeps the daemon's history.
-func (w *world) observe() planner.Observation {
-	o := planner.Observation{
+func (w *world) observe() observation.Observation {
+	o := observation.Observation{
 		Now: w.now, ModelName: "demo", ModelUUID: "uuid", Application: "etcd", Self: w.self, Claimed: w.claimed,
-		Options: planner.DefaultOptions(), PeerRelationID: 1, Latch: w.latch, LatchRead: len(w.units) > 0,
-		CA: planner.CertificateAuthority{Related: w.ca, Application: "easyrsa", ClientCertificate: w.client},
+		Options: options.Default(), PeerRelationID: 1, Latch: w.latch, LatchRead: len(w.units) > 0,
+		CA: observation.CertificateAuthority{Related: w.ca, Application: "easyrsa", ClientCertificate: w.client},
 	}
 	if w.ca {
 		o.CA.Bundle = "bundle"
@@ -25,7 +29,7 @@ func (w *world) observe() planner.Observation {
 	o.Policy.SetDefaults()
 	o.Etcd = w.view()
 	for _, u := range w.units {
-		p := planner.Unit{
+		p := observation.Unit{
 			Name: u.name, Number: u.number, Dying: u.dying, Leader: u.leader, Provisioned: u.provisioned, Lost: u.lost,
 			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last, Told: u.heard, Shown: u.shown,
 		}
@@ -34,7 +38,7 @@ func (w *world) observe() planner.Observation {
 			p.Task = &t
 		}
 		if u.person != nil {
-			p.Others = []planner.Task{*u.person}
+			p.Others = []observation.Task{*u.person}
 		}
 		if u.published && u.provisioned {
 			p.Facts = w.facts(u)
@@ -47,22 +51,22 @@ func (w *world) observe() planner.Observation {
 	o.History.Attempts = maps.Clone(w.memory.Attempts)
 	o.History.NotBefore = maps.Clone(w.memory.NotBefore)
 	for _, c := range w.clients {
-		o.Clients = append(o.Clients, planner.Client{Name: c.name, Unseen: c.unseen, Idle: c.idle, Since: c.since})
+		o.Clients = append(o.Clients, observation.Client{Name: c.name, Unseen: c.unseen, Idle: c.idle, Since: c.since})
 	}
 	w.notice(o)
 	o.History.Notices = maps.Clone(w.notices)
 	if reason := planner.Held(o); reason != w.memory.Held.Reason {
-		w.memory.Held = planner.HeldUp{Reason: reason, Since: w.now}
+		w.memory.Held = observation.HeldUp{Reason: reason, Since: w.now}
 	}
 	o.History.Held = w.memory.Held
 	return o
 }
 
 // notice remembers when clients were told of their news.
-func (w *world) notice(o planner.Observation) {
+func (w *world) notice(o observation.Observation) {
 	told, news := planner.ClientsTold(o), planner.News(o)
 	if o.Etcd.Listed {
-		maps.DeleteFunc(w.notices, func(n string, _ planner.Notice) bool { return !slices.Contains(news, n) })
+		maps.DeleteFunc(w.notices, func(n string, _ observation.Notice) bool { return !slices.Contains(news, n) })
 	}
 	for _, n := range news {
 		_, known := w.notices[n]
@@ -75,7 +79,7 @@ func (w *world) notice(o planner.Observation) {
 			if !seen {
 				after = w.now
 			}
-			w.notices[n] = planner.Notice{At: w.now, After: after}
+			w.notices[n] = observation.Notice{At: w.now, After: after}
 		}
 	}
 }

@@ -8,12 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // choose is the unit to ask: Juju's leader by preference, among those whose member was last seen well, and never the one
@@ -53,7 +54,7 @@ func (c *Cluster) choose(subject etcdops.MemberID, idle bool) (string, bool) {
 }
 
 // busy says that the unit has a reconcile, or is about to get one, or has to do with what a person runs there for long.
-func (c *Cluster) busy(u planner.Unit) bool {
+func (c *Cluster) busy(u observation.Unit) bool {
 	_, flight := c.cfg.Memory.Flight(u.Name)
 	_, _, handed := c.cfg.Memory.Handed(u.Name)
 	return flight || handed || u.Task != nil && !u.Task.Ours || u.Disturbing() != nil

@@ -11,11 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/pkg/reconcile/memory"
-	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -54,7 +55,7 @@ type Config struct {
 // Situation is what the current observation shows of Juju.
 type Situation struct {
 	ModelUUID string
-	Units     []planner.Unit
+	Units     []observation.Unit
 	Latch     v1alpha1.Latch
 	// Endpoints are where members may answer.
 	Endpoints []string

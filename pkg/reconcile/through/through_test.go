@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/reconcile/observation"
+
 	"go.uber.org/goleak"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -51,7 +53,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.situation = through.Situation{ModelUUID: "uuid", Latch: v1alpha1.Latch{ClusterID: "00000000000000c1"}, LagLimit: 1000}
 	for i := range 3 {
-		r.situation.Units = append(r.situation.Units, planner.Unit{Name: fmt.Sprintf("etcd/%d", i), Number: i, Leader: i == 1,
+		r.situation.Units = append(r.situation.Units, observation.Unit{Name: fmt.Sprintf("etcd/%d", i), Number: i, Leader: i == 1,
 			Provisioned: true, Facts: &v1alpha1.UnitFacts{Member: v1alpha1.MemberFacts{Present: true}},
 			Shown: v1alpha1.StatusText{State: "active"}})
 		r.situation.Endpoints = append(r.situation.Endpoints, worldtest.ClientURL(i))
@@ -108,8 +110,8 @@ func TestHintInJujuIsLookedAtAtOnce(t *testing.T) {
 		"facts":                 func(r *rig) { r.situation.Units[0].Facts = &v1alpha1.UnitFacts{} },
 		"a unit that leaves":    func(r *rig) { r.situation.Units[0].Dying = true },
 		"an agent that is lost": func(r *rig) { r.situation.Units[0].Lost = true },
-		"a new unit":            func(r *rig) { r.situation.Units = append(r.situation.Units, planner.Unit{Name: "etcd/3"}) },
-		"a delivery that ended": func(r *rig) { r.situation.Units[0].Last = &planner.Result{Task: 9} },
+		"a new unit":            func(r *rig) { r.situation.Units = append(r.situation.Units, observation.Unit{Name: "etcd/3"}) },
+		"a delivery that ended": func(r *rig) { r.situation.Units[0].Last = &observation.Result{Task: 9} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -128,7 +130,7 @@ func TestHintInJujuIsLookedAtAtOnce(t *testing.T) {
 func TestLookIsNoHintForTheNext(t *testing.T) {
 	r := newRig(t)
 	_, _, _ = r.see(false)
-	r.situation.Units[1].Task = &planner.Task{ID: 1, Running: true}
+	r.situation.Units[1].Task = &observation.Task{ID: 1, Running: true}
 	_, _, _ = r.see(false)
 	r.situation.Units[1].Task = nil
 	_, _, _ = r.see(false)
@@ -170,7 +172,7 @@ func TestBusyAndLostUnitsAreNotAsked(t *testing.T) {
 	}
 	r = newRig(t)
 	for i := range r.situation.Units {
-		r.situation.Units[i].Task = &planner.Task{ID: 7}
+		r.situation.Units[i].Task = &observation.Task{ID: 7}
 	}
 	if _, unit, err := r.see(false); unit != "" || err == nil || r.sent() != 0 {
 		t.Errorf("through %q: %v, %d actions", unit, err, r.sent())

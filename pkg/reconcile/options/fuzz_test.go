@@ -1,11 +1,11 @@
-package planner_test
+package options_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/options"
 )
 
 // FuzzOptions: whatever the application's options say, what is carried out lies within what they may be, and each fault is a sentence.
@@ -18,7 +18,7 @@ func FuzzOptions(f *testing.F) {
 		if json.Unmarshal(text, &raw) != nil {
 			return
 		}
-		o := planner.ParseOptions(raw)
+		o := options.Parse(raw)
 		if o.Port < 1 || o.Port > 65535 || o.ManagementPort < 1 || o.ManagementPort > 65535 || o.Port == o.ManagementPort {
 			t.Errorf("ports %d and %d", o.Port, o.ManagementPort)
 		}

@@ -1,4 +1,4 @@
-package planner
+package options
 
 import (
 	"crypto/tls"
@@ -23,12 +23,12 @@ const DefaultChannel = "3.6/stable"
 const (
 	// etcd refuses an election timeout above this, and one below five heartbeats.
 	maxElectionTimeoutMs = 50000
-	beatsInElection      = 5
+	BeatsInElection      = 5
 	// A quota below the first is full at once; nobody runs etcd with more than the second.
 	minQuota = 100 << 20
 	maxQuota = 100 << 30
-	// insecurePort is that of bind_with_insecure_http.
-	insecurePort = 4001
+	// InsecurePort is that of bind_with_insecure_http.
+	InsecurePort = 4001
 	// Less would compact what watchers are still to be told.
 	minRetention          = time.Minute
 	maxRetention          = 366 * 24 * time.Hour
@@ -49,9 +49,9 @@ type Options struct {
 	Bad []string
 }
 
-// DefaultOptions are the options of an application that nobody has configured. Channel is empty for auto: one of
+// Default are the options of an application that nobody has configured. Channel is empty for auto: one of
 // autoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for auto: etcd's own default of its version.
-func DefaultOptions() Options {
+func Default() Options {
 	return Options{ClusterOptions: v1alpha1.ClusterOptions{
 		Port: 2379, ManagementPort: 2380, HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000, BindToAllInterfaces: true,
 	}}
@@ -95,14 +95,14 @@ var groups = []group{
 	{[]string{"log_level"}, readLogLevel, func(o *v1alpha1.ClusterOptions, last v1alpha1.ClusterOptions) { o.LogLevel = last.LogLevel }},
 }
 
-// ParseOptions reads an application's options as Juju gives them. All faults are found at once; a faulty option keeps its
+// Parse reads an application's options as Juju gives them. All faults are found at once; a faulty option keeps its
 // default, and OrLast puts the last good value there. Options that are missing have their defaults; unknown ones are ignored.
-func ParseOptions(raw map[string]any) Options {
-	p := parser{raw: raw, options: DefaultOptions()}
+func Parse(raw map[string]any) Options {
+	p := parser{raw: raw, options: Default()}
 	for _, g := range groups {
 		g.read(&p)
 		if slices.ContainsFunc(g.names, p.bad) {
-			g.keep(&p.options.ClusterOptions, DefaultOptions().ClusterOptions)
+			g.keep(&p.options.ClusterOptions, Default().ClusterOptions)
 		}
 	}
 	slices.Sort(p.options.Bad)
@@ -129,7 +129,7 @@ func readListeners(p *parser) {
 	p.text("metrics_url", "empty, http://127.0.0.1:PORT, or https with "+AddressPlaceholder+" or 0.0.0.0 as the address, such as https://"+
 		AddressPlaceholder+":2381", func(text string) bool {
 		o.MetricsURL = text
-		return text == "" || metricsPort(text) != 0
+		return text == "" || MetricsPort(text) != 0
 	})
 	taken := map[int32]string{}
 	take := func(name string, port int32, value any, allowed string) {
@@ -143,16 +143,16 @@ func readListeners(p *parser) {
 		}
 	}
 	if o.BindWithInsecureHTTP {
-		taken[insecurePort] = "bind_with_insecure_http"
+		taken[InsecurePort] = "bind_with_insecure_http"
 	}
 	take("port", o.Port, o.Port, "another port")
 	take("management_port", o.ManagementPort, o.ManagementPort, "another port")
-	take("metrics_url", metricsPort(o.MetricsURL), o.MetricsURL, "a URL with another port")
+	take("metrics_url", MetricsPort(o.MetricsURL), o.MetricsURL, "a URL with another port")
 }
 
-// metricsPort is the port of a good metrics_url, else zero. In clear it is for the machine itself only: metrics tell names of
+// MetricsPort is the port of a good metrics_url, else zero. In clear it is for the machine itself only: metrics tell names of
 // keys' owners and peers, and no one has to show who asks.
-func metricsPort(text string) int32 {
+func MetricsPort(text string) int32 {
 	u, err := url.Parse(strings.Replace(text, AddressPlaceholder, "0.0.0.0", 1))
 	if err != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil || strings.ContainsAny(text, ", ") {
 		return 0
@@ -170,9 +170,9 @@ func metricsPort(text string) int32 {
 
 func readTimes(p *parser) {
 	o := &p.options
-	p.number("heartbeat_interval", 1, maxElectionTimeoutMs/beatsInElection, "1 to 10000 milliseconds", func(n int64) { o.HeartbeatIntervalMs = int32(n) })
-	p.number("election_timeout", beatsInElection, maxElectionTimeoutMs, "5 to 50000 milliseconds", func(n int64) { o.ElectionTimeoutMs = int32(n) })
-	if !p.bad("heartbeat_interval") && !p.bad("election_timeout") && o.ElectionTimeoutMs < beatsInElection*o.HeartbeatIntervalMs {
+	p.number("heartbeat_interval", 1, maxElectionTimeoutMs/BeatsInElection, "1 to 10000 milliseconds", func(n int64) { o.HeartbeatIntervalMs = int32(n) })
+	p.number("election_timeout", BeatsInElection, maxElectionTimeoutMs, "5 to 50000 milliseconds", func(n int64) { o.ElectionTimeoutMs = int32(n) })
+	if !p.bad("heartbeat_interval") && !p.bad("election_timeout") && o.ElectionTimeoutMs < BeatsInElection*o.HeartbeatIntervalMs {
 		p.fault("election_timeout", o.ElectionTimeoutMs,
 			fmt.Sprintf("at least five times heartbeat_interval, which is %d", o.HeartbeatIntervalMs))
 	}
