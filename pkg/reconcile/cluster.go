@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -17,6 +15,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/act"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/observe"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/registry"

@@ -8,12 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/observe"
 	"jujuetcd.io/pkg/reconcile/planner"
 )

@@ -4,10 +4,9 @@ import (
 	"regexp"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // charmName is the charm that we serve.

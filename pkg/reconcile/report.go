@@ -3,11 +3,10 @@ package reconcile
 import (
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"github.com/go-logr/logr"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/registry"
 )
@@ -27,11 +26,11 @@ func (r reporter) record(kind, object, reason, message string) {
 		registry.Record{Kind: kind, Object: object, Reason: reason, Message: message})
 }
 
-func (r reporter) Queued(d planner.Delivery, task int64) {
+func (r reporter) Queued(d observation.Delivery, task int64) {
 	r.log.V(1).Info("Delivery queued", "unit", d.Unit, "task", task)
 }
 
-func (r reporter) Delivered(d planner.Delivery, result observation.Result, took time.Duration) {
+func (r reporter) Delivered(d observation.Delivery, result observation.Result, took time.Duration) {
 	deliveriesTotal.WithLabelValues(r.key.Model, r.key.Application, string(result.Outcome)).Inc()
 	deliverySeconds.WithLabelValues(r.key.Model, r.key.Application).Observe(took.Seconds())
 	line := []any{"unit", d.Unit, "task", result.Task, "outcome", result.Outcome, "took", took.Round(time.Millisecond).String()}

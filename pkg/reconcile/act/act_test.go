@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"go.uber.org/goleak"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/act"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 	"jujuetcd.io/pkg/reconcile/worldtest"
@@ -60,8 +59,8 @@ func (r *rig) observation() observation.Observation {
 	return obs
 }
 
-func delivery(unit string) planner.Delivery {
-	return planner.Delivery{Unit: unit, Spec: v1alpha1.EtcdUnitSpec{Unit: unit, Application: "etcd",
+func delivery(unit string) observation.Delivery {
+	return observation.Delivery{Unit: unit, Spec: v1alpha1.EtcdUnitSpec{Unit: unit, Application: "etcd",
 		Delivery: v1alpha1.Delivery{Epoch: v1alpha1.Epoch{Number: 4, Holder: "me"}}}}
 }
 
@@ -237,7 +236,7 @@ func TestGrantedClaimIsRemembered(t *testing.T) {
 		d := delivery("etcd/0")
 		d.Spec.Delivery.Epoch.Number = 5
 		d.Spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &v1alpha1.Epoch{Number: 4, Holder: "me"}}}
-		step := planner.Step{Kind: planner.StepClaim, Units: []planner.Delivery{d}}
+		step := planner.Step{Kind: planner.StepClaim, Units: []observation.Delivery{d}}
 		if err := r.actor.Act(t.Context(), r.observation(), step); err != nil {
 			t.Fatal(err)
 		}

@@ -7,10 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 )
@@ -24,9 +23,9 @@ var ErrGuard = errors.New("the guard forbids it now")
 // Reporter hears of everything that this package does to the world. Its methods must not block.
 type Reporter interface {
 	// Queued: Juju has taken the delivery as this task.
-	Queued(d planner.Delivery, task int64)
+	Queued(d observation.Delivery, task int64)
 	// Delivered: the delivery has ended. took is from queueing to the observed end.
-	Delivered(d planner.Delivery, r observation.Result, took time.Duration)
+	Delivered(d observation.Delivery, r observation.Result, took time.Duration)
 	// Stepped: a step that is no delivery has ended, with an error if it was not done.
 	Stepped(s planner.Step, err error, took time.Duration)
 }
@@ -86,12 +85,12 @@ func (a *Actor) Act(ctx context.Context, obs observation.Observation, step plann
 }
 
 // tell hands out the words of a Wait.
-func (a *Actor) tell(obs observation.Observation, words []planner.Delivery) error {
+func (a *Actor) tell(obs observation.Observation, words []observation.Delivery) error {
 	return a.hand(obs, "that only tells", words)
 }
 
 // hand gives deliveries to the courier. But for a claim, they are made only by who holds the epoch.
-func (a *Actor) hand(obs observation.Observation, step string, deliveries []planner.Delivery) error {
+func (a *Actor) hand(obs observation.Observation, step string, deliveries []observation.Delivery) error {
 	for _, d := range deliveries {
 		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && !holds(obs.Latch.Epoch, obs) {
 			return fmt.Errorf("cannot do step %s: the latch has epoch %s: %w", step, obs.Latch.Epoch, ErrFenced)
@@ -155,6 +154,6 @@ func (a *Actor) expose(ctx context.Context, obs observation.Observation, step pl
 
 type silent struct{}
 
-func (silent) Queued(planner.Delivery, int64)                                {}
-func (silent) Delivered(planner.Delivery, observation.Result, time.Duration) {}
-func (silent) Stepped(planner.Step, error, time.Duration)                    {}
+func (silent) Queued(observation.Delivery, int64)                                {}
+func (silent) Delivered(observation.Delivery, observation.Result, time.Duration) {}
+func (silent) Stepped(planner.Step, error, time.Duration)                        {}

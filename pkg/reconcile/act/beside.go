@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"slices"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // goesBefore says that the delivery must not be queued behind the task, which is another reconcile, or what a person runs. The planner
 // says so, too, and may have seen an older list.
-func goesBefore(t jujuapi.Task, d planner.Delivery) bool {
+func goesBefore(t jujuapi.Task, d observation.Delivery) bool {
 	return t.Unit == d.Unit && !t.Status.Final() && v1alpha1.Disturbs(t.Name)
 }
 

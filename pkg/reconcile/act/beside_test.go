@@ -5,15 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // What a person has begun since the observation is seen right before the act.
 func TestNothingDisruptiveIsDoneBesideAPersonsAction(t *testing.T) {
-	restart := planner.Step{Kind: planner.StepRestart, Units: []planner.Delivery{{Unit: "etcd/0"}}}
+	restart := planner.Step{Kind: planner.StepRestart, Units: []observation.Delivery{{Unit: "etcd/0"}}}
 	for _, test := range []struct {
 		name  string
 		tasks []jujuapi.Task

@@ -4,12 +4,10 @@ import (
 	"reflect"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // clockOf is how far the unit's clock is from ours, now that the task is seen to have ended. It showed its time while its task ran, which
@@ -40,7 +38,7 @@ func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now tim
 // byUnitsClock is a deadline as the unit's clock shows it. One that is behind would take the delivery for good for longer than it is: for
 // everybody's sake that is taken back. One that is ahead is given what it lacks for what harms nobody; what stops, starts or sets aside
 // is refused there until the clock is right, because a clock that jumps back meanwhile would let it run late.
-func (a *Actor) byUnitsClock(d planner.Delivery, deadline time.Time) time.Time {
+func (a *Actor) byUnitsClock(d observation.Delivery, deadline time.Time) time.Time {
 	clock, _ := a.cfg.Memory.Clock(d.Unit)
 	if clock.Ahead > 0 && !harmless(d.Spec) {
 		return deadline

@@ -9,14 +9,12 @@ import (
 	"strconv"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 const (
@@ -57,7 +55,7 @@ func (a *Actor) Deliver(ctx context.Context, unit string) (Progress, error) {
 
 // enqueue queues the delivery, unless Juju has one for the unit already, which cannot be cancelled and would run beside ours, or a person
 // runs there what it would wait behind.
-func (a *Actor) enqueue(ctx context.Context, d planner.Delivery) (Progress, error) {
+func (a *Actor) enqueue(ctx context.Context, d observation.Delivery) (Progress, error) {
 	tasks, err := a.cfg.Juju.Tasks(ctx, a.cfg.Application)
 	if err != nil {
 		return Progress{After: firstBackoff}, fmt.Errorf("cannot see what is pending for %s: %w", d.Unit, err)
@@ -156,7 +154,7 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 }
 
 // land records how the delivery ended.
-func (a *Actor) land(d planner.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) observation.Result {
+func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) observation.Result {
 	now := a.cfg.Now()
 	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
 		Ports: d.Spec.OpenPorts, Channels: s.Channels}

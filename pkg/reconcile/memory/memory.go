@@ -12,14 +12,12 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/reconcile/observation"
-
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Flight is a delivery that Juju has queued.
 type Flight struct {
 	Task     int64
-	Delivery planner.Delivery
+	Delivery observation.Delivery
 	Enqueued time.Time
 	// Taken is when Juju had answered that it is queued.
 	Taken time.Time
@@ -48,7 +46,7 @@ type Memory struct {
 }
 
 type handed struct {
-	delivery planner.Delivery
+	delivery observation.Delivery
 	at       time.Time
 }
 
@@ -91,7 +89,7 @@ func (m *Memory) Touch() {
 }
 
 // Hand gives the memory the delivery that its unit should get next. It replaces one that has not been queued yet.
-func (m *Memory) Hand(d planner.Delivery, now time.Time) {
+func (m *Memory) Hand(d observation.Delivery, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if h, ok := m.handed[d.Unit]; ok {
@@ -102,7 +100,7 @@ func (m *Memory) Hand(d planner.Delivery, now time.Time) {
 }
 
 // Handed is the delivery that waits to be queued for the unit, and since when.
-func (m *Memory) Handed(unit string) (planner.Delivery, time.Time, bool) {
+func (m *Memory) Handed(unit string) (observation.Delivery, time.Time, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h, ok := m.handed[unit]

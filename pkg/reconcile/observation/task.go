@@ -78,3 +78,9 @@ type Result struct {
 	Failures  int
 	NotBefore time.Time
 }
+
+// Delivery is one unit's whole desired state. The actor fills in what belongs to the moment: Delivery.NotAfter.
+type Delivery struct {
+	Unit string
+	Spec v1alpha1.EtcdUnitSpec
+}

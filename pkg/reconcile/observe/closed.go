@@ -3,9 +3,8 @@ package observe
 import (
 	"context"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/through"
 	"jujuetcd.io/pkg/reconcile/world"

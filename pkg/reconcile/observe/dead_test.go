@@ -6,10 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 var errDead = errors.New("getting unit machine name: unit is dead")

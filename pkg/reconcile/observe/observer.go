@@ -7,14 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
-	"jujuetcd.io/pkg/reconcile/options"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/options"
 	"jujuetcd.io/pkg/reconcile/through"
 	"jujuetcd.io/pkg/reconcile/world"
 )

@@ -10,12 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/observe"
 	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
@@ -136,7 +135,7 @@ func TestObserveReadsAgainWhenSomethingMayHaveChanged(t *testing.T) {
 		{"a step waits", true, func(*rig) {}},
 		{"the model's hash changed", false, func(r *rig) { r.juju.Model.Hash = "h2" }},
 		{"we changed the world", false, func(r *rig) { r.memory.Touch() }},
-		{"a delivery is on its way", false, func(r *rig) { r.memory.Hand(planner.Delivery{Unit: "etcd/0"}, r.now) }},
+		{"a delivery is on its way", false, func(r *rig) { r.memory.Hand(observation.Delivery{Unit: "etcd/0"}, r.now) }},
 		{"the resync is due", false, func(r *rig) { r.now = r.now.Add(observe.DefaultResync) }},
 	}
 	for _, test := range tests {
@@ -208,8 +207,8 @@ func TestTaskOfAUnitIsOursUntilItsEndIsKnown(t *testing.T) {
 		{ID: "12", Unit: "etcd/0", Name: "reconcile", Status: jujuapi.TaskPending}, {ID: "9", Unit: "etcd/0", Name: "reconcile", Status: jujuapi.TaskPending},
 		{ID: "14", Unit: "etcd/1", Name: "reconcile", Status: jujuapi.TaskRunning},
 	}
-	r.memory.Sent(memory.Flight{Task: 14, Delivery: planner.Delivery{Unit: "etcd/1"}, Enqueued: start, Deadline: start.Add(time.Minute)})
-	r.memory.Hand(planner.Delivery{Unit: "etcd/2"}, start)
+	r.memory.Sent(memory.Flight{Task: 14, Delivery: observation.Delivery{Unit: "etcd/1"}, Enqueued: start, Deadline: start.Add(time.Minute)})
+	r.memory.Hand(observation.Delivery{Unit: "etcd/2"}, start)
 	obs := r.observe(true)
 
 	if got := obs.Units[0].Task; got == nil || got.ID != 9 || got.Ours || got.Running {

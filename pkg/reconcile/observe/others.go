@@ -5,10 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // pending are the tasks that are not final, by unit: the reconciles, and all others.

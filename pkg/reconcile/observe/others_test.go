@@ -4,11 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // What a person runs is no delivery, and is not counted as one.

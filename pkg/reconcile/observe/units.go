@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -97,7 +96,7 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 }
 
 // harmless says that the delivery may neither stop nor reset a member.
-func harmless(d planner.Delivery) bool {
+func harmless(d observation.Delivery) bool {
 	return !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
 }
 

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/pki"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // Another certificate authority in the place of the one in use is a rotation, which takes phases of its own: handed out at once, it would

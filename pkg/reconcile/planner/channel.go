@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/reconcile/options"
 )
 

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"jujuetcd.io/pkg/reconcile/options"
-
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 

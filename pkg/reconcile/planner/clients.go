@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // hookPatience is how long clients' hooks are waited for at most, from when their databags have the news: the list without a member

@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // Clocks. A unit judges by its own clock whether a delivery is late, so that one that is off by minutes refuses what stops or starts its

@@ -8,13 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
-	"jujuetcd.io/pkg/reconcile/options"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/printable"
+	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/options"
 )
 
 // appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
@@ -228,7 +226,7 @@ func (in *input) joinInitial() *v1alpha1.InitialCluster {
 }
 
 // delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.
-func (in *input) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) Delivery {
+func (in *input) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) observation.Delivery {
 	spec.Delivery = v1alpha1.Delivery{
 		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
 	}
@@ -244,7 +242,7 @@ func (in *input) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) Delive
 			spec.Delivery.Members = append(spec.Delivery.Members, m.ID.String())
 		}
 	}
-	return Delivery{Unit: u.Name, Spec: spec}
+	return observation.Delivery{Unit: u.Name, Spec: spec}
 }
 
 // applied says that the unit has applied what it should be.

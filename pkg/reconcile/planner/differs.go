@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"k8s.io/apimachinery/pkg/api/equality"
+
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // differences is a sentence on what of the units is not as it should be, those that lack the same together.

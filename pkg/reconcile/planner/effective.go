@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
-	"jujuetcd.io/pkg/reconcile/options"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/options"
 )
 
 // etcd's own quota where none is set.

@@ -8,12 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
-	"jujuetcd.io/pkg/reconcile/options"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/options"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 

@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // A cluster of which Juju keeps no unit ends with the last one: its latch is marked while somebody can still write it. Units that come

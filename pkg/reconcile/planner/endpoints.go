@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // silencePatience is how long a member may fail to serve before clients are told of the others alone. Until then a client tries

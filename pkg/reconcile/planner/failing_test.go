@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -70,7 +69,7 @@ func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	o.Units[0].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 7, NotBefore: o.Now.Add(2 * time.Minute)}
 	o.Policy.Paused = true
 	s, _ := planner.Next(o)
-	i := slices.IndexFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" })
+	i := slices.IndexFunc(s.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/0" })
 	if s.Kind != planner.StepWait || i < 0 {
 		t.Fatalf("%s %s: Juju's leader is told nothing", s.Kind, s.Reason)
 	}
@@ -82,7 +81,7 @@ func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 		t.Errorf("the unit's own trouble is covered by %q", told.Status.Unit.Message)
 	}
 	o.Units[0].Told = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
-	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/0" }) {
+	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/0" }) {
 		t.Error("words that failed are tried again before their own pause is over")
 	}
 }

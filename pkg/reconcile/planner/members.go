@@ -5,9 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // maxMoves is how often a leader that leaves tries to hand over before it is removed as the leader: a write gap of two seconds.

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // A member has moved if its peers or its clients are to find it elsewhere than they do: its machine has another address, or the

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // check looks at one concern. It answers with an act, with a Wait, or with nothing (false).
@@ -180,7 +179,7 @@ func (in *input) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 	}
 	d.Spec.Delivery.Epoch = epoch
 	d.Spec.Latch = &request
-	return Step{Kind: kind, Reason: reason, Units: []Delivery{d}}
+	return Step{Kind: kind, Reason: reason, Units: []observation.Delivery{d}}
 }
 
 // uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one, or

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // A machine carries one member. A unit that finds its machine to be another's publishes nothing but that, and takes no delivery: it is

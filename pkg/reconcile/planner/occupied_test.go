@@ -6,12 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -184,7 +183,7 @@ func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
 			join(&o)
 			c.do(&o)
 			step, _ := planner.Next(o)
-			i := slices.IndexFunc(step.Units, func(d planner.Delivery) bool { return d.Unit == "etcd/3" })
+			i := slices.IndexFunc(step.Units, func(d observation.Delivery) bool { return d.Unit == "etcd/3" })
 			if (i >= 0) != c.clear {
 				t.Fatalf("%+v", step)
 			}
@@ -209,7 +208,7 @@ func TestAClusterThatIsBeingBornIsNoFormerOne(t *testing.T) {
 	occupy(&o, 3, dataOf(0xee, 0x99), "etcd/9")
 	gone(&o, "etcd/9", time.Minute, false)
 	step, _ := planner.Next(o)
-	i := slices.IndexFunc(step.Units, func(d planner.Delivery) bool { return d.Unit == "etcd/3" })
+	i := slices.IndexFunc(step.Units, func(d observation.Delivery) bool { return d.Unit == "etcd/3" })
 	if i < 0 || step.Units[i].Spec.Delivery.Orphans.Whole {
 		t.Errorf("%+v", step)
 	}

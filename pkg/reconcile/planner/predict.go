@@ -6,11 +6,10 @@ import (
 	"reflect"
 	"slices"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
@@ -109,7 +108,7 @@ func (p *prediction) unit(name string) *observation.Unit {
 func (p *prediction) facts(unit string) *v1alpha1.UnitFacts { return p.unit(unit).Facts }
 
 // land lets the deliveries be applied.
-func (p *prediction) land(deliveries []Delivery) {
+func (p *prediction) land(deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		u := p.unit(d.Unit)
 		if s := d.Spec.Status; d.Spec.Delivery.WordsOnly { // such as a claim that comes with them: nothing else is handed
@@ -185,7 +184,7 @@ func needsRestart(a, b v1alpha1.ClusterOptions) bool {
 }
 
 // start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.
-func (p *prediction) start(deliveries []Delivery) {
+func (p *prediction) start(deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		f := p.facts(d.Unit)
 		f.Member.Present, f.Member.Started, f.Running = true, true, running(d.Spec)
@@ -213,7 +212,7 @@ func (p *prediction) start(deliveries []Delivery) {
 }
 
 // republish lets a restarted member tell its client URL.
-func (p *prediction) republish(d Delivery) {
+func (p *prediction) republish(d observation.Delivery) {
 	m, ok := p.in.member[d.Unit]
 	i := slices.IndexFunc(p.Etcd.Members, func(o etcdops.Member) bool { return o.ID == m.ID })
 	if !ok || i < 0 || slices.Equal(p.Etcd.Members[i].ClientURLs, d.Spec.Etcd.AdvertiseClientURLs) {

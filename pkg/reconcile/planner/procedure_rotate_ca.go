@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // Another authority takes the place of the one in use in three phases, because etcd reads whom it trusts only when it starts, and each new

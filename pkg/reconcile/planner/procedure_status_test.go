@@ -4,12 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // lostData: a cluster that was born and of which no unit has data any more. Only a restore can bring it back.

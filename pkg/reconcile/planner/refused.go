@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // etcd lets a peer in only if its certificate is good for the address that it comes from. That is not always where it is found: a machine

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 

@@ -3,10 +3,9 @@ package planner
 import (
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // shownGrace is how long a member has to serve before its unit is told again that it does: two polls of Juju (5 s each), so that a

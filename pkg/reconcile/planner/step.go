@@ -3,8 +3,8 @@ package planner
 import (
 	"time"
 
-	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // StepKind names what a step does.
@@ -44,7 +44,7 @@ type Step struct {
 	// Reason is a sentence for people: why now.
 	Reason string
 	// Units are the deliveries of a unit step; they go out at once.
-	Units []Delivery
+	Units []observation.Delivery
 	// Change is what a membership step does in etcd. Member and Unit are whom that, or a restart, is about: the name that it has for
 	// people, and under which its attempts are counted.
 	Change etcdops.Change
@@ -59,13 +59,7 @@ type Step struct {
 	// Person says that a Wait is over only when a person acts.
 	Person bool
 	// Words are handed out while a Wait lasts: deliveries that tell why, and touch nothing. They are no part of what is planned.
-	Words []Delivery
-}
-
-// Delivery is one unit's whole desired state. The actor fills in what belongs to the moment: Delivery.NotAfter.
-type Delivery struct {
-	Unit string
-	Spec v1alpha1.EtcdUnitSpec
+	Words []observation.Delivery
 }
 
 // Disruptive says that the step changes membership or stops a member.

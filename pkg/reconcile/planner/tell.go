@@ -4,10 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // What stands between a unit and its first delivery would be nowhere in juju status: a status comes with a delivery. So the reason of a
@@ -32,13 +31,13 @@ func Held(o observation.Observation) string {
 
 // tell are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so
 // that the application's status would stay what it was.
-func (in *input) tell(held Step, gate bool) []Delivery {
+func (in *input) tell(held Step, gate bool) []observation.Delivery {
 	lasts := held.Person || in.History.Held.Reason == held.Reason && !in.Now.Before(in.History.Held.Since.Add(tellAfter))
 	if !lasts || !in.LatchRead || in.ledByOthers() || in.ApplicationDying || len(in.alive()) == 0 {
 		return nil
 	}
 	words := etcdops.HeldWords(held.Reason, held.Person, longestWords)
-	var due []Delivery
+	var due []observation.Delivery
 	for _, u := range in.alive() {
 		if d, yes := in.toTell(u, text(words), held.Person, gate); yes {
 			due = append(due, d)
@@ -57,9 +56,9 @@ func (in *input) ledByOthers() bool {
 }
 
 // toTell is what the unit is to be told, if that is news to it.
-func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (Delivery, bool) {
+func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (observation.Delivery, bool) {
 	if !in.hears(u) {
-		return Delivery{}, false
+		return observation.Delivery{}, false
 	}
 	var s v1alpha1.StatusSpec
 	if in.awaitsFirst(u, person) && !in.speaksForItself(u) && !in.Now.Before(in.again(u)) {
@@ -71,7 +70,7 @@ func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, g
 	news := s.Unit.State != "" && s.Unit != u.Shown || s.Application != nil && *s.Application != in.ApplicationStatus
 	d := in.wordsTo(u, s)
 	if !news || in.toldAlready(u, d) {
-		return Delivery{}, false
+		return observation.Delivery{}, false
 	}
 	return d, true
 }
@@ -132,30 +131,30 @@ func (in *input) applicationHeld(leader observation.Unit, words v1alpha1.StatusT
 }
 
 // wordsTo is a delivery that brings the unit nothing but these words.
-func (in *input) wordsTo(u observation.Unit, s v1alpha1.StatusSpec) Delivery {
-	return Delivery{Unit: u.Name, Spec: v1alpha1.EtcdUnitSpec{
+func (in *input) wordsTo(u observation.Unit, s v1alpha1.StatusSpec) observation.Delivery {
+	return observation.Delivery{Unit: u.Name, Spec: v1alpha1.EtcdUnitSpec{
 		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID, Status: s,
 		Delivery: v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: in.epoch(), WordsOnly: true},
 	}}
 }
 
 // toldAlready says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
-func (in *input) toldAlready(u observation.Unit, d Delivery) bool {
+func (in *input) toldAlready(u observation.Unit, d observation.Delivery) bool {
 	return u.Told != nil && u.Told.Outcome == v1alpha1.OutcomeApplied && u.Told.Hash == d.Spec.Hash() && in.Now.Before(u.Told.At.Add(shownAgain))
 }
 
 // claimInWords claims the epoch, which comes before the first word as before every act, in a delivery that touches no machine: what is
 // on the leader's may be what the words are about.
-func (in *input) claimInWords(due []Delivery) []Delivery {
+func (in *input) claimInWords(due []observation.Delivery) []observation.Delivery {
 	leader, known := in.leader()
 	if !known || !in.hears(leader) {
 		return nil
 	}
 	d := in.wordsTo(leader, v1alpha1.StatusSpec{})
-	if i := slices.IndexFunc(due, func(d Delivery) bool { return d.Unit == leader.Name }); i >= 0 {
+	if i := slices.IndexFunc(due, func(d observation.Delivery) bool { return d.Unit == leader.Name }); i >= 0 {
 		d = due[i]
 	}
 	d.Spec.Delivery.Epoch = in.nextEpoch()
 	d.Spec.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}}
-	return []Delivery{d}
+	return []observation.Delivery{d}
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -201,7 +200,7 @@ func settledAndShown(n int) observation.Observation {
 }
 
 // touchesNothing: words come alone.
-func touchesNothing(t *testing.T, d planner.Delivery) {
+func touchesNothing(t *testing.T, d observation.Delivery) {
 	t.Helper()
 	s := d.Spec
 	claims := s.Latch != nil && s.Latch.Seeds == nil && s.Latch.ClusterID == ""
@@ -362,7 +361,7 @@ func TestAnApplicationThatHasLostItsMembersSaysSo(t *testing.T) {
 	o.Etcd = etcdops.View{At: o.Now, Health: map[string]etcdops.EndpointHealth{}, Err: "no endpoint gave a member list"}
 	stands(&o, time.Minute)
 	step, _ := planner.Next(o)
-	i := slices.IndexFunc(step.Words, func(d planner.Delivery) bool { return d.Unit == "etcd/3" })
+	i := slices.IndexFunc(step.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/3" })
 	if i < 0 || step.Words[i].Spec.Status.Application == nil || !strings.HasPrefix(step.Words[i].Spec.Status.Application.Message, "no quorum") {
 		t.Errorf("the leader is told %+v (%s)", step.Words, step.Reason)
 	}

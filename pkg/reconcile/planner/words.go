@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // statusView is the view as statuses are made from it. Figures that change with every look are left out: each change of a status

@@ -7,11 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // world is the smallest model of Juju and etcd in which a planner can be right or wrong: deliveries are carried out by rules
@@ -64,7 +62,7 @@ type unit struct {
 	pending                   bool
 	port, next                int32 // that its process has read, and that is written for the next one
 	task                      *observation.Task
-	delivery                  planner.Delivery
+	delivery                  observation.Delivery
 	told                      []string             // clients' endpoints
 	dropped, gained           map[string]time.Time // when an endpoint was last taken out of them, and put in
 	last                      *observation.Result

@@ -4,10 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
@@ -55,7 +54,7 @@ func (w *world) act(o observation.Observation, s planner.Step) {
 	w.handOut(o, s.Units)
 }
 
-func (w *world) handOut(o observation.Observation, deliveries []planner.Delivery) {
+func (w *world) handOut(o observation.Observation, deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		u := w.unitNamed(d.Unit)
 		if claim := d.Spec.Latch != nil && d.Spec.Latch.Claim != nil; !claim && (w.latch.Epoch == nil || w.latch.Epoch.Holder != w.self || w.latch.Epoch.Number != o.Claimed) {

@@ -8,13 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // choose is the unit to ask: Juju's leader by preference, among those whose member was last seen well, and never the one

@@ -11,12 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/pause"
 	"jujuetcd.io/pkg/reconcile/memory"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 

@@ -8,15 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/observation"
-
 	"go.uber.org/goleak"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/memory"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/through"
 	"jujuetcd.io/pkg/reconcile/world"
 	"jujuetcd.io/pkg/reconcile/worldtest"
@@ -166,7 +164,7 @@ func TestWaitingIsLookedAtOftenAndThenLess(t *testing.T) {
 func TestBusyAndLostUnitsAreNotAsked(t *testing.T) {
 	r := newRig(t)
 	r.situation.Units[1].Lost = true
-	r.memory.Sent(memory.Flight{Task: 1, Delivery: planner.Delivery{Unit: "etcd/0"}})
+	r.memory.Sent(memory.Flight{Task: 1, Delivery: observation.Delivery{Unit: "etcd/0"}})
 	if _, unit, err := r.see(false); unit != "etcd/2" || err != nil {
 		t.Errorf("through %q: %v", unit, err)
 	}
