@@ -172,7 +172,7 @@ func (i *instance) Fault(f control.Fault) error {
 		faults.Lose(f.Count, f.Only)
 		return nil
 	case control.Upgrade, control.Maintenance, control.Migrate, control.Redirect:
-		return faults.Set(server.Weather(f.Kind))
+		return faults.Disrupt(server.Disruption(f.Kind))
 	case control.RefuseWatch:
 		faults.RefuseWatch()
 		return nil

@@ -78,11 +78,11 @@ func (d *Daemon) reconcileCluster(ctx context.Context, key ClusterKey) (ctrl.Res
 		return ctrl.Result{}, nil //nolint:nilerr // the daemon ends, which is no fault of this cluster's
 	}
 	if err != nil {
-		// The model's weather has told why. What is known is shown as it was, with that.
-		d.showWeather(c)
+		// The model's health has said why. What is known is shown as it was, with that.
+		d.showJuju(c)
 		return ctrl.Result{RequeueAfter: patientPass}, nil //nolint:nilerr // told already
 	}
-	if !c.adopted && !ours(obs) {
+	if !c.adopted && !runsOurCharm(obs) {
 		if len(obs.Blind) > 0 {
 			c.note(logger, obs, planner.Step{Kind: planner.StepWait, Reason: "Cannot tell whether the application is ours: " + obs.Blind[0]}, true)
 			return ctrl.Result{RequeueAfter: patientPass}, nil
@@ -200,7 +200,7 @@ func (d *Daemon) publish(c *cluster, obs observation.Observation) {
 		status.Conditions = policyFault(status.Conditions, fault)
 	}
 	c.spec, c.status = obs.Policy, status
-	d.showWeather(c)
+	d.showJuju(c)
 	for _, u := range obs.Units {
 		d.registry.PutUnit(registry.Ref{Model: model, Name: u.Name}, planner.Desired(obs, u.Name), unitStatus(obs, u))
 	}
@@ -247,18 +247,18 @@ func (d *Daemon) publish(c *cluster, obs observation.Observation) {
 	}
 }
 
-// showWeather files the cluster as it was last seen, with how Juju treats us now.
-func (d *Daemon) showWeather(c *cluster) {
+// showJuju files the cluster as it was last seen, with Juju's health now.
+func (d *Daemon) showJuju(c *cluster) {
 	if c.status.ObservedAt.IsZero() {
 		return // it was never seen
 	}
 	status := *c.status.DeepCopy()
 	condition := metav1.Condition{Type: v1alpha1.ConditionJuju, Status: metav1.ConditionTrue, Reason: planner.ReasonAsWanted,
 		Message: "Juju answers."}
-	if message := detourMessage(c.model.link()); message != "" {
+	if message := fallbackMessage(c.model.link()); message != "" {
 		condition.Reason, condition.Message = ReasonOtherAddress, message
 	}
-	if t := c.model.weather.trouble(); t != nil {
+	if t := c.model.health.trouble(); t != nil {
 		condition.Status, condition.Reason = metav1.ConditionFalse, t.Kind
 		condition.Message = "Since " + t.Since.UTC().Format(time.RFC3339) + ": " + t.Message + "."
 	}

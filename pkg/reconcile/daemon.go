@@ -95,8 +95,8 @@ func New(cfg Config, models []Model) (*Daemon, error) {
 		if _, twice := d.models[m.Name()]; twice {
 			return nil, fmt.Errorf("cannot look after model %s twice", m.Name())
 		}
-		d.models[m.Name()] = newModel(m, time.Now, d.log, func(t *Trouble) { d.weatherChanged(m.Name(), t) },
-			func(message string) { d.detoured(m.Name(), message) })
+		d.models[m.Name()] = newModel(m, time.Now, d.log, func(t *Trouble) { d.healthChanged(m.Name(), t) },
+			func(message string) { d.addressChanged(m.Name(), message) })
 	}
 	if err := d.build(); err != nil {
 		return nil, fmt.Errorf("cannot assemble the daemon: %w", err)
@@ -198,7 +198,7 @@ func (d *Daemon) watch(ctx context.Context, m *model) error {
 func (d *Daemon) notice(m *model, snapshot *jujuapi.Model) {
 	m.measure()
 	for _, name := range slices.Sorted(maps.Keys(snapshot.Applications)) {
-		if candidate(snapshot.Applications[name]) {
+		if mayRunOurCharm(snapshot.Applications[name]) {
 			d.ensure(m, name)
 		}
 	}
@@ -210,25 +210,25 @@ func (d *Daemon) notice(m *model, snapshot *jujuapi.Model) {
 	}
 }
 
-// weatherChanged has all clusters of a model told of, and shown with, how Juju treats us now.
-func (d *Daemon) weatherChanged(model string, trouble *Trouble) {
+// healthChanged has all clusters of a model record, and shown with, what Juju's health is now.
+func (d *Daemon) healthChanged(model string, trouble *Trouble) {
 	if trouble != nil {
-		d.tellOfJuju(model, trouble.Kind, trouble.Message)
+		d.recordJuju(model, trouble.Kind, trouble.Message)
 	} else {
-		d.tellOfJuju(model, "Answers", "")
+		d.recordJuju(model, "Answers", "")
 	}
 }
 
-// detoured is the same for where it answers.
-func (d *Daemon) detoured(model, message string) {
+// addressChanged is the same for where Juju answers.
+func (d *Daemon) addressChanged(model, message string) {
 	if message != "" {
-		d.tellOfJuju(model, ReasonOtherAddress, message)
+		d.recordJuju(model, ReasonOtherAddress, message)
 	} else {
-		d.tellOfJuju(model, "Answers", "")
+		d.recordJuju(model, "Answers", "")
 	}
 }
 
-func (d *Daemon) tellOfJuju(model, reason, message string) {
+func (d *Daemon) recordJuju(model, reason, message string) {
 	for _, c := range d.all() {
 		if c.key.Model == model {
 			c.reporter.record(registry.RecordJuju, c.key.Application, reason, message)
@@ -273,7 +273,7 @@ func (d *Daemon) forget(c *cluster) {
 		func(name string) bool { return UnitKey{c.key.Model, name}.cluster() != c.key })
 	forgetMetrics(c.key)
 	if !slices.ContainsFunc(d.all(), func(other *cluster) bool { return other.model == c.model }) {
-		c.model.weather.settle()
+		c.model.health.forgetClusters()
 	}
 }
 
@@ -344,7 +344,7 @@ func (d *Daemon) Models() []registry.Model {
 		if state.Err != nil {
 			entry.Error = state.Err.Error()
 		}
-		if trouble := m.weather.trouble(); trouble != nil {
+		if trouble := m.health.trouble(); trouble != nil {
 			entry.Trouble, entry.Error, entry.TroubleSince = trouble.Kind, trouble.Message, trouble.Since
 		}
 		if m.Link != nil {

@@ -18,7 +18,7 @@ func DialEtcd(c world.Credentials) (world.Etcd, error) {
 	if c.Empty() {
 		// Nothing that such a connection hears is believed, and nothing is said on it: it has no certificate to show.
 		config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
-		return stranger{etcdops.NewPool(config, etcdops.WithHealthTimeout(2*time.Second))}, nil
+		return anonymousEtcd{etcdops.NewPool(config, etcdops.WithHealthTimeout(2*time.Second))}, nil
 	}
 	pair, err := tls.X509KeyPair([]byte(c.Cert), []byte(c.Key))
 	if err != nil {
@@ -38,29 +38,28 @@ func (c connected) Under(ctx context.Context, h etcdops.Hold, do func(context.Co
 	return etcdops.Under(ctx, c.Pool, h, do)
 }
 
-// errStranger is why nothing is changed without a certificate.
-var errStranger = errors.New("cannot speak to etcd: there is no client certificate yet")
+// errAnonymous is why nothing is changed without a certificate.
+var errAnonymous = errors.New("cannot speak to etcd: there is no client certificate yet")
 
-// stranger has no certificate. It tells whether an endpoint answers as etcd would: with TLS that wants one.
-type stranger struct{ pool *etcdops.Pool }
+// anonymousEtcd has no client certificate. It tells whether an endpoint answers as etcd would: with TLS that wants one.
+type anonymousEtcd struct{ pool *etcdops.Pool }
 
-func (s stranger) Look(ctx context.Context, endpoints []string) etcdops.View {
-	v := etcdops.View{At: time.Now(), Health: map[string]etcdops.EndpointHealth{}, Err: errStranger.Error()}
-	type answer struct{ etcdops.EndpointHealth }
-	answers := make(chan answer)
+func (a anonymousEtcd) Look(ctx context.Context, endpoints []string) etcdops.View {
+	v := etcdops.View{At: time.Now(), Health: map[string]etcdops.EndpointHealth{}, Err: errAnonymous.Error()}
+	answers := make(chan etcdops.EndpointHealth)
 	for _, e := range endpoints {
-		go func() { answers <- answer{s.pool.Check(ctx, e)} }()
+		go func() { answers <- a.pool.Check(ctx, e) }()
 	}
 	for range endpoints {
-		h := (<-answers).EndpointHealth
+		h := <-answers
 		v.Health[h.Endpoint] = etcdops.EndpointHealth{Endpoint: h.Endpoint, At: h.At, Fault: h.Fault, Detail: h.Detail,
 			Answered: h.Answered || h.Fault == etcdops.FaultTLS}
 	}
 	return v
 }
 
-func (stranger) Do(context.Context, etcdops.View, etcdops.Change) error { return errStranger }
-func (stranger) Under(context.Context, etcdops.Hold, func(context.Context) error) error {
-	return errStranger
+func (anonymousEtcd) Do(context.Context, etcdops.View, etcdops.Change) error { return errAnonymous }
+func (anonymousEtcd) Under(context.Context, etcdops.Hold, func(context.Context) error) error {
+	return errAnonymous
 }
-func (s stranger) Close() { s.pool.Close() }
+func (a anonymousEtcd) Close() { a.pool.Close() }

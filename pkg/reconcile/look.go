@@ -26,7 +26,7 @@ func Look(ctx context.Context, m Model, cfg Config) ([]v1alpha1.EtcdCluster, err
 	}
 	var clusters []v1alpha1.EtcdCluster
 	for _, e := range examined {
-		if !ours(e.Observation) && len(e.Observation.Blind) == 0 {
+		if !runsOurCharm(e.Observation) && len(e.Observation.Blind) == 0 {
 			continue
 		}
 		clusters = append(clusters, v1alpha1.EtcdCluster{
@@ -53,7 +53,7 @@ func Examine(ctx context.Context, m Model, cfg Config) ([]Examination, error) {
 	}
 	var examined []Examination
 	for _, name := range slices.Sorted(maps.Keys(snapshot.Applications)) {
-		if !candidate(snapshot.Applications[name]) {
+		if !mayRunOurCharm(snapshot.Applications[name]) {
 			continue
 		}
 		obs, err := lookAt(ctx, m, cfg, name)

@@ -23,6 +23,17 @@ type Model struct {
 // Name is owner/name.
 func (m Model) Name() string { return m.Ref.Owner + "/" + m.Ref.Name }
 
+// The calls as they are counted.
+const (
+	callSnapshot = "Snapshot"
+	callUnits    = "UnitsInfo"
+	callOptions  = "Options"
+	callTasks    = "Tasks"
+	callTask     = "Task"
+	callEnqueue  = "Enqueue"
+	callExpose   = "Expose"
+)
+
 // snapshotFresh is how old a snapshot may be that several clusters of a model share.
 const snapshotFresh = time.Second
 
@@ -30,34 +41,38 @@ const snapshotFresh = time.Second
 // model's clusters, as long as we have not changed anything since they were asked for.
 type model struct {
 	Model
-	source  *jujuapi.Source
-	weather *weather
-	detour  *detour
-	now     func() time.Time
+	source   *jujuapi.Source
+	health   *jujuHealth
+	fallback *fallbackAddress
+	now      func() time.Time
 
 	mu      sync.Mutex
 	touched time.Time
 }
 
-func newModel(m Model, now func() time.Time, log logr.Logger, told func(*Trouble), detoured func(string)) *model {
-	w := &model{Model: m, now: now, detour: &detour{log: log, model: m.Name(), told: detoured}}
-	w.weather = &weather{log: log, model: m.Name(), now: now, told: told, failed: map[string]Trouble{}}
-	w.source = jujuapi.NewSource(asker{w})
+// newModel puts a Model to work. healthChanged is called when trouble with Juju begins, and with nil
+// when it is over; addressChanged when Juju is reached at no configured address, and with nothing
+// when it is again.
+func newModel(m Model, now func() time.Time, log logr.Logger, healthChanged func(*Trouble), addressChanged func(string)) *model {
+	w := &model{Model: m, now: now}
+	w.health = &jujuHealth{log: log, model: m.Name(), now: now, report: healthChanged, failed: map[string]Trouble{}}
+	w.fallback = &fallbackAddress{log: log, model: m.Name(), report: addressChanged}
+	w.source = jujuapi.NewSource(uncached{w})
 	return w
 }
 
-// asker is what the source asks: always a new snapshot.
-type asker struct{ *model }
+// uncached is what the source reads: always a new snapshot.
+type uncached struct{ *model }
 
-func (a asker) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
-	m, err := a.Juju.Snapshot(ctx)
-	a.count(ctx, callSnapshot, err)
+func (u uncached) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
+	m, err := u.Juju.Snapshot(ctx)
+	u.count(ctx, callSnapshot, err)
 	return m, err
 }
 
 // Listen implements jujuapi.Listener, as far as the model does.
-func (a asker) Listen(ctx context.Context, heard func(jujuapi.Hint)) error {
-	if l, ok := a.Juju.(jujuapi.Listener); ok {
+func (u uncached) Listen(ctx context.Context, heard func(jujuapi.Hint)) error {
+	if l, ok := u.Juju.(jujuapi.Listener); ok {
 		return l.Listen(ctx, heard)
 	}
 	return nil
@@ -72,7 +87,7 @@ func (m *model) Snapshot(ctx context.Context) (*jujuapi.Model, error) {
 	if state.Model != nil && state.Err == nil && now.Sub(state.At) < snapshotFresh && state.At.Add(-state.Took).After(touched) {
 		return state.Model, nil
 	}
-	return asker{m}.Snapshot(ctx)
+	return uncached{m}.Snapshot(ctx)
 }
 
 // UnitsInfo implements world.Juju.
@@ -114,7 +129,7 @@ func (m *model) Enqueue(ctx context.Context, unit, action string, params map[str
 	return task, err
 }
 
-// ExposeTo implements world.Juju. How it ends is told by the cluster that wanted it: it is no way to tell how Juju treats us.
+// ExposeTo implements world.Juju. How it ends is told by the cluster that wanted it: it says nothing of Juju's health.
 func (m *model) ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error {
 	m.touch()
 	err := m.Juju.ExposeTo(ctx, application, endpoint, cidrs)
@@ -152,10 +167,10 @@ func (m *model) count(ctx context.Context, call string, err error) {
 		call = callTasks // of one facade; the list is what is asked for again and again
 	}
 	if ctx.Err() == nil { // whoever asked has not given up by himself
-		m.weather.note(call, err)
+		m.health.note(call, err)
 	}
 	if err == nil {
-		m.detour.note(m.link())
+		m.fallback.note(m.link())
 	}
 }
 

@@ -19,7 +19,7 @@ func (d *Daemon) reconcileUnit(ctx context.Context, key UnitKey) (ctrl.Result, e
 		return ctrl.Result{}, nil
 	}
 	progress, err := c.actor.Deliver(ctx, key.Unit)
-	if _, weather := troubleOf(err); err != nil && !weather && ctx.Err() == nil {
+	if _, trouble := troubleOf(err); err != nil && !trouble && ctx.Err() == nil {
 		d.log.Error(err, "Delivery is held up", "cluster", c.key.String(), "unit", key.Unit)
 	}
 	if progress.Done {

@@ -11,15 +11,15 @@ import (
 type Faults struct {
 	closeAll func()
 
-	mu      sync.Mutex
-	refuse  bool
-	delay   time.Duration
-	lose    int
-	loseAll bool
-	only    string
-	feed    feed
-	mixed   bool
-	weather Weather
+	mu         sync.Mutex
+	refuse     bool
+	delay      time.Duration
+	lose       int
+	loseAll    bool
+	only       string
+	feed       feed
+	mixed      bool
+	disruption Disruption
 }
 
 func newFaults(closeAll func()) *Faults { return &Faults{closeAll: closeAll} }
@@ -51,7 +51,7 @@ func (f *Faults) Lose(n int, only string) {
 func (f *Faults) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refuse, f.delay, f.lose, f.loseAll, f.only, f.weather = false, 0, 0, false, "", ""
+	f.refuse, f.delay, f.lose, f.loseAll, f.only, f.disruption = false, 0, 0, false, "", ""
 	f.feed.refused, f.mixed = false, false
 }
 

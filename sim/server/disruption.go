@@ -8,65 +8,65 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// Weather is what a controller goes through by itself, as its clients see it.
-type Weather string
+// Disruption is what a controller goes through by itself, as its clients see it.
+type Disruption string
 
-// Weathers. A new one replaces the one before; Heal ends it.
+// Disruptions. A new one replaces the one before; Heal ends it.
 const (
 	// Upgrade: the controller is upgraded. Every call but the model's status and the sign of life is refused.
-	Upgrade Weather = "upgrade"
+	Upgrade Disruption = "upgrade"
 	// Maintenance: connections are closed, and nobody may log in.
-	Maintenance Weather = "maintenance"
+	Maintenance Disruption = "maintenance"
 	// Migrate: models are about to move to another controller. Little more than reading their status is possible.
-	Migrate Weather = "migrate"
+	Migrate Disruption = "migrate"
 	// Redirect: models have moved to another controller, which a login tells.
-	Redirect Weather = "redirect"
+	Redirect Disruption = "redirect"
 )
 
-// Set makes the weather.
-func (f *Faults) Set(w Weather) error {
-	if !slices.Contains([]Weather{Upgrade, Maintenance, Migrate, Redirect}, w) {
-		return fmt.Errorf("cannot make weather %q: there are upgrade, maintenance, migrate and redirect", w)
+// Disrupt begins a disruption.
+func (f *Faults) Disrupt(d Disruption) error {
+	if !slices.Contains([]Disruption{Upgrade, Maintenance, Migrate, Redirect}, d) {
+		return fmt.Errorf("cannot begin disruption %q: there are upgrade, maintenance, migrate and redirect", d)
 	}
 	f.mu.Lock()
-	f.weather = w
+	f.disruption = d
 	f.mu.Unlock()
-	if w == Maintenance || w == Redirect {
+	if d == Maintenance || d == Redirect {
 		f.closeAll()
 	}
 	return nil
 }
 
-func (f *Faults) now() Weather {
+func (f *Faults) disrupted() Disruption {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.weather
+	return f.disruption
 }
 
-// calls that go on while a controller is upgraded, and while a model is about to move.
+// Calls that go on while a controller is upgraded, and while a model is about to move.
 var (
-	calmInUpgrade   = []string{"Client.FullStatus", "Pinger.Ping"}
-	calmInMigration = []string{"Client.FullStatus", "Pinger.Ping", "Storage.ListStorageDetails", "Storage.ListVolumes", "Storage.ListFilesystems"}
+	goOnInUpgrade   = []string{"Client.FullStatus", "Pinger.Ping"}
+	goOnInMigration = []string{"Client.FullStatus", "Pinger.Ping", "Storage.ListStorageDetails", "Storage.ListVolumes", "Storage.ListFilesystems"}
 )
 
-// refuses is why the call cannot be made in this weather; nil if it can.
+// refuses is why the call cannot be made in the disruption; nil if it can.
 func (f *Faults) refuses(call string, ofModel bool) error {
-	switch f.now() {
+	switch f.disrupted() {
 	case Upgrade:
-		if !slices.Contains(calmInUpgrade, call) {
+		if !slices.Contains(goOnInUpgrade, call) {
 			return failure(wire.CodeUpgradeInProgress, "upgrade in progress")
 		}
 	case Migrate:
-		if ofModel && !slices.Contains(calmInMigration, call) {
+		if ofModel && !slices.Contains(goOnInMigration, call) {
 			return failure("", wire.MessageMigrationProgress)
 		}
 	}
 	return nil
 }
 
-// refusesLogin is why nobody can log in in this weather; nil if they can.
+// refusesLogin is why nobody can log in in the disruption; nil if they can.
 func (f *Faults) refusesLogin(s *Server, ofModel bool) error {
-	switch f.now() {
+	switch f.disrupted() {
 	case Maintenance:
 		return failure("", wire.MessageMaintenance)
 	case Redirect:

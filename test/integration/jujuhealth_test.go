@@ -22,7 +22,7 @@ import (
 
 // What a controller goes through by itself, and what persons do to it meanwhile, is survived and told: on the cluster, in
 // /healthz, and in one log line when it begins and one when it is over. Etcd serves all the time.
-func TestJujusWeatherIsSurvivedAndTold(t *testing.T) {
+func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 	w := begin(t)
 	dir := t.TempDir()
 	password, policies := filepath.Join(dir, "password"), filepath.Join(dir, "policy")
@@ -66,7 +66,7 @@ func TestJujusWeatherIsSurvivedAndTold(t *testing.T) {
 			if health := get(t, "http://"+metrics+"/healthz"); !strings.HasPrefix(health, "ok\n") || !strings.Contains(health, "model admin/demo: ") {
 				t.Errorf("/healthz says %q", health)
 			}
-			if _, err := client.Put(w.ctx, "weather", test.name); err != nil {
+			if _, err := client.Put(w.ctx, "trouble", test.name); err != nil {
 				t.Errorf("etcd does not serve meanwhile: %v", err)
 			}
 			healed := time.Now()
@@ -98,7 +98,7 @@ func TestJujusWeatherIsSurvivedAndTold(t *testing.T) {
 		must(t, w.api.Call(w.ctx, "Block", 2, "SwitchBlockOn", map[string]any{"type": "BlockChange", "message": "no changes"}, nil))
 		w.juju("fault", "delay", "500ms")
 		before := w.tasks()
-		policy := "apiVersion: jujuetcd.io/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: etcd\nspec:\n  certificates:\n    extraSANs: [weather.example]\n"
+		policy := "apiVersion: jujuetcd.io/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: etcd\nspec:\n  certificates:\n    extraSANs: [trouble.example]\n"
 		must(t, os.WriteFile(filepath.Join(policies, "etcd.yaml"), []byte(policy), 0o600))
 		began := time.Now()
 		w.eventually(t, "a delivery is made all the same", func() bool { return w.tasks() > before })

@@ -14,10 +14,10 @@ const charmName = "etcd"
 
 var revision = regexp.MustCompile(`-[0-9]+$`)
 
-// candidate says that the application may be one of ours, from what the model shows: its charm is named etcd, exactly, and it
-// has the peer relation. The charm that we replace has the same name and the same relation; what tells ours apart is that
-// its units publish facts.
-func candidate(a jujuapi.Application) bool {
+// mayRunOurCharm says so from what the model shows: the application's charm is named etcd, exactly, and
+// it has the peer relation. The charm that we replace has the same name and the same relation; what
+// tells ours apart is that its units publish facts: see runsOurCharm.
+func mayRunOurCharm(a jujuapi.Application) bool {
 	if nameOf(a.Charm) != charmName {
 		return false
 	}
@@ -38,8 +38,9 @@ func nameOf(charm string) string {
 	return revision.ReplaceAllString(charm, "")
 }
 
-// ours says that the candidate is one of ours: a unit has published facts, or the latch has been written.
-func ours(obs observation.Observation) bool {
+// runsOurCharm says so of an application that may: a unit has published facts, or the latch has been
+// written.
+func runsOurCharm(obs observation.Observation) bool {
 	for _, u := range obs.Units {
 		if u.Facts != nil {
 			return true
