@@ -7,12 +7,15 @@
 //
 // # How it works
 //
-// Each model has a jujuapi.Source that asks for snapshots, when Juju hints at a change or by itself. When one shows something new, the cluster controller is woken for
-// each of the model's etcd applications. A pass observes everything (package observe), asks the planner for the next step,
-// has it performed (package act), and files what is known in the registry. Membership steps are done in the pass; deliveries
-// to units are handed to the unit controller, which queues the charm's action, follows the task, and wakes the cluster
-// again. A prober per cluster reads through every voter once a second and wakes the cluster when health, leader or members
-// changed. A pass that finds nothing to do costs one look at etcd: no action, no write, no further request to Juju.
+// Each model has a jujuapi.Source that asks for snapshots, when Juju hints at a change or by itself.
+// When one shows something new, the model's watcher wakes the cluster controller for each of the
+// model's etcd applications. A pass (clusterReconciler.Reconcile) observes everything (package
+// observe), asks the planner for the next step, has it performed (package act), and files what is
+// known in the registry. Membership steps are done in the pass; deliveries to units are handed to the
+// unit controller (unitReconciler.Reconcile), which queues the charm's action, follows the task, and
+// wakes the cluster again. A prober per cluster reads through every voter once a second and wakes the
+// cluster when health, leader or members changed. A pass that finds nothing to do costs one look at
+// etcd: no action, no write, no further request to Juju.
 //
 // controller-runtime gives queues, workers, limiters, recovery, metrics and signals; there is no Kubernetes API server, and
 // none is imitated.

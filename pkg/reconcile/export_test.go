@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"k8s.io/client-go/util/workqueue"
+
 	"jujuetcd.io/pkg/reconcile/observe"
 )
 
@@ -22,4 +24,15 @@ func Probe(ctx context.Context, o *observe.Observer, every time.Duration, wake f
 	p := newProber(ctx, ClusterKey{"admin/prod", "etcd"}, every, wake)
 	p.start(o)
 	return p.stop
+}
+
+// UnitWakeups are those of the unit controller.
+type UnitWakeups struct{ w wakeups[UnitKey] }
+
+// Add is add for tests.
+func (u *UnitWakeups) Add(k UnitKey) { u.w.add(k) }
+
+// Bind is bind for tests.
+func (u *UnitWakeups) Bind(ctx context.Context, q workqueue.TypedRateLimitingInterface[UnitKey]) error {
+	return u.w.bind(ctx, q)
 }

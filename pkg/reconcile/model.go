@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile/registry"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -194,4 +195,21 @@ func (m *model) measure() {
 	}
 	modelConnected.WithLabelValues(m.Name()).Set(connected)
 	modelPushed.WithLabelValues(m.Name()).Set(pushed)
+}
+
+// standing is how the daemon stands with the model.
+func (m *model) standing() registry.Model {
+	state := m.source.State()
+	standing := registry.Model{Name: m.Name(), UUID: m.Ref.UUID, Connected: state.Err == nil && state.Model != nil, ReadAt: state.At}
+	if state.Err != nil {
+		standing.Error = state.Err.Error()
+	}
+	if trouble := m.health.trouble(); trouble != nil {
+		standing.Trouble, standing.Error, standing.TroubleSince = trouble.Kind, trouble.Message, trouble.Since
+	}
+	if m.Link != nil {
+		link := m.Link()
+		standing.Connected, standing.Since = link.Connected, link.Since
+	}
+	return standing
 }

@@ -1,33 +1,12 @@
 package reconcile
 
 import (
-	"context"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
-
-// reconcileUnit moves a unit's delivery on: it queues the charm's action, asks how the task does, and wakes the cluster when
-// the task has ended. It never waits.
-func (d *Daemon) reconcileUnit(ctx context.Context, key UnitKey) (ctrl.Result, error) {
-	c := d.cluster(key.cluster())
-	if c == nil {
-		return ctrl.Result{}, nil
-	}
-	progress, err := c.actor.Deliver(ctx, key.Unit)
-	if _, trouble := troubleOf(err); err != nil && !trouble && ctx.Err() == nil {
-		d.log.Error(err, "Delivery is held up", "cluster", c.key.String(), "unit", key.Unit)
-	}
-	if progress.Done {
-		d.wakeCluster(c.key)
-		return ctrl.Result{}, nil
-	}
-	return ctrl.Result{RequeueAfter: progress.After}, nil
-}
 
 // Condition types of an EtcdUnit.
 const (
@@ -59,16 +38,4 @@ func unitStatus(obs observation.Observation, u observation.Unit) v1alpha1.EtcdUn
 	}
 	status.Conditions = []metav1.Condition{applied, pending}
 	return status
-}
-
-// policyFault puts a fault of the policy file before what the options say.
-func policyFault(conditions []metav1.Condition, fault string) []metav1.Condition {
-	for i := range conditions {
-		if conditions[i].Type == v1alpha1.ConditionPolicy {
-			conditions[i].Status, conditions[i].Reason, conditions[i].Message = metav1.ConditionFalse, "PolicyFile", fault
-			return conditions
-		}
-	}
-	return append(conditions, metav1.Condition{Type: v1alpha1.ConditionPolicy, Status: metav1.ConditionFalse,
-		Reason: "PolicyFile", Message: fault})
 }
