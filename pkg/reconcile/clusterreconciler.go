@@ -51,6 +51,8 @@ func (r *clusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
 //     woken, and so the words of a wait;
 //  4. file what is known;
 //  5. say when to look again, and whether the model should be read often meanwhile.
+//
+// The package's doc tells which failures are returned.
 func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl.Result, error) {
 	c := r.clusters.get(key)
 	if c == nil {
@@ -66,9 +68,7 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 		return ctrl.Result{}, nil //nolint:nilerr // the daemon ends, which is no fault of this cluster's
 	}
 	if err != nil {
-		// The model's health has said why. What is known is shown as it was, with that.
-		r.showJuju(c)
-		return ctrl.Result{RequeueAfter: patientPass}, nil //nolint:nilerr // told already
+		return r.unobserved(c, err)
 	}
 	if !c.managed && !runsOurCharm(obs) {
 		if len(obs.Blind) > 0 {
@@ -99,6 +99,17 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 		c.model.source.Settled(key.Application)
 	}
 	return ctrl.Result{RequeueAfter: again(obs, step, pending, obs.Now.Sub(c.since))}, nil
+}
+
+// unobserved ends a pass that has nothing to plan from. What is known is shown as it was, with Juju's
+// health. Trouble with Juju is the model's: its health has told it, once for all clusters, and its
+// end wakes them. Any other error is told by nobody else.
+func (r *clusterReconciler) unobserved(c *cluster, err error) (ctrl.Result, error) {
+	r.showJuju(c)
+	if _, trouble := troubleOf(err); trouble {
+		return ctrl.Result{RequeueAfter: patientPass}, nil
+	}
+	return ctrl.Result{}, err
 }
 
 // perform has the step done, or the words of a wait told, and counts it.

@@ -113,6 +113,13 @@ func (r *rig) linked() jujuapi.State {
 	return r.link
 }
 
+// fail makes calls of a method fail, until it is told nil.
+func (r *rig) fail(method string, err error) {
+	r.juju.Lock()
+	defer r.juju.Unlock()
+	r.juju.Fail[method] = err
+}
+
 // eventually waits for a condition; changes in the registry make it look again.
 func (r *rig) eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
@@ -186,13 +193,9 @@ func TestGoneApplicationIsForgotten(t *testing.T) {
 func TestJujuAwayIsNotReadyAndHealsByItself(t *testing.T) {
 	r := newRig(t, "local:etcd-0", true)
 	r.eventually(t, "the daemon is ready", r.daemon.Ready)
-	r.juju.Lock()
-	r.juju.Fail["Snapshot"] = errors.New("connection lost")
-	r.juju.Unlock()
+	r.fail("Snapshot", errors.New("connection lost"))
 	r.eventually(t, "the daemon is not ready", func() bool { return !r.daemon.Ready() })
-	r.juju.Lock()
-	delete(r.juju.Fail, "Snapshot")
-	r.juju.Unlock()
+	r.fail("Snapshot", nil)
 	r.eventually(t, "the daemon is ready again", r.daemon.Ready)
 }
 

@@ -20,6 +20,21 @@
 // controller-runtime gives queues, workers, limiters, recovery, metrics and signals; there is no Kubernetes API server, and
 // none is imitated.
 //
+// # Errors
+//
+// A controller's Reconcile returns an error only where its pass could not be made and nobody else
+// tells why: Juju answers something that we do not know what to make of. controller-runtime logs it,
+// counts it in controller_runtime_reconcile_errors_total, and tries again later and later, at most
+// 30 s apart; a panic is treated alike. So that metric stays 0 for years, and whoever watches the
+// daemon looks at others, too:
+//
+//   - trouble with Juju (see Trouble) is the model's and not the cluster's. It is told once when it
+//     begins and once when it is over, however many clusters wait for its end:
+//     jujuetcd_juju_requests_total with outcome "error", jujuetcd_model_connected.
+//   - a step that failed is in the cluster's memory, which says when it may be tried again; the pass
+//     itself went well: jujuetcd_steps_total with outcome "failed".
+//   - so is a delivery: jujuetcd_deliveries_total by outcome.
+//
 // # Who writes what
 //
 //	juju tasks (action reconcile)   unit controller, through act.Actor; with ops in a closed network: cluster controller, package through

@@ -6,8 +6,12 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/observe"
+	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // NameOf is nameOf for tests.
@@ -35,4 +39,16 @@ func (u *UnitWakeups) Add(k UnitKey) { u.w.add(k) }
 // Bind is bind for tests.
 func (u *UnitWakeups) Bind(ctx context.Context, q workqueue.TypedRateLimitingInterface[UnitKey]) error {
 	return u.w.bind(ctx, q)
+}
+
+// Hand hands a unit a delivery, as a pass over its cluster does; the unit controller is not woken.
+func (d *Daemon) Hand(ctx context.Context, k UnitKey) error {
+	spec := v1alpha1.EtcdUnitSpec{Unit: k.Unit, Latch: &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}}
+	return d.clusters.get(k.cluster()).actor.Act(ctx, observation.Observation{},
+		planner.Step{Kind: planner.StepClaim, Units: []observation.Delivery{{Unit: k.Unit, Spec: spec}}})
+}
+
+// ReconcileUnit is one pass of the unit controller.
+func (d *Daemon) ReconcileUnit(ctx context.Context, k UnitKey) (ctrl.Result, error) {
+	return (&unitReconciler{clusters: d.clusters}).Reconcile(ctx, k)
 }

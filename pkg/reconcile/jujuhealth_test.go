@@ -52,14 +52,9 @@ func TestTroubleIsToldByWhatJujuAnswers(t *testing.T) {
 func TestTroubleIsShownOnTheClusterAndLoggedOnce(t *testing.T) {
 	r := newRig(t, "local:etcd-0", true)
 	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
-	fail := func(err error) {
-		r.juju.Lock()
-		defer r.juju.Unlock()
-		r.juju.Fail["Snapshot"] = err
-	}
-	fail(&jujuapi.Error{Call: "Client.FullStatus", Code: wire.CodeTryAgain, Message: "try again"})
+	r.fail("Snapshot", &jujuapi.Error{Call: "Client.FullStatus", Code: wire.CodeTryAgain, Message: "try again"})
 	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleMaintenance)
-	fail(nil)
+	r.fail("Snapshot", nil)
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
 	if n := r.logged("Juju cannot be worked with"); n != 1 {
 		t.Errorf("told %d times", n)

@@ -23,19 +23,26 @@ func (r *unitReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // Reconcile moves a unit's delivery on: it queues the charm's action, asks how the task does, and
-// wakes the cluster when the task has ended. It never waits.
+// wakes the cluster when the task has ended. It never waits. The package's doc tells which failures
+// are returned.
 func (r *unitReconciler) Reconcile(ctx context.Context, key UnitKey) (ctrl.Result, error) {
 	c := r.clusters.get(key.cluster())
 	if c == nil {
 		return ctrl.Result{}, nil
 	}
 	progress, err := c.actor.Deliver(ctx, key.Unit)
-	if _, trouble := troubleOf(err); err != nil && !trouble && ctx.Err() == nil {
-		c.log.Error(err, "Delivery is held up", "unit", key.Unit)
-	}
-	if progress.Done {
+	_, trouble := troubleOf(err)
+	unexpected := err != nil && !trouble && ctx.Err() == nil
+	switch {
+	case progress.Done:
+		if unexpected {
+			// It has ended in this, which is in the memory and bars the next one.
+			c.log.Error(err, "Delivery could not be made", "unit", key.Unit)
+		}
 		r.clusters.wakeups.add(c.key)
 		return ctrl.Result{}, nil
+	case unexpected:
+		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: progress.After}, nil
 }
