@@ -16,6 +16,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
 )
@@ -43,8 +44,8 @@ func main() {
 }
 
 // longest is how long a dispatch may take; Juju sets no limit of its own. A reconcile's is the one that the daemon reckons with.
-func longest(dispatch string) time.Duration {
-	if dispatch == charm.KindAction+"/"+v1alpha1.ActionReconcile {
+func longest(path string) time.Duration {
+	if path == dispatch.KindAction+"/"+v1alpha1.ActionReconcile {
 		return v1alpha1.LongestRun
 	}
 	return v1alpha1.LongestHook
@@ -75,11 +76,11 @@ func alarms(ctx context.Context) error {
 }
 
 func run(ctx context.Context) error {
-	env, err := charm.ReadEnv(os.Getenv)
+	env, err := dispatch.ReadEnv(os.Getenv)
 	if err != nil {
 		return err
 	}
-	release, err := charm.Lock(ctx, root(), env.Unit)
+	release, err := dispatch.Lock(ctx, root(), env.Unit)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	tools := hooktool.New(hooktool.Exec{})
-	log := charm.JujuLog(ctx, tools)
+	log := dispatch.JujuLog(ctx, tools)
 	return charm.New(charm.Options{
 		Env:      env,
 		Tools:    tools,

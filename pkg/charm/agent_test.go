@@ -15,6 +15,8 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/charmtest"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
@@ -148,10 +150,13 @@ func (m *fakeMachine) RemoveChecks(context.Context) ([]string, error) {
 	return nil, nil
 }
 
+// now is the clock of these tests when they begin.
+var now = charmtest.Now
+
 // bench is one unit on a fake Juju and a fake machine.
 type bench struct {
 	t       *testing.T
-	juju    *fakeJuju
+	juju    *charmtest.Juju
 	machine *fakeMachine
 	real    charm.Machine // stands in the fake's place if it is set
 	action  int64
@@ -160,19 +165,8 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	network := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["10.0.0.4"]}`
 	return &bench{
-		t: t,
-		juju: &fakeJuju{
-			unit: "etcd/0", public: "10.0.0.4",
-			relations: map[string][]string{"cluster": {"cluster:0"}},
-			members:   map[string][]string{"cluster:0": {"etcd/1"}},
-			bags:      map[string]map[string]string{},
-			status:    map[string][2]string{"unit": {"waiting", ""}, "application": {"waiting", ""}},
-			networks:  map[string]string{"cluster": network, "db": network},
-			goal:      `{"units":{"etcd/0":{"status":"active"},"etcd/1":{"status":"active"}}}`,
-			results:   map[string]string{},
-		},
+		t: t, juju: charmtest.NewJuju(),
 		machine: &fakeMachine{outcome: v1alpha1.OutcomeApplied, dir: filepath.Join(t.TempDir(), "requests")},
 		action:  11,
 		clock:   now,
@@ -180,21 +174,21 @@ func newBench(t *testing.T) *bench {
 }
 
 // relate adds a classic certificate authority that has answered.
-func (b *bench) relate(ca *authority) (serverKey, clientKey string) {
-	server, serverKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4", "127.0.0.1", "node")
-	client, clientKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "client")
-	b.juju.relations["certificates"] = []string{"certificates:1"}
-	b.juju.members["certificates:1"] = []string{"easyrsa/0"}
-	b.juju.bags["certificates:1 easyrsa/0"] = map[string]string{
-		"ca": described(ca.pem), "client.cert": described(client), "client.key": clientKey,
-		"etcd_0.server.cert": described(server), "etcd_0.server.key": serverKey,
+func (b *bench) relate(ca *charmtest.Authority) (serverKey, clientKey string) {
+	server, serverKey := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4", "127.0.0.1", "node")
+	client, clientKey := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "client")
+	b.juju.Relations["certificates"] = []string{"certificates:1"}
+	b.juju.Members["certificates:1"] = []string{"easyrsa/0"}
+	b.juju.Bags["certificates:1 easyrsa/0"] = map[string]string{
+		"ca": charmtest.Described(ca.PEM), "client.cert": charmtest.Described(client), "client.key": clientKey,
+		"etcd_0.server.cert": charmtest.Described(server), "etcd_0.server.key": serverKey,
 	}
 	return serverKey, clientKey
 }
 
 func (b *bench) dispatch(path string, extra ...string) error {
 	b.t.Helper()
-	b.juju.calls = nil
+	b.juju.Calls = nil
 	values := map[string]string{
 		"JUJU_DISPATCH_PATH": path, "JUJU_UNIT_NAME": "etcd/0", "JUJU_MODEL_NAME": "prod", "JUJU_MODEL_UUID": "m-1",
 		"JUJU_ACTION_UUID": fmt.Sprint(b.action),
@@ -203,7 +197,7 @@ func (b *bench) dispatch(path string, extra ...string) error {
 		name, value, _ := strings.Cut(pair, "=")
 		values[name] = value
 	}
-	env, err := charm.ReadEnv(func(name string) string { return values[name] })
+	env, err := dispatch.ReadEnv(func(name string) string { return values[name] })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -214,7 +208,7 @@ func (b *bench) dispatch(path string, extra ...string) error {
 		on = b.real
 	}
 	agent := charm.New(charm.Options{
-		Env: env, Tools: tools, Machine: on, Log: charm.JujuLog(ctx, tools), Hostname: "node", Out: &b.out,
+		Env: env, Tools: tools, Machine: on, Log: dispatch.JujuLog(ctx, tools), Hostname: "node", Out: &b.out,
 		Now:     func() time.Time { return b.clock },
 		Connect: func(machine.Credentials) (charm.Cluster, error) { return b.machine.cluster, nil },
 		Wait:    func(_ context.Context, d time.Duration) error { b.clock = b.clock.Add(d); return nil },
@@ -237,14 +231,14 @@ func (b *bench) reconcile(spec v1alpha1.EtcdUnitSpec) v1alpha1.EtcdUnitStatus {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.juju.desired = string(text)
+	b.juju.Desired = string(text)
 	b.out.Reset()
-	clear(b.juju.results)
+	clear(b.juju.Results)
 	if err := b.dispatch("actions/reconcile"); err != nil {
 		b.t.Fatalf("reconcile: %v", err)
 	}
 	output := map[string]any{"stdout": b.out.String()}
-	for key, value := range b.juju.results {
+	for key, value := range b.juju.Results {
 		output[key] = value
 	}
 	result := v1alpha1.ResultText(output)

@@ -22,16 +22,16 @@ var requested = map[string]string{
 // request is one of these actions.
 func (a *Agent) request(ctx context.Context) error {
 	fail := func(why error) error {
-		return a.tools.FailAction(ctx, fmt.Sprintf("cannot ask the controller: %v", why))
+		return a.run.Tools.FailAction(ctx, fmt.Sprintf("cannot ask the controller: %v", why))
 	}
-	p, err := a.published(ctx)
+	p, err := a.run.Published(ctx)
 	if err != nil {
 		return err
 	}
-	if p.text == "" {
+	if p.None() {
 		return fail(errors.New("this unit has told the others nothing of itself yet; run it again in a minute"))
 	}
-	bag, err := a.latchBag(ctx, p.relation)
+	bag, err := a.run.LatchBag(ctx, p.Relation)
 	if err != nil {
 		return err
 	}
@@ -43,14 +43,14 @@ func (a *Agent) request(ctx context.Context) error {
 	if err != nil {
 		return fail(err)
 	}
-	handled := latch.Handled[a.env.Unit]
-	switch before := p.facts.Request; {
+	handled := latch.Handled[a.run.Env.Unit]
+	switch before := p.Facts.Request; {
 	case latch.ClusterID == "":
 		return fail(errors.New("there is no cluster yet"))
-	case a.env.Action <= handled, before != nil && a.env.Action <= before.Task:
+	case a.run.Env.Action <= handled, before != nil && a.run.Env.Action <= before.Task:
 		// Juju runs actions in no certain order.
 		return fail(errors.New("a later action of this unit was seen to before this one; run it again"))
-	case before != nil && before.Task > handled && before.Kind != a.env.Name:
+	case before != nil && before.Task > handled && before.Kind != a.run.Env.Name:
 		return fail(fmt.Errorf("task %d (%s) has not been seen to yet; juju status tells why", before.Task, before.Kind))
 	}
 	subject, why, err := a.subject(ctx, entries)
@@ -60,19 +60,19 @@ func (a *Agent) request(ctx context.Context) error {
 	if why != nil {
 		return fail(why)
 	}
-	facts := p.facts
-	facts.Request = &v1alpha1.Request{Task: a.env.Action, Kind: a.env.Name, Subject: subject}
+	facts := p.Facts
+	facts.Request = &v1alpha1.Request{Task: a.run.Env.Action, Kind: a.run.Env.Name, Subject: subject}
 	if err := a.publish(ctx, p, facts); err != nil {
 		return err
 	}
-	return a.tools.SetActionResult(ctx, "output", requested[a.env.Name]+"; juju status tells how it goes")
+	return a.run.Tools.SetActionResult(ctx, "output", requested[a.run.Env.Name]+"; juju status tells how it goes")
 }
 
 // subject is what the action is for, or why there is no such thing.
 func (a *Agent) subject(ctx context.Context, entries []v1alpha1.JournalEntry) (subject string, why, err error) {
-	switch a.env.Name {
+	switch a.run.Env.Name {
 	case v1alpha1.ActionRotateCA:
-		subject, err = a.tools.ActionParameter(ctx, v1alpha1.ParameterProvider)
+		subject, err = a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterProvider)
 		return subject, nil, err
 	case v1alpha1.ActionProceed, v1alpha1.ActionGoBack:
 		if len(entries) == 0 {

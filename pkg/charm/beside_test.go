@@ -8,19 +8,20 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 )
 
 // relateTo adds a relation to a unit of a classic provider that has answered.
-func (b *bench) relateTo(id, unit string, ca *authority) {
-	server, serverKey := ca.issue(now.Add(-time.Minute), 24*time.Hour, "10.0.0.4", "127.0.0.1", "node")
-	client, clientKey := ca.issue(now.Add(-time.Minute), 24*time.Hour, "client")
-	if !slices.Contains(b.juju.relations["certificates"], id) {
-		b.juju.relations["certificates"] = append(b.juju.relations["certificates"], id)
+func (b *bench) relateTo(id, unit string, ca *charmtest.Authority) {
+	server, serverKey := ca.Issue(now.Add(-time.Minute), 24*time.Hour, "10.0.0.4", "127.0.0.1", "node")
+	client, clientKey := ca.Issue(now.Add(-time.Minute), 24*time.Hour, "client")
+	if !slices.Contains(b.juju.Relations["certificates"], id) {
+		b.juju.Relations["certificates"] = append(b.juju.Relations["certificates"], id)
 	}
-	b.juju.members[id] = append(b.juju.members[id], unit)
-	b.juju.bags[id+" "+unit] = map[string]string{
-		"ca": described(ca.pem), "client.cert": described(client), "client.key": clientKey,
-		"etcd_0.server.cert": described(server), "etcd_0.server.key": serverKey,
+	b.juju.Members[id] = append(b.juju.Members[id], unit)
+	b.juju.Bags[id+" "+unit] = map[string]string{
+		"ca": charmtest.Described(ca.PEM), "client.cert": charmtest.Described(client), "client.key": clientKey,
+		"etcd_0.server.cert": charmtest.Described(server), "etcd_0.server.key": serverKey,
 	}
 }
 
@@ -28,7 +29,7 @@ func (b *bench) relateTo(id, unit string, ca *authority) {
 func (b *bench) told() v1alpha1.UnitFacts {
 	b.t.Helper()
 	var facts v1alpha1.UnitFacts
-	if err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
+	if err := json.Unmarshal([]byte(b.juju.Bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
 		b.t.Fatal(err)
 	}
 	return facts
@@ -49,8 +50,8 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
-			b.machine.bundle = ours.pem
+			ours, theirs := charmtest.NewAuthority(t, "ours"), charmtest.NewAuthority(t, "theirs")
+			b.machine.bundle = ours.PEM
 			b.relateTo(test.trusted[0], test.trusted[1], ours)
 			b.relateTo(test.other[0], test.other[1], theirs)
 			b.hook("certificates-relation-changed")
@@ -58,14 +59,14 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 				t.Errorf("the certificates in use are not of the authority that members trust: %+v", b.machine.server)
 			}
 			c := b.told().Certificates
-			if c.OfferedCA != ours.pem || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{test.unused}) || c.Trouble != "" {
+			if c.OfferedCA != ours.PEM || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{test.unused}) || c.Trouble != "" {
 				t.Errorf("told: %+v", c)
 			}
-			if asked := b.juju.bags[test.trusted[0]+" etcd/0"]["unit_name"]; asked != "etcd_0" {
+			if asked := b.juju.Bags[test.trusted[0]+" etcd/0"]["unit_name"]; asked != "etcd_0" {
 				t.Error("the trusted one is not asked")
 			}
-			if test.other[0] != test.trusted[0] && len(b.juju.bags[test.other[0]+" etcd/0"]) > 0 {
-				t.Errorf("the other one is asked with %v", b.juju.bags[test.other[0]+" etcd/0"])
+			if test.other[0] != test.trusted[0] && len(b.juju.Bags[test.other[0]+" etcd/0"]) > 0 {
+				t.Errorf("the other one is asked with %v", b.juju.Bags[test.other[0]+" etcd/0"])
 			}
 		})
 	}
@@ -75,12 +76,12 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 // then takes what the trusted one has given.
 func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 	b := newBench(t)
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours, theirs := charmtest.NewAuthority(t, "ours"), charmtest.NewAuthority(t, "theirs")
 	b.relateTo("certificates:1", "vault/0", theirs)
 	b.relateTo("certificates:2", "easyrsa/0", ours)
 	b.hook("certificates-relation-changed")
 	for _, id := range []string{"certificates:1", "certificates:2"} {
-		if b.juju.bags[id+" etcd/0"]["unit_name"] == "" {
+		if b.juju.Bags[id+" etcd/0"]["unit_name"] == "" {
 			t.Errorf("%s is not asked", id)
 		}
 	}
@@ -88,7 +89,7 @@ func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 		t.Error("it does not go by the order of the relations")
 	}
 	s := spec()
-	s.TLS.CABundle = ours.pem
+	s.TLS.CABundle = ours.PEM
 	b.reconcile(s)
 	given := b.machine.applied[len(b.machine.applied)-1]
 	if given.Server == nil || b.machine.server.Issuer.CommonName != "ours" || b.machine.client.Issuer.CommonName != "ours" {
@@ -102,14 +103,14 @@ func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 // Where only another authority is related none of its certificates is taken, and nobody's status tells of it but the application's.
 func TestAStrangersCertificatesAreNotTaken(t *testing.T) {
 	b := newBench(t)
-	theirs := newAuthority(t, "theirs")
-	b.machine.bundle = newAuthority(t, "ours").pem
+	theirs := charmtest.NewAuthority(t, "theirs")
+	b.machine.bundle = charmtest.NewAuthority(t, "ours").PEM
 	b.relateTo("certificates:1", "vault/0", theirs)
 	b.hook("certificates-relation-changed")
 	if b.machine.leaves > 0 {
 		t.Error("a leaf of another authority is put in its place")
 	}
-	if c := b.told().Certificates; c.OfferedCA != theirs.pem || c.From != "vault" || c.Trouble != "" || len(c.Unused) > 0 {
+	if c := b.told().Certificates; c.OfferedCA != theirs.PEM || c.From != "vault" || c.Trouble != "" || len(c.Unused) > 0 {
 		t.Errorf("told: %+v", c)
 	}
 }
@@ -119,10 +120,10 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
 	s.sign()
-	s.machine.bundle = s.ca.pem
+	s.machine.bundle = s.ca.PEM
 	s.hook("certificates-relation-changed")
 	before := s.machine.server
-	theirs := newAuthority(t, "theirs")
+	theirs := charmtest.NewAuthority(t, "theirs")
 	s.relateTo("certificates:7", "vault/0", theirs)
 	asked := s.asked()
 	s.hook("certificates-relation-changed")
@@ -133,7 +134,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 
 	classic := newSigner(t)
 	classic.relateTo("certificates:7", "easyrsa/0", theirs)
-	classic.machine.bundle = theirs.pem
+	classic.machine.bundle = theirs.PEM
 	classic.hook("certificates-relation-joined") // the other one has said nothing yet, and is asked
 	classic.sign()
 	standing := classic.asked()
@@ -147,7 +148,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	if !slices.Equal(standing, classic.asked()) {
 		t.Error("what it was asked is taken back, which would make it unknown again")
 	}
-	if strings.Contains(c.OfferedCA, classic.ca.pem) {
+	if strings.Contains(c.OfferedCA, classic.ca.PEM) {
 		t.Error("its authority is offered with the one in use")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/printable"
@@ -32,7 +33,7 @@ type leaves struct{ server, client tlsfiles.Held }
 
 // offers reads the relations to certificate authorities: what is offered, and what was asked. The spec has names beside the unit's own,
 // the controller's requests, and whether clients have certificates of their own. It writes nothing.
-func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (Offer, error) {
+func (a *Agent) offers(ctx context.Context, n dispatch.Network, spec v1alpha1.TLSSpec) (Offer, error) {
 	offer := Offer{
 		asked: map[tlsfiles.Name]pki.Asked{}, answered: map[tlsfiles.Name]string{}, refused: map[tlsfiles.Name]string{},
 		dbOffers: map[tlsfiles.Name][]candidate{}, forController: spec.ControllerRequests,
@@ -46,17 +47,17 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 	if offer.db, err = a.dbClients(ctx, spec); err != nil {
 		return offer, err
 	}
-	ids, err := a.relations(ctx, v1alpha1.EndpointCertificates)
+	ids, err := a.run.Relations(ctx, v1alpha1.EndpointCertificates)
 	if err != nil || len(ids) == 0 {
 		return offer, err
 	}
-	public, err := a.tools.PublicAddress(ctx)
+	public, err := a.run.Tools.PublicAddress(ctx)
 	if err != nil && ctx.Err() != nil {
 		return offer, err
 	}
 	// Where a cloud has no public addresses, the tool fails.
-	public = cmp.Or(public, n.addresses.Client)
-	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.ingress)...).with(spec.ExtraSANs...)
+	public = cmp.Or(public, n.Addresses.Client)
+	offer.names = namesOf(public, slices.Concat([]string{a.hostname}, n.Ingress)...).with(spec.ExtraSANs...)
 	for _, name := range offer.leaves() {
 		asked, err := a.machine.Requests().Load(name)
 		if err != nil {
@@ -79,9 +80,9 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 		}
 		offer.relations = append(offer.relations, r)
 	}
-	offer.choose(a.now())
+	offer.choose(a.run.Now())
 	if len(spec.Next) > 0 {
-		offer.chooseNext(pki.Among(told, spec.Next), a.now())
+		offer.chooseNext(pki.Among(told, spec.Next), a.run.Now())
 	}
 	return offer, nil
 }
@@ -90,41 +91,41 @@ func (a *Agent) offers(ctx context.Context, n network, spec v1alpha1.TLSSpec) (O
 func (a *Agent) readAuthority(ctx context.Context, offer *Offer, id string) (authorityRelation, error) {
 	r := authorityRelation{id: id}
 	var err error
-	if r.mine, err = a.tools.Relation(ctx, id, a.env.Unit); err != nil {
+	if r.mine, err = a.run.Tools.Relation(ctx, id, a.run.Env.Unit); err != nil {
 		return r, err
 	}
 	common := r.mine[keyCommonName]
-	if diff := request(r.mine, a.env.Unit, offer.names); diff[keyCommonName] != "" {
+	if diff := request(r.mine, a.run.Env.Unit, offer.names); diff[keyCommonName] != "" {
 		common = diff[keyCommonName]
 	}
-	provider, err := a.tools.RelationApplication(ctx, id)
+	provider, err := a.run.Tools.RelationApplication(ctx, id)
 	if err != nil {
 		return r, err
 	}
-	units, err := a.tools.RelationUnits(ctx, id)
+	units, err := a.run.Tools.RelationUnits(ctx, id)
 	if err != nil {
 		return r, err
 	}
 	slices.SortFunc(units, byNumber)
 	for _, unit := range units {
-		bag, err := a.tools.Relation(ctx, id, unit)
+		bag, err := a.run.Tools.Relation(ctx, id, unit)
 		if err != nil {
 			return r, err
 		}
 		if bag[keyCA] != "" {
 			r.classic = true
-			offer.sources = append(offer.sources, offer.classicSource(id, provider, unit, bag, a.env.Unit, common, a.now()))
+			offer.sources = append(offer.sources, offer.classicSource(id, provider, unit, bag, a.run.Env.Unit, common, a.run.Now()))
 		}
 	}
 	if r.classic {
 		return r, nil
 	}
-	bag, err := a.tools.ApplicationRelation(ctx, id, provider)
+	bag, err := a.run.Tools.ApplicationRelation(ctx, id, provider)
 	if err != nil {
 		return r, err
 	}
 	if r.csr = isCSRProvider(bag); r.csr {
-		offer.sources = append(offer.sources, offer.signingSource(id, provider, bag, a.now()))
+		offer.sources = append(offer.sources, offer.signingSource(id, provider, bag, a.run.Now()))
 	}
 	return r, nil
 }
@@ -143,18 +144,18 @@ func byNumber(a, b string) int {
 func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.UnitAddresses, written []string) error {
 	more, err := a.machine.WriteLeaves(offer.Server, offer.Client, addresses)
 	if err != nil {
-		a.log.Error(err, "Left the certificates on disk as they were")
+		a.run.Log.Error(err, "Left the certificates on disk as they were")
 		for _, err := range single(err) {
 			offer.trouble("%s", sentence(err))
 		}
 	}
 	if len(more) > 0 {
-		a.log.Info("Wrote certificates", "files", more)
+		a.run.Log.Info("Wrote certificates", "files", more)
 	}
 	isNew := slices.ContainsFunc(slices.Concat(written, more), func(path string) bool { return strings.HasSuffix(path, "/server.crt") })
-	if isNew || a.env.Name == "update-status" {
+	if isNew || a.run.Env.Name == "update-status" {
 		if err := a.machine.Served(ctx); err != nil {
-			a.log.Error(err, "etcd does not serve the certificate on disk")
+			a.run.Log.Error(err, "etcd does not serve the certificate on disk")
 			offer.unserved = sentence(err)
 		}
 	}
@@ -162,7 +163,7 @@ func (a *Agent) settle(ctx context.Context, offer *Offer, addresses v1alpha1.Uni
 		return err
 	}
 	if err := a.machine.Prove(ctx, offer.NextServer, offer.NextClient); err != nil {
-		a.log.Info("Left something to be proven", "why", err.Error()) // whoever replaces the authority waits for it
+		a.run.Log.Info("Left something to be proven", "why", err.Error()) // whoever replaces the authority waits for it
 	}
 	return a.forget(offer)
 }
@@ -198,16 +199,16 @@ func (a *Agent) ask(ctx context.Context, offer *Offer) error {
 				want[key] = ""
 			}
 		} else {
-			maps.Copy(want, offer.askClassic(r.mine, a.env.Unit, have, a.now()))
+			maps.Copy(want, offer.askClassic(r.mine, a.run.Env.Unit, have, a.run.Now()))
 		}
-		diff := changes(r.mine, want)
+		diff := dispatch.Changes(r.mine, want)
 		if len(diff) == 0 {
 			continue
 		}
-		if err := a.tools.SetRelation(ctx, r.id, diff); err != nil {
+		if err := a.run.Tools.SetRelation(ctx, r.id, diff); err != nil {
 			return err
 		}
-		a.log.Info("Asked for certificates", "relation", r.id, "names", strings.Join(offer.names.sans, " "),
+		a.run.Log.Info("Asked for certificates", "relation", r.id, "names", strings.Join(offer.names.sans, " "),
 			"keys", slices.Sorted(maps.Keys(diff)))
 	}
 	return nil
@@ -223,7 +224,7 @@ func (a *Agent) remember(offer *Offer, have leaves) error {
 		if _, known := offer.asked[name]; !known {
 			continue
 		}
-		next, err := offer.follow(name, a.env.Unit, have, a.now())
+		next, err := offer.follow(name, a.run.Env.Unit, have, a.run.Now())
 		if err != nil {
 			return err
 		}

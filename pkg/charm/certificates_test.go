@@ -9,6 +9,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/charmtest"
 )
 
 func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
@@ -74,16 +75,16 @@ func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
 }
 
 func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
-	ca := newAuthority(t, "ca")
-	cert, key := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
-	_, otherKey := ca.issue(now, 24*time.Hour, "10.0.0.4")
-	old, oldKey := ca.issue(now.Add(-48*time.Hour), 24*time.Hour, "10.0.0.4")
+	ca := charmtest.NewAuthority(t, "ca")
+	cert, key := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	_, otherKey := ca.Issue(now, 24*time.Hour, "10.0.0.4")
+	old, oldKey := ca.Issue(now.Add(-48*time.Hour), 24*time.Hour, "10.0.0.4")
 	tests := []struct {
 		name string
 		bag  map[string]string
 		want bool
 	}{
-		{"with text before each block", map[string]string{"etcd_0.server.cert": described(cert), "etcd_0.server.key": "a key:\n" + key}, true},
+		{"with text before each block", map[string]string{"etcd_0.server.cert": charmtest.Described(cert), "etcd_0.server.key": "a key:\n" + key}, true},
 		{"for another unit", map[string]string{"etcd_1.server.cert": cert, "etcd_1.server.key": key}, false},
 		{"a foreign key", map[string]string{"etcd_0.server.cert": cert, "etcd_0.server.key": otherKey}, false},
 		{"no key yet", map[string]string{"etcd_0.server.cert": cert}, false},
@@ -92,7 +93,7 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			test.bag["ca"] = described(ca.pem)
+			test.bag["ca"] = charmtest.Described(ca.PEM)
 			offer := charm.OfferOf([]map[string]string{test.bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
 			if (offer.Server != nil) != test.want {
 				t.Fatalf("server certificate taken: %v, want %v", offer.Server != nil, test.want)
@@ -100,7 +101,7 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 			if test.want && (offer.Server.Certificate != cert || offer.Server.Key != key) {
 				t.Error("the pair is not what was issued, without the text")
 			}
-			if offer.CA != ca.pem || offer.Provider != v1alpha1.ProviderClassic {
+			if offer.CA != ca.PEM || offer.Provider != v1alpha1.ProviderClassic {
 				t.Errorf("CA %q of a %q provider", offer.CA, offer.Provider)
 			}
 		})
@@ -109,9 +110,9 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 
 // TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold: then nothing else asks for its dates.
 func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold(t *testing.T) {
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	for from, want := range map[time.Duration]bool{-time.Hour: true, -48 * time.Hour: false} {
-		cert, key := ca.issue(now.Add(from), 24*time.Hour, "10.0.0.4")
+		cert, key := ca.Issue(now.Add(from), 24*time.Hour, "10.0.0.4")
 		bag := map[string]string{"etcd_0.server.cert": cert, "etcd_0.server.key": key}
 		offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
 		if (offer.Server != nil) != want {
@@ -121,9 +122,9 @@ func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold(t *testing.T) {
 }
 
 func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
-	ca := newAuthority(t, "ca")
-	before, beforeKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
-	after, afterKey := ca.issue(now, 24*time.Hour, "10.0.0.9")
+	ca := charmtest.NewAuthority(t, "ca")
+	before, beforeKey := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	after, afterKey := ca.Issue(now, 24*time.Hour, "10.0.0.9")
 	processed, err := json.Marshal(map[string]any{
 		"10.0.0.9": map[string]string{"cert": after, "key": afterKey},
 		"10.0.0.4": map[string]string{"cert": before, "key": beforeKey},
@@ -132,7 +133,7 @@ func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	bag := map[string]string{
-		"ca": ca.pem, "etcd_0.server.cert": before, "etcd_0.server.key": beforeKey, "etcd_0.processed_requests": string(processed),
+		"ca": ca.PEM, "etcd_0.server.cert": before, "etcd_0.server.key": beforeKey, "etcd_0.processed_requests": string(processed),
 	}
 	offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.9", []string{"10.0.0.9"}, func() time.Time { return now })
 	if offer.Server == nil || offer.Server.Certificate != after {
@@ -141,14 +142,14 @@ func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
 }
 
 func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
-	ca := newAuthority(t, "ca")
-	older, olderKey := ca.issue(now.Add(-2*time.Hour), 24*time.Hour, "10.0.0.4")
-	newer, newerKey := ca.issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
-	newest, newestKey := ca.issue(now, 24*time.Hour, "10.0.0.5")
+	ca := charmtest.NewAuthority(t, "ca")
+	older, olderKey := ca.Issue(now.Add(-2*time.Hour), 24*time.Hour, "10.0.0.4")
+	newer, newerKey := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "10.0.0.4")
+	newest, newestKey := ca.Issue(now, 24*time.Hour, "10.0.0.5")
 	bags := []map[string]string{
-		{"ca": ca.pem, "etcd_0.server.cert": newer, "etcd_0.server.key": newerKey, "client.cert": older, "client.key": olderKey},
-		{"ca": ca.pem, "etcd_0.server.cert": older, "etcd_0.server.key": olderKey, "client.cert": newer, "client.key": newerKey},
-		{"ca": ca.pem, "etcd_0.server.cert": newest, "etcd_0.server.key": newestKey},
+		{"ca": ca.PEM, "etcd_0.server.cert": newer, "etcd_0.server.key": newerKey, "client.cert": older, "client.key": olderKey},
+		{"ca": ca.PEM, "etcd_0.server.cert": older, "etcd_0.server.key": olderKey, "client.cert": newer, "client.key": newerKey},
+		{"ca": ca.PEM, "etcd_0.server.cert": newest, "etcd_0.server.key": newestKey},
 	}
 	for range 2 {
 		offer := charm.OfferOf(bags, "etcd/0", "10.0.0.4", []string{"10.0.0.4"}, func() time.Time { return now })
@@ -158,7 +159,7 @@ func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
 		if offer.Client.Certificate != newer {
 			t.Error("the client certificate is not the newest")
 		}
-		if offer.CA != ca.pem {
+		if offer.CA != ca.PEM {
 			t.Error("the CA is there more than once")
 		}
 		bags[0], bags[1] = bags[1], bags[0]

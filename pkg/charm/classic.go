@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
 )
@@ -120,7 +121,7 @@ func request(bag map[string]string, unit string, n names) map[string]string {
 	if common == "" || !slices.Contains(n.sans, canonical(common)) {
 		common = n.common
 	}
-	return changes(bag, map[string]string{
+	return dispatch.Changes(bag, map[string]string{
 		keyUnitName:        munged(unit),
 		keyCommonName:      common,
 		keySANs:            list(n.sans),
@@ -223,17 +224,6 @@ func askedFor(bag map[string]string) []string {
 
 func covers(have, need []string) bool {
 	return !slices.ContainsFunc(need, func(name string) bool { return !slices.Contains(have, name) })
-}
-
-// changes are the keys of want whose value in bag is another.
-func changes(bag, want map[string]string) map[string]string {
-	diff := map[string]string{}
-	for key, value := range want {
-		if bag[key] != value {
-			diff[key] = value
-		}
-	}
-	return diff
 }
 
 // classicSource is what one unit of a classic provider offers. common is the name that we asked for: an answer to a request

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jujuetcd.io/pkg/charm/charmtest"
 )
 
 // classicBag is what the unit asks a classic provider for.
-func (b *bench) classicBag() map[string]string { return b.juju.bags["certificates:1 etcd/0"] }
+func (b *bench) classicBag() map[string]string { return b.juju.Bags["certificates:1 etcd/0"] }
 
 func (b *bench) sans() []string {
 	b.t.Helper()
@@ -22,10 +24,10 @@ func (b *bench) sans() []string {
 }
 
 // issueAnew is a classic provider's answer to a changed request.
-func (b *bench) issueAnew(ca *authority) {
+func (b *bench) issueAnew(ca *charmtest.Authority) {
 	b.t.Helper()
-	cert, key := ca.issue(b.clock, 24*time.Hour, b.sans()...)
-	bag := b.juju.bags["certificates:1 easyrsa/0"]
+	cert, key := ca.Issue(b.clock, 24*time.Hour, b.sans()...)
+	bag := b.juju.Bags["certificates:1 easyrsa/0"]
 	bag["etcd_0.server.cert"], bag["etcd_0.server.key"] = cert, key
 }
 
@@ -33,7 +35,7 @@ func (b *bench) issueAnew(ca *authority) {
 // only for other names, so that a name of the unit's own comes and goes; it is asked once for each certificate.
 func TestCharmPainF4AClassicCertificateIsRenewedBeforeItEnds(t *testing.T) {
 	b := newBench(t)
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	b.relate(ca) // for 24 hours, an hour ago
 	b.hook("certificates-relation-changed")
 	first := b.machine.server
@@ -75,7 +77,7 @@ func TestCharmPainF4AClassicCertificateIsRenewedBeforeItEnds(t *testing.T) {
 
 func TestTheClientCertificateOfAClassicProviderIsRenewed(t *testing.T) {
 	b := newBench(t)
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	b.relate(ca)
 	b.hook("certificates-relation-changed")
 	shared := b.machine.client
@@ -94,12 +96,12 @@ func TestTheClientCertificateOfAClassicProviderIsRenewed(t *testing.T) {
 	if b.classicBag()["client_cert_requests"] != text {
 		t.Error("asked twice")
 	}
-	cert, key := ca.issue(b.clock, 24*time.Hour, "etcd-0")
+	cert, key := ca.Issue(b.clock, 24*time.Hour, "etcd-0")
 	answers, err := json.Marshal(map[string]any{"etcd-0": map[string]string{"cert": cert, "key": key}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.juju.bags["certificates:1 easyrsa/0"]["etcd_0.processed_client_requests"] = string(answers)
+	b.juju.Bags["certificates:1 easyrsa/0"]["etcd_0.processed_client_requests"] = string(answers)
 	b.hook("certificates-relation-changed")
 	if b.machine.client.Equal(shared) {
 		t.Error("the renewed client certificate is not used")
@@ -110,7 +112,7 @@ func TestTheClientCertificateOfAClassicProviderIsRenewed(t *testing.T) {
 func TestNullInTheUnitsOwnDatabagIsAskedAnew(t *testing.T) {
 	for _, text := range []string{"null", "[]", "7", `{"etcd-0":null}`, "{"} {
 		b := newBench(t)
-		ca := newAuthority(t, "ca")
+		ca := charmtest.NewAuthority(t, "ca")
 		b.relate(ca)
 		b.hook("certificates-relation-changed")
 		b.clock = b.machine.client.NotBefore.Add(17 * time.Hour)
@@ -127,23 +129,23 @@ func TestNullInTheUnitsOwnDatabagIsAskedAnew(t *testing.T) {
 // In the charm before this one a certificate for a new common name stood beside the old one in the answer and was never used.
 func TestCharmDefect22ACertificateForANewCommonNameIsUsed(t *testing.T) {
 	b := newBench(t)
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	b.relate(ca)
 	b.hook("certificates-relation-changed")
 	network := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.9"}]}],"ingress-addresses":["10.0.0.9"]}`
-	b.juju.networks = map[string]string{"cluster": network, "db": network}
-	b.juju.public = "10.0.0.9"
+	b.juju.Networks = map[string]string{"cluster": network, "db": network}
+	b.juju.Public = "10.0.0.9"
 	b.hook("config-changed")
 	if got := b.classicBag()["common_name"]; got != "10.0.0.9" {
 		t.Fatalf("asked under the name %s", got)
 	}
-	cert, key := ca.issue(b.clock, 24*time.Hour, b.sans()...)
+	cert, key := ca.Issue(b.clock, 24*time.Hour, b.sans()...)
 	answers, err := json.Marshal(map[string]any{"10.0.0.9": map[string]string{"cert": cert, "key": key}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The answer to the first request stays where it is.
-	b.juju.bags["certificates:1 easyrsa/0"]["etcd_0.processed_requests"] = string(answers)
+	b.juju.Bags["certificates:1 easyrsa/0"]["etcd_0.processed_requests"] = string(answers)
 	b.hook("certificates-relation-changed")
 	if b.machine.server.VerifyHostname("10.0.0.9") != nil {
 		t.Errorf("the certificate in use is good for %v", b.machine.server.IPAddresses)
@@ -153,13 +155,13 @@ func TestCharmDefect22ACertificateForANewCommonNameIsUsed(t *testing.T) {
 // In the charm before this one each peer's arrival made every member ask for another certificate, and restart with it (pain F5).
 func TestCharmPainF5APeersArrivalReIssuesNothing(t *testing.T) {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
+	b.relate(charmtest.NewAuthority(t, "ca"))
 	b.hook("certificates-relation-changed")
 	before := b.classicBag()["sans"]
-	b.juju.members["cluster:0"] = []string{"etcd/1", "etcd/2"}
-	b.juju.bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"addresses":{"peer":"10.0.0.6"}}`}
+	b.juju.Members["cluster:0"] = []string{"etcd/1", "etcd/2"}
+	b.juju.Bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"addresses":{"peer":"10.0.0.6"}}`}
 	b.hook("cluster-relation-changed")
-	if writes := b.juju.writes(); len(writes) > 0 || b.classicBag()["sans"] != before || strings.Contains(before, "10.0.0.6") {
+	if writes := b.juju.Writes(); len(writes) > 0 || b.classicBag()["sans"] != before || strings.Contains(before, "10.0.0.6") {
 		t.Errorf("a peer's arrival wrote %v", writes)
 	}
 }
@@ -168,26 +170,26 @@ func TestCharmPainF5APeersArrivalReIssuesNothing(t *testing.T) {
 // longer-lived authority has signed comes into use.
 func TestALeafOfAnAuthorityThatEndsIsAskedForAFewTimes(t *testing.T) {
 	b := newBench(t)
-	root := authorityOf(t, "root", 10*365*24*time.Hour, nil)
-	mid := authorityOf(t, "intermediate", 30*24*time.Hour, root)
-	b.machine.bundle = root.pem + mid.pem
-	b.relateTo("certificates:1", "vault/0", newAuthority(t, "overwritten"))
-	bag := b.juju.bags["certificates:1 vault/0"]
-	answer := func(by *issuer) {
-		template := leafOf()
+	root := charmtest.AuthorityOf(t, "root", 10*365*24*time.Hour, nil)
+	mid := charmtest.AuthorityOf(t, "intermediate", 30*24*time.Hour, root)
+	b.machine.bundle = root.PEM + mid.PEM
+	b.relateTo("certificates:1", "vault/0", charmtest.NewAuthority(t, "overwritten"))
+	bag := b.juju.Bags["certificates:1 vault/0"]
+	answer := func(by *charmtest.Issuer) {
+		template := charmtest.LeafOf()
 		template.NotBefore, template.NotAfter = b.clock.Add(-24*time.Hour), b.clock.Add(365*24*time.Hour)
-		if template.NotBefore.Before(by.cert.NotBefore) {
-			template.NotBefore = by.cert.NotBefore
+		if template.NotBefore.Before(by.Cert.NotBefore) {
+			template.NotBefore = by.Cert.NotBefore
 		}
-		leaf := sign(t, template, newKey(t, ""), by)
-		bag["ca"], bag["chain"] = root.pem, by.pem
-		bag["etcd_0.server.cert"], bag["etcd_0.server.key"] = leaf.pem, pkcs8(t, leaf.key)
-		bag["client.cert"], bag["client.key"] = leaf.pem, pkcs8(t, leaf.key)
+		leaf := charmtest.Sign(t, template, charmtest.NewKey(t, ""), by)
+		bag["ca"], bag["chain"] = root.PEM, by.PEM
+		bag["etcd_0.server.cert"], bag["etcd_0.server.key"] = leaf.PEM, charmtest.PKCS8(t, leaf.Key)
+		bag["client.cert"], bag["client.key"] = leaf.PEM, charmtest.PKCS8(t, leaf.Key)
 	}
 	answer(mid)
 	b.hook("certificates-relation-changed")
 	asked := 0
-	for b.clock.Before(mid.cert.NotAfter.Add(-24 * time.Hour)) {
+	for b.clock.Before(mid.Cert.NotAfter.Add(-24 * time.Hour)) {
 		b.clock = b.clock.Add(12 * time.Hour)
 		before := b.classicBag()["sans"]
 		b.hook("update-status")
@@ -200,18 +202,18 @@ func TestALeafOfAnAuthorityThatEndsIsAskedForAFewTimes(t *testing.T) {
 	if asked != 3 {
 		t.Errorf("asked %d times, want at two thirds of the authority's life, and at a sixth and a twelfth before its end", asked)
 	}
-	renewed := sign(t, &x509.Certificate{
-		Subject: mid.cert.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	renewed := charmtest.Sign(t, &x509.Certificate{
+		Subject: mid.Cert.Subject, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 		NotBefore: b.clock.Add(-time.Minute), NotAfter: b.clock.Add(365 * 24 * time.Hour),
-	}, newKey(t, ""), root)
-	bag["chain"] = renewed.pem
+	}, charmtest.NewKey(t, ""), root)
+	bag["chain"] = renewed.PEM
 	before := b.classicBag()["sans"]
 	b.hook("certificates-relation-changed")
 	if b.classicBag()["sans"] == before {
 		t.Fatal("nothing is asked of the authority that lasts longer")
 	}
 	answer(renewed)
-	b.machine.bundle = root.pem + renewed.pem
+	b.machine.bundle = root.PEM + renewed.PEM
 	for range 2 {
 		before = b.classicBag()["sans"]
 		b.hook("certificates-relation-changed")
@@ -219,7 +221,7 @@ func TestALeafOfAnAuthorityThatEndsIsAskedForAFewTimes(t *testing.T) {
 			t.Error("it is asked again after the answer")
 		}
 	}
-	if b.machine.server.CheckSignatureFrom(renewed.cert) != nil {
+	if b.machine.server.CheckSignatureFrom(renewed.Cert) != nil {
 		t.Error("what it has signed is not in use")
 	}
 }

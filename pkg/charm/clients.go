@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -56,7 +57,7 @@ var answers = []struct {
 // A databag is complete or empty.
 func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, offer *Offer) error {
 	for _, endpoint := range answers {
-		ids, err := a.relations(ctx, endpoint.endpoint)
+		ids, err := a.run.Relations(ctx, endpoint.endpoint)
 		if err != nil {
 			return err
 		}
@@ -68,7 +69,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 			return err
 		}
 		for _, id := range ids {
-			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.credentialsFor(id, with, a.now()))); err != nil {
+			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.credentialsFor(id, with, a.run.Now()))); err != nil {
 				return err
 			}
 		}
@@ -94,18 +95,18 @@ func (a *Agent) tellable(last *v1alpha1.EtcdUnitSpec) (v1alpha1.ClientsSpec, mac
 
 // answer writes into the unit's databag of a relation what differs.
 func (a *Agent) answer(ctx context.Context, id string, answer map[string]string) error {
-	bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+	bag, err := a.run.Tools.Relation(ctx, id, a.run.Env.Unit)
 	if err != nil {
 		return err
 	}
-	diff := changes(bag, answer)
+	diff := dispatch.Changes(bag, answer)
 	if len(diff) == 0 {
 		return nil
 	}
-	if err := a.tools.SetRelation(ctx, id, diff); err != nil {
+	if err := a.run.Tools.SetRelation(ctx, id, diff); err != nil {
 		return err
 	}
-	a.log.Info("Answered clients", "relation", id, "keys", slices.Sorted(maps.Keys(diff)))
+	a.run.Log.Info("Answered clients", "relation", id, "keys", slices.Sorted(maps.Keys(diff)))
 	return nil
 }
 
@@ -130,14 +131,14 @@ func (a *Agent) toldByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSpec, o
 
 // leaving says that Juju removes this unit, as far as a hook tells that is about the end of a relation: those come first.
 func (a *Agent) leaving(ctx context.Context) bool {
-	if a.env.Departing != "" || a.env.breaking() == "" {
-		return a.env.Departing == a.env.Unit
+	if a.run.Env.Departing != "" || a.run.Env.Breaking() == "" {
+		return a.run.Env.Departing == a.run.Env.Unit
 	}
-	states, err := a.tools.GoalStates(ctx)
+	states, err := a.run.Tools.GoalStates(ctx)
 	if err != nil {
-		a.log.Error(err, "Took this unit for staying")
+		a.run.Log.Error(err, "Took this unit for staying")
 	}
-	return states[a.env.Unit] == "dying" || states[a.env.Unit] == "dead"
+	return states[a.run.Env.Unit] == "dying" || states[a.run.Env.Unit] == "dead"
 }
 
 // elsewhere are the URLs that are not at the address.

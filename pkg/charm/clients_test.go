@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -25,8 +26,8 @@ func served() v1alpha1.EtcdUnitSpec {
 // related is a bench with a client and a proxy.
 func related(t *testing.T) *bench {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
-	b.juju.relations["db"], b.juju.relations["proxy"] = []string{"db:2", "db:5"}, []string{"proxy:3"}
+	b.relate(charmtest.NewAuthority(t, "ca"))
+	b.juju.Relations["db"], b.juju.Relations["proxy"] = []string{"db:2", "db:5"}, []string{"proxy:3"}
 	b.machine.keys = machine.Credentials{CA: "ca", Certificate: "cert", Key: "key"}
 	return b
 }
@@ -39,12 +40,12 @@ func TestEachRelationWithClientsIsAnsweredAndTakenBack(t *testing.T) {
 	proxy := map[string]string{"client_ca": "ca", "client_cert": "cert", "client_key": "key",
 		"cluster": "etcd0=https://10.0.0.4:2380,etcd1=https://[fd00::5]:2380"}
 	for id, want := range map[string]map[string]string{"db:2": db, "db:5": db, "proxy:3": proxy} {
-		if diff := cmp.Diff(want, b.juju.bags[id+" etcd/0"]); diff != "" {
+		if diff := cmp.Diff(want, b.juju.Bags[id+" etcd/0"]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
 	}
 	b.hook("config-changed")
-	if writes := b.juju.writes(); len(writes) > 0 {
+	if writes := b.juju.Writes(); len(writes) > 0 {
 		t.Errorf("what was told is told again: %q", writes)
 	}
 	// A relation that ends is left alone; the others hear of it when the cluster is not to be reached any more.
@@ -52,7 +53,7 @@ func TestEachRelationWithClientsIsAnsweredAndTakenBack(t *testing.T) {
 	s.Clients = v1alpha1.ClientsSpec{}
 	b.reconcile(s)
 	for _, id := range []string{"db:2", "db:5", "proxy:3"} {
-		if bag := b.juju.bags[id+" etcd/0"]; len(bag) > 0 {
+		if bag := b.juju.Bags[id+" etcd/0"]; len(bag) > 0 {
 			t.Errorf("%s still has %v", id, bag)
 		}
 	}
@@ -66,7 +67,7 @@ func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
 	empty := func(when string) {
 		t.Helper()
 		for _, id := range []string{"db:2", "db:5", "proxy:3"} {
-			if bag := b.juju.bags[id+" etcd/0"]; len(bag) > 0 {
+			if bag := b.juju.Bags[id+" etcd/0"]; len(bag) > 0 {
 				t.Errorf("%s, %s has %v", when, id, bag)
 			}
 		}
@@ -85,7 +86,7 @@ func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
 	empty("without the client's key")
 	b.machine.keys.Key = "key"
 	b.hook("certificates-relation-changed")
-	if bag := b.juju.bags["db:2 etcd/0"]; len(bag) != 5 {
+	if bag := b.juju.Bags["db:2 etcd/0"]; len(bag) != 5 {
 		t.Errorf("a member with all that it takes tells %v", bag)
 	}
 }
@@ -93,8 +94,8 @@ func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
 // Units of the charm before this one find each other's clients' address in the peer databag, and nothing else of it.
 func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 	b := related(t)
-	peer := func() string { return b.juju.bags["cluster:0 etcd/0"]["db-ingress-address"] }
-	b.juju.bags["cluster:0 etcd/0"] = map[string]string{"db-ingress-address": "10.0.0.4"}
+	peer := func() string { return b.juju.Bags["cluster:0 etcd/0"]["db-ingress-address"] }
+	b.juju.Bags["cluster:0 etcd/0"] = map[string]string{"db-ingress-address": "10.0.0.4"}
 	b.hook("upgrade-charm")
 	if peer() != "10.0.0.4" {
 		t.Errorf("what the old charm had written is %q before anything was applied", peer())
@@ -103,7 +104,7 @@ func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 	if peer() != "10.0.0.4" {
 		t.Errorf("a member's address is %q", peer())
 	}
-	if n := strings.Count(strings.Join(b.juju.writes(), "\n"), "cluster:0"); n != 1 {
+	if n := strings.Count(strings.Join(b.juju.Writes(), "\n"), "cluster:0"); n != 1 {
 		t.Errorf("the peer databag was written %d times: each runs a hook on every peer", n)
 	}
 	s := served()
@@ -120,10 +121,10 @@ func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T) {
 	b := related(t)
 	public := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
-	b.juju.networks["db db:5"] = public
+	b.juju.Networks["db db:5"] = public
 	b.hook("db-relation-changed", "JUJU_RELATION_ID=db:5")
 	var facts v1alpha1.UnitFacts
-	if err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
+	if err := json.Unmarshal([]byte(b.juju.Bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
 		t.Fatal(err)
 	}
 	want := v1alpha1.UnitAddresses{Peer: "10.0.0.4", PeerBind: "10.0.0.4", Client: "10.0.0.4", ClientBind: "10.0.0.4",
@@ -131,12 +132,12 @@ func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T)
 	if diff := cmp.Diff(want, facts.Addresses); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
-	for _, call := range b.juju.calls {
-		if strings.HasPrefix(call.line, "network-get") && !strings.Contains(call.line, " -r ") {
-			t.Errorf("what %q answers depends on the hook", call.line)
+	for _, call := range b.juju.Calls {
+		if strings.HasPrefix(call.Line, "network-get") && !strings.Contains(call.Line, " -r ") {
+			t.Errorf("what %q answers depends on the hook", call.Line)
 		}
 	}
-	if asked := b.juju.bags["certificates:1 etcd/0"]["sans"]; !strings.Contains(asked, `"198.51.100.4"`) {
+	if asked := b.juju.Bags["certificates:1 etcd/0"]["sans"]; !strings.Contains(asked, `"198.51.100.4"`) {
 		t.Errorf("asked for a certificate with %s", asked)
 	}
 
@@ -146,7 +147,7 @@ func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T)
 	for id, want := range map[string]string{
 		"db:2": "https://10.0.0.4:2379,https://[fd00::5]:2379", "db:5": "https://198.51.100.4:2379,https://198.51.100.5:2379",
 	} {
-		if got := b.juju.bags[id+" etcd/0"]["connection_string"]; got != want {
+		if got := b.juju.Bags[id+" etcd/0"]["connection_string"]; got != want {
 			t.Errorf("%s is told %q, not %q", id, got, want)
 		}
 	}
@@ -162,12 +163,12 @@ func TestAUnitThatJoinsTellsOfTheOthers(t *testing.T) {
 	s.TLS.CABundle = "bundle"
 	s.Clients.Endpoints = []string{"https://10.0.0.5:2379"}
 	b.reconcile(s)
-	if bag := b.juju.bags["db:2 etcd/0"]; bag["connection_string"] != "https://10.0.0.5:2379" || bag["client_ca"] != "bundle" || bag["client_key"] == "" {
+	if bag := b.juju.Bags["db:2 etcd/0"]; bag["connection_string"] != "https://10.0.0.5:2379" || bag["client_ca"] != "bundle" || bag["client_key"] == "" {
 		t.Errorf("tells %v", bag)
 	}
 	b.machine.outcome = v1alpha1.OutcomeApplied
 	b.reconcile(s)
-	if address := b.juju.bags["cluster:0 etcd/0"]["db-ingress-address"]; address != "" {
+	if address := b.juju.Bags["cluster:0 etcd/0"]["db-ingress-address"]; address != "" {
 		t.Errorf("to its peers it is an etcd at %s", address)
 	}
 }
@@ -178,12 +179,12 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	s := served()
 	s.Etcd.Name = "etcd0"
 	s.Clients.Relations = map[string][]string{"db:5": {"https://198.51.100.4:2379", "https://198.51.100.5:2379"}}
-	b.juju.networks["db db:5"] = `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
+	b.juju.Networks["db db:5"] = `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
 	b.reconcile(s)
 	told := func(when string, want map[string]string) {
 		t.Helper()
 		for id, list := range want {
-			bag := b.juju.bags[id+" etcd/0"]
+			bag := b.juju.Bags[id+" etcd/0"]
 			if got := bag["connection_string"] + bag["cluster"]; got != list || bag["client_key"] == "" {
 				t.Errorf("%s, %s is told %q, want %q", when, id, got, list)
 			}
@@ -192,7 +193,7 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	all := map[string]string{"db:2": "https://10.0.0.4:2379,https://[fd00::5]:2379", "db:5": "https://198.51.100.4:2379,https://198.51.100.5:2379"}
 	others := map[string]string{"db:2": "https://[fd00::5]:2379", "db:5": "https://198.51.100.5:2379", "proxy:3": "etcd1=https://[fd00::5]:2380"}
 
-	b.juju.goal = `{"units":{"etcd/0":{"status":"active"}}}`
+	b.juju.Goal = `{"units":{"etcd/0":{"status":"active"}}}`
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=client/0")
 	told("a client leaves", all)
 	b.hook("cluster-relation-departed", "JUJU_RELATION_ID=cluster:0", "JUJU_DEPARTING_UNIT=etcd/1")
@@ -200,14 +201,14 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	b.hook("proxy-relation-broken", "JUJU_RELATION_ID=proxy:9")
 	told("a relation ends", all)
 
-	b.juju.goal = `{"units":{"etcd/0":{"status":"dying"}}}`
+	b.juju.Goal = `{"units":{"etcd/0":{"status":"dying"}}}`
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
 	told("it leaves", others)
 	b.hook("db-relation-broken", "JUJU_RELATION_ID=db:2")
 	told("it has left one relation", map[string]string{"db:5": others["db:5"], "proxy:3": others["proxy:3"]})
-	b.juju.calls = nil
+	b.juju.Calls = nil
 	b.hook("stop")
-	if writes := strings.Join(b.juju.writes(), "\n"); strings.Contains(writes, "relation-set") {
+	if writes := strings.Join(b.juju.Writes(), "\n"); strings.Contains(writes, "relation-set") {
 		t.Errorf("the hook stop wrote %s", writes)
 	}
 
@@ -216,7 +217,7 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	s.Clients.Endpoints = []string{"https://10.0.0.4:2379"}
 	b.reconcile(s)
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
-	if got := b.juju.bags["db:2 etcd/0"]["connection_string"]; got != "https://10.0.0.4:2379" {
+	if got := b.juju.Bags["db:2 etcd/0"]["connection_string"]; got != "https://10.0.0.4:2379" {
 		t.Errorf("the last of all tells %q", got)
 	}
 }
@@ -225,26 +226,26 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 // nothing is taken from there: who is alive, and where, is the controller's word.
 func TestNothingIsTakenFromPeersDatabags(t *testing.T) {
 	b := related(t)
-	b.juju.leader = true
-	b.juju.members["cluster:0"] = []string{"etcd/1", "etcd/2"}
-	b.juju.bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"protocol":2}`}
-	b.juju.goal = `{"units":{"etcd/0":{"status":"active"}}}`
+	b.juju.Leader = true
+	b.juju.Members["cluster:0"] = []string{"etcd/1", "etcd/2"}
+	b.juju.Bags["cluster:0 etcd/2"] = map[string]string{"db-ingress-address": "10.0.0.6", "facts": `{"protocol":2}`}
+	b.juju.Goal = `{"units":{"etcd/0":{"status":"active"}}}`
 	b.reconcile(served())
-	before := b.juju.bags["db:2 etcd/0"]["connection_string"]
-	var calls []call
+	before := b.juju.Bags["db:2 etcd/0"]["connection_string"]
+	var calls []charmtest.Call
 	for _, hook := range []string{"cluster-relation-joined", "cluster-relation-changed", "cluster-relation-departed", "db-relation-changed",
 		"certificates-relation-changed", "config-changed", "leader-elected", "start", "update-status", "upgrade-charm"} {
 		b.hook(hook, "JUJU_RELATION_ID=cluster:0", "JUJU_REMOTE_UNIT=etcd/2")
-		calls = append(calls, b.juju.calls...)
+		calls = append(calls, b.juju.Calls...)
 	}
 	b.reconcile(served())
-	for _, c := range append(calls, b.juju.calls...) {
-		if strings.Contains(c.line, "relation-list") && strings.Contains(c.line, "cluster:0") ||
-			strings.Contains(c.line, "relation-get") && strings.Contains(c.line, "cluster:0") && (strings.Contains(c.line, "etcd/1") || strings.Contains(c.line, "etcd/2")) {
-			t.Errorf("ran %s", c.line)
+	for _, c := range append(calls, b.juju.Calls...) {
+		if strings.Contains(c.Line, "relation-list") && strings.Contains(c.Line, "cluster:0") ||
+			strings.Contains(c.Line, "relation-get") && strings.Contains(c.Line, "cluster:0") && (strings.Contains(c.Line, "etcd/1") || strings.Contains(c.Line, "etcd/2")) {
+			t.Errorf("ran %s", c.Line)
 		}
 	}
-	if after := b.juju.bags["db:2 etcd/0"]["connection_string"]; after != before {
+	if after := b.juju.Bags["db:2 etcd/0"]["connection_string"]; after != before {
 		t.Errorf("clients are told %s, and were told %s", after, before)
 	}
 }

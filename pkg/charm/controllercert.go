@@ -40,17 +40,17 @@ func (a *Agent) askForController(ctx context.Context, offer Offer, leader bool) 
 		if !r.csr || r.aside {
 			continue
 		}
-		bag, err := a.tools.ApplicationRelation(ctx, r.id, a.env.Application())
+		bag, err := a.run.Tools.ApplicationRelation(ctx, r.id, a.run.Env.Application())
 		if err != nil {
 			return err
 		}
 		if bag[keySigningRequests] == want {
 			continue
 		}
-		if err := a.tools.SetApplicationRelation(ctx, r.id, map[string]string{keySigningRequests: want}); err != nil {
+		if err := a.run.Tools.SetApplicationRelation(ctx, r.id, map[string]string{keySigningRequests: want}); err != nil {
 			return err
 		}
-		a.log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(offer.forController))
+		a.run.Log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(offer.forController))
 	}
 	return nil
 }

@@ -14,19 +14,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jujuetcd.io/pkg/charm/charmtest"
 )
 
 // signer is a provider of the newer protocol: it signs what the unit has asked for in its databag.
 type signer struct {
 	*bench
-	ca    *authority
+	ca    *charmtest.Authority
 	valid time.Duration
 }
 
 func newSigner(t *testing.T) *signer {
-	s := &signer{bench: newBench(t), ca: newAuthority(t, "ca"), valid: 30 * 24 * time.Hour}
-	s.juju.relations["certificates"] = []string{"certificates:1"}
-	s.juju.members["certificates:1"] = []string{"self-signed-certificates/0"}
+	s := &signer{bench: newBench(t), ca: charmtest.NewAuthority(t, "ca"), valid: 30 * 24 * time.Hour}
+	s.juju.Relations["certificates"] = []string{"certificates:1"}
+	s.juju.Members["certificates:1"] = []string{"self-signed-certificates/0"}
 	return s
 }
 
@@ -36,7 +38,7 @@ func (s *signer) asked() []string {
 		Request string `json:"certificate_signing_request"`
 		CA      bool   `json:"ca"`
 	}
-	text := s.juju.bags["certificates:1 etcd/0"]["certificate_signing_requests"]
+	text := s.juju.Bags["certificates:1 etcd/0"]["certificate_signing_requests"]
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			s.t.Fatalf("%v: %s", err, text)
@@ -94,13 +96,13 @@ func (s *signer) sign(usages ...x509.ExtKeyUsage) {
 		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 			SerialNumber: serial, Subject: csr.Subject, DNSNames: csr.DNSNames, IPAddresses: csr.IPAddresses,
 			NotBefore: s.clock.Add(-time.Minute), NotAfter: s.clock.Add(s.valid), ExtKeyUsage: usages,
-		}, s.ca.cert, csr.PublicKey, s.ca.key)
+		}, s.ca.Cert, csr.PublicKey, s.ca.Key)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 		after = append(after, map[string]any{
-			"certificate_signing_request": request, "certificate": cert, "ca": s.ca.pem, "chain": []string{s.ca.pem, cert}, "revoked": false,
+			"certificate_signing_request": request, "certificate": cert, "ca": s.ca.PEM, "chain": []string{s.ca.PEM, cert}, "revoked": false,
 		})
 	}
 	s.answer("certificates", after)
@@ -108,10 +110,10 @@ func (s *signer) sign(usages ...x509.ExtKeyUsage) {
 
 func (s *signer) provider() map[string]string {
 	const key = "certificates:1 self-signed-certificates"
-	if s.juju.bags[key] == nil {
-		s.juju.bags[key] = map[string]string{}
+	if s.juju.Bags[key] == nil {
+		s.juju.Bags[key] = map[string]string{}
 	}
-	return s.juju.bags[key]
+	return s.juju.Bags[key]
 }
 
 func (s *signer) answer(key string, value any) {
@@ -126,7 +128,7 @@ func (s *signer) answer(key string, value any) {
 func TestAProviderIsAskedInBothDialectsUntilItSpeaksOne(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
-	bag := s.juju.bags["certificates:1 etcd/0"]
+	bag := s.juju.Bags["certificates:1 etcd/0"]
 	if bag["unit_name"] != "etcd_0" || len(s.asked()) != 2 {
 		t.Fatalf("asked with %v", bag)
 	}
@@ -137,7 +139,7 @@ func TestAProviderIsAskedInBothDialectsUntilItSpeaksOne(t *testing.T) {
 			t.Errorf("a provider of the newer protocol is still asked with %s", key)
 		}
 	}
-	if !strings.Contains(s.juju.bags["cluster:0 etcd/0"]["facts"], `"provider":"csr"`) {
+	if !strings.Contains(s.juju.Bags["cluster:0 etcd/0"]["facts"], `"provider":"csr"`) {
 		t.Error("the dialect is not in the facts")
 	}
 
@@ -145,8 +147,8 @@ func TestAProviderIsAskedInBothDialectsUntilItSpeaksOne(t *testing.T) {
 	classic.hook("certificates-relation-joined")
 	classic.relate(classic.ca)
 	classic.hook("certificates-relation-changed")
-	if len(classic.asked()) != 0 || classic.juju.bags["certificates:1 etcd/0"]["unit_name"] == "" {
-		t.Errorf("a classic provider is asked with %v", classic.juju.bags["certificates:1 etcd/0"])
+	if len(classic.asked()) != 0 || classic.juju.Bags["certificates:1 etcd/0"]["unit_name"] == "" {
+		t.Errorf("a classic provider is asked with %v", classic.juju.Bags["certificates:1 etcd/0"])
 	}
 }
 
@@ -175,7 +177,7 @@ func TestARequestIsMadeOnceAndItsKeyStaysOnTheMachine(t *testing.T) {
 	if !slices.Contains(s.machine.server.DNSNames, "node") || s.machine.client.Subject.CommonName != "etcd-0" {
 		t.Errorf("server %v, client %s", s.machine.server.DNSNames, s.machine.client.Subject)
 	}
-	for where, bag := range s.juju.bags {
+	for where, bag := range s.juju.Bags {
 		for key, value := range bag {
 			if strings.Contains(value, "PRIVATE KEY") {
 				t.Errorf("a private key is in %s of %s", key, where)
@@ -195,7 +197,7 @@ func TestTheRequestOutlivesAHookWhoseChangesAreLost(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
 	asked := s.asked()
-	delete(s.juju.bags, "certificates:1 etcd/0") // Juju commits nothing of a hook that fails
+	delete(s.juju.Bags, "certificates:1 etcd/0") // Juju commits nothing of a hook that fails
 	s.hook("certificates-relation-joined")
 	if !slices.Equal(asked, s.asked()) {
 		t.Error("the request is another one the second time")
@@ -255,8 +257,8 @@ func TestAnotherAddressIsAskedForAndUsed(t *testing.T) {
 	s.sign()
 	s.hook("certificates-relation-changed")
 	network := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.9"}]}],"ingress-addresses":["10.0.0.9"]}`
-	s.juju.networks = map[string]string{"cluster": network, "db": network}
-	s.juju.public = "10.0.0.9"
+	s.juju.Networks = map[string]string{"cluster": network, "db": network}
+	s.juju.Public = "10.0.0.9"
 	s.hook("config-changed")
 	if n := len(s.asked()); n != 3 {
 		t.Fatalf("%d requests stand: the old server's, the new one's and the client's are expected", n)
@@ -274,10 +276,10 @@ func TestAPeersArrivalAsksForNothing(t *testing.T) {
 	s.sign()
 	s.hook("certificates-relation-changed")
 	before := s.asked()
-	s.juju.members["cluster:0"] = []string{"etcd/1", "etcd/2"}
+	s.juju.Members["cluster:0"] = []string{"etcd/1", "etcd/2"}
 	s.hook("cluster-relation-joined")
 	s.hook("cluster-relation-changed")
-	if writes := s.juju.writes(); len(writes) > 0 || !slices.Equal(before, s.asked()) {
+	if writes := s.juju.Writes(); len(writes) > 0 || !slices.Equal(before, s.asked()) {
 		t.Errorf("a peer's arrival wrote %v", writes)
 	}
 }
@@ -295,8 +297,8 @@ func TestRefusalsRevocationsAndUselessAnswersAreTold(t *testing.T) {
 		{"refused", refuse, "self-signed-certificates refuses to sign the server certificate: IP addresses are not allowed."},
 		{"not a list", func(s *signer) { s.provider()["certificates"] = "{" }, "cannot be read"},
 		{"another's key", func(s *signer) {
-			cert, _ := s.ca.issue(now, time.Hour, "10.0.0.4")
-			s.answer("certificates", []map[string]any{{"certificate_signing_request": s.asked()[0], "certificate": cert, "ca": s.ca.pem}})
+			cert, _ := s.ca.Issue(now, time.Hour, "10.0.0.4")
+			s.answer("certificates", []map[string]any{{"certificate_signing_request": s.asked()[0], "certificate": cert, "ca": s.ca.PEM}})
 		}, "The server certificate that self-signed-certificates offers is not one for the unit's key."},
 		{"cannot be put in its place", func(s *signer) {
 			s.sign()
@@ -310,10 +312,10 @@ func TestRefusalsRevocationsAndUselessAnswersAreTold(t *testing.T) {
 			asked := s.asked()
 			test.do(s)
 			s.hook("certificates-relation-changed")
-			if got := s.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], test.want) {
+			if got := s.juju.Status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], test.want) {
 				t.Errorf("status %q, want %q", got, test.want)
 			}
-			if !strings.Contains(s.juju.bags["cluster:0 etcd/0"]["facts"], `"trouble":`) {
+			if !strings.Contains(s.juju.Bags["cluster:0 etcd/0"]["facts"], `"trouble":`) {
 				t.Error("the controller does not hear of it")
 			}
 			if !slices.Equal(asked, s.asked()) {
@@ -347,14 +349,14 @@ func TestAProviderThatIsAwayTakesNothingAway(t *testing.T) {
 	server := s.machine.server
 	asked := s.asked()
 	s.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
-	delete(s.juju.relations, "certificates")
+	delete(s.juju.Relations, "certificates")
 	s.hook("update-status")
 	if s.machine.server != server {
 		t.Error("the certificate on disk has gone with the relation")
 	}
 	// The same provider, back again, is asked for the same: what it has signed by then still fits.
-	s.juju.relations["certificates"] = []string{"certificates:1"}
-	delete(s.juju.bags, "certificates:1 etcd/0")
+	s.juju.Relations["certificates"] = []string{"certificates:1"}
+	delete(s.juju.Bags, "certificates:1 etcd/0")
 	s.hook("certificates-relation-joined")
 	if !slices.Equal(asked, s.asked()) {
 		t.Error("the request is another when the relation is back")
@@ -378,7 +380,7 @@ func TestAKeyThatCannotBeReadIsNotReplaced(t *testing.T) {
 	if !slices.Equal(asked, s.asked()) {
 		t.Error("the request is withdrawn, or another")
 	}
-	if got := s.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "is damaged") {
+	if got := s.juju.Status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "is damaged") {
 		t.Errorf("status %q", got)
 	}
 }
@@ -394,10 +396,10 @@ func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
 	s.machine.own = s.machine.view.Health["https://10.0.0.4:2379"]
 	s.machine.unserved = errors.New("cannot take the new server certificate for served: it shows serial 1")
 	s.hook("update-status")
-	if got := s.juju.status["unit"]; !strings.Contains(got[1], "shows serial 1") {
+	if got := s.juju.Status["unit"]; !strings.Contains(got[1], "shows serial 1") {
 		t.Errorf("status %q", got)
 	}
-	if facts := s.juju.bags["cluster:0 etcd/0"]["facts"]; strings.Contains(facts, "serial 1") {
+	if facts := s.juju.Bags["cluster:0 etcd/0"]["facts"]; strings.Contains(facts, "serial 1") {
 		t.Errorf("facts %s", facts)
 	}
 }

@@ -54,17 +54,17 @@ func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClien
 	if !spec.OwnClientCertificates {
 		return nil, nil
 	}
-	ids, err := a.relations(ctx, v1alpha1.EndpointDB)
+	ids, err := a.run.Relations(ctx, v1alpha1.EndpointDB)
 	if err != nil {
 		return nil, err
 	}
 	var clients []dbClient
 	for _, id := range ids {
-		application, err := a.tools.RelationApplication(ctx, id)
+		application, err := a.run.Tools.RelationApplication(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+		bag, err := a.run.Tools.Relation(ctx, id, a.run.Env.Unit)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (a *Agent) forget(offer *Offer) error {
 		if err := store.Remove(name); err != nil {
 			return err
 		}
-		a.log.Info("Removed a client's key and request", "name", name)
+		a.run.Log.Info("Removed a client's key and request", "name", name)
 	}
 	return nil
 }

@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine"
 )
 
 // commonName is that of the certificate that the databag of a relation db holds; empty where it is none.
 func (b *bench) commonName(relation string) string {
-	block, _ := pem.Decode([]byte(b.juju.bags[relation+" etcd/0"]["client_cert"]))
+	block, _ := pem.Decode([]byte(b.juju.Bags[relation+" etcd/0"]["client_cert"]))
 	if block == nil {
 		return ""
 	}
@@ -29,11 +30,11 @@ func (b *bench) commonName(relation string) string {
 }
 
 // ownClients relates two clients on the endpoint db, which are to have certificates of their own beside the shared one.
-func (b *bench) ownClients(ca *authority, valid time.Duration) {
-	b.juju.relations["db"] = []string{"db:2", "db:5"}
-	b.juju.members["db:2"], b.juju.members["db:5"] = []string{"kubernetes/0"}, []string{"calico/0"}
-	cert, key := ca.issue(now, valid, "shared")
-	b.machine.keys = machine.Credentials{CA: ca.pem, Certificate: cert, Key: key}
+func (b *bench) ownClients(ca *charmtest.Authority, valid time.Duration) {
+	b.juju.Relations["db"] = []string{"db:2", "db:5"}
+	b.juju.Members["db:2"], b.juju.Members["db:5"] = []string{"kubernetes/0"}, []string{"calico/0"}
+	cert, key := ca.Issue(now, valid, "shared")
+	b.machine.keys = machine.Credentials{CA: ca.PEM, Certificate: cert, Key: key}
 	spec := served()
 	spec.TLS.OwnClientCertificates = true
 	b.machine.last = &spec
@@ -73,21 +74,21 @@ func TestAClientHasTheSharedCertificateUntilItsOwnArrivesAndKeepsIt(t *testing.T
 	s.hook("certificates-relation-changed")
 	s.common("kubernetes-2", "calico-5")
 	s.hook("update-status")
-	s.juju.calls = nil
+	s.juju.Calls = nil
 	s.hook("update-status")
-	if writes := s.juju.writes(); len(writes) > 0 {
+	if writes := s.juju.Writes(); len(writes) > 0 {
 		t.Errorf("a steady state writes %q", writes)
 	}
 
 	// The provider goes: what clients have is not withdrawn.
-	s.juju.relations["certificates"] = nil
+	s.juju.Relations["certificates"] = nil
 	s.hook("config-changed")
 	s.common("kubernetes-2", "calico-5")
 
 	// Members trust another authority: a certificate of the one before is none any more.
-	other := newAuthority(t, "other")
-	cert, key := other.issue(now, s.valid, "shared")
-	s.machine.keys = machine.Credentials{CA: other.pem, Certificate: cert, Key: key}
+	other := charmtest.NewAuthority(t, "other")
+	cert, key := other.Issue(now, s.valid, "shared")
+	s.machine.keys = machine.Credentials{CA: other.PEM, Certificate: cert, Key: key}
 	s.hook("config-changed")
 	s.common("shared", "shared")
 }
@@ -116,13 +117,13 @@ func TestTheRequestOfAClientGoesWithItsRelation(t *testing.T) {
 			s.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
 		}, 4, both},
 		{"the provider, and then the relation", func(s *signer) {
-			s.juju.relations["certificates"] = nil
-			s.juju.relations["db"] = []string{"db:5"}
+			s.juju.Relations["certificates"] = nil
+			s.juju.Relations["db"] = []string{"db:5"}
 			s.hook("update-status")
 		}, 4, "client db-calico-5 server"},
 		{"a databag that cannot be written: nothing goes", func(s *signer) {
-			s.juju.broken = "relation-set"
-			s.juju.relations["db"] = []string{"db:2"}
+			s.juju.Broken = "relation-set"
+			s.juju.Relations["db"] = []string{"db:2"}
 			if err := s.dispatch("hooks/update-status"); err == nil {
 				s.t.Error("the hook succeeds")
 			}
@@ -153,7 +154,7 @@ func TestAClientsOwnCertificateIsRenewed(t *testing.T) {
 	s.hook("config-changed")
 	s.sign()
 	s.hook("certificates-relation-changed")
-	bag := s.juju.bags["db:2 etcd/0"]
+	bag := s.juju.Bags["db:2 etcd/0"]
 	old, key := bag["client_cert"], bag["client_key"]
 	s.clock = s.clock.Add(s.valid * 3 / 4)
 	s.hook("update-status")
@@ -172,7 +173,7 @@ func TestAClientsOwnCertificateIsRenewed(t *testing.T) {
 // client is gone; what else is asked for stays.
 func TestAClassicProviderIsAskedForEachClientAsLongAsThereIsOne(t *testing.T) {
 	b := newBench(t)
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	b.relate(ca)
 	b.ownClients(ca, 100*24*time.Hour)
 	asked := func() string {
@@ -194,14 +195,14 @@ func TestAClassicProviderIsAskedForEachClientAsLongAsThereIsOne(t *testing.T) {
 		t.Helper()
 		answers := map[string]any{}
 		for _, name := range names {
-			cert, key := ca.issue(b.clock, 24*time.Hour, name)
+			cert, key := ca.Issue(b.clock, 24*time.Hour, name)
 			answers[name] = map[string]string{"cert": cert, "key": key}
 		}
 		text, err := json.Marshal(answers)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.juju.bags["certificates:1 easyrsa/0"]["etcd_0.processed_client_requests"] = string(text)
+		b.juju.Bags["certificates:1 easyrsa/0"]["etcd_0.processed_client_requests"] = string(text)
 		b.hook("certificates-relation-changed")
 	}
 	expect := func(when, want string) {
@@ -225,15 +226,15 @@ func TestAClassicProviderIsAskedForEachClientAsLongAsThereIsOne(t *testing.T) {
 	b.clock = b.clock.Add(2 * time.Hour)
 	const second = "calico-5[calico-5 client.calico-5] kubernetes-2[client.kubernetes-2 kubernetes-2]"
 	expect("when it is due", second)
-	old := b.juju.bags["db:2 etcd/0"]["client_cert"]
+	old := b.juju.Bags["db:2 etcd/0"]["client_cert"]
 	answer("calico-5", "kubernetes-2")
-	if b.juju.bags["db:2 etcd/0"]["client_cert"] == old {
+	if b.juju.Bags["db:2 etcd/0"]["client_cert"] == old {
 		t.Error("the renewed certificate is not used")
 	}
 	expect("after the renewal", second)
 
 	b.classicBag()["client_cert_requests"] = strings.Replace(b.classicBag()["client_cert_requests"], "{", `{"other":{"sans":["x"]},`, 1)
-	b.juju.relations["db"] = []string{"db:2"}
+	b.juju.Relations["db"] = []string{"db:2"}
 	expect("when one is gone", "kubernetes-2[client.kubernetes-2 kubernetes-2] other[x]")
 	b.machine.last.TLS.OwnClientCertificates = false
 	expect("when the policy is", "other[x]")

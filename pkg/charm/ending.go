@@ -13,15 +13,15 @@ import (
 // leaves that of its peers, if it is the leader. The units are gone in seconds, sooner than the controller's next look: it does the same
 // where it is in time. What cannot be written leaves the mark out, which is a person's to make up for; a unit that is to go is not held up.
 func (a *Agent) end(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
-	if last == nil || !strings.HasSuffix(a.env.Name, "-relation-departed") && !strings.HasSuffix(a.env.Name, "-relation-broken") {
+	if last == nil || !strings.HasSuffix(a.run.Env.Name, "-relation-departed") && !strings.HasSuffix(a.run.Env.Name, "-relation-broken") {
 		return nil
 	}
-	states, err := a.tools.GoalStates(ctx)
+	states, err := a.run.Tools.GoalStates(ctx)
 	if err != nil {
-		a.log.Error(err, "Took units for staying")
+		a.run.Log.Error(err, "Took units for staying")
 		return nil
 	}
-	if len(states) == 0 || states[a.env.Unit] == "" {
+	if len(states) == 0 || states[a.run.Env.Unit] == "" {
 		return nil
 	}
 	for _, state := range states {
@@ -29,15 +29,15 @@ func (a *Agent) end(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 			return nil
 		}
 	}
-	peers, err := a.peers(ctx)
+	peers, err := a.run.Peers(ctx)
 	if err != nil || peers == "" {
 		return err
 	}
-	leader, err := a.tools.IsLeader(ctx)
+	leader, err := a.run.Tools.IsLeader(ctx)
 	if err != nil || !leader {
 		return err
 	}
-	bag, err := a.latchBag(ctx, peers)
+	bag, err := a.run.LatchBag(ctx, peers)
 	if err != nil {
 		return err
 	}
@@ -49,11 +49,11 @@ func (a *Agent) end(ctx context.Context, last *v1alpha1.EtcdUnitSpec) error {
 	if err != nil {
 		return err
 	}
-	if err := a.tools.SetApplicationRelation(ctx, peers, map[string]string{v1alpha1.LatchEndingKey: string(mark)}); err != nil {
-		a.log.Error(err, "Left the latch without the mark that the cluster ends")
+	if err := a.run.Tools.SetApplicationRelation(ctx, peers, map[string]string{v1alpha1.LatchEndingKey: string(mark)}); err != nil {
+		a.run.Log.Error(err, "Left the latch without the mark that the cluster ends")
 		return nil
 	}
-	a.log.Info("Marked the latch, because Juju keeps no unit", "cluster", latch.ClusterID)
+	a.run.Log.Info("Marked the latch, because Juju keeps no unit", "cluster", latch.ClusterID)
 	word := text(etcdops.EndingWords())
 	return a.showWord(ctx, v1alpha1.StatusSpec{Application: &word}, true)
 }

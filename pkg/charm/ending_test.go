@@ -16,7 +16,7 @@ const (
 // latch gives the application a latch with a cluster.
 func (b *bench) latch() {
 	seeds, _ := json.Marshal(v1alpha1.Seeds{Token: "token"})
-	b.juju.bags["cluster:0 etcd"] = map[string]string{v1alpha1.LatchClusterIDKey: aCluster, v1alpha1.LatchSeedsKey: string(seeds), "later": "{"}
+	b.juju.Bags["cluster:0 etcd"] = map[string]string{v1alpha1.LatchClusterIDKey: aCluster, v1alpha1.LatchSeedsKey: string(seeds), "later": "{"}
 }
 
 // The leader of units that all leave marks the latch in a hook in which it leaves a relation: while it can still write it, and only if
@@ -34,30 +34,30 @@ func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 		{"only the others leave", `{"units":{"etcd/0":{"status":"active"},"etcd/1":{"status":"dying"}}}`, "certificates-relation-departed", nil, false},
 		{"a sole unit that stays is no end", `{"units":{"etcd/0":{"status":"active"}}}`, "certificates-relation-departed", nil, false},
 		{"Juju does not tell", "no", "certificates-relation-departed", nil, false},
-		{"another unit leads", allDying, "certificates-relation-departed", func(b *bench) { b.juju.leader = false }, false},
-		{"the relation with the peers is over", allDying, "certificates-relation-departed", func(b *bench) { b.juju.relations["cluster"] = nil }, false},
-		{"nothing was born", allDying, "certificates-relation-departed", func(b *bench) { b.juju.bags["cluster:0 etcd"] = nil }, false},
-		{"the latch cannot be read", allDying, "certificates-relation-departed", func(b *bench) { b.juju.bags["cluster:0 etcd"][v1alpha1.LatchSeedsKey] = "{" }, false},
+		{"another unit leads", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Leader = false }, false},
+		{"the relation with the peers is over", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Relations["cluster"] = nil }, false},
+		{"nothing was born", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Bags["cluster:0 etcd"] = nil }, false},
+		{"the latch cannot be read", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Bags["cluster:0 etcd"][v1alpha1.LatchSeedsKey] = "{" }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			b.latch()
-			b.juju.leader, b.juju.goal = true, c.goal
+			b.juju.Leader, b.juju.Goal = true, c.goal
 			s := spec()
 			b.machine.last = &s
 			if c.change != nil {
 				c.change(b)
 			}
 			b.hook(c.hook, "JUJU_RELATION_ID=certificates:1")
-			latch, err := v1alpha1.LatchFromDatabag(b.juju.bags["cluster:0 etcd"])
+			latch, err := v1alpha1.LatchFromDatabag(b.juju.Bags["cluster:0 etcd"])
 			if latch.Ends() != c.marked {
-				t.Errorf("marked: %t, want %t: %v, %v", latch.Ends(), c.marked, b.juju.bags["cluster:0 etcd"], err)
+				t.Errorf("marked: %t, want %t: %v, %v", latch.Ends(), c.marked, b.juju.Bags["cluster:0 etcd"], err)
 			}
-			if told := strings.Contains(b.juju.status["application"][1], "No unit stays"); told != c.marked {
-				t.Errorf("the application says %v", b.juju.status["application"])
+			if told := strings.Contains(b.juju.Status["application"][1], "No unit stays"); told != c.marked {
+				t.Errorf("the application says %v", b.juju.Status["application"])
 			}
-			if c.marked && (b.juju.bags["cluster:0 etcd"]["later"] != "{" || latch.ClusterID != aCluster) {
-				t.Errorf("what was there is lost: %v", b.juju.bags["cluster:0 etcd"])
+			if c.marked && (b.juju.Bags["cluster:0 etcd"]["later"] != "{" || latch.ClusterID != aCluster) {
+				t.Errorf("what was there is lost: %v", b.juju.Bags["cluster:0 etcd"])
 			}
 		})
 	}
@@ -73,31 +73,31 @@ func TestBeginAnewTakesTheIDOfTheClusterThatIsGivenUp(t *testing.T) {
 		{"the right one", aCluster, func(*bench) {}, ""},
 		{"another one", "00000000000000ff", func(*bench) {}, "is not the ID of the cluster that was here"},
 		{"none", "", func(*bench) {}, "is not the ID of the cluster that was here"},
-		{"where none was born", aCluster, func(b *bench) { delete(b.juju.bags["cluster:0 etcd"], v1alpha1.LatchClusterIDKey) }, "there was no cluster here"},
+		{"where none was born", aCluster, func(b *bench) { delete(b.juju.Bags["cluster:0 etcd"], v1alpha1.LatchClusterIDKey) }, "there was no cluster here"},
 		{"where the data is", aCluster, func(b *bench) { b.machine.facts.Member.Present = true }, "has data of the cluster"},
-		{"before anything is told", aCluster, func(b *bench) { delete(b.juju.bags, "cluster:0 etcd/0") }, "run it again in a minute"},
+		{"before anything is told", aCluster, func(b *bench) { delete(b.juju.Bags, "cluster:0 etcd/0") }, "run it again in a minute"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			b.latch()
 			b.hook("update-status")
 			c.change(b)
-			b.juju.desired = c.id
+			b.juju.Desired = c.id
 			if err := b.dispatch("actions/begin-anew"); err != nil {
 				t.Fatal(err)
 			}
 			if c.refused != "" {
-				if !strings.Contains(b.juju.failure, c.refused) || len(b.juju.writes()) != 0 {
-					t.Errorf("it fails with %q, and writes %v", b.juju.failure, b.juju.writes())
+				if !strings.Contains(b.juju.Failure, c.refused) || len(b.juju.Writes()) != 0 {
+					t.Errorf("it fails with %q, and writes %v", b.juju.Failure, b.juju.Writes())
 				}
 				return
 			}
 			want := v1alpha1.Request{Task: b.action - 1, Kind: v1alpha1.ActionBeginAnew, Subject: aCluster}
 			for range 2 { // a later hook keeps it
 				var facts v1alpha1.UnitFacts
-				err := json.Unmarshal([]byte(b.juju.bags["cluster:0 etcd/0"][v1alpha1.FactsKey]), &facts)
-				if err != nil || facts.Request == nil || *facts.Request != want || b.juju.failure != "" {
-					t.Errorf("%+v, %v, failure %q", facts.Request, err, b.juju.failure)
+				err := json.Unmarshal([]byte(b.juju.Bags["cluster:0 etcd/0"][v1alpha1.FactsKey]), &facts)
+				if err != nil || facts.Request == nil || *facts.Request != want || b.juju.Failure != "" {
+					t.Errorf("%+v, %v, failure %q", facts.Request, err, b.juju.Failure)
 				}
 				b.machine.facts.RestartPending = true
 				b.hook("update-status")

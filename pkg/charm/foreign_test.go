@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/printable"
 )
 
@@ -25,7 +26,7 @@ func TestAProvidersWordsAreCleanedAndCapped(t *testing.T) {
 			s.answer("request_errors", []map[string]any{{"certificate_signing_request": s.asked()[0],
 				"error": map[string]any{"code": 101, "name": "ip_not_allowed", "message": words}}})
 			s.hook("certificates-relation-changed")
-			got := s.juju.status["unit"]
+			got := s.juju.Status["unit"]
 			if got[0] != "blocked" || !strings.Contains(got[1], "refuses to sign the server certificate: no addresses") || !printable.Fit(got[1]) ||
 				len(got[1]) > printable.Status {
 				t.Errorf("status %.300q", got)
@@ -33,7 +34,7 @@ func TestAProvidersWordsAreCleanedAndCapped(t *testing.T) {
 			if status := s.reconcile(spec()); status.Outcome != v1alpha1.OutcomeApplied {
 				t.Errorf("%s: %s", status.Outcome, status.Message)
 			}
-			if facts := s.juju.bags["cluster:0 etcd/0"]["facts"]; len(facts) > 10000 {
+			if facts := s.juju.Bags["cluster:0 etcd/0"]["facts"]; len(facts) > 10000 {
 				t.Errorf("%d bytes of facts", len(facts))
 			}
 		})
@@ -43,19 +44,19 @@ func TestAProvidersWordsAreCleanedAndCapped(t *testing.T) {
 // The result of a delivery may be longer than an argument of a hook tool: here a chain of many certificates is in it.
 func TestAResultOfAnyLengthArrives(t *testing.T) {
 	b := newBench(t)
-	ca := newAuthority(t, "ca")
+	ca := charmtest.NewAuthority(t, "ca")
 	b.relate(ca)
 	var chain strings.Builder
 	for chain.Len() < 200<<10 {
-		cert, _ := ca.issue(now.Add(-time.Hour), 24*time.Hour, "intermediate")
+		cert, _ := ca.Issue(now.Add(-time.Hour), 24*time.Hour, "intermediate")
 		chain.WriteString(cert)
 	}
-	b.juju.bags["certificates:1 easyrsa/0"]["chain"] = chain.String()
+	b.juju.Bags["certificates:1 easyrsa/0"]["chain"] = chain.String()
 	status := b.reconcile(spec())
 	if status.Outcome != v1alpha1.OutcomeApplied || status.Facts == nil {
 		t.Errorf("%+v", status)
 	}
-	if _, set := b.juju.results["status"]; !set && b.out.Len() < 100<<10 {
+	if _, set := b.juju.Results["status"]; !set && b.out.Len() < 100<<10 {
 		t.Errorf("neither set nor printed: %d bytes", b.out.Len())
 	}
 	long := strings.Repeat("x", 300<<10)
@@ -63,7 +64,7 @@ func TestAResultOfAnyLengthArrives(t *testing.T) {
 	if status := b.reconcile(spec()); status.Facts == nil || status.Facts.Snap == nil || status.Facts.Snap.Version != long {
 		t.Errorf("%.300s", status.Message)
 	}
-	if _, set := b.juju.results["status"]; set || b.out.Len() < 300<<10 {
+	if _, set := b.juju.Results["status"]; set || b.out.Len() < 300<<10 {
 		t.Errorf("set: %t, %d bytes printed", set, b.out.Len())
 	}
 }

@@ -7,7 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
+	"jujuetcd.io/pkg/charm/dispatch"
+	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/etcdtest"
@@ -174,16 +179,23 @@ func FuzzPublished(f *testing.F) {
 	f.Add(`null`)
 	f.Add(`{"applied":null,"certificates":null}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		p := published{text: text}
-		_ = json.Unmarshal([]byte(text), &p.facts)
-		facts := p.tell(v1alpha1.UnitFacts{}, v1alpha1.UnitAddresses{Client: "10.0.0.4"}, Offer{})
-		facts = p.mark(facts, &v1alpha1.EtcdUnitSpec{}, 1)
+		juju := charmtest.NewJuju()
+		juju.Bags["cluster:0 etcd/0"] = map[string]string{v1alpha1.FactsKey: text}
+		run := &dispatch.Run{Env: dispatch.Env{Unit: "etcd/0"}, Tools: hooktool.New(juju), Log: logr.Discard(), Now: time.Now}
+		p, err := run.Published(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts := tell(p, v1alpha1.UnitFacts{}, v1alpha1.UnitAddresses{Client: "10.0.0.4"}, Offer{})
+		facts = mark(p, facts, &v1alpha1.EtcdUnitSpec{}, 1)
 		if facts.Applied == nil {
 			t.Error("what was applied is not marked")
 		}
-		p.text = encode(facts)
-		if p.differ(facts) {
-			t.Error("what was published differs from itself")
+		if err := run.Publish(t.Context(), p, facts, nil); err != nil {
+			t.Fatal(err)
+		}
+		if p, err = run.Published(t.Context()); err != nil || p.Differ(facts) {
+			t.Errorf("what was published differs from itself: %v", err)
 		}
 	})
 }

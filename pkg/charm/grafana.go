@@ -20,7 +20,7 @@ type dashboardRequest struct {
 // Grafana's charm imports a request once. So the id is that of the content, too: another dashboard is another request, and the
 // dashboard's own uid has Grafana put it in the place of the one before.
 func (a *Agent) answerGrafana(ctx context.Context, prometheus []string) error {
-	ids, err := a.relations(ctx, v1alpha1.EndpointGrafana)
+	ids, err := a.run.Relations(ctx, v1alpha1.EndpointGrafana)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -33,7 +33,7 @@ func (a *Agent) answerGrafana(ctx context.Context, prometheus []string) error {
 		return nil
 	}
 	if len(prometheus) > 1 {
-		a.log.Info("The dashboard shows one Prometheus of several", "shown", prometheus[0], "all", prometheus)
+		a.run.Log.Info("The dashboard shows one Prometheus of several", "shown", prometheus[0], "all", prometheus)
 	}
 	board, digest, err := dashboards.Etcd(prometheus[0] + " - Juju generated source")
 	if err != nil {

@@ -13,16 +13,16 @@ import (
 func (a *Agent) health(ctx context.Context) error {
 	own, view, err := a.machine.Health(ctx)
 	if err != nil {
-		return a.tools.FailAction(ctx, err.Error())
+		return a.run.Tools.FailAction(ctx, err.Error())
 	}
 	lines, fault := report(own, view)
-	if err := a.tools.SetActionResult(ctx, "output", strings.Join(lines, "\n")); err != nil {
+	if err := a.run.Tools.SetActionResult(ctx, "output", strings.Join(lines, "\n")); err != nil {
 		return err
 	}
 	if fault == "" {
 		return nil
 	}
-	return a.tools.FailAction(ctx, fault)
+	return a.run.Tools.FailAction(ctx, fault)
 }
 
 // report is a line per member and one for the cluster, and why the action fails, if it does.

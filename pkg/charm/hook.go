@@ -17,16 +17,16 @@ import (
 //  5. mark the latch, if no unit stays
 //  6. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
-	if a.env.Name == "remove" {
+	if a.run.Env.Name == "remove" {
 		return nil
 	}
 	last, err := a.machine.Last()
 	if err != nil {
 		// What was applied is not forgotten because it cannot be read: neither facts nor clients may hear of a fresh unit.
-		a.log.Error(err, "Left everything as it was")
+		a.run.Log.Error(err, "Left everything as it was")
 		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: "The unit's record is damaged: " + err.Error()})
 	}
-	n, err := a.network(ctx)
+	n, err := a.run.Network(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,19 +38,19 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.settle(ctx, &offer, n.addresses, nil); err != nil {
+	if err := a.settle(ctx, &offer, n.Addresses, nil); err != nil {
 		return err
 	}
 	facts, err := a.machine.Facts(ctx)
 	if err != nil {
-		a.log.Error(err, "Published no facts")
+		a.run.Log.Error(err, "Published no facts")
 	} else {
-		p, err := a.published(ctx)
+		p, err := a.run.Published(ctx)
 		if err != nil {
 			return err
 		}
-		told := p.tell(facts, n.addresses, offer)
-		if a.env.Name == "update-status" {
+		told := tell(p, facts, n.Addresses, offer)
+		if a.run.Env.Name == "update-status" {
 			// Seldom enough: it is etcd's log that tells.
 			told.Refused = a.machine.Refused(ctx)
 		}
@@ -58,7 +58,7 @@ func (a *Agent) hook(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.addresses), &offer); err != nil {
+	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.Addresses), &offer); err != nil {
 		return err
 	}
 	if err := a.answerMonitors(ctx, last); err != nil {
@@ -71,7 +71,7 @@ func (a *Agent) hook(ctx context.Context) error {
 		return err
 	}
 	if facts.Taken != nil {
-		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: machine.Occupied(facts.Taken, a.env.ModelUUID)})
+		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: machine.Occupied(facts.Taken, a.run.Env.ModelUUID)})
 	}
 	return a.showStatus(ctx, last, facts.Certificates, offer)
 }

@@ -1,16 +1,10 @@
 package charm
 
 import (
-	"context"
 	"errors"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
-
-// latchBag is the application databag of the peer relation.
-func (a *Agent) latchBag(ctx context.Context, peers string) (map[string]string, error) {
-	return a.tools.ApplicationRelation(ctx, peers, a.env.Application())
-}
 
 // grant is what becomes of the latch if a delivery is carried out.
 type grant struct {

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -100,8 +101,8 @@ func TestStaleDeliveryLeavesTheRealMachineAlone(t *testing.T) {
 		Root: root, Unit: "etcd/0", ModelUUID: "m-1", Now: func() time.Time { return b.clock }, Log: logr.Discard(),
 		SnapWait: time.Millisecond,
 	})
-	b.relate(newAuthority(t, "ca"))
-	b.juju.bags["cluster:0 etcd"] = map[string]string{"epoch": `{"number":2,"holder":"d"}`}
+	b.relate(charmtest.NewAuthority(t, "ca"))
+	b.juju.Bags["cluster:0 etcd"] = map[string]string{"epoch": `{"number":2,"holder":"d"}`}
 	current := spec()
 	current.Delivery.Epoch.Number = 2
 	current.Snap = v1alpha1.SnapSpec{Name: "etcd", Channel: "3.6/stable"}
@@ -127,7 +128,7 @@ func TestStaleDeliveryLeavesTheRealMachineAlone(t *testing.T) {
 		{"a claim that is out of date", func(s *v1alpha1.EtcdUnitSpec) {
 			s.Delivery.Epoch.Number = 3
 			s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: &v1alpha1.Epoch{Number: 1, Holder: "d"}}}
-			b.juju.leader = true
+			b.juju.Leader = true
 		}, v1alpha1.ReasonLatchDiffers},
 		{"a spec that cannot work", func(s *v1alpha1.EtcdUnitSpec) { s.Etcd.HeartbeatIntervalMs = 0 }, v1alpha1.ReasonBadSpec},
 	}
@@ -140,7 +141,7 @@ func TestStaleDeliveryLeavesTheRealMachineAlone(t *testing.T) {
 			if status.Outcome != v1alpha1.OutcomeRefused || status.Reason != test.want {
 				t.Errorf("outcome %s, %s: %s", status.Outcome, status.Reason, status.Message)
 			}
-			if writes := b.juju.writes(); len(writes) > 0 {
+			if writes := b.juju.Writes(); len(writes) > 0 {
 				t.Errorf("wrote in Juju: %q", writes)
 			}
 			if diff := cmp.Diff(before, tree(t, root)); diff != "" {
@@ -156,7 +157,7 @@ func TestStaleDeliveryLeavesTheRealMachineAlone(t *testing.T) {
 	}
 	before = tree(t, root)
 	b.hook("config-changed")
-	if diff := cmp.Diff(before, tree(t, root)); diff != "" || len(b.juju.writes()) > 0 {
-		t.Errorf("a second hook wrote %q and %s", b.juju.writes(), diff)
+	if diff := cmp.Diff(before, tree(t, root)); diff != "" || len(b.juju.Writes()) > 0 {
+		t.Errorf("a second hook wrote %q and %s", b.juju.Writes(), diff)
 	}
 }

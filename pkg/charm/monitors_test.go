@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine"
 )
 
@@ -18,14 +19,14 @@ const prometheusRelation, grafanaRelation, nrpeRelation = "prometheus:5", "grafa
 // monitored is a leader whose cluster serves, related to Prometheus, Grafana and nrpe.
 func monitored(t *testing.T) *bench {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
-	b.juju.leader = true
+	b.relate(charmtest.NewAuthority(t, "ca"))
+	b.juju.Leader = true
 	for id, unit := range map[string]string{prometheusRelation: "prom/0", grafanaRelation: "graf/0", nrpeRelation: "nrpe/0"} {
 		endpoint, _, _ := strings.Cut(id, ":")
-		b.juju.relations[endpoint] = []string{id}
-		b.juju.members[id] = []string{unit}
+		b.juju.Relations[endpoint] = []string{id}
+		b.juju.Members[id] = []string{unit}
 	}
-	b.juju.config = map[string]string{"nagios_context": "juju"}
+	b.juju.Config = map[string]string{"nagios_context": "juju"}
 	b.machine.keys = machine.Credentials{CA: "the ca", Certificate: "the certificate", Key: "the key"}
 	s := spec()
 	// The third member does not serve, so clients are not told of it, but a monitor is.
@@ -39,7 +40,7 @@ func monitored(t *testing.T) *bench {
 func (b *bench) requests(relation string) map[string]map[string]any {
 	b.t.Helper()
 	found := map[string]map[string]any{}
-	for key, text := range b.juju.bags[relation+" "+b.juju.unit] {
+	for key, text := range b.juju.Bags[relation+" "+b.juju.Unit] {
 		if strings.HasPrefix(key, "request_") {
 			var body map[string]any
 			if err := json.Unmarshal([]byte(text), &body); err != nil {
@@ -98,27 +99,27 @@ func TestMonitorsAreAskedOnlyWhileItIsTrue(t *testing.T) {
 		want   []string
 	}{
 		{"a leader of a cluster that serves", func(*bench) {}, both},
-		{"not the leader", func(b *bench) { b.juju.leader = false }, none},
+		{"not the leader", func(b *bench) { b.juju.Leader = false }, none},
 		{"nothing was applied", func(b *bench) { b.machine.last = nil }, none},
 		{"there is no member", func(b *bench) { b.machine.last.Clients = v1alpha1.ClientsSpec{} }, none},
 		{"this unit's own member does not vote", func(b *bench) { b.machine.last.Clients.Endpoints = nil }, both},
 		{"a daemon that does not tell members", func(b *bench) { b.machine.last.Clients.Members = nil }, both},
 		{"no certificate", func(b *bench) { b.machine.keys.Certificate = "" }, none},
 		{"no key", func(b *bench) { b.machine.keys.Key = "" }, none},
-		{"no Prometheus", func(b *bench) { delete(b.juju.relations, "prometheus") }, none},
+		{"no Prometheus", func(b *bench) { delete(b.juju.Relations, "prometheus") }, none},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b := monitored(t)
 			// It was true before, so that what is not true any more must be withdrawn.
 			b.hook("config-changed")
-			prometheus := b.juju.bags[prometheusRelation+" etcd/0"]
+			prometheus := b.juju.Bags[prometheusRelation+" etcd/0"]
 			if len(prometheus) != 1 {
 				t.Fatalf("nothing was asked before: %v", prometheus)
 			}
 			test.change(b)
-			if b.juju.relations["prometheus"] == nil {
-				delete(b.juju.bags, prometheusRelation+" etcd/0")
+			if b.juju.Relations["prometheus"] == nil {
+				delete(b.juju.Bags, prometheusRelation+" etcd/0")
 			}
 			b.hook("update-status")
 			var asks []string
@@ -131,7 +132,7 @@ func TestMonitorsAreAskedOnlyWhileItIsTrue(t *testing.T) {
 				t.Errorf("asks (-want +got):\n%s", diff)
 			}
 			b.hook("update-status")
-			for _, line := range b.juju.writes() {
+			for _, line := range b.juju.Writes() {
 				if strings.HasPrefix(line, "relation-set") {
 					t.Errorf("wrote the same again: %s", line)
 				}
@@ -164,7 +165,7 @@ func TestScrapeRequestHasOneIDWhoeverLeads(t *testing.T) {
 	}
 
 	other := monitored(t)
-	other.juju.unit = "etcd/1"
+	other.juju.Unit = "etcd/1"
 	other.hook("leader-elected", "JUJU_UNIT_NAME=etcd/1")
 	if second := other.only(prometheusRelation)["request_id"]; second != first {
 		t.Errorf("etcd/1 asks with id %v, etcd/0 with %v: Prometheus would scrape twice", second, first)
@@ -181,14 +182,14 @@ func TestScrapeRequestHasOneIDWhoeverLeads(t *testing.T) {
 func TestRequestsOfTheFormerCharmAreWithdrawn(t *testing.T) {
 	for _, leads := range []bool{true, false} {
 		b := monitored(t)
-		b.juju.leader = leads
+		b.juju.Leader = leads
 		old := "request_0c0ffee0-0000-4000-8000-000000000000"
 		for _, id := range []string{prometheusRelation, grafanaRelation} {
-			b.juju.bags[id+" etcd/0"] = map[string]string{old: `{"request_id":"0c0ffee0-0000-4000-8000-000000000000"}`, "ingress-address": "10.0.0.4"}
+			b.juju.Bags[id+" etcd/0"] = map[string]string{old: `{"request_id":"0c0ffee0-0000-4000-8000-000000000000"}`, "ingress-address": "10.0.0.4"}
 		}
 		b.hook("upgrade-charm")
 		for _, id := range []string{prometheusRelation, grafanaRelation} {
-			bag := b.juju.bags[id+" etcd/0"]
+			bag := b.juju.Bags[id+" etcd/0"]
 			if bag[old] != "" || bag["ingress-address"] == "" {
 				t.Errorf("leader %v: databag of %s has %v", leads, id, bag)
 			}
@@ -200,10 +201,10 @@ func TestWhyPrometheusRefusedIsLoggedWhereItSaysSo(t *testing.T) {
 	b := monitored(t)
 	b.hook("config-changed")
 	id := b.only(prometheusRelation)["request_id"].(string)
-	b.juju.bags[prometheusRelation+" prom/0"] = map[string]string{"response_" + id: `{"success":false,"reason":"the disk is full"}`}
+	b.juju.Bags[prometheusRelation+" prom/0"] = map[string]string{"response_" + id: `{"success":false,"reason":"the disk is full"}`}
 	told := func() bool {
-		return slices.ContainsFunc(b.juju.calls, func(c call) bool {
-			return strings.HasPrefix(c.line, "juju-log -l WARNING") && strings.Contains(c.line, "prom/0") && strings.Contains(c.line, "the disk is full")
+		return slices.ContainsFunc(b.juju.Calls, func(c charmtest.Call) bool {
+			return strings.HasPrefix(c.Line, "juju-log -l WARNING") && strings.Contains(c.Line, "prom/0") && strings.Contains(c.Line, "the disk is full")
 		})
 	}
 	b.hook("prometheus-relation-changed", "JUJU_RELATION_ID="+prometheusRelation)
@@ -218,8 +219,8 @@ func TestWhyPrometheusRefusedIsLoggedWhereItSaysSo(t *testing.T) {
 
 func TestDashboardIsOnTheSourceThatGrafanaNamesAfterPrometheus(t *testing.T) {
 	b := monitored(t)
-	b.juju.relations["prometheus"] = []string{prometheusRelation, "prometheus:9"}
-	b.juju.members["prometheus:9"] = []string{"aaa/0"}
+	b.juju.Relations["prometheus"] = []string{prometheusRelation, "prometheus:9"}
+	b.juju.Members["prometheus:9"] = []string{"aaa/0"}
 	b.hook("config-changed")
 	got := b.only(grafanaRelation)
 	if got["name"] != "etcd" {
@@ -243,12 +244,12 @@ func TestCharmDefect15NagiosOptionsApplyWhateverIsInstalled(t *testing.T) {
 	if b.machine.checks == nil || b.machine.checks.Host != "juju-etcd-0" || b.machine.checks.Groups != "juju" {
 		t.Fatalf("checks %+v", b.machine.checks)
 	}
-	b.juju.config = map[string]string{"nagios_context": "prod", "nagios_servicegroups": "databases,prod"}
+	b.juju.Config = map[string]string{"nagios_context": "prod", "nagios_servicegroups": "databases,prod"}
 	b.hook("config-changed")
 	if b.machine.checks.Host != "prod-etcd-0" || b.machine.checks.Groups != "databases,prod" {
 		t.Errorf("after a change of options: %+v", b.machine.checks)
 	}
-	b.juju.bags[nrpeRelation+" nrpe/0"] = map[string]string{"nagios_hostname": "lab-etcd-0", "nagios_host_context": "lab"}
+	b.juju.Bags[nrpeRelation+" nrpe/0"] = map[string]string{"nagios_hostname": "lab-etcd-0", "nagios_host_context": "lab"}
 	b.hook("nrpe-external-master-relation-changed")
 	if b.machine.checks.Host != "lab-etcd-0" || b.machine.checks.Unit != "lab:etcd/0" {
 		t.Errorf("after nrpe has told the host's name: %+v", b.machine.checks)
@@ -259,12 +260,12 @@ func TestMonitorsOfNagiosArePublishedOnceTheChecksAreThere(t *testing.T) {
 	b := monitored(t)
 	b.machine.noNRPE = true
 	b.hook("nrpe-external-master-relation-joined")
-	if bag := b.juju.bags[nrpeRelation+" etcd/0"]; len(bag) > 0 {
+	if bag := b.juju.Bags[nrpeRelation+" etcd/0"]; len(bag) > 0 {
 		t.Errorf("published %v before nrpe is installed", bag)
 	}
 	b.machine.noNRPE = false
 	b.hook("nrpe-external-master-relation-changed")
-	bag := b.juju.bags[nrpeRelation+" etcd/0"]
+	bag := b.juju.Bags[nrpeRelation+" etcd/0"]
 	var got any
 	if err := yaml.Unmarshal([]byte(bag["monitors"]), &got); err != nil {
 		t.Fatal(err)

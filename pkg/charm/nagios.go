@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine/nagios"
 )
 
@@ -23,17 +24,17 @@ const (
 // answerNagios gives Nagios its checks while the unit is related to nrpe, and leaves none when it is not. It looks at the options
 // in every hook, so that a change of them arrives whatever state etcd is in.
 func (a *Agent) answerNagios(ctx context.Context) error {
-	ids, err := a.relations(ctx, v1alpha1.EndpointNagios)
+	ids, err := a.run.Relations(ctx, v1alpha1.EndpointNagios)
 	if err != nil {
 		return err
 	}
 	if len(ids) == 0 {
 		removed, err := a.machine.RemoveChecks(ctx)
 		if len(removed) > 0 {
-			a.log.Info("Removed Nagios checks", "files", removed)
+			a.run.Log.Info("Removed Nagios checks", "files", removed)
 		}
 		if err != nil {
-			a.log.Error(err, "Left Nagios checks behind")
+			a.run.Log.Error(err, "Left Nagios checks behind")
 		}
 		return nil
 	}
@@ -46,19 +47,19 @@ func (a *Agent) answerNagios(ctx context.Context) error {
 	case errors.Is(err, nagios.ErrNotInstalled):
 		return nil // nrpe's charm changes the relation when it is
 	case err != nil:
-		a.log.Error(err, "Left Nagios checks as they were")
+		a.run.Log.Error(err, "Left Nagios checks as they were")
 		return nil
 	case len(wrote) > 0:
-		a.log.Info("Wrote Nagios checks", "files", wrote)
+		a.run.Log.Info("Wrote Nagios checks", "files", wrote)
 	}
 	want := map[string]string{keyMonitors: checks.Monitors(), keyPrimary: "False"}
 	for _, id := range ids {
-		bag, err := a.tools.Relation(ctx, id, a.env.Unit)
+		bag, err := a.run.Tools.Relation(ctx, id, a.run.Env.Unit)
 		if err != nil {
 			return err
 		}
-		if diff := changes(bag, want); len(diff) > 0 {
-			if err := a.tools.SetRelation(ctx, id, diff); err != nil {
+		if diff := dispatch.Changes(bag, want); len(diff) > 0 {
+			if err := a.run.Tools.SetRelation(ctx, id, diff); err != nil {
 				return err
 			}
 		}
@@ -68,11 +69,11 @@ func (a *Agent) answerNagios(ctx context.Context) error {
 
 // nagiosChecks takes the host's name from nrpe, which knows what its Nagios calls it, and otherwise from the options.
 func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, error) {
-	prefix, err := a.tools.Config(ctx, "nagios_context")
+	prefix, err := a.run.Tools.Config(ctx, "nagios_context")
 	if err != nil {
 		return nagios.Checks{}, err
 	}
-	groups, err := a.tools.Config(ctx, "nagios_servicegroups")
+	groups, err := a.run.Tools.Config(ctx, "nagios_servicegroups")
 	if err != nil {
 		return nagios.Checks{}, err
 	}
@@ -80,16 +81,16 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 	if err != nil {
 		return nagios.Checks{}, err
 	}
-	unit := a.env.Unit
+	unit := a.run.Env.Unit
 	if told[keyNagiosContext] != "" {
 		unit = told[keyNagiosContext] + ":" + unit
 	}
 	return nagios.Checks{
 		Unit:   unit,
-		Host:   cmp.Or(told[keyNagiosHostname], prefix+"-"+strings.ReplaceAll(a.env.Unit, "/", "-")),
+		Host:   cmp.Or(told[keyNagiosHostname], prefix+"-"+strings.ReplaceAll(a.run.Env.Unit, "/", "-")),
 		Groups: cmp.Or(strings.TrimSpace(groups), prefix),
-		Agent:  filepath.Join(a.env.CharmDir, "dispatch"),
-		OfUnit: a.env.Unit,
+		Agent:  filepath.Join(a.run.Env.CharmDir, "dispatch"),
+		OfUnit: a.run.Env.Unit,
 	}, nil
 }
 
@@ -97,12 +98,12 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 func (a *Agent) toldByNRPE(ctx context.Context, ids []string) (map[string]string, error) {
 	told := map[string]string{}
 	for _, id := range ids {
-		units, err := a.tools.RelationUnits(ctx, id)
+		units, err := a.run.Tools.RelationUnits(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		for _, unit := range units {
-			bag, err := a.tools.Relation(ctx, id, unit)
+			bag, err := a.run.Tools.Relation(ctx, id, unit)
 			if err != nil {
 				return nil, err
 			}

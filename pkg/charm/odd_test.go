@@ -1,18 +1,13 @@
 package charm_test
 
 import (
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -21,128 +16,44 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
 // odd is a classic provider's databag in the making: two authorities, one below the other, and a leaf.
 type odd struct {
 	t         *testing.T
-	root, mid *issuer
+	root, mid *charmtest.Issuer
 	bag       map[string]string
 }
 
-// issuer is a certificate and its key.
-type issuer struct {
-	cert *x509.Certificate
-	key  crypto.Signer
-	pem  string
-}
-
-// newKey makes a key of the kind.
-func newKey(t *testing.T, kind string) crypto.Signer {
-	t.Helper()
-	var key crypto.Signer
-	var err error
-	switch kind {
-	case "RSA 2048":
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "RSA 4096":
-		key, err = rsa.GenerateKey(rand.Reader, 4096)
-	case "P-384":
-		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "Ed25519":
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// sign makes a certificate of the template; by itself without an issuer.
-func sign(t *testing.T, template *x509.Certificate, key crypto.Signer, by *issuer) *issuer {
-	t.Helper()
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber = serial
-	if template.NotBefore.IsZero() {
-		template.NotBefore = now.Add(-time.Hour)
-	}
-	if template.NotAfter.IsZero() {
-		template.NotAfter = now.Add(24 * time.Hour)
-	}
-	parent, signer := template, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &issuer{cert: cert, key: key, pem: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
-}
-
-func authorityOf(t *testing.T, name string, life time.Duration, by *issuer) *issuer {
-	return sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, NotAfter: now.Add(life), KeyUsage: x509.KeyUsageCertSign,
-	}, newKey(t, ""), by)
-}
-
-var bothUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-
-// leafOf is a template of a leaf for the unit of these tests.
-func leafOf() *x509.Certificate {
-	return &x509.Certificate{
-		Subject: pkix.Name{CommonName: "10.0.0.4"}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: bothUsages,
-		IPAddresses: []net.IP{net.ParseIP("10.0.0.4"), net.ParseIP("127.0.0.1")}, DNSNames: []string{"node"},
-	}
-}
-
-// pkcs8 is a key as most write it.
-func pkcs8(t *testing.T, key crypto.Signer) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // give puts a leaf into the bag, for the server and for all clients.
-func (o *odd) give(leaf *issuer, key string) {
-	o.bag["etcd_0.server.cert"], o.bag["etcd_0.server.key"] = leaf.pem, key
-	o.bag["client.cert"], o.bag["client.key"] = leaf.pem, key
+func (o *odd) give(leaf *charmtest.Issuer, key string) {
+	o.bag["etcd_0.server.cert"], o.bag["etcd_0.server.key"] = leaf.PEM, key
+	o.bag["client.cert"], o.bag["client.key"] = leaf.PEM, key
 }
 
 func newOdd(t *testing.T) *odd {
-	o := &odd{t: t, root: authorityOf(t, "root", 10*365*24*time.Hour, nil)}
-	o.mid = authorityOf(t, "intermediate", 5*365*24*time.Hour, o.root)
-	o.bag = map[string]string{"ca": o.root.pem}
-	leaf := sign(t, leafOf(), newKey(t, ""), o.root)
-	o.give(leaf, pkcs8(t, leaf.key))
+	o := &odd{t: t, root: charmtest.AuthorityOf(t, "root", 10*365*24*time.Hour, nil)}
+	o.mid = charmtest.AuthorityOf(t, "intermediate", 5*365*24*time.Hour, o.root)
+	o.bag = map[string]string{"ca": o.root.PEM}
+	leaf := charmtest.Sign(t, charmtest.LeafOf(), charmtest.NewKey(t, ""), o.root)
+	o.give(leaf, charmtest.PKCS8(t, leaf.Key))
 	return o
 }
 
 // below lets the intermediate sign what is offered.
-func (o *odd) below() *issuer {
-	leaf := sign(o.t, leafOf(), newKey(o.t, ""), o.mid)
-	o.give(leaf, pkcs8(o.t, leaf.key))
+func (o *odd) below() *charmtest.Issuer {
+	leaf := charmtest.Sign(o.t, charmtest.LeafOf(), charmtest.NewKey(o.t, ""), o.mid)
+	o.give(leaf, charmtest.PKCS8(o.t, leaf.Key))
 	return leaf
 }
 
 // with lets the root sign a leaf with another kind of key, which is written as the block says.
 func (o *odd) with(kind, block string) {
-	leaf := sign(o.t, leafOf(), newKey(o.t, kind), o.root)
-	der, err := x509.MarshalPKCS8PrivateKey(leaf.key)
-	switch key := leaf.key.(type) {
+	leaf := charmtest.Sign(o.t, charmtest.LeafOf(), charmtest.NewKey(o.t, kind), o.root)
+	der, err := x509.MarshalPKCS8PrivateKey(leaf.Key)
+	switch key := leaf.Key.(type) {
 	case *rsa.PrivateKey:
 		if block == "RSA PRIVATE KEY" {
 			der = x509.MarshalPKCS1PrivateKey(key)
@@ -167,10 +78,10 @@ func (o *odd) each(change func(string) string) {
 
 // leafWith lets the root sign a leaf with a change.
 func (o *odd) leafWith(change func(*x509.Certificate)) {
-	template := leafOf()
+	template := charmtest.LeafOf()
 	change(template)
-	leaf := sign(o.t, template, newKey(o.t, ""), o.root)
-	o.give(leaf, pkcs8(o.t, leaf.key))
+	leaf := charmtest.Sign(o.t, template, charmtest.NewKey(o.t, ""), o.root)
+	o.give(leaf, charmtest.PKCS8(o.t, leaf.Key))
 }
 
 // offerOf is what the bag offers to a unit that has nothing yet.
@@ -189,19 +100,19 @@ func TestOddAuthoritiesThatAreGoodAreUsed(t *testing.T) {
 		"SEC1":                     func(o *odd) { o.with("", "EC PRIVATE KEY") },
 		"PKCS#1":                   func(o *odd) { o.with("RSA 2048", "RSA PRIVATE KEY") },
 		"SHA-512":                  func(o *odd) { o.leafWith(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA512 }) },
-		"an intermediate in chain": func(o *odd) { o.below(); o.bag["chain"] = o.mid.pem },
-		"an intermediate in ca":    func(o *odd) { o.below(); o.bag["ca"] += o.mid.pem },
+		"an intermediate in chain": func(o *odd) { o.below(); o.bag["chain"] = o.mid.PEM },
+		"an intermediate in ca":    func(o *odd) { o.below(); o.bag["ca"] += o.mid.PEM },
 		"an intermediate in cert": func(o *odd) {
 			leaf := o.below()
-			o.bag["etcd_0.server.cert"] = leaf.pem + o.mid.pem
-			o.bag["client.cert"] = leaf.pem + o.mid.pem
+			o.bag["etcd_0.server.cert"] = leaf.PEM + o.mid.PEM
+			o.bag["client.cert"] = leaf.PEM + o.mid.PEM
 		},
-		"the full chain": func(o *odd) { o.below(); o.bag["chain"] = o.mid.pem + o.root.pem },
+		"the full chain": func(o *odd) { o.below(); o.bag["chain"] = o.mid.PEM + o.root.PEM },
 		"two intermediates": func(o *odd) {
-			second := authorityOf(o.t, "second", 365*24*time.Hour, o.mid)
-			leaf := sign(o.t, leafOf(), newKey(o.t, ""), second)
-			o.give(leaf, pkcs8(o.t, leaf.key))
-			o.bag["chain"] = o.mid.pem + second.pem
+			second := charmtest.AuthorityOf(o.t, "second", 365*24*time.Hour, o.mid)
+			leaf := charmtest.Sign(o.t, charmtest.LeafOf(), charmtest.NewKey(o.t, ""), second)
+			o.give(leaf, charmtest.PKCS8(o.t, leaf.Key))
+			o.bag["chain"] = o.mid.PEM + second.PEM
 		},
 		"UTF-8 in the subject": func(o *odd) {
 			o.leafWith(func(c *x509.Certificate) { c.Subject.Organization = []string{"Gläserne Bürgschaft 株式会社"} })
@@ -220,24 +131,24 @@ func TestOddAuthoritiesThatAreGoodAreUsed(t *testing.T) {
 		"no key usage": func(o *odd) {
 			o.leafWith(func(c *x509.Certificate) { c.KeyUsage, c.ExtKeyUsage = 0, nil })
 		},
-		"the authority twice": func(o *odd) { o.bag["ca"] += o.root.pem },
+		"the authority twice": func(o *odd) { o.bag["ca"] += o.root.PEM },
 		"a blank chain":       func(o *odd) { o.bag["chain"] = " \n" },
 		"one that cannot be read beside the authority": func(o *odd) {
 			o.bag["ca"] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" + o.bag["ca"]
 		},
 		"name constraints": func(o *odd) {
-			o.mid = sign(o.t, &x509.Certificate{
+			o.mid = charmtest.Sign(o.t, &x509.Certificate{
 				Subject: pkix.Name{CommonName: "constrained"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 				PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"node"},
-			}, newKey(o.t, ""), o.root)
+			}, charmtest.NewKey(o.t, ""), o.root)
 			o.below()
-			o.bag["chain"] = o.mid.pem
+			o.bag["chain"] = o.mid.PEM
 		},
 		"a client's own beside one for all that has expired": func(o *odd) {
-			leaf := sign(o.t, leafOf(), newKey(o.t, ""), o.root)
-			o.bag["etcd_0.processed_client_requests"] = `{"etcd-0": {"cert": ` + quoted(leaf.pem) + `, "key": ` + quoted(pkcs8(o.t, leaf.key)) + `}}`
-			old := sign(o.t, &x509.Certificate{NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-time.Hour), ExtKeyUsage: bothUsages}, newKey(o.t, ""), o.root)
-			o.bag["client.cert"], o.bag["client.key"] = old.pem, pkcs8(o.t, old.key)
+			leaf := charmtest.Sign(o.t, charmtest.LeafOf(), charmtest.NewKey(o.t, ""), o.root)
+			o.bag["etcd_0.processed_client_requests"] = `{"etcd-0": {"cert": ` + quoted(leaf.PEM) + `, "key": ` + quoted(charmtest.PKCS8(o.t, leaf.Key)) + `}}`
+			old := charmtest.Sign(o.t, &x509.Certificate{NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-time.Hour), ExtKeyUsage: charmtest.BothUsages}, charmtest.NewKey(o.t, ""), o.root)
+			o.bag["client.cert"], o.bag["client.key"] = old.PEM, charmtest.PKCS8(o.t, old.Key)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +163,7 @@ func TestOddAuthoritiesThatAreGoodAreUsed(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			handshake(t, *offer.Server, o.root.cert)
+			handshake(t, *offer.Server, o.root.Cert)
 		})
 	}
 }
@@ -300,7 +211,7 @@ func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
 		}, []string{"etcd_0.server.cert expired on 2026-11-22T11:00:00Z.", "client.cert expired on"}},
 		"not yet": {func(o *odd) { o.leafWith(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }) },
 			[]string{"etcd_0.server.cert is not valid before 2026-11-22T13:00:00Z; is the clock right?"}},
-		"another's key": {func(o *odd) { o.bag["etcd_0.server.key"] = pkcs8(o.t, newKey(o.t, "")) },
+		"another's key": {func(o *odd) { o.bag["etcd_0.server.key"] = charmtest.PKCS8(o.t, charmtest.NewKey(o.t, "")) },
 			[]string{"etcd_0.server.key does not fit etcd_0.server.cert, or cannot be read."}},
 		"no key": {func(o *odd) { delete(o.bag, "client.key") }, []string{"client.key is empty: it must hold a private key."}},
 		"an authority that the parser refuses": {func(o *odd) { o.bag["ca"] = refusedByParser(o.t) },
@@ -311,7 +222,7 @@ func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
 		"for clients only": {func(o *odd) {
 			o.leafWith(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
 		}, []string{"etcd_0.server.cert lacks serverAuth, which clients and members need."}},
-		"of another authority": {func(o *odd) { o.bag["ca"] = authorityOf(o.t, "another", time.Hour, nil).pem },
+		"of another authority": {func(o *odd) { o.bag["ca"] = charmtest.AuthorityOf(o.t, "another", time.Hour, nil).PEM },
 			[]string{"etcd_0.server.cert does not verify against easyrsa/0's own authority: x509: certificate signed by unknown authority"}},
 		"an intermediate that nobody gives": {func(o *odd) { o.below() }, []string{"etcd_0.server.cert does not verify against easyrsa/0's own authority"}},
 		"no PEM at all":                     {func(o *odd) { o.bag["ca"] = "soon" }, []string{"ca is no PEM: it must hold a certificate."}},
@@ -347,10 +258,10 @@ func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
 // refusedByParser is a certificate with a negative serial number, which Go's parser takes for none.
 func refusedByParser(t *testing.T) string {
 	t.Helper()
-	root := authorityOf(t, "odd", time.Hour, nil)
+	root := charmtest.AuthorityOf(t, "odd", time.Hour, nil)
 	// The serial number is the first INTEGER after the version: with its first bit set it is below zero.
-	der := slices.Clone(root.cert.Raw)
-	serial, err := asn1.Marshal(root.cert.SerialNumber)
+	der := slices.Clone(root.Cert.Raw)
+	serial, err := asn1.Marshal(root.Cert.SerialNumber)
 	if err != nil {
 		t.Fatal(err)
 	}

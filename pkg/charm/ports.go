@@ -15,7 +15,7 @@ func (c portChange) none() bool { return len(c.open)+len(c.close) == 0 }
 
 // portsDue compares what is open with what the spec says.
 func (a *Agent) portsDue(ctx context.Context, spec *v1alpha1.EtcdUnitSpec) (portChange, error) {
-	open, err := a.tools.OpenedPorts(ctx)
+	open, err := a.run.Tools.OpenedPorts(ctx)
 	if err != nil {
 		return portChange{}, err
 	}
@@ -32,13 +32,13 @@ func without(list, other []int32) []int32 {
 func (a *Agent) setPorts(ctx context.Context, c portChange) ([]string, error) {
 	var done []string
 	for _, port := range c.close {
-		if err := a.tools.ClosePort(ctx, port); err != nil {
+		if err := a.run.Tools.ClosePort(ctx, port); err != nil {
 			return done, err
 		}
 		done = append(done, fmt.Sprintf("close-port %d/tcp", port))
 	}
 	for _, port := range c.open {
-		if err := a.tools.OpenPort(ctx, port); err != nil {
+		if err := a.run.Tools.OpenPort(ctx, port); err != nil {
 			return done, err
 		}
 		done = append(done, fmt.Sprintf("open-port %d/tcp", port))

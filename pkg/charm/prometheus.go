@@ -57,7 +57,7 @@ var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", K
 // A unit that does not lead any more may hear so minutes later. Its request has the same id as the new leader's, so the other
 // end takes both for one; and they are alike, because whatever would change it (members, certificates) runs a dispatch here, too.
 func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpec) ([]string, error) {
-	ids, err := a.relations(ctx, v1alpha1.EndpointPrometheus)
+	ids, err := a.run.Relations(ctx, v1alpha1.EndpointPrometheus)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpe
 		if err := a.tellRefusal(ctx, id, mine.RequestID); err != nil {
 			return nil, err
 		}
-		application, err := a.tools.RelationApplication(ctx, id)
+		application, err := a.run.Tools.RelationApplication(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,7 @@ func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrap
 	if err != nil || len(targets) == 0 {
 		return nil, err
 	}
-	leader, err := a.tools.IsLeader(ctx)
+	leader, err := a.run.Tools.IsLeader(ctx)
 	if err != nil || !leader {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrap
 		return nil, err
 	}
 	labels := map[string]string{
-		"juju_model": a.env.Model, "juju_model_uuid": a.env.ModelUUID, "juju_application": a.env.Application(),
+		"juju_model": a.run.Env.Model, "juju_model_uuid": a.run.Env.ModelUUID, "juju_application": a.run.Env.Application(),
 	}
 	return &scrapeRequest{
 		JobName: "etcd",

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
 )
@@ -16,7 +17,7 @@ import (
 // reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the result; the task itself fails
 // only where the agent could not carry it to an outcome, and then Juju commits nothing of it.
 func (a *Agent) reconcile(ctx context.Context) error {
-	desired, err := a.tools.ActionParameter(ctx, v1alpha1.ParameterDesired)
+	desired, err := a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterDesired)
 	if err != nil {
 		return err
 	}
@@ -24,7 +25,7 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	clock := metav1.NewMicroTime(a.now())
+	clock := metav1.NewMicroTime(a.run.Now())
 	status.Clock = &clock
 	text, err := json.Marshal(status)
 	if err != nil {
@@ -37,7 +38,7 @@ func (a *Agent) reconcile(ctx context.Context) error {
 // action prints becomes a result, too, of any length.
 func (a *Agent) report(ctx context.Context, text []byte) error {
 	if len(v1alpha1.ResultStatus)+len(text) <= hooktool.MaxResult {
-		return a.tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
+		return a.run.Tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
 	}
 	if _, err := a.out.Write(text); err != nil {
 		return fmt.Errorf("cannot print the result: %w", err)
@@ -61,22 +62,22 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
 		return refused(v1alpha1.ReasonBadSpec, fmt.Errorf("cannot read the parameter %s: %w", v1alpha1.ParameterDesired, err)), nil
 	}
-	if spec.Unit != a.env.Unit || spec.ModelUUID != a.env.ModelUUID {
+	if spec.Unit != a.run.Env.Unit || spec.ModelUUID != a.run.Env.ModelUUID {
 		return refused(v1alpha1.ReasonOtherUnit, fmt.Errorf("cannot apply a spec for unit %q of model %q: this is %s of model %s",
-			spec.Unit, spec.ModelUUID, a.env.Unit, a.env.ModelUUID)), nil
+			spec.Unit, spec.ModelUUID, a.run.Env.Unit, a.run.Env.ModelUUID)), nil
 	}
-	peers, err := a.peers(ctx)
+	peers, err := a.run.Peers(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
 	if peers == "" {
 		return v1alpha1.EtcdUnitStatus{}, errors.New("cannot read the cluster's latch: there is no peer relation")
 	}
-	latch, err := a.latchBag(ctx, peers)
+	latch, err := a.run.LatchBag(ctx, peers)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	leader, err := a.tools.IsLeader(ctx)
+	leader, err := a.run.Tools.IsLeader(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
@@ -89,9 +90,9 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	}
 	if len(spec.Ops) > 0 {
 		// They concern etcd alone: neither the machine nor Juju is to be changed.
-		return a.machine.Apply(ctx, &spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.env.Action}), nil
+		return a.machine.Apply(ctx, &spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action}), nil
 	}
-	n, err := a.network(ctx)
+	n, err := a.run.Network(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
@@ -99,21 +100,21 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	p, err := a.published(ctx)
+	p, err := a.run.Published(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
 	status := a.machine.Apply(ctx, &spec, machine.Situation{
 		Latch:     grant.judged,
 		Leader:    leader,
-		Action:    a.env.Action,
-		Addresses: n.addresses,
+		Action:    a.run.Env.Action,
+		Addresses: n.Addresses,
 		Server:    offer.Server,
 		Client:    offer.Client,
-		SnapFile:  func(ctx context.Context) string { return a.tools.Resource(ctx, machine.SnapName) },
+		SnapFile:  func(ctx context.Context) string { return a.run.Tools.Resource(ctx, machine.SnapName) },
 	})
 	if status.Outcome != v1alpha1.OutcomeRefused {
-		if err := a.settle(ctx, &offer, n.addresses, status.Changed); err != nil {
+		if err := a.settle(ctx, &offer, n.Addresses, status.Changed); err != nil {
 			return status, err
 		}
 		if err := a.askForController(ctx, offer, leader); err != nil {
@@ -131,14 +132,14 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		status.Facts = &facts
 	}
 	if status.Facts != nil {
-		facts := p.tell(*status.Facts, n.addresses, offer)
+		facts := tell(p, *status.Facts, n.Addresses, offer)
 		status.Facts = &facts
 	}
 	if status.Outcome == v1alpha1.OutcomeRefused {
 		return status, nil
 	}
 	if len(grant.writes) > 0 {
-		if err := a.tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
+		if err := a.run.Tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
 			return status, err
 		}
 	}
@@ -160,7 +161,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 // their fate: without the ports it is not.
 //
 // A delivery that writes the latch leaves ports alone, and does not ask to be repeated.
-func (a *Agent) conclude(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, p published, status v1alpha1.EtcdUnitStatus) (v1alpha1.EtcdUnitStatus, error) {
+func (a *Agent) conclude(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, p dispatch.Published, status v1alpha1.EtcdUnitStatus) (v1alpha1.EtcdUnitStatus, error) {
 	if status.Facts == nil {
 		return status, nil
 	}
@@ -174,12 +175,12 @@ func (a *Agent) conclude(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, p pub
 	switch {
 	case status.Outcome != v1alpha1.OutcomeApplied, !due.none() && spec.Latch != nil:
 		return status, a.publish(ctx, p, *status.Facts)
-	case !due.none() && (a.tools.Pending() > 0 || p.differ(*status.Facts)):
+	case !due.none() && (a.run.Tools.Pending() > 0 || p.Differ(*status.Facts)):
 		status.Outcome = v1alpha1.OutcomeInProgress
 		status.Message = "The machine is as it should be; ports are set by the next delivery, alone."
 		return status, a.publish(ctx, p, *status.Facts)
 	}
-	facts := p.mark(*status.Facts, spec, a.env.Action)
+	facts := mark(p, *status.Facts, spec, a.run.Env.Action)
 	status.Facts = &facts
 	if err := a.publish(ctx, p, facts); err != nil {
 		return status, err

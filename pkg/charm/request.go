@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"jujuetcd.io/pkg/charm/dispatch"
 )
 
 // Keys of the request and answer pattern of charms.reactive, which the relations to Prometheus and Grafana speak: a request is
@@ -24,7 +26,7 @@ var requestSpace = uuid.MustParse("5f4f5f0e-5b0a-5c63-9b36-3c1f6a6f2d0e")
 
 // requestID is the id of the request that these parts name within a model.
 func (a *Agent) requestID(parts ...string) string {
-	return uuid.NewSHA1(requestSpace, []byte(strings.Join(append([]string{a.env.ModelUUID}, parts...), "\n"))).String()
+	return uuid.NewSHA1(requestSpace, []byte(strings.Join(append([]string{a.run.Env.ModelUUID}, parts...), "\n"))).String()
 }
 
 // wanted is one request, and its id.
@@ -36,7 +38,7 @@ type wanted struct {
 // setRequest makes the one request, or none where it is nil, be all that the unit asks for in a relation. What else it asked
 // for, for example by a charm before this one or while it led, is withdrawn.
 func (a *Agent) setRequest(ctx context.Context, relation string, want *wanted) error {
-	bag, err := a.tools.Relation(ctx, relation, a.env.Unit)
+	bag, err := a.run.Tools.Relation(ctx, relation, a.run.Env.Unit)
 	if err != nil {
 		return err
 	}
@@ -53,29 +55,29 @@ func (a *Agent) setRequest(ctx context.Context, relation string, want *wanted) e
 		}
 		asks[requestPrefix+want.id] = string(text)
 	}
-	diff := changes(bag, asks)
+	diff := dispatch.Changes(bag, asks)
 	if len(diff) == 0 {
 		return nil
 	}
-	if err := a.tools.SetRelation(ctx, relation, diff); err != nil {
+	if err := a.run.Tools.SetRelation(ctx, relation, diff); err != nil {
 		return err
 	}
-	a.log.Info("Changed requests", "relation", relation, "keys", slices.Sorted(maps.Keys(diff)))
+	a.run.Log.Info("Changed requests", "relation", relation, "keys", slices.Sorted(maps.Keys(diff)))
 	return nil
 }
 
 // tellRefusal logs why the other end could not do what was asked for, in the hook that it says so in: etcd lacks nothing, so
 // no status tells of it.
 func (a *Agent) tellRefusal(ctx context.Context, relation, id string) error {
-	if a.env.RelationID != relation || !strings.HasSuffix(a.env.Name, "-relation-changed") {
+	if a.run.Env.RelationID != relation || !strings.HasSuffix(a.run.Env.Name, "-relation-changed") {
 		return nil
 	}
-	units, err := a.tools.RelationUnits(ctx, relation)
+	units, err := a.run.Tools.RelationUnits(ctx, relation)
 	if err != nil {
 		return err
 	}
 	for _, unit := range units {
-		bag, err := a.tools.Relation(ctx, relation, unit)
+		bag, err := a.run.Tools.Relation(ctx, relation, unit)
 		if err != nil {
 			return err
 		}
@@ -86,7 +88,7 @@ func (a *Agent) tellRefusal(ctx context.Context, relation, id string) error {
 		if json.Unmarshal([]byte(bag[responsePrefix+id]), &answer) != nil || answer.Success == nil || *answer.Success {
 			continue
 		}
-		a.log.Error(fmt.Errorf("it says: %s", answer.Reason), unit+" could not do what was asked for", "relation", relation)
+		a.run.Log.Error(fmt.Errorf("it says: %s", answer.Reason), unit+" could not do what was asked for", "relation", relation)
 	}
 	return nil
 }

@@ -19,11 +19,11 @@ func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader b
 		return nil
 	}
 	want := fit(*word.Application)
-	shown, err := a.tools.ApplicationStatus(ctx)
+	shown, err := a.run.Tools.ApplicationStatus(ctx)
 	if err != nil || shown == want {
 		return err
 	}
-	return a.tools.SetApplicationStatus(ctx, want)
+	return a.run.Tools.SetApplicationStatus(ctx, want)
 }
 
 // fit is a status as it is shown: it may tell what others have written.
@@ -59,11 +59,11 @@ func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 		return nil
 	}
 	want = fit(want)
-	shown, err := a.tools.Status(ctx)
+	shown, err := a.run.Tools.Status(ctx)
 	if err != nil || shown == want {
 		return err
 	}
-	return a.tools.SetStatus(ctx, want)
+	return a.run.Tools.SetStatus(ctx, want)
 }
 
 // showStatus is a hook's share: what is missing until the first reconcile, and later, when it is time to look, the
@@ -76,7 +76,7 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		}
 		return a.show(ctx, text(words))
 	}
-	switch a.env.Name {
+	switch a.run.Env.Name {
 	case "update-status", "start", "upgrade-charm":
 	default:
 		return nil
@@ -90,13 +90,13 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 	}
 	own, view, err := a.machine.Health(ctx)
 	if err != nil {
-		a.log.Error(err, "Left the status as it was")
+		a.run.Log.Error(err, "Left the status as it was")
 		return nil
 	}
 	ref := etcdops.Ref{ID: own.MemberID, ClientURL: own.Endpoint, Name: last.Etcd.Name}
 	local := etcdops.UnitWords(view.Counted(ref), ref, phaseOf(word))
 	if phaseOf(word) == etcdops.PhaseServing {
-		local = etcdops.WithNotices(local, append(notices(facts, offer, a.now()), etcdops.Notice{Text: last.Status.Notice})...)
+		local = etcdops.WithNotices(local, append(notices(facts, offer, a.run.Now()), etcdops.Notice{Text: last.Status.Notice})...)
 	}
 	return a.show(ctx, text(etcdops.Shown(word, local)))
 }
@@ -142,11 +142,11 @@ func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, off
 
 // waiting are the words for a unit that lacks nothing but the controller, as far as it can tell who that is.
 func (a *Agent) waiting(ctx context.Context) (etcdops.Words, error) {
-	peers, err := a.peers(ctx)
+	peers, err := a.run.Peers(ctx)
 	if err != nil || peers == "" {
-		return etcdops.WaitingForControllerWords(a.env.Model), err
+		return etcdops.WaitingForControllerWords(a.run.Env.Model), err
 	}
-	bag, err := a.latchBag(ctx, peers)
+	bag, err := a.run.LatchBag(ctx, peers)
 	if err != nil {
 		return etcdops.Words{}, err
 	}
@@ -157,7 +157,7 @@ func (a *Agent) waiting(ctx context.Context) (etcdops.Words, error) {
 	case latch.Epoch != nil:
 		return etcdops.WaitingForHolderWords(latch.Epoch.Holder), nil
 	}
-	return etcdops.WaitingForControllerWords(a.env.Model), nil
+	return etcdops.WaitingForControllerWords(a.run.Env.Model), nil
 }
 
 // phaseOf is the phase that the controller's word tells, so that the unit's own look goes on in it.

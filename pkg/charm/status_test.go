@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -31,17 +32,17 @@ func TestStatusBeforeTheFirstReconcileSaysWhatIsMissing(t *testing.T) {
 	b := newBench(t)
 	check := func(state, message string) {
 		t.Helper()
-		if got := b.juju.status["unit"]; got[0] != state || !strings.Contains(got[1], message) {
+		if got := b.juju.Status["unit"]; got[0] != state || !strings.Contains(got[1], message) {
 			t.Errorf("status %q, want %s with %q", got, state, message)
 		}
 	}
 	b.hook("install")
 	check("blocked", "Missing relation to certificate authority.")
-	b.juju.relations["certificates"] = []string{"certificates:1"}
-	b.juju.members["certificates:1"] = []string{"easyrsa/0"}
+	b.juju.Relations["certificates"] = []string{"certificates:1"}
+	b.juju.Members["certificates:1"] = []string{"easyrsa/0"}
 	b.hook("certificates-relation-joined")
 	check("waiting", "no CA, no server certificate, no client certificate yet")
-	b.relate(newAuthority(t, "ca"))
+	b.relate(charmtest.NewAuthority(t, "ca"))
 	b.hook("certificates-relation-changed")
 	check("waiting", "Waiting for the jujuetcd controller (jujuetcd run --model prod)")
 	b.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
@@ -51,18 +52,18 @@ func TestStatusBeforeTheFirstReconcileSaysWhatIsMissing(t *testing.T) {
 
 func TestDamagedRecordIsNoFreshUnit(t *testing.T) {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
-	b.juju.relations["db"] = []string{"db:2"}
-	b.juju.bags["db:2 etcd/0"] = map[string]string{"connection_string": "https://10.0.0.4:2379"}
+	b.relate(charmtest.NewAuthority(t, "ca"))
+	b.juju.Relations["db"] = []string{"db:2"}
+	b.juju.Bags["db:2 etcd/0"] = map[string]string{"connection_string": "https://10.0.0.4:2379"}
 	b.machine.damaged = errors.New("cannot read the unit's record: unexpected end")
 	b.hook("config-changed")
-	if b.juju.bags["db:2 etcd/0"]["connection_string"] == "" {
+	if b.juju.Bags["db:2 etcd/0"]["connection_string"] == "" {
 		t.Error("clients were told that there is no cluster")
 	}
-	if b.juju.bags["cluster:0 etcd/0"]["facts"] != "" {
+	if b.juju.Bags["cluster:0 etcd/0"]["facts"] != "" {
 		t.Error("facts were published")
 	}
-	if got := b.juju.status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "record") {
+	if got := b.juju.Status["unit"]; got[0] != "blocked" || !strings.Contains(got[1], "record") {
 		t.Errorf("status %q", got)
 	}
 }
@@ -101,7 +102,7 @@ func TestUpdateStatusShowsTheWorseAndHeals(t *testing.T) {
 				b.machine.own, b.machine.view = down()
 			}
 			b.hook("update-status")
-			if got := b.juju.status["unit"][1]; !strings.Contains(got, test.want) {
+			if got := b.juju.Status["unit"][1]; !strings.Contains(got, test.want) {
 				t.Errorf("status %q, want %q", got, test.want)
 			}
 		})
@@ -116,15 +117,15 @@ func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "member 0000000000000001 is healthy: got healthy result from https://10.0.0.4:2379\ncluster is healthy"
-	if got := b.juju.results["output"]; got != want || b.juju.failure != "" {
-		t.Errorf("output %q, failure %q", got, b.juju.failure)
+	if got := b.juju.Results["output"]; got != want || b.juju.Failure != "" {
+		t.Errorf("output %q, failure %q", got, b.juju.Failure)
 	}
 	b.machine.own, b.machine.view = down()
 	if err := b.dispatch("actions/health"); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(b.juju.results["output"], "cluster is unavailable") || !strings.Contains(b.juju.failure, "connection refused") {
-		t.Errorf("output %q, failure %q", b.juju.results["output"], b.juju.failure)
+	if !strings.HasSuffix(b.juju.Results["output"], "cluster is unavailable") || !strings.Contains(b.juju.Failure, "connection refused") {
+		t.Errorf("output %q, failure %q", b.juju.Results["output"], b.juju.Failure)
 	}
 	view := three(2)
 	view.Members = append(view.Members, etcdops.Member{ID: 9, PeerURLs: []string{"https://10.0.0.7:2380"}, Learner: true})
@@ -133,64 +134,64 @@ func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"member 0000000000000003 is unhealthy", "member 0000000000000009 has not started", "\ncluster is degraded"} {
-		if !strings.Contains(b.juju.results["output"], line) {
-			t.Errorf("output %q lacks %q", b.juju.results["output"], line)
+		if !strings.Contains(b.juju.Results["output"], line) {
+			t.Errorf("output %q lacks %q", b.juju.Results["output"], line)
 		}
 	}
-	if !strings.Contains(b.juju.failure, "2 of 3 voters serve") {
-		t.Errorf("failure %q", b.juju.failure)
+	if !strings.Contains(b.juju.Failure, "2 of 3 voters serve") {
+		t.Errorf("failure %q", b.juju.Failure)
 	}
 	view = three()
 	b.machine.view, b.machine.own = view, etcdops.EndpointHealth{Fault: etcdops.FaultRefused}
 	if err := b.dispatch("actions/health"); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.juju.failure, "this unit's member does not serve") {
-		t.Errorf("failure %q", b.juju.failure)
+	if !strings.Contains(b.juju.Failure, "this unit's member does not serve") {
+		t.Errorf("failure %q", b.juju.Failure)
 	}
 }
 
 // The property: words that come alone are shown, stay through hooks, and touch nothing; what the unit lacks itself comes before them.
 func TestWordsAloneAreShownAndKept(t *testing.T) {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
-	b.juju.leader = true
+	b.relate(charmtest.NewAuthority(t, "ca"))
+	b.juju.Leader = true
 	b.hook("certificates-relation-changed")
 	s := v1alpha1.EtcdUnitSpec{Unit: "etcd/0", Application: "etcd", ModelUUID: "m-1", Delivery: spec().Delivery}
 	s.Delivery.WordsOnly = true
 	s.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "etcd/1 has the data of a member, but nothing is latched."}
 	s.Status.Application = &s.Status.Unit
 	s.Latch = &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
-	facts := b.juju.bags["cluster:0 etcd/0"]["facts"]
+	facts := b.juju.Bags["cluster:0 etcd/0"]["facts"]
 	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeApplied {
 		t.Fatalf("%+v", status)
 	}
 	for _, who := range []string{"unit", "application"} {
-		if got := b.juju.status[who]; got != [2]string{"blocked", s.Status.Unit.Message} {
+		if got := b.juju.Status[who]; got != [2]string{"blocked", s.Status.Unit.Message} {
 			t.Errorf("%s shows %q", who, got)
 		}
 	}
-	if epoch := b.juju.bags["cluster:0 etcd"]["epoch"]; !strings.Contains(epoch, `"holder":"d"`) {
+	if epoch := b.juju.Bags["cluster:0 etcd"]["epoch"]; !strings.Contains(epoch, `"holder":"d"`) {
 		t.Errorf("the claim was not granted: %q", epoch)
 	}
-	if len(b.machine.applied) > 0 || b.machine.last != nil || b.juju.bags["cluster:0 etcd/0"]["facts"] != facts || len(b.juju.ports) > 0 {
+	if len(b.machine.applied) > 0 || b.machine.last != nil || b.juju.Bags["cluster:0 etcd/0"]["facts"] != facts || len(b.juju.Ports) > 0 {
 		t.Error("words touched something else")
 	}
 	for _, hook := range []string{"update-status", "config-changed", "cluster-relation-changed"} {
 		b.hook(hook)
-		if got := b.juju.status["unit"][1]; got != s.Status.Unit.Message {
+		if got := b.juju.Status["unit"][1]; got != s.Status.Unit.Message {
 			t.Errorf("after %s: %q", hook, got)
 		}
 	}
 	b.hook("certificates-relation-broken", "JUJU_RELATION_ID=certificates:1")
-	if got := b.juju.status["unit"][1]; got != "Missing relation to certificate authority." {
+	if got := b.juju.Status["unit"][1]; got != "Missing relation to certificate authority." {
 		t.Errorf("what the unit lacks itself is hidden by %q", got)
 	}
 
 	b.machine.refuse = v1alpha1.ReasonLate
 	s.Status.Unit.Message = "something else"
-	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeRefused || len(b.juju.writes()) > 0 {
-		t.Errorf("%+v, wrote %q", status, b.juju.writes())
+	if status := b.reconcile(s); status.Outcome != v1alpha1.OutcomeRefused || len(b.juju.Writes()) > 0 {
+		t.Errorf("%+v, wrote %q", status, b.juju.Writes())
 	}
 }
 
@@ -202,12 +203,12 @@ func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
 	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
 	b.machine.told = &v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "blocked", Message: "Two different clusters are seen."}}
 	b.hook("update-status")
-	if got := b.juju.status["unit"][1]; got != "Two different clusters are seen." {
+	if got := b.juju.Status["unit"][1]; got != "Two different clusters are seen." {
 		t.Errorf("status %q", got)
 	}
 	b.machine.told = &v1alpha1.StatusSpec{} // nothing of the unit itself
 	b.hook("update-status")
-	if got := b.juju.status["unit"][1]; got != "Healthy with 1 known peer" {
+	if got := b.juju.Status["unit"][1]; got != "Healthy with 1 known peer" {
 		t.Errorf("status %q", got)
 	}
 }
@@ -222,12 +223,12 @@ func TestWaitingUnitTellsWhomItWaitsFor(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
-			b.relate(newAuthority(t, "ca"))
+			b.relate(charmtest.NewAuthority(t, "ca"))
 			if c.epoch != "" {
-				b.juju.bags["cluster:0 etcd"] = map[string]string{"epoch": c.epoch}
+				b.juju.Bags["cluster:0 etcd"] = map[string]string{"epoch": c.epoch}
 			}
 			b.hook("config-changed")
-			if got := b.juju.status["unit"]; got[0] != c.state || !strings.HasPrefix(got[1], c.want) {
+			if got := b.juju.Status["unit"]; got[0] != c.state || !strings.HasPrefix(got[1], c.want) {
 				t.Errorf("status %q", got)
 			}
 		})

@@ -51,7 +51,7 @@ func (a *Agent) leaveCluster(ctx context.Context) error {
 	// What never started has no vote to take along, and knows no cluster to ask; the controller clears what may be left of it
 	// from the list.
 	if err == nil && !facts.Member.Started && !facts.Member.Present {
-		a.log.Info("Went without a look at the cluster, because no member was ever started here")
+		a.run.Log.Info("Went without a look at the cluster, because no member was ever started here")
 		return nil
 	}
 	cluster := ""
@@ -63,13 +63,13 @@ func (a *Agent) leaveCluster(ctx context.Context) error {
 
 // everyoneLeaves says that Juju wants no unit of the application to stay.
 func (a *Agent) everyoneLeaves(ctx context.Context) bool {
-	states, err := a.tools.GoalStates(ctx)
+	states, err := a.run.Tools.GoalStates(ctx)
 	if err != nil {
-		a.log.Error(err, "Took other units for staying")
+		a.run.Log.Error(err, "Took other units for staying")
 		return false
 	}
 	for unit, state := range states {
-		if unit != a.env.Unit && state != "dying" && state != "dead" {
+		if unit != a.run.Env.Unit && state != "dying" && state != "dead" {
 			return false
 		}
 	}
@@ -135,7 +135,7 @@ func whereToLook(last *v1alpha1.EtcdUnitSpec) []string {
 
 // awaitRemoval looks until the unit's member is gone, or is the last one, or patience is over.
 func (a *Agent) awaitRemoval(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) (etcdops.View, bool, error) {
-	for deadline := a.now().Add(stopPatience); ; {
+	for deadline := a.run.Now().Add(stopPatience); ; {
 		view := cluster.Look(ctx, endpoints)
 		if hasLeft(view, last) {
 			return view, true, nil
@@ -144,7 +144,7 @@ func (a *Agent) awaitRemoval(ctx context.Context, cluster Cluster, endpoints []s
 		if err := a.show(ctx, text(words)); err != nil {
 			return view, false, err
 		}
-		if !a.now().Before(deadline) {
+		if !a.run.Now().Before(deadline) {
 			return view, false, nil
 		}
 		if err := a.wait(ctx, stopInterval); err != nil {
@@ -163,8 +163,8 @@ func hasLeft(view etcdops.View, last *v1alpha1.EtcdUnitSpec) bool {
 }
 
 func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []string, last *v1alpha1.EtcdUnitSpec) error {
-	hold := etcdops.Hold{Endpoints: endpoints, Holder: "unit " + a.env.Unit, Purpose: "leave the cluster", TTL: stopLockTTL, Now: a.now,
-		Left: func(err error) { a.log.Error(err, "Left the cluster's lock to its lease") }}
+	hold := etcdops.Hold{Endpoints: endpoints, Holder: "unit " + a.run.Env.Unit, Purpose: "leave the cluster", TTL: stopLockTTL, Now: a.run.Now,
+		Left: func(err error) { a.run.Log.Error(err, "Left the cluster's lock to its lease") }}
 	err := etcdops.Under(ctx, cluster, hold, func(ctx context.Context) error {
 		// Another unit may have left while this one waited for the lock: only what is seen under it counts.
 		view := cluster.Look(ctx, endpoints)
@@ -184,7 +184,7 @@ func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []str
 		if err := cluster.Remove(ctx, view, member.ID); err != nil {
 			return err
 		}
-		a.log.Info("Removed the unit's own member, because no controller did", "member", member.ID.String())
+		a.run.Log.Info("Removed the unit's own member, because no controller did", "member", member.ID.String())
 		return nil
 	})
 	if err != nil {

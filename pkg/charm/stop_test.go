@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -105,7 +106,7 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 			b.machine.facts.Member.Present, b.machine.facts.Member.ClusterID = !test.unborn, "0000000000000007"
 			b.machine.cluster = &test.cluster
 			if test.goal != "" {
-				b.juju.goal = test.goal
+				b.juju.Goal = test.goal
 			}
 			err := b.dispatch("hooks/stop")
 			if test.fails == "" && err != nil || test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)) {
@@ -191,20 +192,20 @@ func TestUnitWithoutAMemberStopsAtOnce(t *testing.T) {
 		t.Error("it has not left its machine")
 	}
 	b.hook("remove")
-	if len(b.juju.writes()) > 0 {
-		t.Errorf("wrote %q", b.juju.writes())
+	if len(b.juju.Writes()) > 0 {
+		t.Errorf("wrote %q", b.juju.Writes())
 	}
 }
 
 // A unit whose machine is another's says so, whatever hook runs, tells no client anything, and waits for no controller.
 func TestUnitOnAMachineThatIsAnothersSaysSo(t *testing.T) {
 	b := newBench(t)
-	b.relate(newAuthority(t, "ca"))
+	b.relate(charmtest.NewAuthority(t, "ca"))
 	b.machine.facts = v1alpha1.UnitFacts{Taken: &v1alpha1.TakenFacts{Units: []v1alpha1.UnitRef{{Unit: "ea/0", ModelUUID: "m-1"}}}}
 	for _, hook := range []string{"start", "certificates-relation-changed", "update-status"} {
 		b.hook(hook)
 		want := [2]string{"blocked", "ea/0 of application ea runs on this machine: one machine can carry one member; remove one of the two units, or what a removed one has left"}
-		if got := b.juju.status["unit"]; got != want {
+		if got := b.juju.Status["unit"]; got != want {
 			t.Errorf("%s: %q", hook, got)
 		}
 	}

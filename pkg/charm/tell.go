@@ -11,12 +11,12 @@ import (
 // tell carries out a delivery that brings words only: status of unit and application, and a claim that is granted. Machine,
 // certificates, facts, clients and ports are left alone.
 func (a *Agent) tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
-	status := a.machine.Tell(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.env.Action})
+	status := a.machine.Tell(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action})
 	if status.Outcome != v1alpha1.OutcomeApplied {
 		return status, nil
 	}
 	if len(grant.writes) > 0 {
-		if err := a.tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
+		if err := a.run.Tools.SetApplicationRelation(ctx, peers, grant.writes); err != nil {
 			return status, err
 		}
 	}
@@ -27,7 +27,7 @@ func (a *Agent) tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant gra
 func (a *Agent) told() etcdops.Words {
 	said, err := a.machine.Told()
 	if err != nil {
-		a.log.Error(err, "Left out what was told")
+		a.run.Log.Error(err, "Left out what was told")
 	}
 	if err != nil || said == nil {
 		return etcdops.Words{}

@@ -1,4 +1,4 @@
-package charm_test
+package charmtest
 
 import (
 	"crypto/ecdsa"
@@ -13,46 +13,47 @@ import (
 	"time"
 )
 
-// now is the clock of this package's tests.
-var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+// Now is the time of the tests.
+var Now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// authority signs as easyrsa does: with a description for people before each PEM block.
-type authority struct {
+// Authority signs as easyrsa does: with a description for people before each PEM block.
+type Authority struct {
+	Key  *ecdsa.PrivateKey
+	Cert *x509.Certificate
+	PEM  string
 	t    *testing.T
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	pem  string
 }
 
-func newAuthority(t *testing.T, name string) *authority {
+// NewAuthority makes one that is good for ten years.
+func NewAuthority(t *testing.T, name string) *Authority {
 	t.Helper()
-	a := &authority{t: t}
+	a := &Authority{t: t}
 	var err error
-	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+	if a.Key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(10 * 365 * 24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: Now.Add(-time.Hour), NotAfter: Now.Add(10 * 365 * 24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.Key.PublicKey, a.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
+	if a.Cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	a.pem = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	a.PEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	return a
 }
 
-// described puts text before a PEM block.
-func described(text string) string {
+// Described puts text before a PEM block.
+func Described(text string) string {
 	return "Certificate:\n    Data:\n        Version: 3 (0x2)\n        Serial Number: 1\n" + text
 }
 
-// issue signs a pair that is valid from a time for a time, in the first of its names.
-func (a *authority) issue(from time.Time, valid time.Duration, names ...string) (cert, key string) {
+// Issue signs a pair that is valid from a time for a time, in the first of its names.
+func (a *Authority) Issue(from time.Time, valid time.Duration, names ...string) (cert, key string) {
 	a.t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,7 +74,7 @@ func (a *authority) issue(from time.Time, valid time.Duration, names ...string) 
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &pair.PublicKey, a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Cert, &pair.PublicKey, a.Key)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package charm
+package dispatch
 
 import (
 	"fmt"
@@ -64,8 +64,8 @@ func (e Env) Application() string {
 	return name
 }
 
-// breaking is the relation that the running hook takes down; Juju still lists it.
-func (e Env) breaking() string {
+// Breaking is the relation that the running hook takes down; Juju still lists it.
+func (e Env) Breaking() string {
 	if e.Kind == KindHook && strings.HasSuffix(e.Name, "-relation-broken") {
 		return e.RelationID
 	}

@@ -1,4 +1,4 @@
-package charm_test
+package dispatch_test
 
 import (
 	"context"
@@ -7,18 +7,18 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/dispatch"
 )
 
 func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
 	tests := []struct {
 		path, unit, action string
-		want               charm.Env
+		want               dispatch.Env
 		fails              bool
 	}{
-		{path: "hooks/install", unit: "etcd/0", want: charm.Env{Kind: "hooks", Name: "install", Unit: "etcd/0"}},
-		{path: "hooks/db-relation-changed", unit: "my-etcd/12", want: charm.Env{Kind: "hooks", Name: "db-relation-changed", Unit: "my-etcd/12"}},
-		{path: "actions/reconcile", unit: "etcd/0", action: "42", want: charm.Env{Kind: "actions", Name: "reconcile", Unit: "etcd/0", Action: 42}},
+		{path: "hooks/install", unit: "etcd/0", want: dispatch.Env{Kind: "hooks", Name: "install", Unit: "etcd/0"}},
+		{path: "hooks/db-relation-changed", unit: "my-etcd/12", want: dispatch.Env{Kind: "hooks", Name: "db-relation-changed", Unit: "my-etcd/12"}},
+		{path: "actions/reconcile", unit: "etcd/0", action: "42", want: dispatch.Env{Kind: "actions", Name: "reconcile", Unit: "etcd/0", Action: 42}},
 		{path: "actions/reconcile", unit: "etcd/0", action: "", fails: true},
 		{path: "actions/reconcile", unit: "etcd/0", action: "5f6c0e3e", fails: true},
 		{path: "", unit: "etcd/0", fails: true},
@@ -28,7 +28,7 @@ func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
 	}
 	for _, test := range tests {
 		values := map[string]string{"JUJU_DISPATCH_PATH": test.path, "JUJU_UNIT_NAME": test.unit, "JUJU_ACTION_UUID": test.action}
-		got, err := charm.ReadEnv(func(name string) string { return values[name] })
+		got, err := dispatch.ReadEnv(func(name string) string { return values[name] })
 		if (err != nil) != test.fails {
 			t.Errorf("%s of %s, task %q: error %v", test.path, test.unit, test.action, err)
 		} else if err == nil && got != test.want {
@@ -40,23 +40,23 @@ func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
 func TestDispatchesOfAUnitNeverRunAtOnce(t *testing.T) {
 	root := t.TempDir()
 	ctx := context.Background()
-	release, err := charm.Lock(ctx, root, "etcd/0")
+	release, err := dispatch.Lock(ctx, root, "etcd/0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	impatient, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if _, err := charm.Lock(impatient, root, "etcd/0"); err == nil {
+	if _, err := dispatch.Lock(impatient, root, "etcd/0"); err == nil {
 		t.Error("a second dispatch got its turn")
 	}
-	other, err := charm.Lock(ctx, root, "etcd/1")
+	other, err := dispatch.Lock(ctx, root, "etcd/1")
 	if err != nil {
 		t.Fatalf("another unit of the machine must wait: %v", err)
 	}
 	other()
 	next := make(chan error, 1)
 	go func() {
-		release, err := charm.Lock(ctx, root, "etcd/0")
+		release, err := dispatch.Lock(ctx, root, "etcd/0")
 		if err == nil {
 			release()
 		}

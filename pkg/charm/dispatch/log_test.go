@@ -1,4 +1,4 @@
-package charm_test
+package dispatch_test
 
 import (
 	"context"
@@ -7,19 +7,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/charmtest"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 )
 
 func TestLogGoesToJujuInOneReadableLine(t *testing.T) {
-	b := newBench(t)
-	log := charm.JujuLog(context.Background(), hooktool.New(b.juju)).WithValues("unit", "etcd/0")
+	juju := charmtest.NewJuju()
+	log := dispatch.JujuLog(context.Background(), hooktool.New(juju)).WithValues("unit", "etcd/0")
 	log.Info("Wrote certificates", "files", 2)
 	log.V(1).Info("Looked")
 	log.Error(errors.New("cannot look"), "Left the status as it was")
 	var got []string
-	for _, c := range b.juju.calls {
-		got = append(got, c.line)
+	for _, c := range juju.Calls {
+		got = append(got, c.Line)
 	}
 	want := []string{
 		`juju-log -l INFO Wrote certificates "unit"="etcd/0" "files"=2`,
