@@ -37,13 +37,13 @@ var scopes = []scope{
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
 		"status.go", "procedure_status.go", // conditions and procedures, which jujuetcd get and describe show
-		"change.go",                 // verbs, which sentences have in them
-		"options.go",                // what an option must be: docs/reference/options.md
-		"step.go", "observation.go", // names of steps and tasks, which sentences have in them
+		"change.go", // verbs, which sentences have in them
+		"step.go",   // names of steps, which sentences have in them
 		"verb", "note", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the events tell.
 		"journalStep", "stampStep", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
 	}},
+	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
 	{dir: "pkg/charm", only: []string{
 		"trouble", "show", "Words", "StatusText", "Notice", "say", "unusable", "status.go", "csr.go", "source.go",
 	}},

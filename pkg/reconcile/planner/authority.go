@@ -15,10 +15,10 @@ import (
 
 // OtherAuthority says that the provider of the observation offers none of the certificates that the cluster's members trust: whatever it
 // gives, credentials of the daemon's own among them, opens no door.
-func OtherAuthority(o observation.Observation) bool { return newInput(o).otherAuthority() }
+func OtherAuthority(o observation.Observation) bool { return See(o).otherAuthority() }
 
 // otherAuthority says that the provider offers none of the certificates that the cluster's members trust.
-func (in *input) otherAuthority() bool {
+func (in *trust) otherAuthority() bool {
 	if in.Latch.ClusterID == "" || in.CA.Bundle == "" {
 		return false
 	}
@@ -31,7 +31,7 @@ func (in *input) otherAuthority() bool {
 }
 
 // trusted are the fingerprints of what the units that have a member trust.
-func (in *input) trusted() []string {
+func (in *trust) trusted() []string {
 	var all []string
 	for _, u := range in.Units {
 		if hasData(u) {
@@ -42,7 +42,7 @@ func (in *input) trusted() []string {
 }
 
 // estranged says that a unit without a member has no certificates that the members would trust, and gets none.
-func (in *input) estranged(u observation.Unit) bool {
+func (in *trust) estranged(u observation.Unit) bool {
 	if !in.otherAuthority() || hasData(u) {
 		return false
 	}
@@ -51,12 +51,12 @@ func (in *input) estranged(u observation.Unit) bool {
 }
 
 // trustless says that a unit without a member trusts nobody yet, and that nobody offers it an authority now.
-func (in *input) trustless(u observation.Unit) bool {
+func (in *trust) trustless(u observation.Unit) bool {
 	return !hasData(u) && len(u.Facts.Certificates.CA) == 0 && in.bundle() == "" && in.Latch.ClusterID != ""
 }
 
 // bundle is what members are to trust; empty means what they have.
-func (in *input) bundle() string {
+func (in *trust) bundle() string {
 	if in.otherAuthority() {
 		return ""
 	}
@@ -67,11 +67,11 @@ func (in *input) bundle() string {
 func Fingerprints(bundle string) []string { return pki.Fingerprints(bundle) }
 
 // notices are what the status of a unit tells beside health.
-func (in *input) notices(u observation.Unit) []etcdops.Notice {
+func (in *words) notices(u observation.Unit) []etcdops.Notice {
 	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}, {Text: in.clockNotice(u)}}
 }
 
-func (in *input) expiry(u observation.Unit) etcdops.Notice {
+func (in *trust) expiry(u observation.Unit) etcdops.Notice {
 	var lives []etcdops.CertificateLife
 	for _, c := range u.Facts.Certificates.Named() {
 		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
@@ -80,7 +80,7 @@ func (in *input) expiry(u observation.Unit) etcdops.Notice {
 }
 
 // expiring tells of the first unit, and how many others, whose certificates end soon.
-func (in *input) expiring() etcdops.Notice {
+func (in *trust) expiring() etcdops.Notice {
 	var first etcdops.Notice
 	others := 0
 	for _, u := range in.alive() {
@@ -106,7 +106,7 @@ func (in *input) expiring() etcdops.Notice {
 
 // underAuthority adds what there is to say of certificates and of who signs them. A missing or another authority comes before all that
 // is less bad.
-func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
+func (in *trust) underAuthority(w etcdops.Words) etcdops.Words {
 	if !in.CA.Related {
 		return etcdops.Worse(w, etcdops.MissingAuthorityWords())
 	}
@@ -114,7 +114,7 @@ func (in *input) underAuthority(w etcdops.Words) etcdops.Words {
 }
 
 // applicationUnderAuthority is underAuthority for the application.
-func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
+func (in *words) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	if in.otherAuthority() {
 		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.Application, in.CA.Application))
 	}
@@ -123,7 +123,7 @@ func (in *input) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 
 // unused tells of authorities that are related beside the one in use, and of what a person should remove. The cluster goes on, and units
 // join, with those of the one in use.
-func (in *input) unused() etcdops.Notice {
+func (in *trust) unused() etcdops.Notice {
 	var texts []string
 	if _, _, rotates := RotatedBundle(in.Latch); rotates {
 		return etcdops.Notice{}
@@ -139,7 +139,7 @@ func (in *input) unused() etcdops.Notice {
 }
 
 // troubled tells what stands between the first unit and its certificate, and how many others have trouble.
-func (in *input) troubled() string {
+func (in *trust) troubled() string {
 	text, others := "", 0
 	for _, u := range in.alive() {
 		switch {
@@ -158,7 +158,7 @@ func (in *input) troubled() string {
 
 // handRequests has the controller's own requests put before a provider that signs, before anything else is prepared: whoever approves by
 // hand sees them together with the units'. Afterwards they are part of what the Juju leader's unit should be.
-func (in *input) handRequests() (Step, bool) {
+func (in *steps) handRequests() (Step, bool) {
 	leader, known := in.leader()
 	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || taken(leader) || in.applied(leader) {
 		return Step{}, false

@@ -4,7 +4,7 @@ package planner
 // for them instead.
 
 // beside is why nothing disruptive may begin, on any unit, beside what a person runs or a unit is at; false if it may.
-func (in *input) beside(s Step) (Step, bool) {
+func (in *steps) beside(s Step) (Step, bool) {
 	for _, u := range in.Units {
 		if t := u.Disturbing(); t != nil {
 			return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), t, u.Name), true

@@ -23,7 +23,7 @@ const maxPrepareFailures = 3
 
 // birth leads to the latched cluster ID: wait for what is needed, prepare, latch the seeds, start them all at once, latch the
 // ID that a quorum answers with. Seeds without an ID mean: resume.
-func birth(in *input) (Step, bool) {
+func birth(in *Situation) (Step, bool) {
 	switch {
 	case in.Latch.ClusterID != "":
 		return Step{}, false
@@ -60,7 +60,7 @@ func birth(in *input) (Step, bool) {
 
 // virgin says that no cluster has ever been here: no unit has data or a record of a start, all have said so, and no address
 // answers as etcd. Otherwise it returns what to wait for.
-func (in *input) virgin() (Step, bool) {
+func (in *births) virgin() (Step, bool) {
 	for _, u := range in.Units {
 		switch {
 		case taken(u) && !u.Dying && len(u.Facts.Taken.Units) == 0:
@@ -93,7 +93,7 @@ func (in *input) virgin() (Step, bool) {
 }
 
 // assembled says that all that the birth needs is there; otherwise it returns what to wait for.
-func (in *input) assembled() (Step, bool) {
+func (in *births) assembled() (Step, bool) {
 	if !in.CA.Related {
 		return wait("%s", etcdops.MissingAuthorityWords().Message).person(), false
 	}
@@ -128,7 +128,7 @@ func (in *input) assembled() (Step, bool) {
 }
 
 // certified says that every unit has what it needs of the certificate authority; otherwise it returns what to wait for.
-func (in *input) certified() (Step, bool) {
+func (in *trust) certified() (Step, bool) {
 	trouble := in.troubled()
 	for _, u := range in.alive() {
 		switch {
@@ -151,7 +151,7 @@ func (in *input) certified() (Step, bool) {
 // candidates are the units that the cluster can be born from, in order. Units that Juju cannot reach, and units that have
 // failed to be prepared again and again, do not hold up the others. Where all have failed there are no others: a snap store that
 // could not be reached, or had no such channel, is asked again, ever more rarely.
-func (in *input) candidates() []observation.Unit {
+func (in *births) candidates() []observation.Unit {
 	able := filter(in.alive(), func(u observation.Unit) bool { return u.Provisioned && !u.Lost && !u.Failed && !taken(u) && ready(u) })
 	sound := filter(able, func(u observation.Unit) bool {
 		return u.Last == nil || u.Last.Failures < maxPrepareFailures || u.Last.Outcome == v1alpha1.OutcomeInProgress || in.prepared(u)
@@ -162,18 +162,8 @@ func (in *input) candidates() []observation.Unit {
 	return sound
 }
 
-func (in *input) seedsOf(units []observation.Unit) *v1alpha1.Seeds {
-	seeds := &v1alpha1.Seeds{Token: in.token()}
-	for _, u := range units {
-		seeds.Members = append(seeds.Members, v1alpha1.Seed{
-			Unit: u.Name, Name: etcdops.MemberName(u.Name), PeerURL: in.peerURL(u),
-		})
-	}
-	return seeds
-}
-
 // resumeBirth goes on where the latched seeds say: start those that have not begun, then latch the ID.
-func (in *input) resumeBirth() Step {
+func (in *births) resumeBirth() Step {
 	var unborn, begunSeeds, lost []observation.Unit
 	var gone []string
 	serving := map[etcdops.ClusterID]int{}
@@ -232,7 +222,7 @@ func (in *input) resumeBirth() Step {
 
 // soonFree is until when it is worth waiting for the unit's task, so that all seeds start at once; zero if it has none, or
 // if its agent is away.
-func (in *input) soonFree(u observation.Unit) time.Time {
+func (in *births) soonFree(u observation.Unit) time.Time {
 	if u.Task == nil || u.Lost || u.Failed {
 		return time.Time{}
 	}
@@ -244,10 +234,7 @@ func (in *input) soonFree(u observation.Unit) time.Time {
 }
 
 // silent says that the unit's endpoint has been out of reach for long enough to believe that its data is lost.
-func (in *input) silent(u observation.Unit) bool {
+func (in *births) silent(u observation.Unit) bool {
 	since := in.silentSince(u)
 	return !since.IsZero() && !in.Now.Before(since.Add(wipedGrace))
 }
-
-// epoch is the epoch that this process acts under.
-func (in *input) epoch() v1alpha1.Epoch { return v1alpha1.Epoch{Number: in.Claimed, Holder: in.Self} }

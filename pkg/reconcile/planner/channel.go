@@ -15,7 +15,7 @@ var autoChannels = []string{options.DefaultChannel, "3.5/stable", "3.4/stable"}
 
 // channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
 // upgrade is a procedure of its own. Those who join install what the members have.
-func (in *input) channel(u observation.Unit) string {
+func (in *desired) channel(u observation.Unit) string {
 	if in.Latch.ClusterID != "" {
 		if u.Facts.Snap != nil && (hasData(u) || in.begun(u)) {
 			return u.Facts.Snap.Channel
@@ -34,7 +34,7 @@ func (in *input) channel(u observation.Unit) string {
 
 // autoChannel is one for all units, so that they are born with one version: what one of them has installed already, else the first that
 // the store is not known to lack for any of them. Where it lacks all, it is the default, which units then say that they cannot have.
-func (in *input) autoChannel() string {
+func (in *desired) autoChannel() string {
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Snap != nil && slices.Contains(autoChannels, u.Facts.Snap.Channel) {
 			return u.Facts.Snap.Channel

@@ -20,7 +20,7 @@ func News(o observation.Observation) []string {
 	if len(o.Clients) == 0 {
 		return nil
 	}
-	in := newInput(o)
+	in := See(o)
 	var news []string
 	members := in.clientMembers()
 	for _, u := range in.Units {
@@ -32,16 +32,16 @@ func News(o observation.Observation) []string {
 	for _, m := range members {
 		news = append(news, m.urls...)
 	}
-	for _, r := range in.journal {
+	for _, r := range in.underway {
 		news = append(news, r.news())
 	}
 	return news
 }
 
 // outdated are the units with a member that have not applied what they should be, and those without one that tell clients another list.
-func (in *input) outdated() []observation.Unit { return filter(in.alive(), in.isOutdated) }
+func (in *desired) outdated() []observation.Unit { return filter(in.alive(), in.isOutdated) }
 
-func (in *input) isOutdated(u observation.Unit) bool {
+func (in *desired) isOutdated(u observation.Unit) bool {
 	m, member := in.member[u.Name]
 	settled := member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u)
 	switch {
@@ -57,12 +57,12 @@ func (in *input) isOutdated(u observation.Unit) bool {
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
 func ClientsTold(o observation.Observation) bool {
-	in := newInput(o)
+	in := See(o)
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
 // willApply says that the unit can be reached, and that what it was handed last has not just failed.
-func (in *input) willApply(u observation.Unit) bool {
+func (in *desired) willApply(u observation.Unit) bool {
 	switch {
 	case !u.Provisioned || u.Lost || u.Failed:
 		return false
@@ -73,7 +73,7 @@ func (in *input) willApply(u observation.Unit) bool {
 }
 
 // farewell waits until clients have heard that a member leaves that serves them.
-func (in *input) farewell(u observation.Unit, m etcdops.Member) (Step, bool) {
+func (in *audience) farewell(u observation.Unit, m etcdops.Member) (Step, bool) {
 	if !in.serving(m) {
 		return Step{}, false
 	}
@@ -82,7 +82,7 @@ func (in *input) farewell(u observation.Unit, m etcdops.Member) (Step, bool) {
 
 // moves waits, where a member is about to serve clients elsewhere, until they have heard where all others serve: with each one that
 // moves a list that is not read yet is worth less, and with the last one nothing.
-func (in *input) moves(u observation.Unit) (Step, bool) {
+func (in *audience) moves(u observation.Unit) (Step, bool) {
 	if !in.servesElsewhere(u) {
 		return Step{}, false
 	}
@@ -100,7 +100,7 @@ func (in *input) moves(u observation.Unit) (Step, bool) {
 }
 
 // unheard waits until clients have heard a piece of news: first for their databags, then for their hooks, those for a bounded time.
-func (in *input) unheard(news, what string) (Step, bool) {
+func (in *audience) unheard(news, what string) (Step, bool) {
 	if len(in.Clients) == 0 {
 		return Step{}, false
 	}
@@ -118,7 +118,7 @@ func (in *input) unheard(news, what string) (Step, bool) {
 }
 
 // deaf are the clients that have not been seen to run their hooks since they were told.
-func (in *input) deaf(told observation.Notice) []string {
+func (in *audience) deaf(told observation.Notice) []string {
 	var names []string
 	for _, c := range in.Clients {
 		switch {

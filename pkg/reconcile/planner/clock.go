@@ -22,7 +22,7 @@ const (
 )
 
 // ourClockIsOff says that all units are off alike, and there are several: then the wrong clock is this daemon's.
-func (in *input) ourClockIsOff() (time.Duration, bool) {
+func (in *roster) ourClockIsOff() (time.Duration, bool) {
 	var first time.Duration
 	n := 0
 	for _, u := range in.alive() {
@@ -42,7 +42,7 @@ func (in *input) ourClockIsOff() (time.Duration, bool) {
 }
 
 // clocks are sentences on clocks that are off.
-func (in *input) clocks() []string {
+func (in *words) clocks() []string {
 	if ahead, ours := in.ourClockIsOff(); ours {
 		return []string{fmt.Sprintf("The clock of the jujuetcd controller's machine is %s those of all units: set it; until then they refuse what stops or starts etcd.", apart(ahead))}
 	}
@@ -56,7 +56,7 @@ func (in *input) clocks() []string {
 }
 
 // clockNotice is what the unit tells of its clock beside health.
-func (in *input) clockNotice(u observation.Unit) string {
+func (in *words) clockNotice(u observation.Unit) string {
 	if _, ours := in.ourClockIsOff(); ours || !u.ClockIsOff() {
 		return ""
 	}
@@ -74,7 +74,7 @@ func apart(ahead time.Duration) string {
 
 // clockIsOld says that the unit's clock was off when it was looked at last, and that this is a while ago: only a delivery tells when it is
 // right again.
-func (in *input) clockIsOld(u observation.Unit) bool {
+func (in *desired) clockIsOld(u observation.Unit) bool {
 	return u.ClockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))
 }
 
@@ -82,7 +82,7 @@ func (in *input) clockIsOld(u observation.Unit) bool {
 var taskNumber = regexp.MustCompile(`\b(task) \d+`)
 
 // undelivered are sentences on units that have not taken what they were handed, again and again.
-func (in *input) undelivered() []string {
+func (in *words) undelivered() []string {
 	var all []string
 	for _, u := range in.alive() {
 		r := u.Last

@@ -1,18 +1,13 @@
 package planner
 
 import (
-	"cmp"
-	"fmt"
-	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/reconcile/observation"
-	"jujuetcd.io/pkg/reconcile/options"
 )
 
 // appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
@@ -21,7 +16,7 @@ const appliedGrace = 30 * time.Second
 // Desired is what the unit's machine should be now. It holds nothing volatile: two observations of the same situation give
 // the same hash. The zero spec is returned for a unit that is not observed or has published no facts.
 func Desired(o observation.Observation, unit string) v1alpha1.EtcdUnitSpec {
-	in := newInput(o)
+	in := See(o)
 	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
 	if i < 0 || in.Units[i].Facts == nil {
 		return v1alpha1.EtcdUnitSpec{}
@@ -29,36 +24,8 @@ func Desired(o observation.Observation, unit string) v1alpha1.EtcdUnitSpec {
 	return in.delivery(in.Units[i], in.specOf(in.Units[i])).Spec
 }
 
-// stage is where a unit is in its life.
-type stage int
-
-const (
-	stagePrepare stage = iota // no member yet, or none any more
-	stageSeed                 // latched as a seed, to be started with state new
-	stageJoin                 // in the member list, to be started with state existing
-	stageMember               // has data
-)
-
-func (in *input) stageOf(u observation.Unit) stage {
-	m, member := in.member[u.Name]
-	_, seed := in.Latch.Seeds.Contains(u.Name)
-	switch {
-	case hasData(u) && (member || in.Latch.ClusterID == "" || !in.Etcd.Listed):
-		return stageMember
-	case member && in.serving(m):
-		return stageMember
-	case hasData(u), in.begun(u):
-		return stagePrepare
-	case in.Latch.ClusterID == "" && seed:
-		return stageSeed
-	case in.Latch.ClusterID != "" && in.Etcd.Listed && member && len(m.ClientURLs) == 0:
-		return stageJoin
-	}
-	return stagePrepare
-}
-
 // specOf is the desired state of a unit that has published facts.
-func (in *input) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec {
+func (in *desired) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
 	if u.Leader {
 		s.TLS.ControllerRequests = in.CA.ControllerRequests
@@ -88,16 +55,8 @@ func (in *input) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	return s
 }
 
-// openPorts are the port at which the unit's member serves, and the one at which it is to: that is opened before the member moves
-// there, and the old one closed when it has.
-func (in *input) openPorts(u observation.Unit) []int32 {
-	ports := []int32{in.opts.Port, PortOf(in.servesAt(u))}
-	slices.Sort(ports)
-	return slices.Compact(ports)
-}
-
 // atRest is what a unit is handed with a request for the latch: what it should be, but nothing is started by it.
-func (in *input) atRest(u observation.Unit) v1alpha1.EtcdUnitSpec {
+func (in *desired) atRest(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.specOf(u)
 	if s.Etcd.Initial != nil {
 		s.Etcd.Initial = nil
@@ -107,7 +66,7 @@ func (in *input) atRest(u observation.Unit) v1alpha1.EtcdUnitSpec {
 }
 
 // base is what holds in every stage: everything but the start, and nothing runs by it.
-func (in *input) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
+func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	a := u.Facts.Addresses
 	heartbeat, election := in.pair()
 	options := in.opts
@@ -139,7 +98,7 @@ func (in *input) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 }
 
 // extraSANs are those of the policy, then those of the option, and last the addresses that the unit's member comes from.
-func (in *input) extraSANs(u observation.Unit) []string {
+func (in *addresses) extraSANs(u observation.Unit) []string {
 	sans := slices.Clone(in.Policy.Certificates.ExtraSANs)
 	for _, san := range in.opts.ExtraSANs {
 		if !slices.Contains(sans, san) {
@@ -154,99 +113,8 @@ func (in *input) extraSANs(u observation.Unit) []string {
 	return sans
 }
 
-// listenClientURLs are where etcd listens for clients: the one for all, and, if that is wanted, one in clear for those on the
-// machine itself.
-func (in *input) listenClientURLs(u observation.Unit) []string {
-	a := u.Facts.Addresses
-	urls := []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)}
-	if in.opts.BindWithInsecureHTTP {
-		urls = append([]string{fmt.Sprintf("http://127.0.0.1:%d", options.InsecurePort)}, urls...)
-	}
-	return urls
-}
-
-// metricsURLs are where etcd serves its metrics beside the client port; none if the option is empty.
-func (in *input) metricsURLs(u observation.Unit) []string {
-	if in.opts.MetricsURL == "" {
-		return nil
-	}
-	host := cmp.Or(u.Facts.Addresses.ClientBind, u.Facts.Addresses.Client)
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return []string{strings.Replace(strings.TrimSuffix(in.opts.MetricsURL, "/"), options.AddressPlaceholder, host, 1)}
-}
-
-// listenURL binds to all interfaces, of the address' own family, or to the endpoint's bind address.
-func (in *input) listenURL(bind, ingress string, port int32) string {
-	host := bind
-	if host == "" {
-		host = ingress
-	}
-	if in.opts.BindToAllInterfaces {
-		v6 := net.ParseIP(ingress) != nil && net.ParseIP(ingress).To4() == nil
-		host = "0.0.0.0"
-		if v6 {
-			host = "::"
-		}
-	}
-	return httpsURL(host, port)
-}
-
-func (in *input) seedInitial() *v1alpha1.InitialCluster {
-	initial := &v1alpha1.InitialCluster{Token: in.Latch.Seeds.Token, State: v1alpha1.InitialNew}
-	for _, s := range in.Latch.Seeds.Members {
-		initial.Members = append(initial.Members, v1alpha1.NamedMember{Name: s.Name, PeerURL: s.PeerURL})
-	}
-	return initial
-}
-
-// joinInitial is made from the member list, as etcd compares it with its own; a member without a name has its unit's.
-func (in *input) joinInitial() *v1alpha1.InitialCluster {
-	initial := &v1alpha1.InitialCluster{State: v1alpha1.InitialExisting}
-	if in.Latch.Seeds != nil {
-		initial.Token = in.Latch.Seeds.Token
-	}
-	for _, m := range in.Etcd.Members {
-		name := m.Name
-		if u, ok := in.unitOf(m); ok && name == "" {
-			name = etcdops.MemberName(u.Name)
-		}
-		if name == "" {
-			name = "member-" + m.ID.String()
-		}
-		for _, url := range m.PeerURLs {
-			initial.Members = append(initial.Members, v1alpha1.NamedMember{Name: name, PeerURL: url})
-		}
-	}
-	slices.SortFunc(initial.Members, func(a, b v1alpha1.NamedMember) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PeerURL, b.PeerURL))
-	})
-	return initial
-}
-
-// delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.
-func (in *input) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) observation.Delivery {
-	spec.Delivery = v1alpha1.Delivery{
-		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
-	}
-	spec.Delivery.Orphans = in.orphans(u)
-	m, member := in.member[u.Name]
-	switch {
-	case member && hasData(u):
-		spec.Delivery.ExpectMemberID = m.ID.String()
-	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || in.begun(u)) && !u.Dying:
-		spec.Delivery.AllowReset = true
-		spec.Delivery.Endpoints = in.Etcd.Places()
-		for _, m := range in.Etcd.Members {
-			spec.Delivery.Members = append(spec.Delivery.Members, m.ID.String())
-		}
-	}
-	return observation.Delivery{Unit: u.Name, Spec: spec}
-}
-
 // applied says that the unit has applied what it should be.
-func (in *input) applied(u observation.Unit) bool {
+func (in *desired) applied(u observation.Unit) bool {
 	spec := in.specOf(u)
 	hash := spec.Hash()
 	if u.Last != nil && u.Last.Hash == hash {
@@ -263,14 +131,14 @@ func (in *input) applied(u observation.Unit) bool {
 }
 
 // prepared says that the unit is ready for its first start.
-func (in *input) prepared(u observation.Unit) bool {
+func (in *desired) prepared(u observation.Unit) bool {
 	// After a start that failed the machine is looked at again, its ports first, before anybody counts on it.
 	failed := u.Last != nil && u.Last.Outcome != v1alpha1.OutcomeApplied
 	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !in.begun(u) && in.applied(u) && !failed
 }
 
 // statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.
-func (in *input) statusOf(u observation.Unit) v1alpha1.StatusSpec {
+func (in *desired) statusOf(u observation.Unit) v1alpha1.StatusSpec {
 	if in.doorless() {
 		return v1alpha1.StatusSpec{} // who cannot look says nothing of etcd
 	}

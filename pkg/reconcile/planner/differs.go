@@ -11,7 +11,7 @@ import (
 )
 
 // differences is a sentence on what of the units is not as it should be, those that lack the same together.
-func (in *input) differences(units []observation.Unit) string {
+func (in *desired) differences(units []observation.Unit) string {
 	var order []string
 	lacking := map[string][]observation.Unit{}
 	for _, u := range units {
@@ -29,7 +29,7 @@ func (in *input) differences(units []observation.Unit) string {
 
 // differs names what of the unit is not as it should be, as far as it has told what it has applied. The rest is in files: a
 // certificate's names, say, or who the peers are.
-func (in *input) differs(u observation.Unit) []string {
+func (in *desired) differs(u observation.Unit) []string {
 	var what []string
 	spec := in.specOf(u)
 	if a := u.Facts.Applied; a != nil {

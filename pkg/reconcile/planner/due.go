@@ -9,7 +9,7 @@ import (
 // Due is when what units should be, or should be told again, changes by the clock alone; zero means never. Who plans looks again by
 // then.
 func Due(o observation.Observation) time.Time {
-	in := newInput(o)
+	in := See(o)
 	var due time.Time
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return due

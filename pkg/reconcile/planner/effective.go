@@ -16,7 +16,7 @@ const defaultQuota = 2 << 30
 
 // choose decides on the options that the cluster is to run with: what the user asks for, where that is good, else the last good
 // values, which are those that units have applied. While the cluster is being born its seeds stay with what they were told.
-func (in *input) choose() {
+func (in *choice) choose() {
 	last, known := lastApplied(in.Units)
 	in.opts, in.faults = in.Options.OrLast(last).ClusterOptions, slices.Clone(in.Options.Faults)
 	in.unsure = in.Latch.Seeds != nil && !known && len(in.Options.Bad) > 0
@@ -59,7 +59,7 @@ func lastApplied(units []observation.Unit) (v1alpha1.ClusterOptions, bool) {
 // refuseTakenPorts: a port that has been for one use cannot be for another one at once. A client that has not heard of the change
 // would find peers where it looks for etcd, which do not refuse it but answer that they do not know what it asks for, and
 // no client tries another member then.
-func (in *input) refuseTakenPorts(refuse func(option, format string, args ...any)) {
+func (in *choice) refuseTakenPorts(refuse func(option, format string, args ...any)) {
 	clients, peers := in.portsInUse()
 	o := in.opts
 	if slices.Contains(peers, o.Port) {
@@ -77,7 +77,7 @@ func (in *input) refuseTakenPorts(refuse func(option, format string, args ...any
 }
 
 // portsInUse are those on which members serve clients and peers now.
-func (in *input) portsInUse() (clients, peers []int32) {
+func (in *choice) portsInUse() (clients, peers []int32) {
 	for _, m := range in.Etcd.Members {
 		for _, url := range m.ClientURLs {
 			clients = append(clients, PortOf(url))
@@ -95,7 +95,7 @@ func (in *input) portsInUse() (clients, peers []int32) {
 }
 
 // refuseUselessSuites: a server's key decides which of the suites it can serve. Without any, only TLS 1.3 would be left.
-func (in *input) refuseUselessSuites(refuse func(option, format string, args ...any)) {
+func (in *choice) refuseUselessSuites(refuse func(option, format string, args ...any)) {
 	if len(in.opts.CipherSuites) == 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (in *input) refuseUselessSuites(refuse func(option, format string, args ...
 
 // refuseFullQuota: a member whose database is larger than a new quota raises the alarm with the next write, and nothing can be
 // written any more. A quota that the database has outgrown since is no fault of the option.
-func (in *input) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(option, format string, args ...any)) {
+func (in *choice) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(option, format string, args ...any)) {
 	quota := cmp.Or(in.opts.QuotaBackendBytes, int64(defaultQuota))
 	if quota >= cmp.Or(last.QuotaBackendBytes, int64(defaultQuota)) {
 		return
@@ -137,7 +137,7 @@ func (in *input) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(optio
 }
 
 // runsWithAnotherPair says that a restart of the unit's member would change its heartbeat interval or election timeout.
-func (in *input) runsWithAnotherPair(u observation.Unit) bool {
+func (in *addresses) runsWithAnotherPair(u observation.Unit) bool {
 	heartbeat, election := in.pair()
 	r := u.Facts.Running
 	return r != nil && (r.HeartbeatIntervalMs != heartbeat || r.ElectionTimeoutMs != election)
@@ -147,7 +147,7 @@ func (in *input) runsWithAnotherPair(u observation.Unit) bool {
 // heartbeats in each member, and must be so between any two: whoever leads, with whatever heartbeat, nobody may take its silence
 // for its end. Where the members that run could not all live beside one with the wanted pair, they go to the shorter heartbeat
 // and the longer timeout first, which every one of them can live beside, and from there to the wanted pair.
-func (in *input) pair() (heartbeat, election int32) {
+func (in *addresses) pair() (heartbeat, election int32) {
 	heartbeat, election = in.opts.HeartbeatIntervalMs, in.opts.ElectionTimeoutMs
 	beat, timeout, fits := heartbeat, election, true
 	for _, u := range in.Units {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -16,12 +15,12 @@ import (
 // nothing is left of the cluster before.
 
 // last: no unit stays, and the latch does not say so yet.
-func (in *input) last() (Step, bool) {
+func (in *births) last() (Step, bool) {
 	leader, ok := in.leader()
 	if !ok || !in.LatchRead || in.Latch.Ends() || in.Latch.ClusterID == "" && in.Latch.Seeds == nil || !knowsEnding(leader) {
 		return Step{}, false
 	}
-	if _, foreign := standby(in); foreign {
+	if _, foreign := in.standby(); foreign {
 		return Step{}, false
 	}
 	request := v1alpha1.LatchRequest{Ending: &v1alpha1.EndingRequest{Ending: v1alpha1.Ending{
@@ -44,7 +43,7 @@ func (in *input) last() (Step, bool) {
 func knowsEnding(u observation.Unit) bool { return u.Facts != nil && u.Facts.Protocol >= 2 }
 
 // places are where the members serve, or did: what still answers there is no cluster that has ended.
-func (in *input) places() []string {
+func (in *addresses) places() []string {
 	var urls []string
 	for _, m := range in.Etcd.Members {
 		urls = append(urls, m.ClientURLs...)
@@ -78,7 +77,7 @@ func FormerEndpoints(l v1alpha1.Latch, port int32) []string {
 
 // forget takes the latch of a cluster that was given up, and of which no unit has data, for that of one which has yet to be born. The
 // latch as it is stays in ended.
-func (in *input) forget() {
+func (in *roster) forget() {
 	_, _, asked := in.asked()
 	if !in.LatchRead || in.Etcd.Listed || len(in.alive()) == 0 || slices.ContainsFunc(in.Units, hasData) || !asked && !in.Latch.Ends() {
 		return
@@ -89,7 +88,7 @@ func (in *input) forget() {
 }
 
 // asked is the request of a person's to give up the latched cluster that nobody has seen to yet.
-func (in *input) asked() (observation.Unit, v1alpha1.Request, bool) {
+func (in *roster) asked() (observation.Unit, v1alpha1.Request, bool) {
 	latch := in.Latch
 	if in.ended != nil {
 		latch = *in.ended
@@ -107,7 +106,7 @@ func (in *input) asked() (observation.Unit, v1alpha1.Request, bool) {
 }
 
 // endings: a mark, or a person's word, that does not hold any more is taken back at once, so that it does not count later.
-func endings(in *input) (Step, bool) {
+func endings(in *Situation) (Step, bool) {
 	if in.ended != nil {
 		return Step{}, false
 	}
@@ -128,7 +127,7 @@ func endings(in *input) (Step, bool) {
 }
 
 // leftovers is what is left of the cluster that was given up, as far as that can be told: while there is any, nothing is born in its place.
-func (in *input) leftovers() (Step, bool) {
+func (in *births) leftovers() (Step, bool) {
 	if in.ended == nil {
 		return Step{}, false
 	}
@@ -155,7 +154,7 @@ func (in *input) leftovers() (Step, bool) {
 }
 
 // beginAnew tells a person how to give the latched cluster up, as the end of a sentence.
-func (in *input) beginAnew() string {
+func (in *roster) beginAnew() string {
 	id := in.Latch.ClusterID
 	if in.ended != nil {
 		id = in.ended.ClusterID
@@ -168,7 +167,7 @@ func (in *input) beginAnew() string {
 }
 
 // bearing is what is asked of the latch for a birth from these seeds: in a latch that has never had any, or instead of what was given up.
-func (in *input) bearing(seeds *v1alpha1.Seeds) v1alpha1.LatchRequest {
+func (in *births) bearing(seeds *v1alpha1.Seeds) v1alpha1.LatchRequest {
 	if in.ended == nil {
 		return v1alpha1.LatchRequest{Seeds: seeds}
 	}
@@ -179,32 +178,10 @@ func (in *input) bearing(seeds *v1alpha1.Seeds) v1alpha1.LatchRequest {
 	return request
 }
 
-// token is that of the next birth. A cluster that is born anew gets another one each time: its members, and what is left of those
-// before them, must not find each other.
-func (in *input) token() string {
-	base := fmt.Sprintf("%s-%s-%d", in.ModelUUID, in.Application, in.PeerRelationID)
-	former := in.Latch.Seeds
-	switch {
-	case in.ended != nil:
-		former = in.ended.Seeds
-	case former == nil:
-		return base
-	}
-	n := 1
-	if former != nil {
-		if number, ok := strings.CutPrefix(former.Token, base+"-"); ok {
-			if k, err := strconv.Atoi(number); err == nil {
-				n = k
-			}
-		}
-	}
-	return fmt.Sprintf("%s-%d", base, n+1)
-}
-
 // bearAnew is the birth of latched seeds under another token, because too many of them have lost their data for a quorum: no single one
 // may begin again, since nobody knows what it has promised to the others; all may, where none has data. It returns what is in the way
 // of that, and false where it is no way out.
-func (in *input) bearAnew(lost []observation.Unit) (Step, bool) {
+func (in *births) bearAnew(lost []observation.Unit) (Step, bool) {
 	if len(lost) == 0 || slices.ContainsFunc(in.Units, hasData) {
 		return Step{}, false
 	}

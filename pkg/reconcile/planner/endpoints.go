@@ -52,7 +52,7 @@ func reachable(u observation.Unit) map[string]string {
 
 // clients is what the unit tells its clients. All units tell the same, since a client may read the databag of any one of them and of no
 // other: also who has yet to join, or joins anew, as soon as the members trust what it hands out. It tells of itself when it votes.
-func (in *input) clients(u observation.Unit) v1alpha1.ClientsSpec {
+func (in *audience) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
 	if in.Latch.ClusterID == "" || in.estranged(u) {
 		return s
@@ -75,7 +75,7 @@ func (in *input) clients(u observation.Unit) v1alpha1.ClientsSpec {
 
 // versionFor is the version of etcd that the unit's clients are told: its own member's, or, before that votes, that of the first that
 // does. Its own snap may not be there yet, and what it is handed would change with it.
-func (in *input) versionFor(u observation.Unit) string {
+func (in *audience) versionFor(u observation.Unit) string {
 	votes := func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
 		return u.Facts != nil && u.Facts.Snap != nil && (member && !m.Learner && m.Started() || !in.Etcd.Listed && hasData(u))
@@ -116,7 +116,7 @@ func forRelations(members []clientMember) map[string][]string {
 // clientMembers are the members that clients are told of: voters of units that stay, as long as there is one. One comes onto the list when it serves. It
 // goes off it when its unit goes or its data is lost, and when it has not served for silencePatience while a quorum of the others
 // does. While there is no quorum the list stays as it is: it never gets empty because of trouble.
-func (in *input) clientMembers() []clientMember {
+func (in *audience) clientMembers() []clientMember {
 	if !in.Etcd.Listed {
 		return in.toldMembers()
 	}
@@ -145,27 +145,9 @@ func (in *input) clientMembers() []clientMember {
 	return leaving // until one that stays votes: nobody else has the data
 }
 
-// watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if a monitor forgot it, nobody
-// would be told of it, and a quorum would be counted of those that are left. All units are told, also one whose own member does
-// not vote: Juju's leader may be the one that has just lost its disk.
-func (in *input) watched() []string {
-	var urls []string
-	for _, u := range in.alive() {
-		m, member := in.member[u.Name]
-		switch {
-		case in.Etcd.Listed && member && !m.Learner && m.Started():
-			urls = append(urls, m.ClientURLs...)
-		case !in.Etcd.Listed && hasData(u) && u.Facts.Addresses.Client != "":
-			urls = append(urls, in.clientURL(u))
-		}
-	}
-	slices.Sort(urls)
-	return urls
-}
-
 // onList says that a voter is on the clients' list, and until when, if it does not serve; zero means for as long as nothing
 // happens.
-func (in *input) onList(u observation.Unit, m etcdops.Member) (until time.Time, on bool) {
+func (in *audience) onList(u observation.Unit, m etcdops.Member) (until time.Time, on bool) {
 	switch {
 	case in.serving(m):
 		return time.Time{}, true
@@ -181,26 +163,16 @@ func (in *input) onList(u observation.Unit, m etcdops.Member) (until time.Time, 
 	return since.Add(silencePatience), true
 }
 
-func (in *input) servingVoters() int {
-	n := 0
-	for _, m := range in.Etcd.Voters() {
-		if in.serving(m) {
-			n++
-		}
-	}
-	return n
-}
-
 // told says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
 // have just begun.
-func (in *input) told(urls []string) bool {
+func (in *audience) told(urls []string) bool {
 	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
 		return slices.ContainsFunc(in.tells(u), func(told string) bool { return slices.Contains(urls, told) })
 	})
 }
 
 // tells is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
-func (in *input) tells(u observation.Unit) []string {
+func (in *audience) tells(u observation.Unit) []string {
 	switch {
 	case u.Last != nil && len(u.Last.Told) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
 		return u.Last.Told
@@ -211,7 +183,7 @@ func (in *input) tells(u observation.Unit) []string {
 }
 
 // toldMembers are the members while nobody lists them: units with data that are on the list; all with data if nothing is told.
-func (in *input) toldMembers() []clientMember {
+func (in *audience) toldMembers() []clientMember {
 	var told, all []clientMember
 	for _, u := range in.alive() {
 		if !hasData(u) || u.Facts.Addresses.Client == "" {

@@ -15,7 +15,7 @@ const ExposedEndpoint = v1alpha1.EndpointDB
 
 // expose: where the network is closed to us, and the policy allows it, etcd's port is opened to us. What is exposed already stays so.
 // A failure is told in the condition Reachable and waits its time there: it holds back nothing, and nothing waits for it.
-func expose(in *input) (Step, bool) {
+func expose(in *Situation) (Step, bool) {
 	step := Step{Kind: StepExpose, CIDRs: in.unexposed()}
 	if !in.Closed || len(step.CIDRs) == 0 || in.Now.Before(in.History.NotBefore[step.Key()]) {
 		return Step{}, false
@@ -26,7 +26,7 @@ func expose(in *input) (Step, bool) {
 }
 
 // allowed are the CIDRs that the policy names, our own address among them if it is known.
-func (in *input) allowed() []netip.Prefix {
+func (in *exposure) allowed() []netip.Prefix {
 	var all []netip.Prefix
 	for _, text := range in.Policy.Network.ExposeTo {
 		if text == v1alpha1.ExposeToSelf {
@@ -43,12 +43,8 @@ func (in *input) allowed() []netip.Prefix {
 	return all
 }
 
-// exposed says that the application is exposed to somebody. Then what a unit has not opened is closed, and whoever joins opens its
-// port before it does: without that a learner could not be seen, and would never be promoted.
-func (in *input) exposed() bool { return len(in.Exposures) > 0 }
-
 // unexposed are the CIDRs that the policy allows and from which the port is not exposed yet.
-func (in *input) unexposed() []string {
+func (in *exposure) unexposed() []string {
 	var missing []string
 	for _, p := range in.allowed() {
 		if !in.Exposures[jujuapi.EveryEndpoint].Covers(p) && !in.Exposures[ExposedEndpoint].Covers(p) {
@@ -60,7 +56,7 @@ func (in *input) unexposed() []string {
 
 // surplus is what the endpoint is exposed to and the policy does not allow: a person's doing, or ours under another policy or from
 // another address. It cannot be told which, so it is left alone.
-func (in *input) surplus() []string {
+func (in *exposure) surplus() []string {
 	var own jujuapi.Exposure
 	for _, p := range in.allowed() {
 		own = own.With(p.String())
@@ -75,7 +71,7 @@ func (in *input) surplus() []string {
 }
 
 // exposureWords tell, in sentences, what exposing has to do with how etcd can be reached; empty if nothing.
-func (in *input) exposureWords() string {
+func (in *exposure) exposureWords() string {
 	var words []string
 	policy := in.Policy.Network.ExposeTo
 	missing := in.unexposed()

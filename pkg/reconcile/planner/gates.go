@@ -8,7 +8,7 @@ import (
 )
 
 // paused: the policy says that nothing is to be done.
-func paused(in *input) (Step, bool) {
+func paused(in *Situation) (Step, bool) {
 	if !in.Policy.Paused {
 		return Step{}, false
 	}
@@ -16,7 +16,7 @@ func paused(in *input) (Step, bool) {
 }
 
 // blind: without the latch nothing is known for certain. Other blind spots are judged by permit.
-func blind(in *input) (Step, bool) {
+func blind(in *Situation) (Step, bool) {
 	if in.LatchRead {
 		return Step{}, false
 	}
@@ -28,7 +28,7 @@ func blind(in *input) (Step, bool) {
 
 // standby: another daemon, or a newer process of this one, holds the epoch. TakeOver is honoured once: a process that has
 // been superseded does not claim again, so that two daemons do not take turns.
-func standby(in *input) (Step, bool) {
+func (in *roster) standby() (Step, bool) {
 	e := in.Latch.Epoch
 	switch {
 	case e == nil || in.claimed():
@@ -44,7 +44,7 @@ func standby(in *input) (Step, bool) {
 
 // takeOver: who was told to replace the daemon that leads does so at once, though there may be nothing to do for long: until then
 // the other one would go on, and nobody could see who leads.
-func takeOver(in *input) (Step, bool) {
+func takeOver(in *Situation) (Step, bool) {
 	e := in.Latch.Epoch
 	if e == nil || e.Holder == in.Self || !in.TakeOver || in.Claimed != 0 {
 		return Step{}, false
@@ -55,7 +55,7 @@ func takeOver(in *input) (Step, bool) {
 
 // unknownJournal: a daemon that knows more than this one has begun something with this cluster. What units should be meanwhile is known
 // to it alone.
-func unknownJournal(in *input) (Step, bool) {
+func unknownJournal(in *Situation) (Step, bool) {
 	if _, ok := readJournal(in.Latch); ok {
 		return Step{}, false
 	}
@@ -65,7 +65,7 @@ func unknownJournal(in *input) (Step, bool) {
 
 // closed: etcd cannot be reached from here, and no unit has told how it is. Nothing is concluded from that, and nobody's status
 // tells of it: the units' own looks do.
-func closed(in *input) (Step, bool) {
+func closed(in *Situation) (Step, bool) {
 	if !in.unseen() {
 		return Step{}, false
 	}
@@ -78,18 +78,9 @@ func closed(in *input) (Step, bool) {
 	return wait("The client port of the units cannot be reached from here, and no unit has told yet how etcd is."), true
 }
 
-// unseen says that nothing is known of etcd: its network is closed to us, or we have nothing to be let in with.
-func (in *input) unseen() bool { return in.Closed && in.Through == "" || in.doorless() }
-
-// doorless says that this daemon has no client certificate for a cluster that is born: it has only begun, or taken over, and its authority
-// has not signed yet. That every member turns it away says nothing of the members.
-func (in *input) doorless() bool {
-	return in.Latch.ClusterID != "" && !in.CA.ClientCertificate && !in.Etcd.Listed
-}
-
 // nobody: there is no unit to do anything on, or none that stays. The last unit, and an application that is being removed,
 // leave without a guard: there is nothing left to guard.
-func nobody(in *input) (Step, bool) {
+func nobody(in *Situation) (Step, bool) {
 	switch {
 	case in.ApplicationDying:
 		return wait("Juju is removing the application."), true
@@ -105,7 +96,7 @@ func nobody(in *input) (Step, bool) {
 }
 
 // identity: one cluster ID, and the latched one. Anything else freezes the cluster until a person has looked.
-func identity(in *input) (Step, bool) {
+func (in *roster) identity() (Step, bool) {
 	ids := map[string]string{}
 	order := []string{}
 	note := func(id, where string) {

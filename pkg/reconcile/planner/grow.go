@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,19 +15,6 @@ import (
 // two, and would cost two actions on each unit.
 const electionPatience = 3 * time.Second
 
-// joiners are units that should be members and are not: those that have failed to join come last, who has failed less often first, and
-// else the one with the lower number. A unit that cannot start must not starve those that can.
-func (in *input) joiners() []observation.Unit {
-	units := filter(in.alive(), func(u observation.Unit) bool {
-		_, member := in.member[u.Name]
-		return !member && u.Facts != nil && !taken(u)
-	})
-	slices.SortStableFunc(units, func(a, b observation.Unit) int {
-		return cmp.Compare(in.History.Attempts[JoinKey(a.Name)], in.History.Attempts[JoinKey(b.Name)])
-	})
-	return units
-}
-
 // JoinKey counts, in a History's Attempts, how often the member of a unit was taken back since it voted last; NotBefore is when it may be
 // added again.
 func JoinKey(unit string) string { return "Join " + unit }
@@ -40,7 +26,7 @@ func JoinPause(n int) time.Duration {
 }
 
 // pausedJoin says until when the unit is not added again; zero if it may be.
-func (in *input) pausedJoin(u observation.Unit) time.Time {
+func (in *roster) pausedJoin(u observation.Unit) time.Time {
 	if at := in.History.NotBefore[JoinKey(u.Name)]; in.Now.Before(at) {
 		return at
 	}
@@ -48,7 +34,7 @@ func (in *input) pausedJoin(u observation.Unit) time.Time {
 }
 
 // startFault is why a unit without a member that votes cannot be made ready or started, in its own words; empty if nothing is known.
-func (in *input) startFault(u observation.Unit) string {
+func (in *roster) startFault(u observation.Unit) string {
 	m, member := in.member[u.Name]
 	if u.Last == nil || u.Last.Outcome != v1alpha1.OutcomeFailed || member && (!m.Learner || in.serving(m)) && in.Latch.ClusterID != "" {
 		return ""
@@ -61,7 +47,7 @@ func (in *input) startFault(u observation.Unit) string {
 }
 
 // joinWords are the status of a unit that cannot join, as long as it cannot; !ok if nothing is known to keep it from that.
-func (in *input) joinWords(u observation.Unit) (etcdops.Words, bool) {
+func (in *words) joinWords(u observation.Unit) (etcdops.Words, bool) {
 	fault := in.startFault(u)
 	until := in.pausedJoin(u)
 	switch {
@@ -75,7 +61,7 @@ func (in *input) joinWords(u observation.Unit) (etcdops.Words, bool) {
 }
 
 // cannotJoin are sentences on units that cannot be made ready, started or added again.
-func (in *input) cannotJoin() []string {
+func (in *words) cannotJoin() []string {
 	var sentences []string
 	for _, u := range in.alive() {
 		if m, member := in.member[u.Name]; u.Facts == nil || taken(u) || member && !m.Learner && m.Started() {
@@ -89,7 +75,7 @@ func (in *input) cannotJoin() []string {
 }
 
 // prepareJoiners makes all units ready that will join: snap, certificates, files; and resets those whose member was removed.
-func prepareJoiners(in *input) (Step, bool) {
+func prepareJoiners(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
@@ -108,7 +94,7 @@ func prepareJoiners(in *input) (Step, bool) {
 }
 
 // update brings every member's unit what disturbs nobody: status, ports, clients' endpoints, files.
-func update(in *input) (Step, bool) {
+func (in *steps) update() (Step, bool) {
 	if in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
@@ -123,7 +109,7 @@ func update(in *input) (Step, bool) {
 }
 
 // grow adds the next unit as a learner, one at a time, when the cluster has been stable for long enough.
-func grow(in *input) (Step, bool) {
+func grow(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
@@ -173,7 +159,7 @@ func grow(in *input) (Step, bool) {
 	return wait("The cluster cannot grow yet: %s.", strings.Join(waits, "; ")).until(in.nextTry()), true
 }
 
-func (in *input) addLearner(u observation.Unit) Step {
+func (in *membership) addLearner(u observation.Unit) Step {
 	url := in.peerURL(u)
 	reason := fmt.Sprintf("%s is ready to join.", u.Name)
 	if m, taken := in.Etcd.MemberByPeerURL(url); taken {
@@ -191,7 +177,7 @@ func (in *input) addLearner(u observation.Unit) Step {
 
 // restart restarts members that run with another configuration than they should, one at a time: unhealthy ones first, then
 // followers, those that lag most first, the leader last.
-func restart(in *input) (Step, bool) {
+func restart(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false
 	}
@@ -203,14 +189,8 @@ func restart(in *input) (Step, bool) {
 	return in.restartOf(due[0]), true
 }
 
-// restartDue says that the unit's member runs with another configuration than the one that was written for it.
-func (in *input) restartDue(u observation.Unit) bool {
-	m, member := in.member[u.Name]
-	return member && !m.Learner && hasData(u) && u.Facts.RestartPending
-}
-
 // restartOf is the restart of a unit's member, or a Wait that says why it may not be now.
-func (in *input) restartOf(u observation.Unit) Step {
+func (in *membership) restartOf(u observation.Unit) Step {
 	m := in.member[u.Name]
 	reason := fmt.Sprintf("%s runs with another configuration than it should.", u.Name)
 	if in.serving(m) {
@@ -251,7 +231,7 @@ func (in *input) restartOf(u observation.Unit) Step {
 }
 
 // restartRank orders restarts, highest first.
-func (in *input) restartRank(u observation.Unit) int {
+func (in *membership) restartRank(u observation.Unit) int {
 	m := in.member[u.Name]
 	lag, _ := etcdops.Lag(in.Etcd, m.ID)
 	switch {
@@ -264,7 +244,7 @@ func (in *input) restartRank(u observation.Unit) int {
 }
 
 // nextTry is when the first of the joiners that have failed may be tried again; zero if none has.
-func (in *input) nextTry() time.Time {
+func (in *membership) nextTry() time.Time {
 	var next time.Time
 	for _, u := range in.joiners() {
 		for _, key := range []string{Step{Kind: StepAddLearner, Unit: u.Name}.Key(), JoinKey(u.Name)} {

@@ -17,7 +17,7 @@ const maxMoves = 3
 const wipedGrace = 20 * time.Second
 
 // finishChange: a member that is a learner, or was never started, is finished or taken back before anything else changes.
-func finishChange(in *input) (Step, bool) {
+func finishChange(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
@@ -41,7 +41,7 @@ func finishChange(in *input) (Step, bool) {
 }
 
 // finish is the next step for a member that is not yet a voter that runs; false for one that is.
-func (in *input) finish(m etcdops.Member) (Step, bool) {
+func (in *membership) finish(m etcdops.Member) (Step, bool) {
 	u, known := in.unitOf(m)
 	unborn := known && u.Facts != nil && !hasData(u) && !in.begun(u) && len(m.ClientURLs) == 0
 	if !m.Learner && m.Started() && !unborn {
@@ -85,7 +85,7 @@ func (in *input) finish(m etcdops.Member) (Step, bool) {
 const maxStartFailures = 4
 
 // takeBack removes a member that has not come to vote, and counts that against its unit's next turn.
-func (in *input) takeBack(m etcdops.Member, u observation.Unit, why string) Step {
+func (in *membership) takeBack(m etcdops.Member, u observation.Unit, why string) Step {
 	step := in.remove(m, u.Name, fmt.Sprintf("Member %s of %s is taken back and tried again later: %s.", label(m), u.Name, why))
 	if step.Kind == StepRemove {
 		step.TakesBack = why
@@ -99,7 +99,7 @@ const nudgeAfter = 3 * time.Second
 // waitsForEntry says that the learner runs and does not serve, and from when on it may be nudged. An etcd that has just been sent a
 // database counts as applied only what comes after it. Is that database more than 5000 entries old, the member refuses to announce
 // itself ("too many requests"), and serves nobody, until the next entry: in a cluster that nobody writes to, for ever.
-func (in *input) waitsForEntry(u observation.Unit, m etcdops.Member) (bool, time.Time) {
+func (in *membership) waitsForEntry(u observation.Unit, m etcdops.Member) (bool, time.Time) {
 	h := in.Etcd.HealthOf(m)
 	if !hasData(u) || h.Serves || h.Fault == etcdops.FaultRefused || len(m.PeerURLs) == 0 {
 		return false, time.Time{}
@@ -113,14 +113,14 @@ func (in *input) waitsForEntry(u observation.Unit, m etcdops.Member) (bool, time
 
 // behind is a learner's lag, and whether etcd itself would promote it: it asks for nine tenths of the leader's log, which in a
 // small log is less than the absolute limit.
-func (in *input) behind(m etcdops.Member) (int64, bool) {
+func (in *membership) behind(m etcdops.Member) (int64, bool) {
 	lag, known := etcdops.Lag(in.Etcd, m.ID)
 	applied := int64(in.Etcd.HealthOf(m).AppliedIndex)
 	return lag, known && applied*10 >= (applied+lag)*9
 }
 
 // stalled says that a joining member has made no progress for too long, as far as this process has seen.
-func (in *input) stalled(m etcdops.Member) bool {
+func (in *membership) stalled(m etcdops.Member) bool {
 	limit := in.Policy.Growth.StallTimeout.Duration
 	since := in.History.LastChange
 	if at := in.History.Progress[m.ID]; at.After(since) {
@@ -131,7 +131,7 @@ func (in *input) stalled(m etcdops.Member) bool {
 
 // wiped: a member whose unit has lost its data must never start again under its old ID. It is removed as soon as the others
 // have quorum without it; its unit then joins anew.
-func wiped(in *input) (Step, bool) {
+func wiped(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
@@ -150,15 +150,9 @@ func wiped(in *input) (Step, bool) {
 	return Step{}, false
 }
 
-// wipedOut says that the member has once run on the unit, and that its data is gone. A member that serves is believed more
-// than facts that were written as it started; a task may be about to change them.
-func (in *input) wipedOut(u observation.Unit, m etcdops.Member) bool {
-	return u.Facts != nil && !hasData(u) && (in.begun(u) || len(m.ClientURLs) > 0) && u.Task == nil && !in.serving(m)
-}
-
 // leaving: members of units that Juju is removing, those that do not serve first, the leader's place given up before it goes.
 // Clients are told before, and given the time to take it in.
-func leaving(in *input) (Step, bool) {
+func leaving(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || len(in.alive()) == 0 {
 		return Step{}, false
 	}
@@ -182,7 +176,7 @@ func leaving(in *input) (Step, bool) {
 	return *first, true
 }
 
-func (in *input) rank(m etcdops.Member) int {
+func (in *membership) rank(m etcdops.Member) int {
 	switch {
 	case !in.serving(m):
 		return 0
@@ -192,8 +186,8 @@ func (in *input) rank(m etcdops.Member) int {
 	return 2
 }
 
-func (in *input) leave(u observation.Unit, m etcdops.Member) Step {
-	if step, ok := update(in); ok && step.Kind == StepUpdate {
+func (in *membership) leave(u observation.Unit, m etcdops.Member) Step {
+	if step, ok := in.update(); ok && step.Kind == StepUpdate {
 		return wait("Clients are told that %s leaves.", u.Name)
 	}
 	if step, ok := in.farewell(u, m); ok {
@@ -203,7 +197,7 @@ func (in *input) leave(u observation.Unit, m etcdops.Member) Step {
 }
 
 // dismiss removes a member that may serve: one that leads hands over first, so that nobody waits for an election.
-func (in *input) dismiss(m etcdops.Member, unit, reason string) Step {
+func (in *membership) dismiss(m etcdops.Member, unit, reason string) Step {
 	step := in.remove(m, unit, reason)
 	if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
 		return step
@@ -219,19 +213,9 @@ func (in *input) dismiss(m etcdops.Member, unit, reason string) Step {
 		Reason: reason + " Its member leads, and hands over first."}
 }
 
-func (in *input) leavingMembers() []etcdops.MemberID {
-	var ids []etcdops.MemberID
-	for _, u := range in.Units {
-		if m, ok := in.member[u.Name]; ok && u.Dying {
-			ids = append(ids, m.ID)
-		}
-	}
-	return ids
-}
-
 // stale: members whose unit Juju does not show any more. One that still serves is left alone, and shown, unless a unit of this cluster
 // waits for the machine that it is on.
-func stale(in *input) (Step, bool) {
+func stale(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed {
 		return Step{}, false
 	}
@@ -255,27 +239,8 @@ func stale(in *input) (Step, bool) {
 	return Step{}, false
 }
 
-// unhealthySince is since when none of the member's client URLs serves; zero if one does, or none was watched. A member that
-// has never published one is judged by when the list last changed.
-func (in *input) unhealthySince(m etcdops.Member) time.Time {
-	if len(m.ClientURLs) == 0 {
-		return in.History.LastChange
-	}
-	var since time.Time
-	for _, url := range m.ClientURLs {
-		at := in.History.UnhealthySince[url]
-		if at.IsZero() {
-			return time.Time{}
-		}
-		if at.After(since) {
-			since = at
-		}
-	}
-	return since
-}
-
 // remove is the removal of a member, or a Wait that says why the guard forbids it.
-func (in *input) remove(m etcdops.Member, unit, reason string) Step {
+func (in *membership) remove(m etcdops.Member, unit, reason string) Step {
 	if err := etcdops.CanRemove(in.Etcd, m.ID); err != nil {
 		return wait("%s But it stays for now: %v", reason, err)
 	}
@@ -288,7 +253,7 @@ func (in *input) remove(m etcdops.Member, unit, reason string) Step {
 
 // connects says that a member that serves is the only one at which the others find each other: whoever runs elsewhere than where it is
 // looked for finds those that do not, and nobody else.
-func (in *input) connects(m etcdops.Member) bool {
+func (in *membership) connects(m etcdops.Member) bool {
 	others := slices.DeleteFunc(in.Etcd.Voters(), func(o etcdops.Member) bool { return o.ID == m.ID })
 	if len(others) < 2 || !in.serving(m) {
 		return false

@@ -25,7 +25,7 @@ import (
 // others may need the one that has not moved to find each other.
 
 // moved does the third and fourth of these. They come before growth, which waits for every voter to be healthy.
-func moved(in *input) (Step, bool) {
+func moved(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false
 	}
@@ -76,7 +76,7 @@ func moved(in *input) (Step, bool) {
 // halfMoved finishes a member that the others have been told of and that does not run there yet, before others may go: two
 // members of which one is looked for where it is not yet, and the other begins where it is not looked for, find each other no
 // more. In a cluster where it cannot be restarted now, others are not kept waiting for it.
-func halfMoved(in *input) (Step, bool) {
+func halfMoved(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure || len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()) || len(in.Etcd.Voters()) == 2 {
 		return Step{}, false
 	}
@@ -92,39 +92,8 @@ func halfMoved(in *input) (Step, bool) {
 	return Step{}, false
 }
 
-// peersKnow says that the member list has the peer URL that the unit's member should have.
-func (in *input) peersKnow(u observation.Unit) bool {
-	return slices.Equal(in.member[u.Name].PeerURLs, []string{in.peerURL(u)})
-}
-
-// awaitsPeerPort says that the unit's member is to have another port for its peers, and that its turn is still to come: it would have
-// to be restarted twice.
-func (in *input) awaitsPeerPort(u observation.Unit) bool {
-	return in.peerPort(u) != in.opts.ManagementPort
-}
-
-// atAnotherAddress says that the unit's machine has another address than the one where its peers look for it.
-func (in *input) atAnotherAddress(u observation.Unit) bool {
-	return !slices.ContainsFunc(in.member[u.Name].PeerURLs, func(url string) bool {
-		return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
-	})
-}
-
-// runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it should, and that a restart
-// would end that.
-func (in *input) runsElsewhere(u observation.Unit) bool {
-	r := u.Facts.Running
-	return in.servesElsewhere(u) || r != nil && r.PeerURL != in.peerURL(u) && u.Facts.RestartPending
-}
-
-// servesElsewhere is the half of runsElsewhere that clients see.
-func (in *input) servesElsewhere(u observation.Unit) bool {
-	m, r := in.member[u.Name], u.Facts.Running
-	return u.Facts.RestartPending && (len(m.ClientURLs) > 0 && !slices.Contains(m.ClientURLs, in.clientURL(u)) || r != nil && r.ClientURL != in.clientURL(u))
-}
-
 // tellPeers is the change of the unit's peer URL in the member list, if it needs one.
-func (in *input) tellPeers(u observation.Unit) (Step, bool) {
+func (in *membership) tellPeers(u observation.Unit) (Step, bool) {
 	m := in.member[u.Name]
 	if in.peersKnow(u) {
 		return Step{}, false
@@ -161,7 +130,7 @@ func (in *input) tellPeers(u observation.Unit) (Step, bool) {
 
 // untold says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member
 // that is to serve elsewhere waits for that, so that whoever knows what was told last finds all the others.
-func (in *input) untold() (why string, yes bool) {
+func (in *desired) untold() (why string, yes bool) {
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]
 		if !member || m.Learner || u.Facts == nil || !hasData(u) {
@@ -191,7 +160,7 @@ func certifies(u observation.Unit) bool {
 // refusedPorts are sentences on units that cannot have the port that they should: Juju does not open it, because another
 // application on the machine has it, or another process listens there. What Juju has shown before a delivery ended says nothing of
 // that one's ports; what is told already stays until Juju has been asked since.
-func (in *input) refusedPorts() []string {
+func (in *words) refusedPorts() []string {
 	var sentences []string
 	for _, u := range in.alive() {
 		if u.Facts == nil || u.Last == nil || !hasData(u) {

@@ -32,7 +32,7 @@ func Elsewhere(o observation.Observation, u observation.Unit) bool {
 }
 
 // orphans are the units that have left something on u's machine, if all whom it may belong to are gone; else nil.
-func (in *input) orphans(u observation.Unit) *v1alpha1.Orphans {
+func (in *machines) orphans(u observation.Unit) *v1alpha1.Orphans {
 	if !taken(u) || len(u.Facts.Taken.Units) == 0 {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (in *input) orphans(u observation.Unit) *v1alpha1.Orphans {
 
 // former says that a unit was of an application that had this one's name before: a latch dies with its application, and that cluster is
 // not in ours. A latch that names the cluster is that of an application which only has no unit of it any more.
-func (in *input) former(r v1alpha1.UnitRef, data *v1alpha1.LeftData) bool {
+func (in *machines) former(r v1alpha1.UnitRef, data *v1alpha1.LeftData) bool {
 	if r.Application() != in.Application || !in.LatchRead || data == nil || in.Latch.ClusterID == "" && in.Latch.Seeds != nil {
 		return false
 	}
@@ -62,7 +62,7 @@ func (in *input) former(r v1alpha1.UnitRef, data *v1alpha1.LeftData) bool {
 
 // clearable says that u's machine may be cleared of what has been left there, as far as can be seen from here: the unit asks the cluster
 // of that member itself.
-func (in *input) clearable(u observation.Unit) bool {
+func (in *machines) clearable(u observation.Unit) bool {
 	orphans := in.orphans(u)
 	if orphans == nil || u.Facts.Addresses.Peer == "" || u.Facts.Addresses.Client == "" {
 		return false
@@ -75,14 +75,14 @@ func (in *input) clearable(u observation.Unit) bool {
 }
 
 // listed says that the member list has a member with this ID.
-func (in *input) listed(text string) bool {
+func (in *roster) listed(text string) bool {
 	id, err := etcdops.ParseMemberID(text)
 	_, there := in.Etcd.Member(id)
 	return err == nil && there
 }
 
 // clearMachines has units clear their machines of what others have left there that are gone.
-func clearMachines(in *input) (Step, bool) {
+func clearMachines(in *Situation) (Step, bool) {
 	due := filter(in.alive(), func(u observation.Unit) bool { return in.clearable(u) && !in.cleared(u) })
 	if len(due) > 0 {
 		return in.deliverTo(StepPrepare, fmt.Sprintf("%s: what units have left there that are gone is set aside.", names(due)), due, in.specOf), true
@@ -102,13 +102,13 @@ func clearMachines(in *input) (Step, bool) {
 }
 
 // cleared says that the unit has just done so, and its facts are on their way.
-func (in *input) cleared(u observation.Unit) bool {
+func (in *machines) cleared(u observation.Unit) bool {
 	return u.Last != nil && u.Last.Outcome == v1alpha1.OutcomeApplied && in.Now.Before(u.Last.At.Add(appliedGrace))
 }
 
 // inTheWay is the unit that waits for the machine of a member whose own unit is gone. Such members go one at a time: the next one when
 // the unit has taken the place of the one before.
-func (in *input) inTheWay(m etcdops.Member) (observation.Unit, bool) {
+func (in *machines) inTheWay(m etcdops.Member) (observation.Unit, bool) {
 	alive := in.alive()
 	if len(in.joiners()) > 0 || slices.ContainsFunc(alive, in.clearable) {
 		return observation.Unit{}, false
@@ -123,7 +123,7 @@ func (in *input) inTheWay(m etcdops.Member) (observation.Unit, bool) {
 }
 
 // occupied is a sentence, without its end, on whose the unit's machine is.
-func (in *input) occupied(u observation.Unit) string {
+func (in *machines) occupied(u observation.Unit) string {
 	t := u.Facts.Taken
 	o := etcdops.Occupant{Runs: t.Runs}
 	for _, r := range t.Units {
@@ -136,7 +136,7 @@ func (in *input) occupied(u observation.Unit) string {
 }
 
 // occupiedMachines are sentences on the machines that only a person can make a unit's own, or that could not be cleared.
-func (in *input) occupiedMachines() []string {
+func (in *machines) occupiedMachines() []string {
 	var all []string
 	for _, u := range filter(in.alive(), taken) {
 		switch refused := u.Last != nil && u.Last.Reason == v1alpha1.ReasonTaken; {

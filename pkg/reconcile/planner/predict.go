@@ -16,7 +16,7 @@ import (
 // observation is not changed. It is an expectation, never a substitute for looking.
 func Predict(o observation.Observation, s Step) observation.Observation {
 	p := &prediction{Observation: clone(o)}
-	p.in = newInput(o)
+	p.in = See(o)
 	switch s.Kind {
 	case StepClaim:
 		// A snap that is missing takes longer than the claim: the unit is prepared with the others.
@@ -72,7 +72,7 @@ func (p *prediction) latch(r v1alpha1.LatchRequest) {
 
 type prediction struct {
 	observation.Observation
-	in *input
+	in *Situation
 }
 
 func clone(o observation.Observation) observation.Observation {

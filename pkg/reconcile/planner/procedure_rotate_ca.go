@@ -28,8 +28,8 @@ const (
 )
 
 func rotateCA() procedure {
-	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*input, v1alpha1.JournalEntry, observation.Unit, *v1alpha1.EtcdUnitSpec) {
-		return func(_ *input, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
+	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*journal, v1alpha1.JournalEntry, observation.Unit, *v1alpha1.EtcdUnitSpec) {
+		return func(_ *journal, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 			s.TLS.CABundle = bundle(e)
 			s.TLS.Leaves, s.TLS.Next = Fingerprints(e.Notes[leaves]), nil
 			if next != "" {
@@ -63,7 +63,7 @@ func rotateCA() procedure {
 }
 
 // rotationMayGoBack: as long as all members trust the old authority and, once its leaves have been given up, somebody still gives them.
-func rotationMayGoBack(in *input, e v1alpha1.JournalEntry) string {
+func rotationMayGoBack(in *journal, e v1alpha1.JournalEntry) string {
 	switch e.Phase {
 	case "trust":
 		return ""
@@ -99,7 +99,7 @@ func RotatedBundle(l v1alpha1.Latch) (bundle string, leaves []string, ok bool) {
 }
 
 // beginRotation finds the authority that is trusted next, and the bundle that is trusted now.
-func beginRotation(in *input, r v1alpha1.Request) (map[string]string, string) {
+func beginRotation(in *journal, r v1alpha1.Request) (map[string]string, string) {
 	trusted := in.trusted()
 	foreign := func(bundle string) bool {
 		prints := Fingerprints(bundle)
@@ -137,7 +137,7 @@ func beginRotation(in *input, r v1alpha1.Request) (map[string]string, string) {
 }
 
 // bundleOnDisk is what the unit trusts, as PEM; empty if that is not known.
-func (in *input) bundleOnDisk(u observation.Unit) string {
+func (in *journal) bundleOnDisk(u observation.Unit) string {
 	switch {
 	case u.Facts == nil:
 		return ""
@@ -150,7 +150,7 @@ func (in *input) bundleOnDisk(u observation.Unit) string {
 }
 
 // offers says that somebody offers one of these authorities.
-func (in *input) offers(authority []string) bool {
+func (in *journal) offers(authority []string) bool {
 	return slices.ContainsFunc(in.CA.Offers, func(o observation.AuthorityOffer) bool { return overlap(Fingerprints(o.Bundle), authority) })
 }
 
@@ -159,7 +159,7 @@ func overlap(a, b []string) bool {
 }
 
 // eachMember asks every unit that has a member, and says which is waited for; a member without a unit, and one that is down, too.
-func (in *input) eachMember(lacks func(observation.Unit) string) string {
+func (in *journal) eachMember(lacks func(observation.Unit) string) string {
 	for _, m := range in.Etcd.Members {
 		if _, ok := in.unitOf(m); !ok {
 			return fmt.Sprintf("member %s has no unit", label(m))
@@ -187,7 +187,7 @@ func (in *input) eachMember(lacks func(observation.Unit) string) string {
 	return ""
 }
 
-func trustsBoth(in *input, e v1alpha1.JournalEntry) string {
+func trustsBoth(in *journal, e v1alpha1.JournalEntry) string {
 	both, next := Fingerprints(RotationBundle(e)), Fingerprints(e.Notes[noteNewCA])
 	return in.eachMember(func(u observation.Unit) string {
 		switch c := u.Facts.Certificates; {
@@ -200,8 +200,8 @@ func trustsBoth(in *input, e v1alpha1.JournalEntry) string {
 	})
 }
 
-func usesLeavesOf(note string) func(*input, v1alpha1.JournalEntry) string {
-	return func(in *input, e v1alpha1.JournalEntry) string {
+func usesLeavesOf(note string) func(*journal, v1alpha1.JournalEntry) string {
+	return func(in *journal, e v1alpha1.JournalEntry) string {
 		leaves := Fingerprints(e.Notes[note])
 		why := in.eachMember(func(u observation.Unit) string {
 			if p := u.Facts.Certificates.Proof; p == nil || !sameAuthorities(p.Serves, leaves) {
@@ -216,8 +216,8 @@ func usesLeavesOf(note string) func(*input, v1alpha1.JournalEntry) string {
 	}
 }
 
-func trustsOnly(note string) func(*input, v1alpha1.JournalEntry) string {
-	return func(in *input, e v1alpha1.JournalEntry) string {
+func trustsOnly(note string) func(*journal, v1alpha1.JournalEntry) string {
+	return func(in *journal, e v1alpha1.JournalEntry) string {
 		alone := Fingerprints(e.Notes[note])
 		return in.eachMember(func(u observation.Unit) string {
 			if !sameAuthorities(u.Facts.Certificates.CA, alone) {
@@ -228,7 +228,7 @@ func trustsOnly(note string) func(*input, v1alpha1.JournalEntry) string {
 	}
 }
 
-func (in *input) authorityOf(e v1alpha1.JournalEntry, note string) string {
+func (in *journal) authorityOf(e v1alpha1.JournalEntry, note string) string {
 	if note == noteOldCA {
 		return "the old authority"
 	}

@@ -8,13 +8,13 @@ import (
 )
 
 // procedureStatuses tell what is under way, for a person who asks: more than a line of juju status has room for.
-func (in *input) procedureStatuses() []v1alpha1.ProcedureStatus {
+func (in *report) procedureStatuses() []v1alpha1.ProcedureStatus {
 	entries, err := in.Latch.Entries()
 	if err != nil {
 		return nil // the plan begins with it
 	}
 	known := map[string]underway{}
-	for _, r := range in.journal {
+	for _, r := range in.underway {
 		known[r.entry.ID] = r
 	}
 	var all []v1alpha1.ProcedureStatus
@@ -22,7 +22,7 @@ func (in *input) procedureStatuses() []v1alpha1.ProcedureStatus {
 		s := v1alpha1.ProcedureStatus{Name: e.Procedure, ID: e.ID, Phase: e.Phase, Back: e.Back, Since: e.Since, WaitsForPerson: true,
 			Message: "Nothing is done for it: a newer daemon has written the journal. Go on with that version."}
 		if r, ok := known[e.ID]; ok {
-			s.Message, s.WaitsForPerson = r.told(in)
+			s.Message, s.WaitsForPerson = r.told(in.journal)
 		}
 		all = append(all, s)
 	}
@@ -30,7 +30,7 @@ func (in *input) procedureStatuses() []v1alpha1.ProcedureStatus {
 }
 
 // told is where a procedure is: what the gate waits for, or what a person has to do, and whether it is that; and the way back.
-func (r underway) told(in *input) (message string, person bool) {
+func (r underway) told(in *journal) (message string, person bool) {
 	switch why := r.proven(in); {
 	case why != "":
 		message = fmt.Sprintf("It goes on until %s: %s.", r.words, strings.TrimRight(why, "."))

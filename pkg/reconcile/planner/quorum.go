@@ -11,7 +11,7 @@ import (
 )
 
 // lostData: a cluster that was born and of which no unit has data any more. Only a restore can bring it back.
-func lostData(in *input) (Step, bool) {
+func lostData(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.Etcd.Listed {
 		return Step{}, false
 	}
@@ -29,7 +29,7 @@ func lostData(in *input) (Step, bool) {
 }
 
 // noQuorum: without a linearizable member list nothing that changes members or stops one is decided.
-func noQuorum(in *input) (Step, bool) {
+func noQuorum(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.Etcd.Listed {
 		return Step{}, false
 	}
@@ -56,7 +56,7 @@ func noQuorum(in *input) (Step, bool) {
 
 // scattered are the addresses that members had, if each that there is answers at another one now: all machines have changed their
 // addresses at once. One that has not would be found by the others, and hold them together.
-func (in *input) scattered() []string {
+func (in *addresses) scattered() []string {
 	had := map[string]bool{}
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Applied != nil {
@@ -87,7 +87,7 @@ func hostOf(text string) string {
 
 // stable says since long enough every voter is healthy under one leader and nobody came or went; until tells when that will
 // be so if nothing happens.
-func (in *input) stable() (Step, bool) {
+func (in *roster) stable() (Step, bool) {
 	need := in.Policy.Growth.Stable.Duration
 	if in.History.StableSince.IsZero() {
 		return wait("Not every voter is healthy under one leader."), false
@@ -101,6 +101,3 @@ func (in *input) stable() (Step, bool) {
 	}
 	return Step{}, true
 }
-
-// serving says that the member answers a read.
-func (in *input) serving(m etcdops.Member) bool { return in.Etcd.HealthOf(m).Serves }

@@ -15,7 +15,7 @@ import (
 // serve: nothing but their logs tells.
 
 // refusals are, by the address that a peer was refused from, the first unit that refuses it.
-func (in *input) refusals() map[string]string {
+func (in *addresses) refusals() map[string]string {
 	from := map[string]string{}
 	for _, u := range in.alive() {
 		if u.Facts == nil {
@@ -31,7 +31,7 @@ func (in *input) refusals() map[string]string {
 }
 
 // whose are the units of whose machines an address is one.
-func (in *input) whose(address string) []observation.Unit {
+func (in *addresses) whose(address string) []observation.Unit {
 	return filter(in.alive(), func(u observation.Unit) bool {
 		return u.Facts != nil && slices.Contains(u.Facts.MachineAddresses, address)
 	})
@@ -39,7 +39,7 @@ func (in *input) whose(address string) []observation.Unit {
 
 // comesFrom are the addresses of the unit's own machine that peers have refused it from, and that its certificate must be good for, too. It
 // stays so when nobody refuses it any more. An address that several machines have, or none, is nobody's: it could be a stranger's.
-func (in *input) comesFrom(u observation.Unit) []string {
+func (in *addresses) comesFrom(u observation.Unit) []string {
 	if u.Facts == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (in *input) comesFrom(u observation.Unit) []string {
 }
 
 // refused tells of peers that are not let in.
-func (in *input) refused() etcdops.Notice {
+func (in *words) refused() etcdops.Notice {
 	var texts []string
 	refusals := in.refusals()
 	for _, address := range slices.Sorted(maps.Keys(refusals)) {

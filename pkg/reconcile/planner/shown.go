@@ -18,7 +18,7 @@ const shownAgain = 5 * time.Minute
 // misshown are the units of which Juju shows an old word although they have applied the right one. A machine that boots is such a
 // case: its first hook finds that etcd does not serve yet and says so, and the word that the unit was handed before the power went
 // is the one that it should show now, so that its hash tells of no difference.
-func (in *input) misshown(u observation.Unit) bool {
+func (in *desired) misshown(u observation.Unit) bool {
 	if !in.canShow(u) {
 		return false
 	}
@@ -29,21 +29,15 @@ func (in *input) misshown(u observation.Unit) bool {
 	return in.showsOldIllness(u, want.Unit) || want.Application != nil && in.showsOldSum(u, *want.Application)
 }
 
-// canShow says that what Juju shows of the unit is about a member, and can be put right.
-func (in *input) canShow(u observation.Unit) bool {
-	m, member := in.member[u.Name]
-	return member && !m.Learner && u.Facts != nil && !taken(u) && u.Provisioned && !u.Lost && !u.Failed
-}
-
 // showsOldIllness says that the unit is shown ill while its member serves. It is told so once for each time that the member has
 // begun to serve: what the unit sees by itself later is its own truth, and is not argued with.
-func (in *input) showsOldIllness(u observation.Unit, want v1alpha1.StatusText) bool {
+func (in *desired) showsOldIllness(u observation.Unit, want v1alpha1.StatusText) bool {
 	due, ill := in.shownIll(u, want)
 	return ill && !in.Now.Before(due) && (u.Last == nil || u.Last.At.Before(due))
 }
 
 // shownIll says that the unit is shown ill while its member serves, and from when on that is told.
-func (in *input) shownIll(u observation.Unit, want v1alpha1.StatusText) (due time.Time, ill bool) {
+func (in *desired) shownIll(u observation.Unit, want v1alpha1.StatusText) (due time.Time, ill bool) {
 	if etcdops.TellsOfTrouble(etcdops.Words(want)) || !etcdops.TellsOfTrouble(etcdops.Words(u.Shown)) {
 		return time.Time{}, false
 	}
@@ -53,7 +47,7 @@ func (in *input) shownIll(u observation.Unit, want v1alpha1.StatusText) (due tim
 
 // showsOldSum says that the application's status is another than what Juju's leader has applied: another unit led meanwhile, and
 // told of what was then.
-func (in *input) showsOldSum(u observation.Unit, want v1alpha1.StatusText) bool {
+func (in *desired) showsOldSum(u observation.Unit, want v1alpha1.StatusText) bool {
 	shown := in.ApplicationStatus
 	// What was told in words alone, while everything was held up, ends with that.
 	inWords := u.Last != nil && u.Told != nil && u.Told.At.After(u.Last.At)

@@ -40,7 +40,7 @@ const (
 // Status is what the observation says about the cluster. Conditions are computed from it alone: their LastTransitionTime is
 // zero, and whoever keeps the object carries it over.
 func Status(o observation.Observation) v1alpha1.EtcdClusterStatus {
-	in := newInput(o)
+	in := See(o)
 	steps := Plan(o)
 	s := v1alpha1.EtcdClusterStatus{
 		ClusterID: o.Latch.ClusterID, Epoch: o.Latch.Epoch.DeepCopy(), Blind: o.Blind, ObservedAt: metav1.NewTime(o.Now),
@@ -77,8 +77,8 @@ func (s Step) Target(application string) string {
 	return application
 }
 
-func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
-	_, foreign := standby(in)
+func (in *report) phase(steps []Step) v1alpha1.ClusterPhase {
+	_, foreign := in.standby()
 	waits := len(steps) > 0 && steps[0].Kind == StepWait
 	switch {
 	case in.Policy.Paused:
@@ -100,13 +100,13 @@ func (in *input) phase(steps []Step) v1alpha1.ClusterPhase {
 }
 
 // delivering says that a wait may be for ourselves: a delivery is on its way to a unit, or is about to be made again.
-func (in *input) delivering() bool {
+func (in *report) delivering() bool {
 	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
 		return u.Task != nil || in.Now.Before(in.again(u))
 	})
 }
 
-func (in *input) members() []v1alpha1.MemberStatus {
+func (in *report) members() []v1alpha1.MemberStatus {
 	var list []v1alpha1.MemberStatus
 	leader := in.Etcd.Leader()
 	for _, m := range in.Etcd.Members {
@@ -148,7 +148,7 @@ func unknown(kind, reason, message string) metav1.Condition {
 	return c
 }
 
-func (in *input) readyCondition() metav1.Condition {
+func (in *report) readyCondition() metav1.Condition {
 	const kind = v1alpha1.ConditionReady
 	healthy, voters := len(in.Etcd.HealthyVoters()), len(in.Etcd.Voters())
 	switch {
@@ -177,9 +177,9 @@ func sentence(text string) string {
 }
 
 // progressing is about the next step, and names the procedures that it may be a part of.
-func (in *input) progressing(steps []Step) metav1.Condition {
+func (in *report) progressing(steps []Step) metav1.Condition {
 	c := progress(steps)
-	for _, r := range in.journal {
+	for _, r := range in.underway {
 		if title := fmt.Sprintf("%s of task %s", r.of.name, r.entry.ID); !strings.Contains(c.Message, title) {
 			c.Message += fmt.Sprintf(" %s is under way, until %s.", title, r.words)
 		}
@@ -200,7 +200,7 @@ func progress(steps []Step) metav1.Condition {
 	return condition(kind, true, ReasonWaiting, "%s", steps[0].Reason)
 }
 
-func (in *input) reachable() metav1.Condition {
+func (in *report) reachable() metav1.Condition {
 	c := in.reachability()
 	if more := in.exposureWords(); more != "" {
 		c.Message += " " + more
@@ -208,7 +208,7 @@ func (in *input) reachable() metav1.Condition {
 	return c
 }
 
-func (in *input) reachability() metav1.Condition {
+func (in *report) reachability() metav1.Condition {
 	const kind = v1alpha1.ConditionReachable
 	if in.Closed {
 		if in.unseen() {
@@ -229,7 +229,7 @@ func (in *input) reachability() metav1.Condition {
 	return condition(kind, true, ReasonAsWanted, "Every member answers.")
 }
 
-func (in *input) certificates() metav1.Condition {
+func (in *report) certificates() metav1.Condition {
 	const kind = v1alpha1.ConditionCertificates
 	if !in.CA.Related {
 		return condition(kind, false, ReasonNoAuthority, "%s", etcdops.MissingAuthorityWords().Message)
@@ -254,9 +254,9 @@ func (in *input) certificates() metav1.Condition {
 	return condition(kind, true, ReasonAsWanted, "%s has answered every unit.", in.CA.Application)
 }
 
-func (in *input) oneIdentity() metav1.Condition {
+func (in *report) oneIdentity() metav1.Condition {
 	const kind = v1alpha1.ConditionIdentity
-	if step, bad := identity(in); bad {
+	if step, bad := in.identity(); bad {
 		return condition(kind, false, ReasonTwoClusters, "%s", step.Reason)
 	}
 	if in.Latch.ClusterID == "" {
@@ -265,9 +265,9 @@ func (in *input) oneIdentity() metav1.Condition {
 	return condition(kind, true, ReasonAsWanted, "Only cluster %s is seen.", in.Latch.ClusterID)
 }
 
-func (in *input) leading() metav1.Condition {
+func (in *report) leading() metav1.Condition {
 	const kind = v1alpha1.ConditionLeading
-	if step, foreign := standby(in); foreign {
+	if step, foreign := in.standby(); foreign {
 		return condition(kind, false, ReasonStandby, "%s", step.Reason)
 	}
 	if !in.claimed() {
@@ -276,7 +276,7 @@ func (in *input) leading() metav1.Condition {
 	return condition(kind, true, ReasonAsWanted, "This daemon holds epoch %d.", in.Claimed)
 }
 
-func (in *input) policyValid() metav1.Condition {
+func (in *report) policyValid() metav1.Condition {
 	const kind = v1alpha1.ConditionPolicy
 	if len(in.faults) > 0 {
 		return condition(kind, false, ReasonOptions, "%s", strings.Join(in.faults, " "))

@@ -22,7 +22,7 @@ const longestWords = 300
 // Held is what stands between the cluster and its next step, as a sentence; empty if nothing does. Who observes remembers since when
 // it is the same.
 func Held(o observation.Observation) string {
-	step, _, ok := newInput(o).decide()
+	step, _, ok := See(o).decide()
 	if !ok || step.Kind != StepWait {
 		return ""
 	}
@@ -31,7 +31,7 @@ func Held(o observation.Observation) string {
 
 // tell are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so
 // that the application's status would stay what it was.
-func (in *input) tell(held Step, gate bool) []observation.Delivery {
+func (in *telling) tell(held Step, gate bool) []observation.Delivery {
 	lasts := held.Person || in.History.Held.Reason == held.Reason && !in.Now.Before(in.History.Held.Since.Add(tellAfter))
 	if !lasts || !in.LatchRead || in.ledByOthers() || in.ApplicationDying || len(in.alive()) == 0 {
 		return nil
@@ -50,13 +50,13 @@ func (in *input) tell(held Step, gate bool) []observation.Delivery {
 }
 
 // ledByOthers says that another daemon, or a newer process of this one, tells.
-func (in *input) ledByOthers() bool {
-	_, others := standby(in)
+func (in *telling) ledByOthers() bool {
+	_, others := in.standby()
 	return others
 }
 
 // toTell is what the unit is to be told, if that is news to it.
-func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (observation.Delivery, bool) {
+func (in *telling) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (observation.Delivery, bool) {
 	if !in.hears(u) {
 		return observation.Delivery{}, false
 	}
@@ -75,18 +75,9 @@ func (in *input) toTell(u observation.Unit, words v1alpha1.StatusText, person, g
 	return d, true
 }
 
-// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it. The pause after a
-// delivery that failed is none for the application's words, which may be about that very failure. The unit shows that itself.
-func (in *input) hears(u observation.Unit) bool {
-	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
-		return false
-	}
-	return in.unreachable(u) == "" && (u.Told == nil || !in.Now.Before(u.Told.NotBefore))
-}
-
 // awaitsFirst says that the unit shows nothing that a delivery brought, or nothing that is true any more: it was handed nothing yet, or
 // its cluster is not born, and is held up.
-func (in *input) awaitsFirst(u observation.Unit, person bool) bool {
+func (in *telling) awaitsFirst(u observation.Unit, person bool) bool {
 	switch {
 	case u.Facts.Applied == nil:
 		return true
@@ -97,12 +88,12 @@ func (in *input) awaitsFirst(u observation.Unit, person bool) bool {
 }
 
 // speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give, or a machine.
-func (in *input) speaksForItself(u observation.Unit) bool {
+func (in *telling) speaksForItself(u observation.Unit) bool {
 	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
 }
 
 // applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.
-func (in *input) applicationHeld(leader observation.Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
+func (in *telling) applicationHeld(leader observation.Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
 	switch {
 	case in.Latch.ClusterID == "" && (in.Latch.Seeds == nil || person):
 		// Before it is set for the first time Juju shows one of the units'.
@@ -130,22 +121,14 @@ func (in *input) applicationHeld(leader observation.Unit, words v1alpha1.StatusT
 	return &words
 }
 
-// wordsTo is a delivery that brings the unit nothing but these words.
-func (in *input) wordsTo(u observation.Unit, s v1alpha1.StatusSpec) observation.Delivery {
-	return observation.Delivery{Unit: u.Name, Spec: v1alpha1.EtcdUnitSpec{
-		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID, Status: s,
-		Delivery: v1alpha1.Delivery{Protocol: v1alpha1.Protocol, Epoch: in.epoch(), WordsOnly: true},
-	}}
-}
-
 // toldAlready says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
-func (in *input) toldAlready(u observation.Unit, d observation.Delivery) bool {
+func (in *telling) toldAlready(u observation.Unit, d observation.Delivery) bool {
 	return u.Told != nil && u.Told.Outcome == v1alpha1.OutcomeApplied && u.Told.Hash == d.Spec.Hash() && in.Now.Before(u.Told.At.Add(shownAgain))
 }
 
 // claimInWords claims the epoch, which comes before the first word as before every act, in a delivery that touches no machine: what is
 // on the leader's may be what the words are about.
-func (in *input) claimInWords(due []observation.Delivery) []observation.Delivery {
+func (in *telling) claimInWords(due []observation.Delivery) []observation.Delivery {
 	leader, known := in.leader()
 	if !known || !in.hears(leader) {
 		return nil

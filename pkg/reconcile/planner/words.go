@@ -13,7 +13,7 @@ import (
 
 // statusView is the view as statuses are made from it. Figures that change with every look are left out: each change of a status
 // costs an action.
-func (in *input) statusView() etcdops.View {
+func (in *words) statusView() etcdops.View {
 	v := in.Etcd.Counted(etcdops.Ref{})
 	v.Health = maps.Clone(v.Health)
 	for url, h := range v.Health {
@@ -35,7 +35,7 @@ func (in *input) statusView() etcdops.View {
 
 // showWhereItRuns takes a member that has just been restarted with another port for what it is there: it serves before the list
 // tells where.
-func (in *input) showWhereItRuns(v etcdops.View, u observation.Unit) {
+func (in *words) showWhereItRuns(v etcdops.View, u observation.Unit) {
 	m, member := in.member[u.Name]
 	if !member || u.Facts == nil || u.Facts.Running == nil || len(m.ClientURLs) == 0 {
 		return
@@ -46,7 +46,7 @@ func (in *input) showWhereItRuns(v etcdops.View, u observation.Unit) {
 }
 
 // unitWords is the status of a unit that has published facts.
-func (in *input) unitWords(u observation.Unit) etcdops.Words {
+func (in *words) unitWords(u observation.Unit) etcdops.Words {
 	v := in.statusView()
 	ref := etcdops.Ref{ClientURL: in.servesAt(u), Name: etcdops.MemberName(u.Name)}
 	m, member := in.member[u.Name]
@@ -78,7 +78,7 @@ func (in *input) unitWords(u observation.Unit) etcdops.Words {
 }
 
 // applicationWords is the status of the application.
-func (in *input) applicationWords() etcdops.Words {
+func (in *words) applicationWords() etcdops.Words {
 	switch {
 	case len(in.alive()) == 0 && len(in.Units) > 0:
 		return etcdops.EndingWords()
@@ -121,7 +121,7 @@ const (
 )
 
 // failing tells why a change in etcd fails again and again, such as a lock key that never goes: nobody but its fault knows what to do.
-func (in *input) failing() []string {
+func (in *words) failing() []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(in.History.Attempts)) {
 		kind, _, _ := strings.Cut(key, " ")
@@ -135,7 +135,7 @@ func (in *input) failing() []string {
 }
 
 // overlong names who writes so much into a databag that it is left out. The size is not told: it may change with every look.
-func (in *input) overlong() []string {
+func (in *words) overlong() []string {
 	var all []string
 	for _, b := range in.TooLarge[:min(len(in.TooLarge), 3)] {
 		all = append(all, fmt.Sprintf("The databag of %s in relation %s is too large and is not read: have it made smaller, or remove the relation.",
@@ -146,7 +146,7 @@ func (in *input) overlong() []string {
 
 // forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
 // databags that are too large, and a restart that would be an outage.
-func (in *input) forAPerson() []string {
+func (in *words) forAPerson() []string {
 	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
@@ -165,7 +165,7 @@ func waitsFor(units []observation.Unit) string {
 
 // closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's
 // own look at its etcd shows what is worse.
-func (in *input) closedWords() etcdops.Words {
+func (in *words) closedWords() etcdops.Words {
 	if in.doorless() {
 		return in.doorlessWords()
 	}
@@ -174,7 +174,7 @@ func (in *input) closedWords() etcdops.Words {
 }
 
 // doorlessWords tell that etcd may be well, and that this daemon has nothing to look at it with.
-func (in *input) doorlessWords() etcdops.Words {
+func (in *words) doorlessWords() etcdops.Words {
 	w := etcdops.Words{State: etcdops.Waiting, Message: "The jujuetcd controller cannot look at etcd: it has no client certificate yet"}
 	if in.CA.Related {
 		w.Message += ", which " + in.CA.Application + " gives"

@@ -1,0 +1,182 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+)
+
+// asking is a request that nobody has seen to yet.
+type asking struct {
+	unit    string
+	request v1alpha1.Request
+}
+
+func (a asking) String() string {
+	return fmt.Sprintf("Task %d of %s (%s)", a.request.Task, a.unit, a.request.Kind)
+}
+
+// askings are the requests of persons that concern a cluster that goes on, in Juju's order.
+func (in *journal) askings() []asking {
+	var all []asking
+	for _, u := range in.Units {
+		if u.Facts == nil || u.Facts.Request == nil || u.Facts.Request.Task <= in.Latch.Handled[u.Name] || u.Facts.Request.Kind == v1alpha1.ActionBeginAnew {
+			continue
+		}
+		all = append(all, asking{u.Name, *u.Facts.Request})
+	}
+	slices.SortFunc(all, func(a, b asking) int { return cmp.Compare(a.request.Task, b.request.Task) })
+	return all
+}
+
+// requests sees to what persons have asked for, one at a time. What cannot be begun yet is told, and holds back nothing.
+func requests(in *Situation) (Step, bool) {
+	if in.Latch.ClusterID == "" || in.ended != nil {
+		return Step{}, false
+	}
+	var told *Step
+	for _, a := range in.askings() {
+		step, ok := in.answer(a)
+		switch {
+		case !ok:
+			continue
+		case step.Kind != StepWait:
+			return step, true
+		case told == nil:
+			told = &step
+		}
+	}
+	if told != nil {
+		return *told, true
+	}
+	return Step{}, false
+}
+
+// answer is what a request leads to: its procedure, another phase of one, a stamp, or that it is marked as seen to.
+func (in *orders) answer(a asking) (Step, bool) {
+	handled := map[string]int64{a.unit: a.request.Task}
+	unheeded := func(why string) Step { return in.dismissed(a, handled, why) }
+	if why := in.heldUp(a); why != "" {
+		return wait("%s", why).person(), true
+	}
+	switch a.request.Kind {
+	case v1alpha1.ActionRestart:
+		return in.stampStep(a, handled, v1alpha1.StampRestart), true
+	case v1alpha1.ActionProceed, v1alpha1.ActionGoBack:
+		r, ok := in.subject(a.request)
+		if !ok {
+			return unheeded("what it was asked for is over"), true
+		}
+		if a.request.Kind == v1alpha1.ActionGoBack {
+			return in.goBack(a, r, unheeded), true
+		}
+		if !r.rests {
+			return unheeded("it goes on by itself"), true
+		}
+		if why := r.proven(in.journal); why != "" {
+			return wait("%s takes effect later: %s.", a, strings.TrimRight(why, ".")), true
+		}
+		return in.journalStep(r, in.after(r), fmt.Sprintf("%s: phase %s is over.", a, r.entry.Phase), handled), true
+	}
+	p, _ := begunBy(a.request.Kind)
+	return in.begin(p, a, handled, unheeded), true
+}
+
+// begunBy is the procedure that an action begins.
+func begunBy(action string) (procedure, bool) {
+	i := slices.IndexFunc(procedures(), func(p procedure) bool { return p.action == action })
+	if i < 0 {
+		return procedure{}, false
+	}
+	return procedures()[i], true
+}
+
+// heldUp is what a person has to do before the request can be seen to, as a sentence; empty if there is nothing. It is part of the
+// application's words, so it must not ask for a step, which has those words in it.
+func (in *journal) heldUp(a asking) string {
+	_, begins := begunBy(a.request.Kind)
+	switch old := in.olderThan(v1alpha1.ProtocolProcedures); {
+	case a.request.Kind == v1alpha1.ActionProceed, a.request.Kind == v1alpha1.ActionGoBack:
+		return ""
+	case !begins && a.request.Kind != v1alpha1.ActionRestart:
+		return fmt.Sprintf("%s is not known to this version: a newer one sees to it.", a)
+	case old != "":
+		return fmt.Sprintf("%s waits for the agent of %s, which is older than this daemon: refresh the charm.", a, old)
+	case begins && in.Etcd.Listed && len(in.Etcd.Voters()) == 2:
+		// Neither of the two would be restarted, and while a phase is full no third one joins.
+		return fmt.Sprintf("%s waits for a third member, because a restart of one of two stops the cluster: add a unit.", a)
+	}
+	return ""
+}
+
+// dismissed marks a request as seen to that leads to nothing. Why is told by the step, in the plan and in the events.
+func (in *orders) dismissed(a asking, handled map[string]int64, why string) Step {
+	return in.latchStep(StepAnswer, fmt.Sprintf("%s changes nothing: %s.", a, why), in.epoch(), v1alpha1.LatchRequest{Handled: handled})
+}
+
+// stampStep raises a stamp to the number of the task that asks for it.
+func (in *orders) stampStep(a asking, handled map[string]int64, stamp string) Step {
+	return in.latchStep(StepStamp, fmt.Sprintf("%s asks for a rolling %s.", a, stamp), in.epoch(),
+		v1alpha1.LatchRequest{Handled: handled, Stamps: map[string]int64{stamp: a.request.Task}})
+}
+
+// begin begins a procedure, in a cluster that nothing else changes. Whether members are healthy is the gates' business: one that is down
+// is waited for there.
+func (in *orders) begin(p procedure, a asking, handled map[string]int64, unheeded func(string) Step) Step {
+	for _, r := range in.underway {
+		if r.of.name == p.name {
+			return unheeded(fmt.Sprintf("%s of task %s is under way", p.name, r.entry.ID))
+		}
+		return wait("%s waits for %s of task %s.", a, r.of.name, r.entry.ID)
+	}
+	if !in.Etcd.Listed {
+		return wait("%s waits for a quorum.", a)
+	}
+	for _, m := range in.Etcd.Members {
+		if u, ok := in.unitOf(m); m.Learner || !m.Started() || !ok || u.Dying {
+			return wait("%s waits until %s is a member that stays, or none.", a, label(m))
+		}
+	}
+	notes, refusal := p.begin(in.journal, a.request)
+	if refusal != "" {
+		return unheeded(refusal)
+	}
+	e := v1alpha1.JournalEntry{Procedure: p.name, ID: strconv.FormatInt(a.request.Task, 10), Notes: notes}
+	return in.journalStep(underway{entry: e}, in.entered(e, p.phases[0].name, false), fmt.Sprintf("%s begins %s.", a, p.name), handled)
+}
+
+// goBack takes the way back from where a procedure is.
+func (in *orders) goBack(a asking, r underway, unheeded func(string) Step) Step {
+	if r.entry.Back {
+		return unheeded("it goes back already")
+	}
+	if why := r.of.mayBack(in.journal, r.entry); why != "" {
+		return unheeded(why)
+	}
+	// A phase of the way back has the name of the one that it undoes: those that undo what was never begun are passed over.
+	return in.journalStep(r, in.entered(r.entry, r.entry.Phase, true), fmt.Sprintf("%s goes back from phase %s.", a, r.entry.Phase),
+		map[string]int64{a.unit: a.request.Task})
+}
+
+// subject is the procedure, in its phase, that a person's word was for.
+func (in *journal) subject(request v1alpha1.Request) (underway, bool) {
+	i := slices.IndexFunc(in.underway, func(r underway) bool { return request.Subject == r.entry.Moment() })
+	if i < 0 {
+		return underway{}, false
+	}
+	return in.underway[i], true
+}
+
+// olderThan is a unit whose agent does not know what came with a protocol; empty if all do.
+func (in *journal) olderThan(protocol int) string {
+	for _, u := range in.Units {
+		if u.Facts != nil && u.Facts.Protocol < protocol {
+			return u.Name
+		}
+	}
+	return ""
+}

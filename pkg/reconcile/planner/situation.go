@@ -1,0 +1,167 @@
+package planner
+
+import (
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/reconcile/observation"
+)
+
+// Situation is an observation with all that follows from it, made once. It is immutable, and safe for concurrent use by readers only
+// where they share none.
+//
+// It is made of parts, each of which knows those that it embeds and nothing else: what a part cannot see, its functions cannot ask. From
+// the bottom: who is who (roster); the options that are in force (choice); where members are and should be (addresses); whom they trust
+// (trust); whose the machines are (machines); to whom etcd is exposed (exposure); what clients are told (audience); what is under way
+// (journal); whether a unit can take a delivery (reach); what people are told (words); what each unit should be (desired); how a step is made (steps); and the checks' own: births,
+// membership, orders, telling, report.
+type Situation struct {
+	*roster
+	*choice
+	*exposure
+	*desired
+	*steps
+	*births
+	*membership
+	*orders
+	*telling
+	*report
+}
+
+// roster is who is who: the units, the members, and which belongs to which.
+type roster struct {
+	observation.Observation
+	// member is each unit's member; owner is the index in Units of each member's unit.
+	member map[string]etcdops.Member
+	owner  map[etcdops.MemberID]int
+	// ended is the latch as it is, while units begin anew in place of a cluster that was given up: Latch is then that of one which has
+	// yet to be born.
+	ended *v1alpha1.Latch
+}
+
+// choice is the options that this cluster is to run with; faults tell where they differ from what the user asked for.
+type choice struct {
+	*roster
+	opts   v1alpha1.ClusterOptions
+	faults []string
+	// unsure says that an option is faulty and its last good value is not known.
+	unsure bool
+}
+
+// addresses is where members listen, are found, and come from, and where they should.
+type addresses struct {
+	*roster
+	*choice
+	// peerPortTurn is the unit whose member is given the new port for its peers; empty if none is.
+	peerPortTurn string
+}
+
+// trust is whose certificates members trust, and how long theirs last.
+type trust struct {
+	*roster
+}
+
+// machines is whose the units' machines are.
+type machines struct {
+	*roster
+}
+
+// exposure is to whom etcd's port is open, and should be.
+type exposure struct {
+	*roster
+	*choice
+}
+
+// audience is what clients are told, and whether they have heard it.
+type audience struct {
+	*roster
+	*addresses
+	*trust
+}
+
+// journal is what the latch says is under way, what proves that a phase is over, and what persons have asked for.
+type journal struct {
+	*roster
+	*addresses
+	*trust
+	*audience
+	underway []underway
+}
+
+// reach is whether a unit can take a delivery now.
+type reach struct {
+	*roster
+	*addresses
+}
+
+// words is what people are told of units and of the application.
+type words struct {
+	*roster
+	*choice
+	*addresses
+	*trust
+	*machines
+	*journal
+}
+
+// desired is what each unit should be, and whether it is.
+type desired struct {
+	*roster
+	*choice
+	*addresses
+	*trust
+	*machines
+	*audience
+	*journal
+	*reach
+	*words
+}
+
+// steps is how a step is made, and when none may be.
+type steps struct {
+	*desired
+}
+
+// births are the steps from units to a cluster, and from one that has ended to the next.
+type births struct {
+	*steps
+}
+
+// membership is the steps that add, promote, move, restart and remove members.
+type membership struct {
+	*steps
+}
+
+// orders are the steps that see to what persons have asked for.
+type orders struct {
+	*steps
+}
+
+// telling is what is told while nothing is done.
+type telling struct {
+	*steps
+}
+
+// report is the status of the cluster.
+type report struct {
+	*steps
+	*exposure
+}
+
+// See makes a Situation of an observation.
+func See(o observation.Observation) *Situation {
+	r := &roster{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
+	r.forget()
+	r.match()
+	c := &choice{roster: r}
+	c.choose()
+	a := &addresses{roster: r, choice: c}
+	a.peerPortTurn = a.nextPeerPort()
+	t := &trust{r}
+	m := &machines{r}
+	clients := &audience{r, a, t}
+	j := &journal{roster: r, addresses: a, trust: t, audience: clients}
+	j.underway, _ = readJournal(o.Latch)
+	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j}}
+	s, e := &steps{d}, &exposure{r, c}
+	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &telling{s}, &report{s, e}}
+}
