@@ -92,6 +92,11 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		// They concern etcd alone: neither the machine nor Juju is to be changed.
 		return a.machine.Apply(ctx, &spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action}), nil
 	}
+	return a.carryOut(ctx, &spec, grant, peers, leader)
+}
+
+// carryOut is deliver from step 2 on, for a delivery of a whole desired state.
+func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
 	n, err := a.run.Network(ctx)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
@@ -104,7 +109,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	status := a.machine.Apply(ctx, &spec, machine.Situation{
+	status := a.machine.Apply(ctx, spec, machine.Situation{
 		Latch:     grant.judged,
 		Leader:    leader,
 		Action:    a.run.Env.Action,
@@ -143,16 +148,16 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 			return status, err
 		}
 	}
-	if err := a.answerClients(ctx, &spec, &offer); err != nil {
+	if err := a.answerClients(ctx, spec, &offer); err != nil {
 		return status, err
 	}
-	if err := a.answerMonitors(ctx, &spec); err != nil {
+	if err := a.answerMonitors(ctx, spec); err != nil {
 		return status, err
 	}
 	if err := a.showWord(ctx, notStarted(spec.Status, status), leader); err != nil {
 		return status, err
 	}
-	return a.conclude(ctx, &spec, p, status)
+	return a.conclude(ctx, spec, p, status)
 }
 
 // conclude publishes the facts and sets the ports. Ports come last and alone: one that another application of the machine has
