@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
@@ -93,4 +94,63 @@ func serves(ctx context.Context, config *tls.Config, urls []string, serial strin
 		}
 	}
 	return nil
+}
+
+// certificates puts the CA bundle and the leaves that have arrived in their place. Without a bundle in the spec there is
+// nothing to trust yet. A configuration that etcd reads only when it starts is changing: see changing.
+func (a *application) certificates(ctx context.Context) error {
+	if a.spec.TLS.CABundle == "" {
+		return nil
+	}
+	if err := a.changing(ctx); err != nil {
+		return err
+	}
+	server, err := a.usable(tlsfiles.Server, a.s.Server)
+	if err != nil {
+		return err
+	}
+	client, err := a.usable(tlsfiles.Client, a.s.Client)
+	if err != nil {
+		return err
+	}
+	next := map[tlsfiles.Name]*tlsfiles.Leaf{tlsfiles.Server: server, tlsfiles.Client: client}
+	_, err = a.m.tls.WriteBundle(a.spec.TLS.CABundle, a.m.o.Now(), next)
+	var untrusted *tlsfiles.UntrustedError
+	if errors.As(err, &untrusted) {
+		return failed(v1alpha1.ReasonNoCertificate, err)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := a.m.writeLeaves(server, client, serverNames(a.s.Addresses)); err != nil {
+		return failed(v1alpha1.ReasonNoCertificate, err)
+	}
+	return nil
+}
+
+// usable is the leaf that has arrived if it can be put in its place. One that cannot stands back for the one on disk, which goes on
+// serving; the charm tells what is wrong with it. Where there is none on disk, that is what keeps etcd from starting.
+func (a *application) usable(name tlsfiles.Name, leaf *tlsfiles.Leaf) (*tlsfiles.Leaf, error) {
+	if leaf == nil {
+		return nil, nil
+	}
+	check := tlsfiles.Check{Now: a.m.o.Now(), Names: serverNames(a.s.Addresses)}
+	fault := tlsfiles.Usable(name, *leaf, check, a.spec.TLS.CABundle)
+	if fault == nil {
+		return leaf, nil
+	}
+	have, err := a.m.tls.Certificate(name)
+	if err != nil {
+		return nil, err
+	}
+	if have == nil {
+		return nil, failed(v1alpha1.ReasonNoCertificate, fault)
+	}
+	a.m.log.Error(fault, "Left a certificate as it was", "certificate", name)
+	return nil, nil
+}
+
+// serverNames are what the unit's server certificate must be good for.
+func serverNames(addresses v1alpha1.UnitAddresses) []string {
+	return []string{addresses.Peer, addresses.Client}
 }
