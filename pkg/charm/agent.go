@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
@@ -80,4 +81,9 @@ func (a *Agent) Dispatch(ctx context.Context) error {
 		return a.request(ctx)
 	}
 	return fmt.Errorf("cannot run action %q: this charm has no such action", a.run.Env.Name)
+}
+
+// desk is where the unit asks for certificates.
+func (a *Agent) desk() *certificates.Desk {
+	return &certificates.Desk{Run: a.run, Machine: a.machine, Hostname: a.hostname}
 }

@@ -8,15 +8,14 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine"
 )
 
-// Keys of the relations db, version 2 of the interface etcd, and proxy, of etcd-proxy.
+// Keys of the relations db, version 2 of the interface etcd, and proxy, of etcd-proxy, beside those of a client's certificate.
 const (
 	keyClientCA         = "client_ca"
-	keyClientCertOfDB   = "client_cert"
-	keyClientKeyOfDB    = "client_key"
 	keyConnectionString = "connection_string"
 	keyVersion          = "version"
 	keyCluster          = "cluster"
@@ -37,7 +36,7 @@ var answers = []struct {
 			c.Endpoints = own
 		}
 		return map[string]string{
-			keyClientCA: with.CA, keyClientCertOfDB: with.Certificate, keyClientKeyOfDB: with.Key,
+			keyClientCA: with.CA, certificates.KeyClientCertificate: with.Certificate, certificates.KeyClientKey: with.Key,
 			keyConnectionString: strings.Join(slices.Sorted(slices.Values(c.Endpoints)), ","), keyVersion: c.Version,
 		}
 	}},
@@ -47,7 +46,7 @@ var answers = []struct {
 			members[i] = m.Name + "=" + m.PeerURL
 		}
 		return map[string]string{
-			keyClientCA: with.CA, keyClientCertOfDB: with.Certificate, keyClientKeyOfDB: with.Key,
+			keyClientCA: with.CA, certificates.KeyClientCertificate: with.Certificate, certificates.KeyClientKey: with.Key,
 			keyCluster: strings.Join(members, ","),
 		}
 	}},
@@ -55,7 +54,7 @@ var answers = []struct {
 
 // answerClients tells each relation with clients how to reach the cluster, or takes it back, from the spec that was applied last.
 // A databag is complete or empty.
-func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, offer *Offer) error {
+func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, offer *certificates.Offer) error {
 	for _, endpoint := range answers {
 		ids, err := a.run.Relations(ctx, endpoint.endpoint)
 		if err != nil {
@@ -69,7 +68,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 			return err
 		}
 		for _, id := range ids {
-			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.credentialsFor(id, with, a.run.Now()))); err != nil {
+			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.CredentialsFor(id, with, a.run.Now()))); err != nil {
 				return err
 			}
 		}

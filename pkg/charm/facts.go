@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/pki"
 )
 
-// tell adds to the machine's facts what only the charm knows. What was applied last stays what is published: only a
+// tell adds to the machine's facts what only the charm knows; bundle is what is trusted on disk. What was applied last stays what is
+// published: only a
 // reconcile that has come to its end says anew what is applied, see mark. So does what a person has asked for last.
-func tell(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer Offer) v1alpha1.UnitFacts {
+func tell(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer *certificates.Offer, bundle string) v1alpha1.UnitFacts {
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider
@@ -21,13 +23,13 @@ func tell(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.Uni
 	if offer.CA != "" {
 		facts.Certificates.From = offer.Application
 	}
-	facts.Certificates.UnusedCA, facts.Certificates.TrustedCA = offer.unusedCA, ""
-	if disk, _ := readCertificates(offer.onDisk); len(disk) > 0 {
-		if offered, _ := readCertificates(offer.CA); !slices.EqualFunc(disk, offered, (*x509.Certificate).Equal) {
+	facts.Certificates.UnusedCA, facts.Certificates.TrustedCA = offer.UnusedCA, ""
+	if disk, _ := pki.Readable(bundle); len(disk) > 0 {
+		if offered, _ := pki.Readable(offer.CA); !slices.EqualFunc(disk, offered, (*x509.Certificate).Equal) {
 			facts.Certificates.TrustedCA = pki.Encode(disk...)
 		}
 	}
-	facts.Certificates.Controller = offer.controller
+	facts.Certificates.Controller = offer.Controller
 	facts.Certificates.Trouble = strings.Join(offer.Trouble, " ")
 	facts.Applied, facts.Refused, facts.Request = p.Facts.Applied, p.Facts.Refused, p.Facts.Request
 	if facts.Taken != nil {

@@ -34,11 +34,11 @@ func (a *Agent) hook(ctx context.Context) error {
 	if last != nil {
 		tls = last.TLS
 	}
-	offer, err := a.offers(ctx, n, tls)
+	offer, err := a.desk().Offers(ctx, n, tls)
 	if err != nil {
 		return err
 	}
-	if err := a.settle(ctx, &offer, n.Addresses, nil); err != nil {
+	if err := a.desk().Settle(ctx, offer, n.Addresses, nil); err != nil {
 		return err
 	}
 	facts, err := a.machine.Facts(ctx)
@@ -49,7 +49,11 @@ func (a *Agent) hook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		told := tell(p, facts, n.Addresses, offer)
+		bundle, err := a.machine.Bundle()
+		if err != nil {
+			return err
+		}
+		told := tell(p, facts, n.Addresses, offer, bundle)
 		if a.run.Env.Name == "update-status" {
 			// Seldom enough: it is etcd's log that tells.
 			told.Refused = a.machine.Refused(ctx)
@@ -58,7 +62,7 @@ func (a *Agent) hook(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.Addresses), &offer); err != nil {
+	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.Addresses), offer); err != nil {
 		return err
 	}
 	if err := a.answerMonitors(ctx, last); err != nil {

@@ -8,25 +8,19 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/nagios"
-	"jujuetcd.io/pkg/machine/requests"
-	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
 // Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods tell more.
 type Machine interface {
+	certificates.Machine
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Told() (*v1alpha1.StatusSpec, error)
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
-	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
-	Leaves() (server, client tlsfiles.Held, err error)
-	Bundle() (string, error)
-	Requests() requests.Store
-	Served(ctx context.Context) error
-	Prove(ctx context.Context, server, client *tlsfiles.Leaf) error
 	Refused(ctx context.Context) []string
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	Leave(ctx context.Context) error

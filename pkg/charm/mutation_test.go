@@ -46,10 +46,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"behind the guard", "stop.go", "err := etcdops.CanRemove(view, member.ID); err != nil", "err := etcdops.CanRemove(view, member.ID); err != nil && false", leaving},
 		{"only while the lock is held", "stop.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", leaving + "|Lock|Paused"},
 		{"the others are asked", "stop.go", "last.Clients.Members, ", "", leaving},
-		{"over is no offer", "source.go", "case err != nil:\n\t\treturn candidate{}, f.cert", "case false:\n\t\treturn candidate{}, f.cert", certifying},
-		{"names go first", "offer.go", "cmp.Compare(rank(a), rank(b)),", "0*cmp.Compare(rank(a), rank(b)),", certifying},
-		{"a request that stands is not touched", "classic.go", " && covers(asked, n.sans) {", " && len(asked) == 0 {", certifying},
-		{"a renewal is asked for once", "classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},
+		{"a renewal is asked for once", "certificates/classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},
+		{"a stranger's leaves are not taken", "certificates/choice.go", "strange = len(trusted) > 0", "strange = false", certifying + "|Stranger"},
+		{"who is set aside is not asked", "certificates/choice.go", "c.aside = append(c.aside, s.relation)", "_ = s.relation", certifying + "|Authority"},
 		{"clients are told all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
 		{"nobody is told before the list is", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
 	})

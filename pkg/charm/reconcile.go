@@ -101,7 +101,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
-	offer, err := a.offers(ctx, n, spec.TLS)
+	offer, err := a.desk().Offers(ctx, n, spec.TLS)
 	if err != nil {
 		return v1alpha1.EtcdUnitStatus{}, err
 	}
@@ -119,14 +119,15 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 		SnapFile:  func(ctx context.Context) string { return a.run.Tools.Resource(ctx, machine.SnapName) },
 	})
 	if status.Outcome != v1alpha1.OutcomeRefused {
-		if err := a.settle(ctx, &offer, n.Addresses, status.Changed); err != nil {
+		if err := a.desk().Settle(ctx, offer, n.Addresses, status.Changed); err != nil {
 			return status, err
 		}
-		if err := a.askForController(ctx, offer, leader); err != nil {
+		if err := a.desk().AskForController(ctx, offer, leader); err != nil {
 			return status, err
 		}
 	}
-	if offer.onDisk, err = a.machine.Bundle(); err != nil {
+	bundle, err := a.machine.Bundle()
+	if err != nil {
 		return status, err
 	}
 	if status.Facts != nil && status.Outcome != v1alpha1.OutcomeRefused && len(spec.TLS.Leaves)+len(spec.TLS.Next) > 0 {
@@ -137,7 +138,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 		status.Facts = &facts
 	}
 	if status.Facts != nil {
-		facts := tell(p, *status.Facts, n.Addresses, offer)
+		facts := tell(p, *status.Facts, n.Addresses, offer, bundle)
 		status.Facts = &facts
 	}
 	if status.Outcome == v1alpha1.OutcomeRefused {
@@ -148,7 +149,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 			return status, err
 		}
 	}
-	if err := a.answerClients(ctx, spec, &offer); err != nil {
+	if err := a.answerClients(ctx, spec, offer); err != nil {
 		return status, err
 	}
 	if err := a.answerMonitors(ctx, spec); err != nil {

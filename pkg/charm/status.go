@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/printable"
 )
@@ -68,7 +69,7 @@ func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 
 // showStatus is a hook's share: what is missing until the first reconcile, and later, when it is time to look, the
 // controller's word or what the unit itself sees of etcd.
-func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, facts v1alpha1.CertificateFacts, offer Offer) error {
+func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, facts v1alpha1.CertificateFacts, offer *certificates.Offer) error {
 	if last == nil {
 		words, err := a.missing(ctx, facts, offer)
 		if err != nil {
@@ -102,16 +103,16 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 }
 
 // notices are what is told beside health; the controller tells the same of the facts, but for what a look has shown.
-func notices(facts v1alpha1.CertificateFacts, offer Offer, now time.Time) []etcdops.Notice {
+func notices(facts v1alpha1.CertificateFacts, offer *certificates.Offer, now time.Time) []etcdops.Notice {
 	var lives []etcdops.CertificateLife
 	for _, c := range facts.Named() {
 		lives = append(lives, etcdops.CertificateLife{Name: c.Name, NotBefore: c.NotBefore.Time, NotAfter: c.NotAfter.Time})
 	}
-	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}, {Text: offer.unserved}}
+	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}, {Text: offer.Unserved}}
 }
 
 // missing are the words for a unit that was handed nothing yet: what it lacks itself, what it was told, or who should tell it.
-func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, offer Offer) (etcdops.Words, error) {
+func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, offer *certificates.Offer) (etcdops.Words, error) {
 	switch {
 	case offer.Provider == v1alpha1.ProviderNone:
 		return etcdops.MissingAuthorityWords(), nil

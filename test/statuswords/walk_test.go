@@ -45,8 +45,9 @@ var scopes = []scope{
 	}},
 	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
 	{dir: "pkg/charm", only: []string{
-		"trouble", "show", "Words", "StatusText", "Notice", "say", "unusable", "status.go", "csr.go", "source.go",
+		"show", "Words", "StatusText", "Notice", "status.go",
 	}},
+	{dir: "pkg/charm/certificates", only: []string{"trouble", "say", "unusable", "csr.go", "source.go", "reading.go"}},
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Told in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",

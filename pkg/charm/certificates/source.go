@@ -1,4 +1,4 @@
-package charm
+package certificates
 
 import (
 	"crypto/tls"
@@ -15,6 +15,12 @@ import (
 
 // Several authorities may be related at once: a provider beside the first, or a second unit of one whose units have an authority each. What
 // they offer is kept apart until it is known whom the members trust: a leaf of the one with the bundle of the other opens no door.
+
+// candidate is one pair that was offered.
+type candidate struct {
+	leaf *tlsfiles.Leaf
+	cert *x509.Certificate
+}
 
 // source is what one authority offers: a unit of a classic provider, or the application of one that signs requests.
 type source struct {
@@ -126,7 +132,7 @@ func (s *source) judge(name tlsfiles.Name, f fields, cert, key string, now time.
 
 // pairOf is a certificate and the key that belongs to it, whatever else it is good for.
 func pairOf(cert, key string) (candidate, bool) {
-	certs, _ := readCertificates(cert)
+	certs, _ := pki.Readable(cert)
 	text, keyText := pki.Encode(certs...), pki.PrivateKey(key)
 	pair, err := tls.X509KeyPair([]byte(text), []byte(keyText))
 	if err != nil {
@@ -137,7 +143,7 @@ func pairOf(cert, key string) (candidate, bool) {
 
 // withPath is a pair whose certificate leads to a root: who connects to etcd may trust that alone.
 func (s *source) withPath(c candidate) candidate {
-	sent, _ := readCertificates(c.leaf.Certificate)
+	sent, _ := pki.Readable(c.leaf.Certificate)
 	path := pki.Path(c.cert, slices.Concat(sent[1:], s.authorities))
 	// What its provider sends with it stays: there may be another way.
 	path = pki.Union(path, sent[1:]...)
@@ -150,45 +156,7 @@ func (s *source) knows(bundle []*x509.Certificate, now time.Time) bool {
 		return true
 	}
 	return slices.ContainsFunc(slices.Concat(s.servers, s.shared), func(c candidate) bool {
-		chain, _ := readCertificates(c.leaf.Certificate)
+		chain, _ := pki.Readable(c.leaf.Certificate)
 		return tlsfiles.Verify(tlsfiles.Client, chain, bundle, now) == nil
 	})
-}
-
-// readCertificates are the certificates in a PEM text that can be read, and why there is none; easyrsa puts a description for people
-// before each.
-func readCertificates(text string) (certs []*x509.Certificate, why string) {
-	certs, fault := pki.Readable(text)
-	switch {
-	case len(certs) > 0 || strings.TrimSpace(text) == "":
-		return certs, ""
-	case fault != nil:
-		return nil, "holds a certificate that cannot be read: " + fault.Error()
-	}
-	return nil, unreadable(text, "certificate")
-}
-
-// unreadable says why a PEM text holds no such thing.
-func unreadable(text, thing string) string {
-	const begin, mark = "-----BEGIN ", "\ufeff"
-	switch {
-	case strings.TrimSpace(text) == "":
-		return "is empty: it must hold a " + thing
-	case strings.HasPrefix(strings.TrimSpace(text), mark):
-		return "begins with a byte order mark, and so holds no " + thing + " that can be read"
-	case indented(text, begin):
-		return "has indented lines, and so holds no " + thing + " that can be read"
-	case strings.Contains(text, begin):
-		return "holds no " + thing + " that can be read"
-	}
-	return "is no PEM: it must hold a " + thing
-}
-
-func indented(text, begin string) bool {
-	for line := range strings.Lines(text) {
-		if trimmed := strings.TrimLeft(line, " \t"); trimmed != line && strings.HasPrefix(trimmed, begin) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package charm_test
+package certificates_test
 
 import (
 	"encoding/json"
@@ -8,9 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/charmtest"
 )
+
+// now is the clock of these tests.
+var now = charmtest.Now
 
 func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
 	full := map[string]string{
@@ -50,7 +53,7 @@ func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := charm.Request(test.bag, "etcd/0", charm.NamesOf(test.public, test.own...))
+			got := certificates.Request(test.bag, "etcd/0", certificates.NamesOf(test.public, test.own...))
 			if diff := cmp.Diff(test.want, got, cmp.Transformer("empty", func(m map[string]string) map[string]string {
 				if len(m) == 0 {
 					return nil
@@ -67,7 +70,7 @@ func TestRequestIsWrittenOnceAndChangedOnlyWhenANameIsMissing(t *testing.T) {
 			for k, v := range got {
 				bag[k] = v
 			}
-			if again := charm.Request(bag, "etcd/0", charm.NamesOf(test.public, test.own...)); len(again) > 0 {
+			if again := certificates.Request(bag, "etcd/0", certificates.NamesOf(test.public, test.own...)); len(again) > 0 {
 				t.Errorf("asked again: %v", again)
 			}
 		})
@@ -94,7 +97,7 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.bag["ca"] = charmtest.Described(ca.PEM)
-			offer := charm.OfferOf([]map[string]string{test.bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
+			offer := certificates.OfferOf([]map[string]string{test.bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
 			if (offer.Server != nil) != test.want {
 				t.Fatalf("server certificate taken: %v, want %v", offer.Server != nil, test.want)
 			}
@@ -114,7 +117,7 @@ func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold(t *testing.T) {
 	for from, want := range map[time.Duration]bool{-time.Hour: true, -48 * time.Hour: false} {
 		cert, key := ca.Issue(now.Add(from), 24*time.Hour, "10.0.0.4")
 		bag := map[string]string{"etcd_0.server.cert": cert, "etcd_0.server.key": key}
-		offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
+		offer := certificates.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", nil, func() time.Time { return now })
 		if (offer.Server != nil) != want {
 			t.Errorf("a pair that is good from %v: taken %t, want %t", from, offer.Server != nil, want)
 		}
@@ -135,7 +138,7 @@ func TestAnswerToANewCommonNameIsUsed(t *testing.T) {
 	bag := map[string]string{
 		"ca": ca.PEM, "etcd_0.server.cert": before, "etcd_0.server.key": beforeKey, "etcd_0.processed_requests": string(processed),
 	}
-	offer := charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.9", []string{"10.0.0.9"}, func() time.Time { return now })
+	offer := certificates.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.9", []string{"10.0.0.9"}, func() time.Time { return now })
 	if offer.Server == nil || offer.Server.Certificate != after {
 		t.Error("the certificate for the old name is still taken")
 	}
@@ -152,7 +155,7 @@ func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
 		{"ca": ca.PEM, "etcd_0.server.cert": newest, "etcd_0.server.key": newestKey},
 	}
 	for range 2 {
-		offer := charm.OfferOf(bags, "etcd/0", "10.0.0.4", []string{"10.0.0.4"}, func() time.Time { return now })
+		offer := certificates.OfferOf(bags, "etcd/0", "10.0.0.4", []string{"10.0.0.4"}, func() time.Time { return now })
 		if offer.Server.Certificate != newer {
 			t.Error("the server certificate is not the newest with every name")
 		}
@@ -174,7 +177,7 @@ func TestCertificatesAreGoodForLoopbackOfTheUnitsFamilies(t *testing.T) {
 		`["10.0.0.4","127.0.0.1","fd00::4"]`:   {"10.0.0.4", "fd00::4"},
 		`["10.0.0.4","127.0.0.1"]`:             {"::ffff:10.0.0.4"},
 	} {
-		if got := charm.Request(nil, "etcd/0", charm.NamesOf(own[0], own...))["sans"]; got != want {
+		if got := certificates.Request(nil, "etcd/0", certificates.NamesOf(own[0], own...))["sans"]; got != want {
 			t.Errorf("%v: names %v, want %v", own, got, want)
 		}
 	}

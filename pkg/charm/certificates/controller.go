@@ -1,4 +1,4 @@
-package charm
+package certificates
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 func (s *source) addController(requests []string, answers []signed, refusals []refusal) {
 	for _, request := range requests {
 		for _, answer := range answers {
-			certs, _ := readCertificates(withChain(answer))
+			certs, _ := pki.Readable(withChain(answer))
 			if !same(answer.Request, request) || answer.Revoked || len(certs) == 0 {
 				continue
 			}
@@ -29,28 +29,28 @@ func (s *source) addController(requests []string, answers []signed, refusals []r
 	}
 }
 
-// askForController puts the controller's requests before providers that sign, and takes back what stood there before. Only Juju's
+// AskForController puts the controller's requests before providers that sign, and takes back what stood there before. Only Juju's
 // leader can.
-func (a *Agent) askForController(ctx context.Context, offer Offer, leader bool) error {
+func (d *Desk) AskForController(ctx context.Context, offer *Offer, leader bool) error {
 	if !leader {
 		return nil
 	}
-	want := signingRequests(offer.forController)
+	want := signingRequests(offer.wants.controller)
 	for _, r := range offer.relations {
 		if !r.csr || r.aside {
 			continue
 		}
-		bag, err := a.run.Tools.ApplicationRelation(ctx, r.id, a.run.Env.Application())
+		bag, err := d.Run.Tools.ApplicationRelation(ctx, r.id, d.Run.Env.Application())
 		if err != nil {
 			return err
 		}
 		if bag[keySigningRequests] == want {
 			continue
 		}
-		if err := a.run.Tools.SetApplicationRelation(ctx, r.id, map[string]string{keySigningRequests: want}); err != nil {
+		if err := d.Run.Tools.SetApplicationRelation(ctx, r.id, map[string]string{keySigningRequests: want}); err != nil {
 			return err
 		}
-		a.run.Log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(offer.forController))
+		d.Run.Log.Info("Asked for the controller's certificate", "relation", r.id, "requests", len(offer.wants.controller))
 	}
 	return nil
 }

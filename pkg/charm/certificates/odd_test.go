@@ -1,4 +1,4 @@
-package charm_test
+package certificates_test
 
 import (
 	"crypto/ecdsa"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/charm"
+	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
@@ -85,8 +85,8 @@ func (o *odd) leafWith(change func(*x509.Certificate)) {
 }
 
 // offerOf is what the bag offers to a unit that has nothing yet.
-func offerOf(bag map[string]string) charm.Offer {
-	return charm.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", []string{"10.0.0.4", "127.0.0.1", "node"}, func() time.Time { return now })
+func offerOf(bag map[string]string) *certificates.Offer {
+	return certificates.OfferOf([]map[string]string{bag}, "etcd/0", "10.0.0.4", []string{"10.0.0.4", "127.0.0.1", "node"}, func() time.Time { return now })
 }
 
 // What real providers, and people with openssl, write serves.

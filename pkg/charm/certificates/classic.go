@@ -1,18 +1,14 @@
-package charm
+package certificates
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine/tlsfiles"
-	"jujuetcd.io/pkg/pki"
 )
 
 // Keys of the classic certificates relation. The requirer's are the first, legacy request: one certificate for the unit.
@@ -39,71 +35,6 @@ const (
 var classicKeys = []string{
 	keyUnitName, keyCommonName, keySANs, keyCertificateName, keyClientCertRequests, keyServerRenewal, keyClientRenewal,
 	keyDBRequests,
-}
-
-// munged is the unit's name as the classic relation writes it: etcd_0.
-func munged(unit string) string { return strings.ReplaceAll(unit, "/", "_") }
-
-// dashed is the unit's name as a DNS name: etcd-0.
-func dashed(unit string) string { return strings.ReplaceAll(unit, "/", "-") }
-
-// names are what the unit's server certificate must be good for.
-type names struct {
-	// common is the public address, as certificates of this charm have always had it.
-	common string
-	// sans are all of them, sorted, the common name among them.
-	sans []string
-	// needed are those of sans without which there is no certificate, and extra the others.
-	needed, extra []string
-}
-
-// with are the names with others beside them, which a certificate should have, too, if the provider signs them.
-func (n names) with(extra ...string) names {
-	n.needed = n.sans
-	for _, name := range extra {
-		if name = canonical(name); name != "" && !slices.Contains(n.needed, name) && !slices.Contains(n.extra, name) {
-			n.extra = append(n.extra, name)
-		}
-	}
-	slices.Sort(n.extra)
-	n.sans = slices.Sorted(slices.Values(slices.Concat(n.needed, n.extra)))
-	return n
-}
-
-// namesOf collects a unit's own names, with what its own programs call it; empty ones are left out. ::1 is one of these only where
-// the unit has no IPv4 address, so that certificates of all others stay as they are.
-func namesOf(public string, own ...string) names {
-	n := names{common: public}
-	local := []string{public, "127.0.0.1"}
-	if slices.ContainsFunc(own, isIPv6) && !slices.ContainsFunc(own, isIPv4) && !isIPv4(public) {
-		local = append(local, "::1")
-	}
-	for _, name := range append(local, own...) {
-		if name != "" {
-			n.sans = append(n.sans, canonical(name))
-		}
-	}
-	slices.Sort(n.sans)
-	n.sans = slices.Compact(n.sans)
-	return n
-}
-
-func isIPv4(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().Is4()
-}
-
-func isIPv6(name string) bool {
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().Is6()
-}
-
-// canonical writes an address as certificates do, so that two spellings of one address are the same.
-func canonical(name string) string {
-	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
-		return ip.Unmap().WithZone("").String()
-	}
-	return name
 }
 
 // request is what must change in the unit's own databag so that it asks for a certificate with these names; nothing if what
@@ -182,27 +113,6 @@ func encodeRequests(asked map[string]clientRequest) string {
 	return string(text)
 }
 
-// due says that a certificate should be renewed, and what for; empty if it need not be.
-func (o *Offer) due(have tlsfiles.Held, now time.Time) string {
-	if have.Certificate == nil {
-		return ""
-	}
-	if o.replaced && len(o.trusted) > 0 && tlsfiles.Verify(tlsfiles.Client, []*x509.Certificate{have.Certificate}, o.trusted, now) != nil {
-		return "replaced by " + pki.Fingerprint(o.trusted[0])
-	}
-	return pki.Due(have.Certificate, have.Authority, o.authorities, now)
-}
-
-// toggled is a list with the name, or without it if it has it; sorted, each once.
-func toggled(names []string, name string) []string {
-	without := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
-	if len(without) == len(names) {
-		without = append(without, name)
-	}
-	slices.Sort(without)
-	return slices.Compact(without)
-}
-
 func list(names []string) string {
 	text, _ := json.Marshal(names) // a list of strings always encodes
 	return string(text)
@@ -222,13 +132,9 @@ func askedFor(bag map[string]string) []string {
 	return asked
 }
 
-func covers(have, need []string) bool {
-	return !slices.ContainsFunc(need, func(name string) bool { return !slices.Contains(have, name) })
-}
-
 // classicSource is what one unit of a classic provider offers. common is the name that we asked for: an answer to a request
 // with another name stands beside the first answer, under that name.
-func (o *Offer) classicSource(relation, application, provider string, bag map[string]string, unit, common string, now time.Time) *source {
+func (w wants) classicSource(relation, application, provider string, bag map[string]string, unit, common string, now time.Time) *source {
 	s := newSource(relation, application, provider, v1alpha1.ProviderClassic)
 	for _, key := range []string{keyCA, keyChain} {
 		s.trust(key, bag[key])
@@ -239,7 +145,7 @@ func (o *Offer) classicSource(relation, application, provider string, bag map[st
 	s.servers = s.processed(s.servers, tlsfiles.Server, m+".processed_requests", bag, common, now)
 	s.shared = s.leaf(s.shared, tlsfiles.Client, fields{keyClientCert, keyClientKey}, bag[keyClientCert], bag[keyClientKey], now)
 	s.shared = s.processed(s.shared, tlsfiles.Client, m+".processed_client_requests", bag, dashed(unit), now)
-	for _, c := range o.db {
+	for _, c := range w.clients {
 		s.clients[c.leaf()] = s.processed(nil, tlsfiles.Client, m+".processed_client_requests", bag, c.common, now)
 	}
 	return s
@@ -260,8 +166,8 @@ func (s *source) processed(list []candidate, name tlsfiles.Name, field string, b
 }
 
 // askClassic is what must change in the unit's databag of a relation in the classic dialect.
-func (o *Offer) askClassic(bag map[string]string, unit string, have leaves, now time.Time) map[string]string {
-	diff := request(bag, unit, o.names)
+func (o *Offer) askClassic(bag map[string]string, unit string, have held, now time.Time) map[string]string {
+	diff := request(bag, unit, o.wants.names)
 	if len(diff) == 0 {
 		diff = map[string]string{}
 		maps.Copy(diff, renewal(bag, unit, o.due(have.server, now)))

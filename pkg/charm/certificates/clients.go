@@ -1,4 +1,4 @@
-package charm
+package certificates
 
 import (
 	"context"
@@ -18,6 +18,13 @@ import (
 // What was published last stands in that relation's databag, and stays there until a better one has arrived: a client's key is never
 // withdrawn while another is awaited. Until the first has, and wherever a provider does not answer, a client has the shared one.
 
+// Keys of the relations db and proxy, in which clients are handed a certificate. What was handed out
+// last is read back there.
+const (
+	KeyClientCertificate = "client_cert"
+	KeyClientKey         = "client_key"
+)
+
 // keyDBRequests is a key of our own in the unit's databag of a classic provider: by the common name of each client certificate that was
 // asked for a relation db, what a renewal was asked for last.
 const keyDBRequests = "jujuetcd-db-requests"
@@ -25,8 +32,8 @@ const keyDBRequests = "jujuetcd-db-requests"
 // commonNameLimit is RFC 5280's ub-common-name, in characters.
 const commonNameLimit = 64
 
-// dbClient is a relation db that is to have a certificate of its own.
-type dbClient struct {
+// client is a relation db that is to have a certificate of its own.
+type client struct {
 	relation string
 	// common is the common name: the application and the relation's number.
 	common string
@@ -38,38 +45,38 @@ type dbClient struct {
 const dbLeaf = "db-"
 
 // leaf is the name under which the key and the requests of a client are kept.
-func (c dbClient) leaf() tlsfiles.Name { return tlsfiles.Name(dbLeaf + c.common) }
+func (c client) leaf() tlsfiles.Name { return tlsfiles.Name(dbLeaf + c.common) }
 
 // using is the certificate in use, empty if it is not one of the client's own.
-func (o *Offer) using(c dbClient) tlsfiles.Held {
+func (o *Offer) using(c client) tlsfiles.Held {
 	if c.have == nil {
 		return tlsfiles.Held{}
 	}
-	chain, _ := readCertificates(c.have.leaf.Certificate)
+	chain, _ := pki.Readable(c.have.leaf.Certificate)
 	return tlsfiles.Held{Certificate: c.have.cert, Authority: pki.Authority(chain, o.trusted)}
 }
 
-// dbClients are the relations that are to have certificates of their own.
-func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClient, error) {
+// clients are the relations that are to have certificates of their own.
+func (d *Desk) clients(ctx context.Context, spec v1alpha1.TLSSpec) ([]client, error) {
 	if !spec.OwnClientCertificates {
 		return nil, nil
 	}
-	ids, err := a.run.Relations(ctx, v1alpha1.EndpointDB)
+	ids, err := d.Run.Relations(ctx, v1alpha1.EndpointDB)
 	if err != nil {
 		return nil, err
 	}
-	var clients []dbClient
+	var clients []client
 	for _, id := range ids {
-		application, err := a.run.Tools.RelationApplication(ctx, id)
+		application, err := d.Run.Tools.RelationApplication(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		bag, err := a.run.Tools.Relation(ctx, id, a.run.Env.Unit)
+		bag, err := d.Run.Tools.Relation(ctx, id, d.Run.Env.Unit)
 		if err != nil {
 			return nil, err
 		}
-		c := dbClient{relation: id, common: dbCommonName(application, id)}
-		if pair, ok := pairOf(bag[keyClientCertOfDB], bag[keyClientKeyOfDB]); ok && pair.cert.Subject.CommonName == c.common {
+		c := client{relation: id, common: dbCommonName(application, id)}
+		if pair, ok := pairOf(bag[KeyClientCertificate], bag[KeyClientKey]); ok && pair.cert.Subject.CommonName == c.common {
 			c.have = &pair
 		}
 		clients = append(clients, c)
@@ -79,20 +86,20 @@ func (a *Agent) dbClients(ctx context.Context, spec v1alpha1.TLSSpec) ([]dbClien
 
 // forget removes the keys and requests of clients that are gone, or that are to have the shared certificate again. What was asked for
 // them is in no databag any more by then. A relation's number never comes again, so that nobody will ask for them.
-func (a *Agent) forget(offer *Offer) error {
-	store := a.machine.Requests()
+func (d *Desk) forget(offer *Offer) error {
+	store := d.Machine.Requests()
 	names, err := store.Names()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(string(name), dbLeaf) || slices.Contains(offer.leaves(), name) {
+		if !strings.HasPrefix(string(name), dbLeaf) || slices.Contains(offer.wants.leaves(), name) {
 			continue
 		}
 		if err := store.Remove(name); err != nil {
 			return err
 		}
-		a.run.Log.Info("Removed a client's key and request", "name", name)
+		d.Run.Log.Info("Removed a client's key and request", "name", name)
 	}
 	return nil
 }
@@ -103,14 +110,14 @@ func dbCommonName(application, relation string) string {
 	return application[:min(len(application), commonNameLimit-len(number)-1)] + "-" + number
 }
 
-// credentialsFor are what the client of a relation is to be told: the newest of its own that members accept, and else the shared one.
-func (o *Offer) credentialsFor(relation string, shared machine.Credentials, now time.Time) machine.Credentials {
-	i := slices.IndexFunc(o.db, func(c dbClient) bool { return c.relation == relation })
+// CredentialsFor are what the client of a relation is to be told: the newest of its own that members accept, and else the shared one.
+func (o *Offer) CredentialsFor(relation string, shared machine.Credentials, now time.Time) machine.Credentials {
+	i := slices.IndexFunc(o.wants.clients, func(c client) bool { return c.relation == relation })
 	if i < 0 {
 		return shared
 	}
-	candidates := slices.Clone(o.dbOffers[o.db[i].leaf()])
-	if have := o.db[i].have; have != nil {
+	candidates := slices.Clone(o.forClients[o.wants.clients[i].leaf()])
+	if have := o.wants.clients[i].have; have != nil {
 		candidates = append(candidates, *have)
 	}
 	candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return !accepted(c, shared.CA, now) })
@@ -143,12 +150,12 @@ func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
 	asked := clientRequests(map[string]string{keyClientCertRequests: text})
 	before := encodeRequests(asked)
 	for common := range ours {
-		if !slices.ContainsFunc(o.db, func(c dbClient) bool { return c.common == common }) {
+		if !slices.ContainsFunc(o.wants.clients, func(c client) bool { return c.common == common }) {
 			delete(ours, common)
 			delete(asked, common)
 		}
 	}
-	for _, c := range o.db {
+	for _, c := range o.wants.clients {
 		why := o.due(o.using(c), now)
 		request, there := asked[c.common]
 		switch {
