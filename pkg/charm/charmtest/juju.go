@@ -83,7 +83,6 @@ func (f *Juju) Run(_ context.Context, stdin []byte, tool string, args ...string)
 func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 	app := slices.Contains(args, "--app") || slices.Contains(args, "--application")
 	args = slices.DeleteFunc(args, func(a string) bool { return a == "--app" || a == "--application" })
-	application, _, _ := strings.Cut(f.Unit, "/")
 	switch tool {
 	case "relation-ids":
 		return slices.Clone(f.Relations[args[0]]), nil
@@ -97,36 +96,9 @@ func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 	case "relation-get":
 		return f.Bags[args[1]+" "+args[3]], nil
 	case "relation-set":
-		key := args[1] + " " + f.Unit
-		if app {
-			if !f.Leader {
-				return nil, fmt.Errorf("cannot write relation settings")
-			}
-			key = args[1] + " " + application
-		}
-		var changes map[string]string
-		if err := json.Unmarshal(stdin, &changes); err != nil {
-			return nil, err
-		}
-		if f.Bags[key] == nil {
-			f.Bags[key] = map[string]string{}
-		}
-		for k, v := range changes {
-			if f.Bags[key][k] = v; v == "" {
-				delete(f.Bags[key], k)
-			}
-		}
-		return nil, nil
+		return nil, f.setRelation(args[1], app, stdin)
 	case "status-get":
-		if app && !f.Leader {
-			return nil, fmt.Errorf("cannot read application status: this unit is not the leader")
-		}
-		who := map[bool]string{false: "unit", true: "application"}[app]
-		s := map[string]any{"status": f.Status[who][0], "message": f.Status[who][1], "status-data": map[string]any{}}
-		if app {
-			return map[string]any{"application-status": s}, nil
-		}
-		return s, nil
+		return f.getStatus(app)
 	case "status-set":
 		if app && !f.Leader {
 			return nil, fmt.Errorf("cannot set application status: this unit is not the leader")
@@ -168,6 +140,42 @@ func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 		return nil, fmt.Errorf("no hook tool %q", tool)
 	}
 	return nil, nil
+}
+
+func (f *Juju) setRelation(id string, app bool, stdin []byte) error {
+	key := id + " " + f.Unit
+	if app {
+		if !f.Leader {
+			return fmt.Errorf("cannot write relation settings")
+		}
+		application, _, _ := strings.Cut(f.Unit, "/")
+		key = id + " " + application
+	}
+	var changes map[string]string
+	if err := json.Unmarshal(stdin, &changes); err != nil {
+		return err
+	}
+	if f.Bags[key] == nil {
+		f.Bags[key] = map[string]string{}
+	}
+	for k, v := range changes {
+		if f.Bags[key][k] = v; v == "" {
+			delete(f.Bags[key], k)
+		}
+	}
+	return nil
+}
+
+func (f *Juju) getStatus(app bool) (any, error) {
+	if app && !f.Leader {
+		return nil, fmt.Errorf("cannot read application status: this unit is not the leader")
+	}
+	who := map[bool]string{false: "unit", true: "application"}[app]
+	s := map[string]any{"status": f.Status[who][0], "message": f.Status[who][1], "status-data": map[string]any{}}
+	if app {
+		return map[string]any{"application-status": s}, nil
+	}
+	return s, nil
 }
 
 // Writes are the recorded runs that changed something in Juju.
