@@ -131,6 +131,15 @@ func TestStaleDeliveryLeavesTheRealMachineAlone(t *testing.T) {
 			b.juju.Leader = true
 		}, v1alpha1.ReasonLatchDiffers},
 		{"a spec that cannot work", func(s *v1alpha1.EtcdUnitSpec) { s.Etcd.HeartbeatIntervalMs = 0 }, v1alpha1.ReasonBadSpec},
+		{"a halt under no phase", func(s *v1alpha1.EtcdUnitSpec) { s.Service.State = v1alpha1.ServiceHalted }, v1alpha1.ReasonOtherPhase},
+		{"a halt after its procedure has ended", func(s *v1alpha1.EtcdUnitSpec) {
+			s.Service.State, s.Delivery.Under = v1alpha1.ServiceHalted, &v1alpha1.JournalPhase{ID: "7", Phase: "stop"}
+		}, v1alpha1.ReasonOtherPhase},
+		{"a halt in a phase that is not committed yet", func(s *v1alpha1.EtcdUnitSpec) {
+			entry := &v1alpha1.JournalEntry{Procedure: "restore", ID: "7", Phase: "stop"}
+			s.Service.State, s.Delivery.Under = v1alpha1.ServiceHalted, entry.At()
+			s.Latch = &v1alpha1.LatchRequest{Journal: &v1alpha1.JournalRequest{ID: "7", To: entry}}
+		}, v1alpha1.ReasonOtherPhase},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

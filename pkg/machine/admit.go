@@ -68,7 +68,7 @@ func refuse(reason, format string, args ...any) *Refusal {
 // state a crash has left the machine, save that it is late.
 func Admit(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 	for _, check := range []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{
-		admitAddress, admitMachine, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart,
+		admitAddress, admitMachine, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart, admitPhase,
 	} {
 		if r := check(spec, s, seen); r != nil {
 			return r
@@ -127,11 +127,13 @@ func Validate(spec *v1alpha1.EtcdUnitSpec, v etcdconf.Version) error {
 	if spec.Delivery.AllowReset && len(spec.Delivery.Members) == 0 {
 		fault("delivery.members must be set with allowReset")
 	}
-	if st := spec.Service.State; st != v1alpha1.ServiceStopped && st != v1alpha1.ServiceRunning {
-		fault("service.state %q must be Stopped or Running", st)
+	switch st := spec.Service.State; st {
+	case v1alpha1.ServiceStopped, v1alpha1.ServiceRunning, v1alpha1.ServiceHalted:
+	default:
+		fault("service.state %q must be Stopped, Running or Halted", st)
 	}
 	if spec.Etcd.Initial != nil && spec.Service.State != v1alpha1.ServiceRunning {
-		fault("etcd.initial must be unset with service.state Stopped")
+		fault("etcd.initial must be unset with service.state %s", spec.Service.State)
 	}
 	for _, port := range spec.OpenPorts {
 		if port < 1 || port > 65535 {

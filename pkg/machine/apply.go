@@ -29,22 +29,22 @@ type application struct {
 	pending bool
 }
 
-// halt ends an Apply before its end.
-type halt struct {
+// early ends an Apply before its end.
+type early struct {
 	outcome v1alpha1.Outcome
 	reason  string
 	err     error
 }
 
-func (h *halt) Error() string { return h.err.Error() }
-func (h *halt) Unwrap() error { return h.err }
+func (e *early) Error() string { return e.err.Error() }
+func (e *early) Unwrap() error { return e.err }
 
 func failed(reason string, err error) error {
-	return &halt{outcome: v1alpha1.OutcomeFailed, reason: reason, err: err}
+	return &early{outcome: v1alpha1.OutcomeFailed, reason: reason, err: err}
 }
 
 func inProgress(reason string, err error) error {
-	return &halt{outcome: v1alpha1.OutcomeInProgress, reason: reason, err: err}
+	return &early{outcome: v1alpha1.OutcomeInProgress, reason: reason, err: err}
 }
 
 // Apply makes the machine as the spec says, in this order, or refuses and touches nothing:
@@ -52,12 +52,13 @@ func inProgress(reason string, err error) error {
 //  1. judge the delivery
 //  2. claim the machine, clearing it first of what a unit has left that is gone
 //  3. record the delivery
-//  4. set aside what is left of a member that the cluster has removed
-//  5. snap
-//  6. certificates
-//  7. configuration
-//  8. drop-ins
-//  9. service
+//  4. stop a member that is to be halted
+//  5. set aside what is left of a member that the cluster has removed
+//  6. snap
+//  7. certificates
+//  8. configuration
+//  9. drop-ins
+//  10. service
 //
 // A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
@@ -69,7 +70,7 @@ func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situ
 	defer func() { m.disk.Did = nil }()
 	err := a.run(ctx)
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied, Changed: a.changed, RestartPending: a.pending}
-	var h *halt
+	var e *early
 	var r *Refusal
 	if refused, ok := errors.AsType[*snapd.Error](err); ok {
 		status.Channels = refused.Releases
@@ -77,8 +78,8 @@ func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situ
 	switch {
 	case errors.As(err, &r):
 		status.Outcome, status.Reason, status.Message = v1alpha1.OutcomeRefused, r.Reason, r.Message
-	case errors.As(err, &h):
-		status.Outcome, status.Reason, status.Message = h.outcome, h.reason, err.Error()
+	case errors.As(err, &e):
+		status.Outcome, status.Reason, status.Message = e.outcome, e.reason, err.Error()
 	case snapd.Is(err, snapd.KindConflict):
 		status.Outcome, status.Reason, status.Message = v1alpha1.OutcomeInProgress, v1alpha1.ReasonSnapInProgress, err.Error()
 	case err != nil:
@@ -110,10 +111,11 @@ func (a *application) run(ctx context.Context) error {
 	if err := a.admitted(); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{a.install, a.certificates, a.configure, a.dropIns, a.serve}
+	steps := []func(context.Context) error{a.halt}
 	if reset {
-		steps = append([]func(context.Context) error{a.reset}, steps...)
+		steps = append(steps, a.reset)
 	}
+	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

@@ -23,9 +23,14 @@
 //   - A second Apply of the same delivery writes nothing, and starts nothing.
 //   - etcd is started with state new only where there is no data, as one of the latched seeds, and after the intent is on disk;
 //     never again once data has been seen there, or the latch names the cluster.
-//   - A member that runs is stopped only for a restart that the delivery allows, only while this unit holds the cluster's lock,
-//     and only if the guard that the planner uses (etcdops.CanStop) agrees on a fresh look; or because a fresh member list of its
-//     cluster does not have it any more (etcdops.Gone); or because its unit leaves. Service state Stopped never stops it.
+//   - A member that runs is stopped only for a restart that the delivery allows, only while this unit
+//     holds the cluster's lock, and only if the guard that the planner uses (etcdops.CanStop) agrees on a
+//     fresh look; or because a fresh member list of its cluster does not have it any more (etcdops.Gone);
+//     or because its unit leaves; or to be halted, which no guard of a quorum could allow: for that the
+//     journal of the committed latch must have the very phase under which the delivery was sent. Service
+//     state Stopped never stops it.
+//   - A member that was halted stays stopped, with its data in place, through hooks and boots. A delivery
+//     with service state Running starts it, and nothing else of ours does.
 //   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds the cluster's lock, if a
 //     fresh look shows the cluster and the members that the daemon saw, and the guard that the planner uses agrees.
 //   - Data is set aside, never deleted.

@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,8 +12,9 @@ import (
 	"jujuetcd.io/pkg/machine/record"
 )
 
-// FuzzAdmit: what a delivery says, it is carried out by the unit that it is meant for alone, in its time, by no older epoch, on no other
-// cluster's data, and nobody begins anew but a latched seed whose cluster is not there.
+// FuzzAdmit: what a delivery says, it is carried out by the unit that it is meant for alone, in its
+// time, by no older epoch, on no other cluster's data, nobody begins anew but a latched seed whose
+// cluster is not there, and nobody is halted but under the phase that the journal has.
 func FuzzAdmit(f *testing.F) {
 	w := &world{ca: theCA(f)}
 	spec := w.prepare()
@@ -30,18 +32,24 @@ func FuzzAdmit(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range [][]byte{text, begun, []byte(`null`), []byte(`{"latch":null,"ops":null,"delivery":{"epoch":null}}`)} {
-		f.Add(seed, int64(8), true, true, "", "", []byte(`{}`))
-		f.Add(seed, int64(8), false, true, "a1", "c1", []byte(`{"member":{"started":true,"memberID":"a1"},"epoch":{"number":4,"holder":"d"}}`))
+	halts := w.halts()
+	halts.Delivery.Epoch = v1alpha1.Epoch{Number: 4, Holder: "d"}
+	halted, err := json.Marshal(halts)
+	if err != nil {
+		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, text []byte, action int64, leader, latched bool, member, cluster string, kept []byte) {
+	for _, seed := range [][]byte{text, begun, halted, []byte(`null`), []byte(`{"latch":null,"ops":null,"delivery":{"epoch":null}}`)} {
+		f.Add(seed, int64(8), true, true, "", "", []byte(`{}`), "")
+		f.Add(seed, int64(8), false, true, "a1", "c1", []byte(`{"member":{"started":true,"memberID":"a1"},"epoch":{"number":4,"holder":"d"}}`), stopping)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, action int64, leader, latched bool, member, cluster string, kept []byte, journal string) {
 		var spec v1alpha1.EtcdUnitSpec
 		var r record.Record
 		if json.Unmarshal(text, &spec) != nil || json.Unmarshal(kept, &r) != nil {
 			return
 		}
 		s := machine.Situation{Action: action, Leader: leader, Latch: v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 4, Holder: "d"}}}
-		if latched {
+		if s.Latch.Journal = journal; latched {
 			s.Latch.Seeds = seeds()
 		}
 		seen := machine.Seen{Now: now, Unit: "etcd/0", ModelUUID: "uuid", Record: r, DataDir: machine.DataDir,
@@ -69,8 +77,16 @@ func FuzzAdmit(f *testing.F) {
 			t.Error("begins anew without latched seeds")
 		case fresh && seen.Present && !spec.Delivery.AllowReset && r.Hash != spec.Hash():
 			t.Error("begins anew where data is")
+		case spec.Service.State == v1alpha1.ServiceHalted && !has(journal, spec.Delivery.Under):
+			t.Errorf("is halted under %+v, and the journal is %s", spec.Delivery.Under, journal)
 		}
 	})
+}
+
+// has says that a journal has an entry in the phase.
+func has(journal string, p *v1alpha1.JournalPhase) bool {
+	var entries []v1alpha1.JournalPhase
+	return p != nil && p.ID != "" && json.Unmarshal([]byte(journal), &entries) == nil && slices.Contains(entries, *p)
 }
 
 // FuzzOps: ops, whatever they say, are done for who leads the latched cluster, or refused; nothing else is changed by them.

@@ -121,25 +121,30 @@ func (a *application) refreshTimer(ctx context.Context) error {
 	return a.watch(ctx, id, serviceWait)
 }
 
-// stop stops the service, now and at the next boot, where no member lives.
-func (a *application) stop(ctx context.Context) error {
+// off says that the service neither runs nor is started by anybody but us.
+func (a *application) off(ctx context.Context) (bool, error) {
 	if a.snap == nil {
-		return nil
+		return true, nil
 	}
 	apps, err := a.m.snapd.Services(ctx, SnapName)
 	if err != nil {
-		return err
+		return false, err
 	}
 	state, err := a.m.unit.State(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	enabled := false
 	for _, app := range apps {
 		enabled = enabled || app.Enabled
 	}
-	if !enabled && state.Down() {
-		return nil
+	return !enabled && state.Down(), nil
+}
+
+// stop stops the service, now and at the next boot.
+func (a *application) stop(ctx context.Context) error {
+	if off, err := a.off(ctx); err != nil || off {
+		return err
 	}
 	id, err := a.m.snapd.Stop(ctx, SnapName)
 	if err != nil {

@@ -13,6 +13,12 @@ import (
 
 func (w *world) applyUntil(spec *v1alpha1.EtcdUnitSpec, action int64, effect int) (ended bool) {
 	w.t.Helper()
+	return w.applyUntilIn(spec, action, effect, "")
+}
+
+// applyUntilIn does so while the latch has the journal.
+func (w *world) applyUntilIn(spec *v1alpha1.EtcdUnitSpec, action int64, effect int, journal string) (ended bool) {
+	w.t.Helper()
 	m := w.machine()
 	n := 0
 	m.OnEffect(func(string) {
@@ -27,7 +33,9 @@ func (w *world) applyUntil(spec *v1alpha1.EtcdUnitSpec, action int64, effect int
 			}
 		}
 	}()
-	status := m.Apply(w.t.Context(), spec, w.situation(action))
+	s := w.situation(action)
+	s.Latch.Journal = journal
+	status := m.Apply(w.t.Context(), spec, s)
 	if status.Outcome != v1alpha1.OutcomeApplied {
 		w.t.Fatalf("%+v", status)
 	}

@@ -16,6 +16,7 @@ const (
 	applying   = "TestUnitIsMadeReady|TestSecondApply|TestLongWork|TestOtherChannel|TestServiceStopped|TestStartWaits|TestFailedStart|TestRemovedMember|TestLostData|Begun|TestAdopted|TestAChangeOf"
 	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority"
 	operating  = "TestOps"
+	halting    = "TestAdmit|TestAHalt|TestHalt"
 )
 
 type guard mutation.Guard
@@ -61,7 +62,19 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a change of snapd's is waited for", "install.go", "if !change.Ready {", "if false {", applying},
 		{"a change that failed is told", "install.go", "return change.Failed()", "return nil", applying},
 		{"a timer that is right is left", "install.go", "text == *want", "text == *want+text", "TestRefreshTimer"},
-		{"nothing is stopped that is down", "install.go", "if !enabled && state.Down() {", "if !enabled && state.Down() && false {", applying},
+		{"nothing is stopped that is down", "install.go", "return !enabled && state.Down(), nil", "return !enabled && state.Down() && false, nil", applying},
+		{"a halt needs a phase", "halted.go", "if !spec.NeedsPhase() {", "if true {", halting},
+		{"a halt is held against the committed latch", "halted.go", "s.Latch.Permits(spec.Delivery.Under); err != nil", "s.Latch.Permits(spec.Delivery.Under); err != nil && false", halting},
+		{"only what is to be halted is", "halted.go", "if a.spec.Service.State != v1alpha1.ServiceHalted {\n\t\treturn nil", "if a.spec.Service.State == v1alpha1.ServiceHalted {\n\t\treturn nil", halting},
+		{"what is halted is left", "halted.go", "err != nil || off {", "err != nil || off && false {", halting},
+		{"no halt while snapd is at the snap", "halted.go", "if len(doing) > 0 {", "if false {", halting},
+		{"a halt waits for who holds the lock", "halted.go", "errors.Is(err, etcdops.ErrLocked), ", "", halting},
+		{"a halt does not pass by a lock that somebody may hold", "halted.go", ", lockable(cluster.Look(ctx, endpoints)):", ":", halting},
+		{"without a quorum nobody holds a lock", "halted.go", "return v.Listed && ", "return ", halting},
+		{"a cluster with an alarm takes no lock", "halted.go", " && len(v.Alarms) == 0", "", halting},
+		{"a machine that slept halts nothing", "halted.go", "late != nil {", "late != nil && false {", halting},
+		{"a service that does not stop is told", "halted.go", "if err == nil && !off {", "if err == nil && !off && false {", halting},
+		{"what is to be halted is", "apply.go", "steps := []func(context.Context) error{a.halt}", "var steps []func(context.Context) error", halting},
 		{"data that was seen must never be missing again", "apply.go", "m.Started = true\n", "", applying},
 	})
 }

@@ -76,9 +76,8 @@ func simulated(t *testing.T, address string) (*sim.Machine, *machine.Machine) {
 	return m, machine.New(machine.Options{Root: root, Unit: "etcd/0", ModelUUID: "uuid", Log: logr.Discard()})
 }
 
-func TestRealEtcdOnASimulatedMachine(t *testing.T) {
-	const address, service = "127.83.9.1", "snap.etcd.etcd"
-	host, agent := simulated(t, address)
+// alone is what the only unit of an application is handed before it starts.
+func alone(t *testing.T, address string) (v1alpha1.EtcdUnitSpec, machine.Situation) {
 	leaf := theCA(t).Issue(t, "etcd-0", address)
 	one := &v1alpha1.Seeds{Token: "tok", Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: "https://" + address + ":2380"}}}
 	s := machine.Situation{
@@ -87,7 +86,7 @@ func TestRealEtcdOnASimulatedMachine(t *testing.T) {
 		Server:    &tlsfiles.Leaf{Certificate: string(leaf.CertPEM), Key: string(leaf.KeyPEM)},
 		Client:    &tlsfiles.Leaf{Certificate: string(leaf.CertPEM), Key: string(leaf.KeyPEM)},
 	}
-	spec := v1alpha1.EtcdUnitSpec{
+	return v1alpha1.EtcdUnitSpec{
 		Unit: "etcd/0", Application: "etcd", ModelUUID: "uuid",
 		Delivery: v1alpha1.Delivery{Epoch: *s.Latch.Epoch, NotAfter: metav1.NewTime(time.Now().Add(time.Hour))},
 		Snap:     v1alpha1.SnapSpec{Name: "etcd", Channel: "3.6/stable"},
@@ -97,7 +96,13 @@ func TestRealEtcdOnASimulatedMachine(t *testing.T) {
 			HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000},
 		TLS:     v1alpha1.TLSSpec{CABundle: string(theCA(t).PEM)},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
-	}
+	}, s
+}
+
+func TestRealEtcdOnASimulatedMachine(t *testing.T) {
+	const address, service = "127.83.9.1", "snap.etcd.etcd"
+	host, agent := simulated(t, address)
+	spec, s := alone(t, address)
 	apply := func(want v1alpha1.Outcome) v1alpha1.EtcdUnitStatus {
 		t.Helper()
 		s.Action++

@@ -23,11 +23,12 @@ const (
 	startPoll = 100 * time.Millisecond
 )
 
-// serve makes the service run, if the spec wants it to and it may. Nothing is stopped here for ServiceStopped: what may not run
-// was stopped before its configuration was written.
+// serve makes the service run, if the spec wants it to and it may. Nothing is stopped here for
+// ServiceStopped and ServiceHalted: what may not run was stopped before its configuration was
+// written.
 func (a *application) serve(ctx context.Context) error {
 	if a.spec.Service.State != v1alpha1.ServiceRunning {
-		if a.data.Present {
+		if a.data.Present || a.spec.Service.State == v1alpha1.ServiceHalted {
 			return nil
 		}
 		// It is being made ready for its first start: nobody is to count on it before it can have its ports.
@@ -136,9 +137,7 @@ func (a *application) guardedRestart(ctx context.Context) error {
 		return failed(v1alpha1.ReasonQuorumGuard, err)
 	}
 	defer cluster.Close()
-	endpoints := slices.Concat(a.spec.Clients.Endpoints, a.spec.Delivery.Endpoints, a.spec.Etcd.AdvertiseClientURLs, []string{ownURL(a.record)})
-	slices.Sort(endpoints)
-	endpoints = slices.Compact(endpoints)
+	endpoints := a.endpoints()
 	hold := a.hold(endpoints, "restart "+a.spec.Unit, lockTTL)
 	hold.Spare = serviceWait
 	locked, begun := false, false

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -46,16 +47,19 @@ type world struct {
 	mu        sync.Mutex
 	installed bool
 	doing     bool // an installation hangs
+	refreshes bool // snapd refreshes the snap
 	broken    bool // what snapd does ends in an error
 	enabled   bool
 	running   bool
 	crashes   bool
 	mute      bool
+	stuck     bool // a stop stops nothing
 	pid       int
 	started   int64
 	calls     []string
 	view      etcdops.View
 	locked    bool
+	keyless   bool // the lock key cannot be written
 	timer     any
 	// stopped is for how long the agent's process is stopped when it has looked at etcd; slept is for how long it was.
 	stopped, slept time.Duration
@@ -276,6 +280,9 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 		if w.doing {
 			list = append(list, map[string]any{"id": "1", "status": "Doing", "summary": "Install etcd"})
 		}
+		if w.refreshes {
+			list = append(list, map[string]any{"id": "2", "status": "Doing", "summary": "Refresh etcd"})
+		}
 		reply(200, "sync", list, "")
 	case strings.HasPrefix(key, "GET /v2/changes/"):
 		change := map[string]any{"id": "1", "status": map[bool]string{true: "Doing", false: "Done"}[w.doing], "ready": !w.doing,
@@ -294,7 +301,7 @@ func (w *world) snapd(rw http.ResponseWriter, r *http.Request) {
 			w.startEtcd()
 		case "stop":
 			w.enabled = w.enabled && !body.Disable
-			w.running = false
+			w.running = w.running && w.stuck
 		case "restart":
 			w.startEtcd()
 		}
@@ -339,6 +346,9 @@ func (c cluster) Look(context.Context, []string) etcdops.View {
 func (c cluster) Lock(context.Context, []string, string, time.Duration, ...etcdops.LockOption) (*etcdops.Lock, error) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	if c.w.keyless {
+		return nil, errors.New("cannot take the cluster's lock: no leader")
+	}
 	if c.w.locked {
 		return nil, fmt.Errorf("cannot take the cluster's lock: %w", &etcdops.LockedError{LockHolder: etcdops.LockHolder{Holder: "etcd/9"}})
 	}

@@ -11,7 +11,11 @@ import "time"
 //	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth, Ending, Handled
 //	   and deliveries that bring only words
 //	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and tells what handshakes have proven
-const Protocol = 3
+//	4  the agent halts its member under a phase of the journal
+const Protocol = 4
+
+// ProtocolHalt is the first Protocol whose agents know ServiceHalted and Delivery.Under.
+const ProtocolHalt = 4
 
 // ProtocolProcedures is the first Protocol whose agents can take part in procedures: journal, stamps, TLSSpec.Leaves and TLSSpec.Next.
 const ProtocolProcedures = 3

@@ -90,6 +90,11 @@ type Delivery struct {
 	// Status and Latch.Claim are read, and machine, certificates, databags and ports stay as they are. It is how the reason is told
 	// why a unit is handed nothing else. Agents whose Protocol is below ProtocolWords do not know it, and are not asked.
 	WordsOnly bool `json:"wordsOnly,omitempty"`
+	// Under is the entry of the cluster's journal, in its phase, under which this was sent. What is
+	// permitted by a phase alone, such as to halt a member (see NeedsPhase), the unit refuses
+	// unless the committed latch has that very entry in that very phase: what arrives after the
+	// procedure has gone on, has turned back or has ended does nothing.
+	Under *JournalPhase `json:"under,omitempty"`
 }
 
 // SnapSpec says which snap the unit runs.
@@ -172,13 +177,17 @@ type TLSSpec struct {
 
 // ServiceState is whether etcd should run.
 //
-// +kubebuilder:validation:Enum=Stopped;Running
+// +kubebuilder:validation:Enum=Stopped;Running;Halted
 type ServiceState string
 
-// Service states. Stopped is asked for only while a unit is made ready: it never stops a running member.
+// Service states. Stopped is asked for only while a unit is made ready: it never stops a running
+// member. Halted does, for a procedure, and needs its phase: see Delivery.Under. The member stays
+// stopped, also when the machine boots, with its data in place, until the unit is handed Running.
+// Agents whose Protocol is below ProtocolHalt do not know it, and are not asked.
 const (
 	ServiceStopped ServiceState = "Stopped"
 	ServiceRunning ServiceState = "Running"
+	ServiceHalted  ServiceState = "Halted"
 )
 
 // ServiceSpec is etcd's service on the machine.
@@ -249,6 +258,7 @@ const (
 	ReasonDataPresent    = "DataPresent"    // state new, but the data directory holds a member
 	ReasonDataLost       = "DataLost"       // the member was started here before, and its data is gone
 	ReasonNotSeed        = "NotSeed"        // state new, but the latched seeds differ
+	ReasonOtherPhase     = "OtherPhase"     // the journal does not have the phase that alone permits what is desired
 	ReasonQuorumGuard    = "QuorumGuard"    // stopping etcd now would cost the cluster its quorum
 	ReasonNoCertificate  = "NoCertificate"  // no server certificate has arrived yet
 	ReasonSnapInProgress = "SnapInProgress" // snapd is busy with a change
