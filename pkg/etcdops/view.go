@@ -62,6 +62,9 @@ func (v View) filter(keep func(Member) bool) []Member {
 	var kept []Member
 	for _, m := range v.Members {
 		if keep(m) {
+			if kept == nil {
+				kept = make([]Member, 0, len(v.Members))
+			}
 			kept = append(kept, m)
 		}
 	}

@@ -83,7 +83,8 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 		c.prober.start(c.observer)
 	}
 
-	step, pending := planner.Next(obs)
+	situation := planner.See(obs)
+	step, pending := situation.Next()
 	c.note(obs, step, pending)
 	if pending && (step.Kind != planner.StepWait || len(step.Words) > 0) {
 		if err := r.perform(ctx, c, obs, step); err != nil && ctx.Err() == nil {
@@ -91,14 +92,14 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 			c.log.Error(err, "Step was not done", "step", step.Kind)
 		}
 	}
-	r.publish(c, obs)
+	r.publish(c, obs, situation)
 	c.waiting = pending && !step.Person
 	if c.waiting && obs.Now.Sub(c.since) < patientFor {
 		c.model.source.Hurry(key.Application)
 	} else {
 		c.model.source.Settled(key.Application)
 	}
-	return ctrl.Result{RequeueAfter: again(obs, step, pending, obs.Now.Sub(c.since))}, nil
+	return ctrl.Result{RequeueAfter: again(obs, situation, step, pending, obs.Now.Sub(c.since))}, nil
 }
 
 // unobserved ends a pass that has nothing to plan from. What is known is shown as it was, with Juju's
@@ -133,7 +134,7 @@ func (r *clusterReconciler) perform(ctx context.Context, c *cluster, obs observa
 }
 
 // again says in how long to look again; age is for how long the step has been pending.
-func again(obs observation.Observation, step planner.Step, pending bool, age time.Duration) time.Duration {
+func again(obs observation.Observation, situation *planner.Situation, step planner.Step, pending bool, age time.Duration) time.Duration {
 	after := settledPass
 	switch {
 	case !pending:
@@ -154,7 +155,7 @@ func again(obs observation.Observation, step planner.Step, pending bool, age tim
 	if pending && !step.Until.IsZero() {
 		after = min(after, max(step.Until.Sub(obs.Now), 50*time.Millisecond))
 	}
-	if due := planner.Due(obs); !due.IsZero() {
+	if due := situation.Due(); !due.IsZero() {
 		after = min(after, max(due.Sub(obs.Now), 50*time.Millisecond))
 	}
 	return after

@@ -13,8 +13,8 @@ import (
 )
 
 // publish files what the observation shows.
-func (r *clusterReconciler) publish(c *cluster, obs observation.Observation) {
-	status := planner.Status(obs)
+func (r *clusterReconciler) publish(c *cluster, obs observation.Observation, situation *planner.Situation) {
+	status := situation.Status()
 	model, application := c.key.Model, c.key.Application
 	if fault := r.policies.Fault(model, application); fault != "" {
 		status.Conditions = policyFault(status.Conditions, fault)
@@ -24,7 +24,7 @@ func (r *clusterReconciler) publish(c *cluster, obs observation.Observation) {
 	units := map[string]bool{}
 	for _, u := range obs.Units {
 		units[u.Name] = true
-		r.registry.PutUnit(registry.Ref{Model: model, Name: u.Name}, planner.Desired(obs, u.Name), unitStatus(obs, u))
+		r.registry.PutUnit(registry.Ref{Model: model, Name: u.Name}, situation.Desired(u.Name), unitStatus(u, situation.Applied(u.Name)))
 	}
 	r.registry.Retain(model, func(name string) bool { return true }, func(name string) bool {
 		return units[name] || UnitKey{model, name}.cluster() != c.key

@@ -5,7 +5,6 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/observation"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // Condition types of an EtcdUnit.
@@ -14,8 +13,9 @@ const (
 	conditionPending = "Pending" // a delivery is on its way
 )
 
-// unitStatus is what is known of a unit, in the words of its last result.
-func unitStatus(obs observation.Observation, u observation.Unit) v1alpha1.EtcdUnitStatus {
+// unitStatus is what is known of a unit, in the words of its last result; asDesired says that it has
+// applied what it should be.
+func unitStatus(u observation.Unit, asDesired bool) v1alpha1.EtcdUnitStatus {
 	status := v1alpha1.EtcdUnitStatus{Facts: u.Facts.DeepCopy()}
 	if u.Last != nil {
 		status.Outcome, status.Reason, status.Message = u.Last.Outcome, u.Last.Reason, u.Last.Message
@@ -23,10 +23,9 @@ func unitStatus(obs observation.Observation, u observation.Unit) v1alpha1.EtcdUn
 	if u.Facts != nil {
 		status.RestartPending = u.Facts.RestartPending
 	}
-	desired := planner.Desired(obs, u.Name)
 	applied := metav1.Condition{Type: conditionApplied, Status: metav1.ConditionFalse, Reason: "Differs",
 		Message: "the unit has not applied the desired state yet"}
-	if u.Facts != nil && u.Facts.Applied != nil && u.Facts.Applied.Hash == desired.Hash() {
+	if asDesired {
 		applied.Status, applied.Reason, applied.Message = metav1.ConditionTrue, "AsDesired", ""
 	}
 	pending := metav1.Condition{Type: conditionPending, Status: metav1.ConditionFalse, Reason: "None"}

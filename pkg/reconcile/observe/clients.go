@@ -57,7 +57,8 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 // runs, and a databag that is read after it may be newer. When a task ended is no better: hooks write databags, too, and one that
 // told clients nothing new ends later than those heard. A guess would send members away whom some client has just been told to use.
 func (h *history) notice(taken time.Time, obs *observation.Observation) {
-	news := planner.News(*obs)
+	situation := planner.See(*obs)
+	news := situation.News()
 	if obs.Etcd.Listed || len(obs.Clients) == 0 { // else where members serve is half known: nothing is forgotten for that
 		old := func(n string) bool { return !slices.Contains(news, n) }
 		maps.DeleteFunc(h.notices, func(n string, _ observation.Notice) bool { return old(n) })
@@ -66,7 +67,7 @@ func (h *history) notice(taken time.Time, obs *observation.Observation) {
 	if len(news) == 0 {
 		return
 	}
-	told := planner.ClientsTold(*obs)
+	told := situation.ClientsTold()
 	for _, n := range news {
 		if _, known := h.notices[n]; known {
 			continue // what is told later is no news about this

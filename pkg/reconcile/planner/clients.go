@@ -16,11 +16,10 @@ const hookPatience = 30 * time.Second
 
 // News is what clients have to take in before members may go or serve elsewhere: the names of units that leave and are told of no more, and the URLs where
 // the members serve that clients are told of. Each is one key of History.Notices.
-func News(o observation.Observation) []string {
-	if len(o.Clients) == 0 {
+func (in *Situation) News() []string {
+	if len(in.Clients) == 0 {
 		return nil
 	}
-	in := See(o)
 	var news []string
 	members := in.clientMembers()
 	for _, u := range in.Units {
@@ -56,8 +55,7 @@ func (in *desired) isOutdated(u observation.Unit) bool {
 }
 
 // ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
-func ClientsTold(o observation.Observation) bool {
-	in := See(o)
+func (in *Situation) ClientsTold() bool {
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 

@@ -15,8 +15,7 @@ const appliedGrace = 30 * time.Second
 
 // Desired is what the unit's machine should be now. It holds nothing volatile: two observations of the same situation give
 // the same hash. The zero spec is returned for a unit that is not observed or has published no facts.
-func Desired(o observation.Observation, unit string) v1alpha1.EtcdUnitSpec {
-	in := See(o)
+func (in *Situation) Desired(unit string) v1alpha1.EtcdUnitSpec {
 	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
 	if i < 0 || in.Units[i].Facts == nil {
 		return v1alpha1.EtcdUnitSpec{}
@@ -24,8 +23,40 @@ func Desired(o observation.Observation, unit string) v1alpha1.EtcdUnitSpec {
 	return in.delivery(in.Units[i], in.specOf(in.Units[i])).Spec
 }
 
-// specOf is the desired state of a unit that has published facts.
-func (in *desired) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec {
+// Applied says that the unit has told that it has applied what it should be.
+func (in *Situation) Applied(unit string) bool {
+	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
+	return i >= 0 && in.hasApplied(in.Units[i])
+}
+
+// hasApplied is Applied, of a unit.
+func (in *desired) hasApplied(u observation.Unit) bool {
+	return u.Facts != nil && u.Facts.Applied != nil && u.Facts.Applied.Hash == in.hashOf(u)
+}
+
+// specOf is the desired state of a unit that has published facts. It is made once: who changes it makes a copy of what it points to.
+func (in *desired) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec { return in.made(u).spec }
+
+// hashOf is the hash of specOf.
+func (in *desired) hashOf(u observation.Unit) string { return in.made(u).hash }
+
+// madeSpec is a spec and its hash.
+type madeSpec struct {
+	spec v1alpha1.EtcdUnitSpec
+	hash string
+}
+
+func (in *desired) made(u observation.Unit) madeSpec {
+	made, ok := in.specs[u.Name]
+	if !ok {
+		made.spec = in.makeSpec(u)
+		made.hash = made.spec.Hash()
+		in.specs[u.Name] = made
+	}
+	return made
+}
+
+func (in *desired) makeSpec(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.base(u)
 	if u.Leader {
 		s.TLS.ControllerRequests = in.CA.ControllerRequests
@@ -115,9 +146,7 @@ func (in *addresses) extraSANs(u observation.Unit) []string {
 
 // applied says that the unit has applied what it should be.
 func (in *desired) applied(u observation.Unit) bool {
-	spec := in.specOf(u)
-	hash := spec.Hash()
-	if u.Last != nil && u.Last.Hash == hash {
+	if u.Last != nil && u.Last.Hash == in.hashOf(u) {
 		switch u.Last.Outcome {
 		case v1alpha1.OutcomeApplied:
 			if in.Now.Before(u.Last.At.Add(appliedGrace)) {
@@ -127,7 +156,7 @@ func (in *desired) applied(u observation.Unit) bool {
 			return false
 		}
 	}
-	return u.Facts != nil && u.Facts.Applied != nil && u.Facts.Applied.Hash == hash
+	return in.hasApplied(u)
 }
 
 // prepared says that the unit is ready for its first start.

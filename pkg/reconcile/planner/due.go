@@ -2,14 +2,11 @@ package planner
 
 import (
 	"time"
-
-	"jujuetcd.io/pkg/reconcile/observation"
 )
 
 // Due is when what units should be, or should be told again, changes by the clock alone; zero means never. Who plans looks again by
 // then.
-func Due(o observation.Observation) time.Time {
-	in := See(o)
+func (in *Situation) Due() time.Time {
 	var due time.Time
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return due

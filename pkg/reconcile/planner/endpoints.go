@@ -117,6 +117,14 @@ func forRelations(members []clientMember) map[string][]string {
 // goes off it when its unit goes or its data is lost, and when it has not served for silencePatience while a quorum of the others
 // does. While there is no quorum the list stays as it is: it never gets empty because of trouble.
 func (in *audience) clientMembers() []clientMember {
+	if in.list == nil {
+		members := in.makeClientMembers()
+		in.list = &members
+	}
+	return *in.list
+}
+
+func (in *audience) makeClientMembers() []clientMember {
 	if !in.Etcd.Listed {
 		return in.toldMembers()
 	}

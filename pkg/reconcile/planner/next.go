@@ -54,16 +54,30 @@ var checks = []check{
 // at the latest (zero: when the world changes), and Person that only a person can end it.
 //
 // A Wait may have Words: deliveries that only tell why, and are handed out while it lasts.
-func Next(o observation.Observation) (Step, bool) {
-	in := See(o)
-	step, gate, ok := in.decide()
-	if ok && step.Kind == StepWait {
-		step.Words = in.tell(step, gate)
+func (in *Situation) Next() (Step, bool) {
+	d := in.decided()
+	step := d.step
+	if d.pending && step.Kind == StepWait {
+		step.Words = in.tell(step, d.gate)
 	}
-	return step, ok
+	return step, d.pending
 }
 
-// decide asks the checks. gate says that the Wait is one that holds back everything.
+// decision is what the checks have answered. gate says that the Wait is one that holds back everything.
+type decision struct {
+	step          Step
+	gate, pending bool
+}
+
+func (in *Situation) decided() decision {
+	if in.decision == nil {
+		step, gate, pending := in.decide()
+		in.decision = &decision{step, gate, pending}
+	}
+	return *in.decision
+}
+
+// decide asks the checks.
 func (in *Situation) decide() (next Step, gate, ok bool) {
 	var told *Step
 	held := false

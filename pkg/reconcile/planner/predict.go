@@ -14,9 +14,10 @@ import (
 
 // Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
 // observation is not changed. It is an expectation, never a substitute for looking.
-func Predict(o observation.Observation, s Step) observation.Observation {
-	p := &prediction{Observation: clone(o)}
-	p.in = See(o)
+func Predict(o observation.Observation, s Step) observation.Observation { return See(o).predict(s) }
+
+func (in *Situation) predict(s Step) observation.Observation {
+	p := &prediction{Observation: clone(in.observed), in: in}
 	switch s.Kind {
 	case StepClaim:
 		// A snap that is missing takes longer than the claim: the unit is prepared with the others.
@@ -250,13 +251,14 @@ func (p *prediction) settle() {
 		p.History.StableSince = p.Now.Add(-p.Policy.Growth.Stable.Duration)
 		p.History.LastChange = p.History.StableSince
 	}
-	if !ClientsTold(p.Observation) {
+	after := See(p.Observation)
+	if !after.ClientsTold() {
 		return
 	}
 	if p.History.Notices == nil {
 		p.History.Notices = map[string]observation.Notice{}
 	}
-	for _, news := range News(p.Observation) {
+	for _, news := range after.News() {
 		p.History.Notices[news] = observation.Notice{At: p.Now.Add(-hookPatience)}
 	}
 }

@@ -57,9 +57,7 @@ func (in *roster) unitOf(m etcdops.Member) (observation.Unit, bool) {
 }
 
 // alive are the units that Juju is not removing.
-func (in *roster) alive() []observation.Unit {
-	return slices.DeleteFunc(slices.Clone(in.Units), func(u observation.Unit) bool { return u.Dying })
-}
+func (in *roster) alive() []observation.Unit { return in.staying }
 
 // leader is the unit whose agent can write the application databag.
 func (in *roster) leader() (observation.Unit, bool) {

@@ -25,6 +25,9 @@ type Situation struct {
 	*orders
 	*telling
 	*report
+	// observed is what it was made of, as it was given.
+	observed observation.Observation
+	decision *decision
 }
 
 // roster is who is who: the units, the members, and which belongs to which.
@@ -33,6 +36,8 @@ type roster struct {
 	// member is each unit's member; owner is the index in Units of each member's unit.
 	member map[string]etcdops.Member
 	owner  map[etcdops.MemberID]int
+	// staying are the units that Juju is not removing. They are looked at and never changed.
+	staying []observation.Unit
 	// ended is the latch as it is, while units begin anew in place of a cluster that was given up: Latch is then that of one which has
 	// yet to be born.
 	ended *v1alpha1.Latch
@@ -76,6 +81,8 @@ type audience struct {
 	*roster
 	*addresses
 	*trust
+	// list is clientMembers, once it is made.
+	list *[]clientMember
 }
 
 // journal is what the latch says is under way, what proves that a phase is over, and what persons have asked for.
@@ -101,6 +108,8 @@ type words struct {
 	*trust
 	*machines
 	*journal
+	// view is statusView, once it is made.
+	view *etcdops.View
 }
 
 // desired is what each unit should be, and whether it is.
@@ -114,6 +123,8 @@ type desired struct {
 	*journal
 	*reach
 	*words
+	// specs are those that are made already, by unit.
+	specs map[string]madeSpec
 }
 
 // steps is how a step is made, and when none may be.
@@ -150,6 +161,7 @@ type report struct {
 // See makes a Situation of an observation.
 func See(o observation.Observation) *Situation {
 	r := &roster{Observation: o, member: map[string]etcdops.Member{}, owner: map[etcdops.MemberID]int{}}
+	r.staying = filter(o.Units, func(u observation.Unit) bool { return !u.Dying })
 	r.forget()
 	r.match()
 	c := &choice{roster: r}
@@ -158,10 +170,10 @@ func See(o observation.Observation) *Situation {
 	a.peerPortTurn = a.nextPeerPort()
 	t := &trust{r}
 	m := &machines{r}
-	clients := &audience{r, a, t}
+	clients := &audience{roster: r, addresses: a, trust: t}
 	j := &journal{roster: r, addresses: a, trust: t, audience: clients}
 	j.underway, _ = readJournal(o.Latch)
-	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j}}
+	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, nil}, map[string]madeSpec{}}
 	s, e := &steps{d}, &exposure{r, c}
-	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &telling{s}, &report{s, e}}
+	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &telling{s}, &report{s, e}, o, nil}
 }

@@ -39,17 +39,16 @@ const (
 
 // Status is what the observation says about the cluster. Conditions are computed from it alone: their LastTransitionTime is
 // zero, and whoever keeps the object carries it over.
-func Status(o observation.Observation) v1alpha1.EtcdClusterStatus {
-	in := See(o)
-	steps := Plan(o)
+func (in *Situation) Status() v1alpha1.EtcdClusterStatus {
+	steps, latch := in.Plan(), in.observed.Latch
 	s := v1alpha1.EtcdClusterStatus{
-		ClusterID: o.Latch.ClusterID, Epoch: o.Latch.Epoch.DeepCopy(), Blind: o.Blind, ObservedAt: metav1.NewTime(o.Now),
+		ClusterID: latch.ClusterID, Epoch: latch.Epoch.DeepCopy(), Blind: in.Blind, ObservedAt: metav1.NewTime(in.Now),
 		Message: in.applicationWords().Message, Phase: in.phase(steps), Members: in.members(),
 		Procedures: in.procedureStatuses(),
 	}
 	for _, step := range steps {
 		s.Plan = append(s.Plan, v1alpha1.PlannedStep{
-			Kind: string(step.Kind), Target: step.Target(o.Application), Reason: step.Reason, Disruptive: step.Disruptive(),
+			Kind: string(step.Kind), Target: step.Target(in.Application), Reason: step.Reason, Disruptive: step.Disruptive(),
 		})
 	}
 	s.Conditions = []metav1.Condition{

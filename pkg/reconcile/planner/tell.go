@@ -21,12 +21,12 @@ const longestWords = 300
 
 // Held is what stands between the cluster and its next step, as a sentence; empty if nothing does. Who observes remembers since when
 // it is the same.
-func Held(o observation.Observation) string {
-	step, _, ok := See(o).decide()
-	if !ok || step.Kind != StepWait {
+func (in *Situation) Held() string {
+	d := in.decided()
+	if !d.pending || d.step.Kind != StepWait {
 		return ""
 	}
-	return step.Reason
+	return d.step.Reason
 }
 
 // tell are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so

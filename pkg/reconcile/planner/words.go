@@ -14,6 +14,14 @@ import (
 // statusView is the view as statuses are made from it. Figures that change with every look are left out: each change of a status
 // costs an action.
 func (in *words) statusView() etcdops.View {
+	if in.view == nil {
+		v := in.makeStatusView()
+		in.view = &v
+	}
+	return *in.view
+}
+
+func (in *words) makeStatusView() etcdops.View {
 	v := in.Etcd.Counted(etcdops.Ref{})
 	v.Health = maps.Clone(v.Health)
 	for url, h := range v.Health {
