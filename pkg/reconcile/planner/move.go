@@ -37,13 +37,23 @@ func moved(in *Situation) (Step, bool) {
 		return member && !m.Learner && m.Started() && hasData(u) && ready(u)
 	})
 	slices.SortStableFunc(units, func(a, b observation.Unit) int { return in.restartRank(b) - in.restartRank(a) })
+	// One that cannot be told yet may be waiting for another one: two that have moved do not find each other, so that the one that does
+	// not lead serves only when both are told.
+	var untellable *Step
 	for _, u := range units {
 		if !in.atAnotherAddress(u) {
 			continue
 		}
-		if step, ok := in.tellPeers(u); ok {
+		step, ok := in.tellPeers(u)
+		switch {
+		case ok && step.Kind != StepWait:
 			return step, true
+		case ok && untellable == nil:
+			untellable = &step
 		}
+	}
+	if untellable != nil {
+		return *untellable, true
 	}
 	// One that the others have been told of is finished before the next one. If it has to wait, that may be for one that serves
 	// nowhere until the others are told.
@@ -111,7 +121,7 @@ func (in *membership) tellPeers(u observation.Unit) (Step, bool) {
 	if !certifies(u) {
 		return wait("%s But its server certificate is not good for %s yet.", reason, u.Facts.Addresses.Peer), true
 	}
-	if !in.applied(u) {
+	if !in.applied(u) && !in.runsAtPeerURL(u) {
 		return wait("%s But its configuration is not written yet.", reason), true
 	}
 	if in.serving(m) && in.runsElsewhere(u) && !in.atAnotherAddress(u) {
@@ -136,8 +146,7 @@ func (in *desired) untold() (why string, yes bool) {
 		if !member || m.Learner || u.Facts == nil || !hasData(u) {
 			continue
 		}
-		spec := in.specOf(u)
-		if u.Facts.Applied == nil || u.Facts.Applied.Hash != spec.Hash() {
+		if !in.hasApplied(u) {
 			if why, _ := in.blocked(u); why != "" {
 				return why, true
 			}

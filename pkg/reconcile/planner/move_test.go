@@ -41,6 +41,25 @@ func bothMoved(o *observation.Observation) {
 	readdressTo(o, 2, newAddress)
 }
 
+// stuck lets a member that has moved run with its new configuration, and not serve: its delivery is in progress, again and again.
+func stuck(o *observation.Observation, i int) {
+	u := &o.Units[i]
+	address := u.Facts.Addresses.Peer
+	delete(o.Etcd.Health, "https://"+address+":2379")
+	u.Facts.RestartPending = false
+	u.Facts.Running = &v1alpha1.RunningFacts{PeerURL: "https://" + address + ":2380", ClientURL: "https://" + address + ":2379"}
+	u.Facts.Applied.Hash = "what it was before"
+	u.Task = &observation.Task{ID: 33, Enqueued: o.Now, Running: true, Ours: true, Deadline: o.Now.Add(time.Minute), Harmless: true}
+	u.Last = &observation.Result{Hash: "33", At: o.Now, Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonStartFailed, Failures: 3}
+}
+
+// applyAllBut lets all other units have applied what they should be.
+func applyAllBut(o *observation.Observation, i int) {
+	applied := o.Units[i].Facts.Applied
+	apply(o)
+	o.Units[i].Facts.Applied = applied
+}
+
 func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 	const wait = planner.StepWait
 	for _, c := range []struct {
@@ -109,6 +128,25 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 			delete(o.Etcd.Health, "https://10.0.1.98:2379")
 			delete(o.Etcd.Health, newClient)
 		}, want{wait, "", false, "1 of 3 voters serve"}},
+		// Two that have moved do not find each other, so that the one that does not lead serves only when the leader is told where it is.
+		{"one that cannot be told yet keeps no other from being told", settled(3), func(o *observation.Observation) {
+			bothMoved(o)
+			stuck(o, 1)
+			o.Units[1].Facts.Running = nil
+		}, want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
+		{"one that runs where it should is told though it does not serve yet", settled(3), func(o *observation.Observation) {
+			bothMoved(o)
+			stuck(o, 1)
+			o.Etcd.Members[2].PeerURLs = []string{newPeer}
+			applyAllBut(o, 1)
+		}, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
+		{"one that waits for its restart is not told before its configuration is written", settled(3), func(o *observation.Observation) {
+			bothMoved(o)
+			stuck(o, 1)
+			o.Units[1].Facts.RestartPending = true
+			o.Etcd.Members[2].PeerURLs = []string{newPeer}
+			applyAllBut(o, 1)
+		}, want{wait, "", false, ""}},
 		{"one that is gone for good is not told again", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Units[2].Dying = true
