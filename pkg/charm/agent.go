@@ -2,7 +2,6 @@ package charm
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/actions"
 	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
@@ -66,21 +66,15 @@ func New(o Options) *Agent {
 
 // Dispatch runs the hook or action. An error means that Juju should show it and, for a hook, try again.
 func (a *Agent) Dispatch(ctx context.Context) error {
-	switch {
-	case a.run.Env.Kind == dispatch.KindHook && a.run.Env.Name == "stop":
+	switch env := a.run.Env; {
+	case env.Kind == dispatch.KindHook && env.Name == "stop":
 		return a.stop(ctx)
-	case a.run.Env.Kind == dispatch.KindHook:
+	case env.Kind == dispatch.KindHook:
 		return a.hook(ctx)
-	case a.run.Env.Name == v1alpha1.ActionReconcile:
+	case env.Name == v1alpha1.ActionReconcile:
 		return a.reconcile(ctx)
-	case a.run.Env.Name == v1alpha1.ActionHealth:
-		return a.health(ctx)
-	case a.run.Env.Name == v1alpha1.ActionBeginAnew:
-		return a.beginAnew(ctx)
-	case requested[a.run.Env.Name] != "":
-		return a.request(ctx)
 	}
-	return fmt.Errorf("cannot run action %q: this charm has no such action", a.run.Env.Name)
+	return actions.Do(ctx, a.run, a.machine)
 }
 
 // desk is where the unit asks for certificates.

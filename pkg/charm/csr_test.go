@@ -392,7 +392,7 @@ func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
 	s.sign()
 	last := spec()
 	last.Service.State, last.Status.Unit.State, last.Status.Unit.Message = "Running", "active", "Healthy with 1 known peer"
-	s.machine.last, s.machine.view = &last, healthy()
+	s.machine.last, s.machine.view = &last, charmtest.Healthy()
 	s.machine.own = s.machine.view.Health["https://10.0.0.4:2379"]
 	s.machine.unserved = errors.New("cannot take the new server certificate for served: it shows serial 1")
 	s.hook("update-status")

@@ -4,8 +4,8 @@
 // for certificates and answer relations, from what was applied last; only the action reconcile changes the machine, by handing
 // the daemon's desired state to package machine. Nothing here waits for the daemon, except the hook stop, for a bounded time.
 //
-// It brings its rooms together, none of which knows it: certificates, what authorities are asked for and have given; dispatch, what Juju
-// says in one hook or action; and hooktool, how it is asked.
+// It brings its rooms together, none of which knows it: actions, what a person's do; certificates, what authorities are asked for and have
+// given; dispatch, what Juju says in one hook or action; and hooktool, how it is asked.
 //
 // # Who writes what
 //

@@ -63,45 +63,29 @@ func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 	}
 }
 
-// A person gives a cluster up by its ID: the unit records it for the controller, and refuses what cannot be right.
-func TestBeginAnewTakesTheIDOfTheClusterThatIsGivenUp(t *testing.T) {
-	for _, c := range []struct {
-		name, id string
-		change   func(b *bench)
-		refused  string
-	}{
-		{"the right one", aCluster, func(*bench) {}, ""},
-		{"another one", "00000000000000ff", func(*bench) {}, "is not the ID of the cluster that was here"},
-		{"none", "", func(*bench) {}, "is not the ID of the cluster that was here"},
-		{"where none was born", aCluster, func(b *bench) { delete(b.juju.Bags["cluster:0 etcd"], v1alpha1.LatchClusterIDKey) }, "there was no cluster here"},
-		{"where the data is", aCluster, func(b *bench) { b.machine.facts.Member.Present = true }, "has data of the cluster"},
-		{"before anything is told", aCluster, func(b *bench) { delete(b.juju.Bags, "cluster:0 etcd/0") }, "run it again in a minute"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
-			b.latch()
-			b.hook("update-status")
-			c.change(b)
-			b.juju.Desired = c.id
-			if err := b.dispatch("actions/begin-anew"); err != nil {
-				t.Fatal(err)
-			}
-			if c.refused != "" {
-				if !strings.Contains(b.juju.Failure, c.refused) || len(b.juju.Writes()) != 0 {
-					t.Errorf("it fails with %q, and writes %v", b.juju.Failure, b.juju.Writes())
-				}
-				return
-			}
-			want := v1alpha1.Request{Task: b.action - 1, Kind: v1alpha1.ActionBeginAnew, Subject: aCluster}
-			for range 2 { // a later hook keeps it
-				var facts v1alpha1.UnitFacts
-				err := json.Unmarshal([]byte(b.juju.Bags["cluster:0 etcd/0"][v1alpha1.FactsKey]), &facts)
-				if err != nil || facts.Request == nil || *facts.Request != want || b.juju.Failure != "" {
-					t.Errorf("%+v, %v, failure %q", facts.Request, err, b.juju.Failure)
-				}
-				b.machine.facts.RestartPending = true
-				b.hook("update-status")
-			}
-		})
+// What a person has asked for stays in the facts, whatever later hooks publish, until the person asks for something else.
+func TestWhatAPersonAsksForStaysThroughHooks(t *testing.T) {
+	b := newBench(t)
+	b.latch()
+	b.hook("update-status")
+	b.juju.Desired = aCluster
+	if err := b.dispatch("actions/begin-anew"); err != nil || b.juju.Failure != "" {
+		t.Fatalf("%v, failure %q", err, b.juju.Failure)
+	}
+	want := v1alpha1.Request{Task: b.action - 1, Kind: v1alpha1.ActionBeginAnew, Subject: aCluster}
+	for range 2 {
+		if got := b.told().Request; got == nil || *got != want {
+			t.Errorf("%+v is recorded, not %+v", got, want)
+		}
+		b.machine.facts.RestartPending = true
+		b.hook("update-status")
+	}
+}
+
+// What is no action of the charm's fails, and writes nothing.
+func TestAnUnknownActionIsRefused(t *testing.T) {
+	b := newBench(t)
+	if err := b.dispatch("actions/defrost"); err == nil || !strings.Contains(err.Error(), `cannot run action "defrost"`) || len(b.juju.Writes()) > 0 {
+		t.Errorf("%v, and writes %v", err, b.juju.Writes())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/actions"
 	"jujuetcd.io/pkg/charm/certificates"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
@@ -16,16 +17,15 @@ import (
 
 // Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods tell more.
 type Machine interface {
+	actions.Machine
 	certificates.Machine
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	Told() (*v1alpha1.StatusSpec, error)
-	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	Refused(ctx context.Context) []string
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	Leave(ctx context.Context) error
 	ClientCredentials() (machine.Credentials, error)
-	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

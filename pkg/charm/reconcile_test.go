@@ -199,7 +199,7 @@ func TestSecondIdenticalReconcileWritesNothing(t *testing.T) {
 		t.Errorf("the second reconcile wrote %q", writes)
 	}
 	b.hook("config-changed")
-	b.machine.view, b.machine.own = healthy(), healthy().Health["https://10.0.0.4:2379"]
+	b.machine.view, b.machine.own = charmtest.Healthy(), charmtest.Healthy().Health["https://10.0.0.4:2379"]
 	b.hook("update-status")
 	if writes := b.juju.Writes(); len(writes) > 0 {
 		t.Errorf("a hook wrote %q", writes)

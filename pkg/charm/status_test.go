@@ -10,24 +10,6 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// healthy is a cluster of one member that serves.
-func healthy() etcdops.View {
-	const url = "https://10.0.0.4:2379"
-	return etcdops.View{
-		At: now, Listed: true,
-		Members: []etcdops.Member{{ID: 1, Name: "etcd0", PeerURLs: []string{"https://10.0.0.4:2380"}, ClientURLs: []string{url}}},
-		Health: map[string]etcdops.EndpointHealth{url: {Endpoint: url, At: now, Serves: true, Answered: true, ClusterID: 7,
-			MemberID: 1, Leader: 1, Version: "3.6.16", RaftTerm: 2, RaftIndex: 9, AppliedIndex: 9}},
-	}
-}
-
-// down is the same cluster when nothing answers.
-func down() (etcdops.EndpointHealth, etcdops.View) {
-	const url = "https://10.0.0.4:2379"
-	h := etcdops.EndpointHealth{Endpoint: url, At: now, Fault: etcdops.FaultRefused}
-	return h, etcdops.View{At: now, Health: map[string]etcdops.EndpointHealth{url: h}, Err: "nobody answers"}
-}
-
 func TestStatusBeforeTheFirstReconcileSaysWhatIsMissing(t *testing.T) {
 	b := newBench(t)
 	check := func(state, message string) {
@@ -94,60 +76,18 @@ func TestUpdateStatusShowsTheWorseAndHeals(t *testing.T) {
 			s := spec()
 			s.Status.Unit, s.Service.State = test.word, test.service
 			b.machine.last = &s
-			b.machine.view = healthy()
+			b.machine.view = charmtest.Healthy()
 			b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
 			// One that joins meanwhile is counted by itself only, as by the controller.
 			b.machine.view.Members = append(b.machine.view.Members, etcdops.Member{ID: 2, Learner: true, PeerURLs: []string{"https://10.0.0.5:2380"}})
 			if !test.serves {
-				b.machine.own, b.machine.view = down()
+				b.machine.own, b.machine.view = charmtest.Down()
 			}
 			b.hook("update-status")
 			if got := b.juju.Status["unit"][1]; !strings.Contains(got, test.want) {
 				t.Errorf("status %q, want %q", got, test.want)
 			}
 		})
-	}
-}
-
-func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
-	b := newBench(t)
-	b.machine.view = healthy()
-	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
-	if err := b.dispatch("actions/health"); err != nil {
-		t.Fatal(err)
-	}
-	want := "member 0000000000000001 is healthy: got healthy result from https://10.0.0.4:2379\ncluster is healthy"
-	if got := b.juju.Results["output"]; got != want || b.juju.Failure != "" {
-		t.Errorf("output %q, failure %q", got, b.juju.Failure)
-	}
-	b.machine.own, b.machine.view = down()
-	if err := b.dispatch("actions/health"); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasSuffix(b.juju.Results["output"], "cluster is unavailable") || !strings.Contains(b.juju.Failure, "connection refused") {
-		t.Errorf("output %q, failure %q", b.juju.Results["output"], b.juju.Failure)
-	}
-	view := three(2)
-	view.Members = append(view.Members, etcdops.Member{ID: 9, PeerURLs: []string{"https://10.0.0.7:2380"}, Learner: true})
-	b.machine.view, b.machine.own = view, view.Health["https://10.0.0.4:2379"]
-	if err := b.dispatch("actions/health"); err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range []string{"member 0000000000000003 is unhealthy", "member 0000000000000009 has not started", "\ncluster is degraded"} {
-		if !strings.Contains(b.juju.Results["output"], line) {
-			t.Errorf("output %q lacks %q", b.juju.Results["output"], line)
-		}
-	}
-	if !strings.Contains(b.juju.Failure, "2 of 3 voters serve") {
-		t.Errorf("failure %q", b.juju.Failure)
-	}
-	view = three()
-	b.machine.view, b.machine.own = view, etcdops.EndpointHealth{Fault: etcdops.FaultRefused}
-	if err := b.dispatch("actions/health"); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(b.juju.Failure, "this unit's member does not serve") {
-		t.Errorf("failure %q", b.juju.Failure)
 	}
 }
 
@@ -199,7 +139,7 @@ func TestWordsAloneAreShownAndKept(t *testing.T) {
 func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
 	b := newBench(t)
 	s := spec()
-	b.machine.last, b.machine.view = &s, healthy()
+	b.machine.last, b.machine.view = &s, charmtest.Healthy()
 	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
 	b.machine.told = &v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "blocked", Message: "Two different clusters are seen."}}
 	b.hook("update-status")

@@ -52,30 +52,12 @@ func (c *fakeCluster) Remove(_ context.Context, _ etcdops.View, id etcdops.Membe
 
 func (c *fakeCluster) Close() {}
 
-// three are three members; those with a number in dead do not answer.
-func three(dead ...int) etcdops.View {
-	view := etcdops.View{At: now, Listed: true, ClusterID: 7, Health: map[string]etcdops.EndpointHealth{}}
-	for i, ip := range []string{"10.0.0.4", "10.0.0.5", "10.0.0.6"} {
-		url := "https://" + ip + ":2379"
-		id := etcdops.MemberID(i + 1)
-		view.Members = append(view.Members, etcdops.Member{ID: id, Name: "etcd" + string(rune('0'+i)),
-			PeerURLs: []string{"https://" + ip + ":2380"}, ClientURLs: []string{url}})
-		view.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: now, Serves: true, Answered: true, ClusterID: 7, MemberID: id,
-			Leader: 2, Version: "3.6.16", RaftTerm: 2, RaftIndex: 9, AppliedIndex: 9}
-	}
-	for _, i := range dead {
-		url := view.Members[i].ClientURLs[0]
-		view.Health[url] = etcdops.EndpointHealth{Endpoint: url, At: now, Fault: etcdops.FaultRefused}
-	}
-	return view
-}
-
 func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T) {
-	one := three()
+	one := charmtest.Three()
 	one.Members = one.Members[:1]
-	blind := three()
+	blind := charmtest.Three()
 	blind.Listed, blind.Members, blind.Err = false, nil, "no leader"
-	another := three()
+	another := charmtest.Three()
 	another.Members, another.ClusterID = another.Members[1:], 8
 	dying := `{"units":{"etcd/0":{"status":"dying"},"etcd/1":{"status":"dying"}}}`
 	tests := []struct {
@@ -87,15 +69,15 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 		fails   string
 		unborn  bool
 	}{
-		{"the controller removes it", fakeCluster{view: three(), removedAt: 5}, "", "", false, "", false},
-		{"no controller", fakeCluster{view: three()}, "", "patient", true, "", false},
-		{"no controller, and a quorum would be lost", fakeCluster{view: three(1, 2)}, "", "patient", false, "cannot remove member", false},
+		{"the controller removes it", fakeCluster{view: charmtest.Three(), removedAt: 5}, "", "", false, "", false},
+		{"no controller", fakeCluster{view: charmtest.Three()}, "", "patient", true, "", false},
+		{"no controller, and a quorum would be lost", fakeCluster{view: charmtest.Three(1, 2)}, "", "patient", false, "cannot remove member", false},
 		{"the last member", fakeCluster{view: one}, "", "once", false, "", false},
-		{"all units go", fakeCluster{view: three(1, 2)}, dying, "none", false, "", false},
+		{"all units go", fakeCluster{view: charmtest.Three(1, 2)}, dying, "none", false, "", false},
 		{"etcd does not answer", fakeCluster{view: blind}, "", "patient", false, "no leader", false},
 		{"another cluster answers", fakeCluster{view: another}, "", "patient", false, "answers instead of", false},
-		{"nothing was started here", fakeCluster{view: three()}, "", "none", false, "", true},
-		{"Juju cannot tell who goes", fakeCluster{view: three()}, "no", "patient", true, "", false},
+		{"nothing was started here", fakeCluster{view: charmtest.Three()}, "", "none", false, "", true},
+		{"Juju cannot tell who goes", fakeCluster{view: charmtest.Three()}, "no", "patient", true, "", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -136,7 +118,7 @@ func TestLeavingUnitThatWasStoppedLeavesNothing(t *testing.T) {
 	s := spec()
 	b.machine.last = &s
 	b.machine.facts.Member.Started = true
-	cluster := &fakeCluster{view: three()}
+	cluster := &fakeCluster{view: charmtest.Three()}
 	cluster.onLook = func() { b.clock = b.clock.Add(15 * time.Second) }
 	b.machine.cluster = cluster
 	err := b.dispatch("hooks/stop")
@@ -173,7 +155,7 @@ func TestUnitThatHasJustJoinedAsksTheOthers(t *testing.T) {
 			test.know(&s)
 			b.machine.last = &s
 			b.machine.facts.Member.Started = true
-			cluster := &fakeCluster{view: three(), removedAt: 1}
+			cluster := &fakeCluster{view: charmtest.Three(), removedAt: 1}
 			b.machine.cluster = cluster
 			b.hook("stop")
 			want := []string{own, "https://10.0.0.5:2379", "https://[fd00::6]:2379"}

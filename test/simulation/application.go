@@ -145,7 +145,9 @@ func (a *App) AddUnitOn(m *Machine) *Unit {
 // BeginAnew is the action begin-anew on a unit with the ID of the cluster that was here; it says whether the action takes it.
 func (a *App) BeginAnew() bool {
 	for _, u := range a.units {
-		if u.life == jujuapi.Alive && u.databag != "" && u.agent.process.data == nil && a.latch.ClusterID != "" {
+		r := u.agent.request
+		waits := r != nil && r.Task > a.latch.Handled[u.Name] && r.Kind != v1alpha1.ActionBeginAnew && !a.latch.Ends()
+		if u.life == jujuapi.Alive && u.databag != "" && u.agent.process.data == nil && a.latch.ClusterID != "" && !waits {
 			a.sim.juju.counter++
 			a.sim.juju.tasks = append(a.sim.juju.tasks, &task{id: a.sim.juju.counter, unit: u, action: v1alpha1.ActionBeginAnew,
 				status: jujuapi.TaskCompleted, enqueued: a.sim.now})

@@ -82,7 +82,7 @@
 //     What the ordinary checks can do is not done again there.
 //   - pkg/apis/v1alpha1: the action in protocol.go, with whether it disturbs, and its parameters; fields of the spec, and the facts that
 //     prove a gate, in unit_types.go and facts.go (make generate); a new Protocol if an older agent cannot take part.
-//   - deploy/charm/actions.yaml, and requested in pkg/charm/asking.go with the action's answer; the subject there, if it has one.
+//   - deploy/charm/actions.yaml, and its row of kinds in pkg/charm/actions, with the answer and, if it has one, the subject.
 //   - pkg/machine and pkg/charm: what the spec's fields do, and how the facts are proven on the machine.
 //   - predict.go: what a step changes in those facts, so that the plan goes on past it.
 //   - beside it procedure_NAME_test.go, and mutations of its guards in mutation_test.go; test/integration: a test that drives it by its

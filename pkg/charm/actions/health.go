@@ -1,4 +1,4 @@
-package charm
+package actions
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 // health is the action of the same name: what etcdctl cluster-health used to print, from a linearizable read through each
 // voter. It fails where the cluster, or the unit's own member, does not serve.
-func (a *Agent) health(ctx context.Context) error {
+func (a action) health(ctx context.Context) error {
 	own, view, err := a.machine.Health(ctx)
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())

@@ -1,0 +1,29 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is enough.
+
+package actions_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	mutation.Test(t, []guard{
+		{"what waits is not lost", "record.go", "case waits && before.Kind != name", "case waits && name == \"\"", ""},
+		{"nor to one that gives the cluster up", "record.go", "!(k.givesUp && latch.Ends())", "!k.givesUp", ""},
+		{"what has ended holds nothing up", "record.go", "!(k.givesUp && latch.Ends())", "true", ""},
+		{"what was handled is not asked again", "record.go", "case task <= handled, before", "case before", ""},
+		{"an older task is not recorded", "record.go", ", before != nil && task <= before.Task:", ":", ""},
+		{"nothing is asked of what was not born", "record.go", "case latch.ClusterID == \"\":", "case false:", ""},
+		{"facts come first", "record.go", "if p.None() {", "if false {", ""},
+		{"a journal beyond us is not gone on with", "kinds.go", "return \"\", err, nil\n\t\t\t}\n\t\t\treturn subject", "_ = err\n\t\t\t}\n\t\t\treturn subject", ""},
+		{"the cluster is named", "kinds.go", "case id != latch.ClusterID:", "case false:", ""},
+		{"data is not given up", "kinds.go", "case machine.Member.Present:", "case machine.Member.Present && false:", ""},
+	})
+}
