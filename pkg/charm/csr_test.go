@@ -2,13 +2,7 @@ package charm_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
-	"math/big"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -17,113 +11,6 @@ import (
 
 	"jujuetcd.io/pkg/charm/charmtest"
 )
-
-// signer is a provider of the newer protocol: it signs what the unit has asked for in its databag.
-type signer struct {
-	*bench
-	ca    *charmtest.Authority
-	valid time.Duration
-}
-
-func newSigner(t *testing.T) *signer {
-	s := &signer{bench: newBench(t), ca: charmtest.NewAuthority(t, "ca"), valid: 30 * 24 * time.Hour}
-	s.juju.Relations["certificates"] = []string{"certificates:1"}
-	s.juju.Members["certificates:1"] = []string{"self-signed-certificates/0"}
-	return s
-}
-
-// asked are the requests in the unit's databag.
-func (s *signer) asked() []string {
-	var list []struct {
-		Request string `json:"certificate_signing_request"`
-		CA      bool   `json:"ca"`
-	}
-	text := s.juju.Bags["certificates:1 etcd/0"]["certificate_signing_requests"]
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &list); err != nil {
-			s.t.Fatalf("%v: %s", err, text)
-		}
-	}
-	var requests []string
-	for _, r := range list {
-		if r.CA {
-			s.t.Error("a unit asks to be an authority")
-		}
-		requests = append(requests, r.Request)
-	}
-	return requests
-}
-
-func (s *signer) read(request string) *x509.CertificateRequest {
-	s.t.Helper()
-	block, _ := pem.Decode([]byte(request))
-	if block == nil {
-		s.t.Fatalf("not PEM: %q", request)
-	}
-	csr, err := x509.ParseCertificateRequest(block.Bytes)
-	if err == nil {
-		err = csr.CheckSignature()
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return csr
-}
-
-// sign answers all that is asked; what was answered before keeps its answer.
-func (s *signer) sign(usages ...x509.ExtKeyUsage) {
-	s.t.Helper()
-	if usages == nil {
-		usages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	}
-	bag := s.provider()
-	var before, after []map[string]any
-	if bag["certificates"] != "" {
-		if err := json.Unmarshal([]byte(bag["certificates"]), &before); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	for _, request := range s.asked() {
-		if i := slices.IndexFunc(before, func(a map[string]any) bool { return a["certificate_signing_request"] == request }); i >= 0 {
-			after = append(after, before[i])
-			continue
-		}
-		csr := s.read(request)
-		serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-			SerialNumber: serial, Subject: csr.Subject, DNSNames: csr.DNSNames, IPAddresses: csr.IPAddresses,
-			NotBefore: s.clock.Add(-time.Minute), NotAfter: s.clock.Add(s.valid), ExtKeyUsage: usages,
-		}, s.ca.Cert, csr.PublicKey, s.ca.Key)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-		after = append(after, map[string]any{
-			"certificate_signing_request": request, "certificate": cert, "ca": s.ca.PEM, "chain": []string{s.ca.PEM, cert}, "revoked": false,
-		})
-	}
-	s.answer("certificates", after)
-}
-
-func (s *signer) provider() map[string]string {
-	const key = "certificates:1 self-signed-certificates"
-	if s.juju.Bags[key] == nil {
-		s.juju.Bags[key] = map[string]string{}
-	}
-	return s.juju.Bags[key]
-}
-
-func (s *signer) answer(key string, value any) {
-	s.t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.provider()[key] = string(text)
-}
 
 func TestAProviderIsAskedInBothDialectsUntilItSpeaksOne(t *testing.T) {
 	s := newSigner(t)
@@ -401,64 +288,6 @@ func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
 	}
 	if facts := s.juju.Bags["cluster:0 etcd/0"]["facts"]; strings.Contains(facts, "serial 1") {
 		t.Errorf("facts %s", facts)
-	}
-}
-
-// A name beside those that are needed is not worth a certificate: where the provider refuses it, one is asked for without, once, and the
-// unit says so; at the next renewal, and with other such names, it is asked for again.
-func TestARefusedExtraNameFallsBackToTheNeededOnes(t *testing.T) {
-	s := newSigner(t)
-	last := spec()
-	last.TLS.ExtraSANs = []string{"10.9.0.2"}
-	s.machine.last = &last
-	s.hook("certificates-relation-joined")
-	refused := s.asked()[0]
-	if names := s.read(refused).IPAddresses; !slices.ContainsFunc(names, func(ip net.IP) bool { return ip.String() == "10.9.0.2" }) {
-		t.Fatalf("asked for %v", names)
-	}
-	s.answer("request_errors", []map[string]any{{"certificate_signing_request": refused,
-		"error": map[string]any{"name": "ip_not_allowed", "message": "10.9.0.2 is not of this network."}}})
-	s.hook("certificates-relation-changed")
-	fallback := s.asked()[0]
-	if names := s.read(fallback).IPAddresses; fallback == refused || slices.ContainsFunc(names, func(ip net.IP) bool { return ip.String() == "10.9.0.2" }) {
-		t.Fatalf("after the refusal asked for %v", names)
-	}
-	s.answer("request_errors", []map[string]any{})
-	for range 3 {
-		s.hook("update-status")
-		if s.asked()[0] != fallback {
-			t.Fatal("it is asked for again and again")
-		}
-	}
-	const want = "The certificate authority refuses to sign a server certificate that is good for 10.9.0.2, too " +
-		"(10.9.0.2 is not of this network): it was asked for one without."
-	if trouble := s.told().Certificates.Trouble; trouble != want {
-		t.Errorf("told: %q", trouble)
-	}
-	s.sign()
-	s.hook("certificates-relation-changed")
-	if s.machine.server == nil {
-		t.Fatal("the certificate with the needed names is not taken")
-	}
-	// Other names are another question.
-	last.TLS.ExtraSANs = []string{"10.9.0.2", "10.9.0.3"}
-	s.hook("config-changed")
-	if n := len(s.asked()); n != 3 || strings.Contains(s.told().Certificates.Trouble, "without") {
-		t.Errorf("%d requests stand, and it says %q", n, s.told().Certificates.Trouble)
-	}
-}
-
-// A request without extra names that is refused is not asked for in other ways.
-func TestARefusalOfNeededNamesIsNoMatterOfExtraOnes(t *testing.T) {
-	s := newSigner(t)
-	s.hook("certificates-relation-joined")
-	asked := s.asked()
-	s.answer("request_errors", []map[string]any{{"certificate_signing_request": asked[0], "error": map[string]any{"message": "No."}}})
-	for range 2 {
-		s.hook("certificates-relation-changed")
-	}
-	if !slices.Equal(asked, s.asked()) || !strings.Contains(s.told().Certificates.Trouble, "refuses to sign the server certificate: No.") {
-		t.Errorf("told: %q", s.told().Certificates.Trouble)
 	}
 }
 

@@ -47,8 +47,8 @@ func Certificates(text string) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// Readable are those certificates of a PEM text that can be read. The fault is what x509 says of the
-// last one that cannot; nil if all can.
+// Readable are those certificates of a PEM text that can be read. The fault is what x509 says of
+// the last one that cannot; nil if all can.
 func Readable(text string) (certs []*x509.Certificate, fault error) {
 	for _, der := range DER(text) {
 		cert, err := x509.ParseCertificate(der)
@@ -61,7 +61,8 @@ func Readable(text string) (certs []*x509.Certificate, fault error) {
 	return certs, fault
 }
 
-// PrivateKey is the first private key of a PEM text, as PEM without what stands around it; empty if there is none.
+// PrivateKey is the first private key of a PEM text, as PEM without what stands around it; empty if
+// there is none.
 func PrivateKey(text string) string {
 	for block := range blocks(text) {
 		if strings.HasSuffix(block.Type, "PRIVATE KEY") {

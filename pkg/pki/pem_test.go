@@ -21,10 +21,12 @@ const (
 	key     = "-----BEGIN EC PRIVATE KEY-----\nAQID\n-----END EC PRIVATE KEY-----\n"
 )
 
-// TestWhatIsReadOutOfAText: who wants all gets all or an error, who wants what there is gets that, in order, whatever else stands there.
+// TestWhatIsReadOutOfAText: who wants all gets all or an error, who wants what there is gets that,
+// in order, whatever else stands there.
 func TestWhatIsReadOutOfAText(t *testing.T) {
 	one, two := string(etcdtest.NewCA(t).PEM), string(etcdtest.NewCA(t).PEM)
-	// Another type of block with a good certificate in it: OpenSSL's trusted one, which crypto/tls does not take for one either.
+	// Another type of block with a good certificate in it: OpenSSL's trusted one, which crypto/tls
+	// does not take for one either.
 	other := strings.ReplaceAll(one, "CERTIFICATE", "TRUSTED CERTIFICATE")
 	for name, test := range map[string]struct {
 		text     string
@@ -104,7 +106,8 @@ func TestChoosingFromABundle(t *testing.T) {
 	}
 }
 
-// FuzzReading: whatever a text is, all ways to read it tell of the same certificates, and what was read is the same once it is written.
+// FuzzReading: whatever a text is, all ways to read it tell of the same certificates, and what was
+// read is the same once it is written.
 func FuzzReading(f *testing.F) {
 	ca := string(etcdtest.NewCA(f).PEM)
 	f.Add(ca)

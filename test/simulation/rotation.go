@@ -9,7 +9,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -49,7 +49,7 @@ func (a *App) AsksToRotate() bool {
 
 func (a *App) authority() authority { return authorities()[a.offered] }
 
-func (c authority) print() string { return planner.Fingerprints(c.ca)[0] }
+func (c authority) print() string { return pki.Fingerprints(c.ca)[0] }
 
 // Born says that the cluster has its identity.
 func (a *App) Born() bool { return a.latch.ClusterID != "" }
@@ -111,7 +111,7 @@ func (a *Agent) takeLeaf() {
 
 // takeBundle puts the bundle of a spec in its place.
 func (a *Agent) takeBundle(spec *v1alpha1.EtcdUnitSpec) error {
-	prints := planner.Fingerprints(spec.TLS.CABundle)
+	prints := pki.Fingerprints(spec.TLS.CABundle)
 	if len(prints) == 0 || slices.Equal(prints, a.bundle) {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (a *Agent) trustFacts(f *v1alpha1.CertificateFacts) {
 	if a.unit.app.related {
 		f.OfferedCA, f.From = offered.ca, "easyrsa"
 	}
-	if len(a.bundle) > 0 && !slices.Equal(a.bundle, planner.Fingerprints(f.OfferedCA)) {
+	if len(a.bundle) > 0 && !slices.Equal(a.bundle, pki.Fingerprints(f.OfferedCA)) {
 		for _, c := range authorities() {
 			if slices.Contains(a.bundle, c.print()) {
 				f.TrustedCA += c.ca
@@ -185,7 +185,7 @@ func (d *Daemon) lets(m *Machine) bool {
 	if d.credentials.Empty() {
 		return false
 	}
-	return slices.Contains(m.process.trusts, planner.Fingerprints(d.credentials.Cert)[0]) && slices.Contains(planner.Fingerprints(d.credentials.CA), m.leafOf)
+	return slices.Contains(m.process.trusts, pki.Fingerprints(d.credentials.Cert)[0]) && slices.Contains(pki.Fingerprints(d.credentials.CA), m.leafOf)
 }
 
 // shut takes from a view what the daemon's credentials do not open.

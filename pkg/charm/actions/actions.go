@@ -9,7 +9,8 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell more.
+// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell
+// more.
 type Machine interface {
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)

@@ -8,8 +8,9 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// health is the action of the same name: what etcdctl cluster-health used to print, from a linearizable read through each
-// voter. It fails where the cluster, or the unit's own member, does not serve.
+// health is the action of the same name: what etcdctl cluster-health used to print, from a
+// linearizable read through each voter. It fails where the cluster, or the unit's own member, does
+// not serve.
 func (a action) health(ctx context.Context) error {
 	own, view, err := a.machine.Health(ctx)
 	if err != nil {

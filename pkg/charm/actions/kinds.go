@@ -14,7 +14,8 @@ type kind struct {
 	what string
 	// unborn is why there is nothing to ask for where no cluster was born.
 	unborn string
-	// givesUp says that the cluster is given up: what was asked of one that has ended holds nothing up.
+	// givesUp says that the cluster is given up: what was asked of one that has ended holds nothing
+	// up.
 	givesUp bool
 	// subject is what the action is for, or why there is no such thing.
 	subject func(ctx context.Context, a action, latch v1alpha1.Latch) (subject string, why, err error)
@@ -57,7 +58,8 @@ func nothing(context.Context, action, []v1alpha1.JournalEntry) (subject string, 
 	return "", nil, nil
 }
 
-// provider is the application whose certificate authority is to be used, as a person may have named it.
+// provider is the application whose certificate authority is to be used, as a person may have named
+// it.
 func provider(ctx context.Context, a action, _ []v1alpha1.JournalEntry) (subject string, why, err error) {
 	subject, err = a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterProvider)
 	return subject, nil, err
@@ -71,8 +73,8 @@ func underway(_ context.Context, _ action, entries []v1alpha1.JournalEntry) (sub
 	return entries[len(entries)-1].Moment(), nil, nil
 }
 
-// lostCluster is the cluster whose ID is typed in. Whether nothing of it is left anywhere, and that it
-// is given up once, is the controller's.
+// lostCluster is the cluster whose ID is typed in. Whether nothing of it is left anywhere, and that
+// it is given up once, is the controller's.
 func lostCluster(ctx context.Context, a action, latch v1alpha1.Latch) (subject string, why, err error) {
 	id, err := a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterClusterID)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// record puts what a person asks for into the unit's facts, or fails the action with why it cannot be
-// asked for.
+// record puts what a person asks for into the unit's facts, or fails the action with why it cannot
+// be asked for.
 func (a action) record(ctx context.Context, k kind) error {
 	fail := func(why error) error {
 		return a.run.Tools.FailAction(ctx, fmt.Sprintf("cannot %s: %v", k.what, why))

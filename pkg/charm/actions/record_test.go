@@ -118,7 +118,8 @@ func (u *unit) recorded(kind, subject string) {
 	}
 }
 
-// refused fails the test unless the task that ran last failed with these words, and changed nothing.
+// refused fails the test unless the task that ran last failed with these words, and changed
+// nothing.
 func (u *unit) refused(words string) {
 	u.t.Helper()
 	if !strings.Contains(u.juju.Failure, words) || len(u.juju.Writes()) > 0 || len(u.juju.Results) > 0 {
@@ -137,7 +138,8 @@ func (u *unit) underway() {
 	u.latchJSON(v1alpha1.LatchJournalKey, []v1alpha1.JournalEntry{{Procedure: "rotate-ca", Phase: "both", ID: "5", Seq: 1}})
 }
 
-// TestARequestIsRecordedWithWhatItIsFor: under Juju's number, with what was typed in, or the phase that a person's word is for.
+// TestARequestIsRecordedWithWhatItIsFor: under Juju's number, with what was typed in, or the phase
+// that a person's word is for.
 func TestARequestIsRecordedWithWhatItIsFor(t *testing.T) {
 	for kind, subject := range map[string]string{
 		v1alpha1.ActionRestart: "", v1alpha1.ActionRotateCA: "vault", v1alpha1.ActionProceed: "5/both", v1alpha1.ActionGoBack: "5/both",
@@ -152,8 +154,9 @@ func TestARequestIsRecordedWithWhatItIsFor(t *testing.T) {
 	}
 }
 
-// TestEveryRequestBeginsAlike: none is recorded before the unit has told of itself, for a latch that cannot be read, where nothing was born,
-// before one that is newer, or in the place of one for something else that nobody has seen to yet.
+// TestEveryRequestBeginsAlike: none is recorded before the unit has told of itself, for a latch
+// that cannot be read, where nothing was born, before one that is newer, or in the place of one for
+// something else that nobody has seen to yet.
 func TestEveryRequestBeginsAlike(t *testing.T) {
 	waiting := func(kind string) *v1alpha1.Request {
 		other := v1alpha1.ActionRestart
@@ -195,7 +198,8 @@ func TestEveryRequestBeginsAlike(t *testing.T) {
 	}
 }
 
-// TestWhatWaitsForAClusterThatHasEndedHoldsNothingUp: nobody sees to it any more, and only another cluster can come.
+// TestWhatWaitsForAClusterThatHasEndedHoldsNothingUp: nobody sees to it any more, and only another
+// cluster can come.
 func TestWhatWaitsForAClusterThatHasEndedHoldsNothingUp(t *testing.T) {
 	u := newUnit(t)
 	u.publish(&v1alpha1.Request{Task: 9, Kind: v1alpha1.ActionRestart})
@@ -208,7 +212,8 @@ func TestWhatWaitsForAClusterThatHasEndedHoldsNothingUp(t *testing.T) {
 	u.recorded(v1alpha1.ActionBeginAnew, latched)
 }
 
-// TestAJournalBeyondUsIsForANewerCharm: what concerns a cluster that goes on is not asked for then; one that is lost can be given up.
+// TestAJournalBeyondUsIsForANewerCharm: what concerns a cluster that goes on is not asked for then;
+// one that is lost can be given up.
 func TestAJournalBeyondUsIsForANewerCharm(t *testing.T) {
 	for kind, parameter := range everyKind {
 		u := newUnit(t)
@@ -231,7 +236,8 @@ func TestNothingUnderWayIsNoMoment(t *testing.T) {
 	}
 }
 
-// A person gives a cluster up by its ID: the unit records it for the controller, and refuses what cannot be right.
+// A person gives a cluster up by its ID: the unit records it for the controller, and refuses what
+// cannot be right.
 func TestBeginAnewTakesTheIDOfTheClusterThatIsGivenUp(t *testing.T) {
 	for _, c := range []struct {
 		name, id string

@@ -13,13 +13,15 @@ import (
 
 // Choice is the authority in use, and what it offers.
 type Choice struct {
-	// Provider is the dialect, empty without a relation; Application is the name of the one that offers CA.
+	// Provider is the dialect, empty without a relation; Application is the name of the one that
+	// offers CA.
 	Provider    v1alpha1.CertificateProvider
 	Application string
-	// CA is every certificate that the provider names as an authority, as PEM without text around it.
+	// CA is every certificate that the provider names as an authority, as PEM without text around
+	// it.
 	CA string
-	// Unused are those that offer another authority beside the one in use, and UnusedCA, by application,
-	// their bundles.
+	// Unused are those that offer another authority beside the one in use, and UnusedCA, by
+	// application, their bundles.
 	Unused   []string
 	UnusedCA map[string]string
 	// Server and Client are nil until they are offered, valid now, and have a key that fits.
@@ -30,8 +32,8 @@ type Choice struct {
 	authorities []*x509.Certificate // of CA
 	// forClients is what is offered for relations that are to have certificates of their own.
 	forClients map[tlsfiles.Name][]candidate
-	// answered has, by leaf, the fingerprint of what answers its next request, revoked the leaves that
-	// the provider has taken back, and refused, by leaf, why the newest request is.
+	// answered has, by leaf, the fingerprint of what answers its next request, revoked the leaves
+	// that the provider has taken back, and refused, by leaf, why the newest request is.
 	answered map[tlsfiles.Name]string
 	revoked  []tlsfiles.Name
 	refused  map[tlsfiles.Name]string
@@ -44,10 +46,11 @@ type Choice struct {
 // choose decides on the authority, and for each leaf on one of the pairs that it offers; a server
 // certificate that is good for all the needs goes first.
 //
-// It is the authority of the members, the trusted one, whoever else is related; another one beside it is
-// set aside. Where only others are related, none of their leaves is taken, and the controller, who is
-// told of the authority, says what has to be done. A unit that has not been told yet whom the members
-// trust goes by the order of the relations: nothing is started before it is told.
+// It is the authority of the members, the trusted one, whoever else is related; another one beside
+// it is set aside. Where only others are related, none of their leaves is taken, and the
+// controller, who is told of the authority, says what has to be done. A unit that has not been told
+// yet whom the members trust goes by the order of the relations: nothing is started before it is
+// told.
 func choose(sources []*source, trusted []*x509.Certificate, needs []string, now time.Time) Choice {
 	c := Choice{
 		Provider: v1alpha1.ProviderClassic, // also one that has said nothing yet
@@ -80,8 +83,8 @@ func choose(sources []*source, trusted []*x509.Certificate, needs []string, now 
 	return c
 }
 
-// setAside names those that offer another authority, and asks them for nothing any more; what they were asked before stands, as taking it
-// back would only make them unknown again.
+// setAside names those that offer another authority, and asks them for nothing any more; what they
+// were asked before stands, as taking it back would only make them unknown again.
 func (c *Choice) setAside(known, named []*source) {
 	for _, s := range named {
 		if slices.Contains(known, s) {
@@ -126,7 +129,8 @@ func (c *Choice) adopt(s *source) {
 	}
 }
 
-// pick takes for each leaf the best that is offered; where there is none it tells what is wrong with those that cannot be used.
+// pick takes for each leaf the best that is offered; where there is none it tells what is wrong
+// with those that cannot be used.
 func (c *Choice) pick(used []*source, needs []string) {
 	var servers, shared []candidate
 	for _, s := range used {
@@ -149,8 +153,8 @@ func (c *Choice) pick(used []*source, needs []string) {
 	}
 }
 
-// best prefers a pair that has every name, then the newest. Several units of a provider may each answer: all units of ours
-// then choose the same, and the same again next time.
+// best prefers a pair that has every name, then the newest. Several units of a provider may each
+// answer: all units of ours then choose the same, and the same again next time.
 func best(list []candidate, needs []string) *tlsfiles.Leaf {
 	if len(list) == 0 {
 		return nil

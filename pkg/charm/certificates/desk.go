@@ -15,7 +15,8 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell more.
+// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell
+// more.
 type Machine interface {
 	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
 	Leaves() (server, client tlsfiles.Held, err error)
@@ -33,10 +34,10 @@ type Desk struct {
 	Hostname string
 }
 
-// relation is one to a certificate authority. Which of the two dialects of the endpoint its other end
-// speaks is known only when it has written something; until then the unit asks in both, because a
-// provider of either leaves alone what it does not know, and one that waits to be asked would otherwise
-// wait for ever.
+// relation is one to a certificate authority. Which of the two dialects of the endpoint its other
+// end speaks is known only when it has written something; until then the unit asks in both, because
+// a provider of either leaves alone what it does not know, and one that waits to be asked would
+// otherwise wait for ever.
 type relation struct {
 	id string
 	// mine is the unit's own databag.
@@ -46,9 +47,9 @@ type relation struct {
 	aside bool
 }
 
-// Offers reads the relations to certificate authorities: what is offered, and what was asked. The spec
-// has names beside the unit's own, the controller's requests, and whether clients have certificates of
-// their own. It writes nothing.
+// Offers reads the relations to certificate authorities: what is offered, and what was asked. The
+// spec has names beside the unit's own, the controller's requests, and whether clients have
+// certificates of their own. It writes nothing.
 func (d *Desk) Offers(ctx context.Context, n dispatch.Network, spec v1alpha1.TLSSpec) (*Offer, error) {
 	o := &Offer{replaced: len(spec.Leaves) > 0, wants: wants{controller: spec.ControllerRequests, asked: map[tlsfiles.Name]pki.Asked{}}}
 	bundle, err := d.Machine.Bundle()
@@ -107,7 +108,8 @@ func (d *Desk) recall(o *Offer) {
 	for _, name := range o.wants.leaves() {
 		asked, err := d.Machine.Requests().Load(name)
 		if err != nil {
-			// Nothing is asked in the place of what may still be good: neither its key nor its request is given up.
+			// Nothing is asked in the place of what may still be good: neither its key nor its
+			// request is given up.
 			o.trouble("%s", sentence(err))
 			o.wants.unreadable = true
 			continue
@@ -162,7 +164,8 @@ func (d *Desk) read(ctx context.Context, w wants, id string) (r relation, found 
 	return r, found, nil
 }
 
-// byNumber orders units, and relations, by their numbers: easyrsa/9 comes before easyrsa/10, and db:9 before db:10.
+// byNumber orders units, and relations, by their numbers: easyrsa/9 comes before easyrsa/10, and
+// db:9 before db:10.
 func byNumber(a, b string) int {
 	number := func(name string) int {
 		n, _ := strconv.Atoi(name[strings.LastIndexAny(name, "/:")+1:])

@@ -96,7 +96,8 @@ func (s *seat) dispatched(spec v1alpha1.TLSSpec, leader bool) *certificates.Offe
 // asked says whether a relation is asked for a certificate.
 func (s *seat) asked(id string) bool { return s.juju.Bags[id+" etcd/0"]["unit_name"] != "" }
 
-// TestTheControllersRequestIsTheLeaders: Juju lets nobody else write it, a classic provider would not know it, and it stays as it stands.
+// TestTheControllersRequestIsTheLeaders: Juju lets nobody else write it, a classic provider would
+// not know it, and it stays as it stands.
 func TestTheControllersRequestIsTheLeaders(t *testing.T) {
 	const id = "certificates:1"
 	asked, err := pki.Asked{}.Ask(pki.Subject{CommonName: "jujuetcd-etcd"})
@@ -143,8 +144,9 @@ func TestTheControllersRequestIsTheLeaders(t *testing.T) {
 	}
 }
 
-// TestWhoComesNextIsAskedToo: while an authority is replaced the unit uses the leaves of the one that it was told to use, has those of the
-// next at hand, and asks both; before and after, only the one in use.
+// TestWhoComesNextIsAskedToo: while an authority is replaced the unit uses the leaves of the one
+// that it was told to use, has those of the next at hand, and asks both; before and after, only the
+// one in use.
 func TestWhoComesNextIsAskedToo(t *testing.T) {
 	ours, theirs := charmtest.NewAuthority(t, "ours"), charmtest.NewAuthority(t, "theirs")
 	both := v1alpha1.TLSSpec{

@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package certificates_test
 
@@ -12,8 +13,8 @@ import (
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail. Guards that only a whole
-// dispatch misses are in the table of package charm.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail. Guards that only a whole dispatch misses are in the table of package charm.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	const tests = "Offer|Request|Answer|Provider"
 	mutation.Test(t, []guard{

@@ -16,14 +16,15 @@ type Offer struct {
 	NextServer, NextClient *tlsfiles.Leaf
 	// Trouble are sentences about what stands between the unit and its next certificate, each once.
 	Trouble []string
-	// Unserved says why etcd does not serve the certificate on disk. It is for the status alone: facts
-	// hold nothing that only a moment's look has shown.
+	// Unserved says why etcd does not serve the certificate on disk. It is for the status alone:
+	// facts hold nothing that only a moment's look has shown.
 	Unserved string
 
 	wants     wants
 	relations []relation
-	// trusted are the authorities whose leaves the unit uses: those that it was told to use, or all of
-	// the bundle that members have, which is what the unit has been told of it, else what is on its disk.
+	// trusted are the authorities whose leaves the unit uses: those that it was told to use, or all
+	// of the bundle that members have, which is what the unit has been told of it, else what is on
+	// its disk.
 	trusted []*x509.Certificate
 	// replaced says that it was told whose leaves to use, because an authority is replaced.
 	replaced bool

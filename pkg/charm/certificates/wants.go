@@ -15,8 +15,8 @@ type wants struct {
 	clients []client
 	// controller are the controller's requests.
 	controller []string
-	// asked is what the unit has asked to be signed; a leaf whose file cannot be read now is missing,
-	// and unreadable says so.
+	// asked is what the unit has asked to be signed; a leaf whose file cannot be read now is
+	// missing, and unreadable says so.
 	asked      map[tlsfiles.Name]pki.Asked
 	unreadable bool
 }

@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package dispatch_test
 
@@ -12,7 +13,8 @@ import (
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
 		{"an action has a number", "env.go", "if err != nil || number < 1 {", "if err != nil && false {", "Dispatch"},

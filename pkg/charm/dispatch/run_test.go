@@ -20,7 +20,8 @@ func running(env dispatch.Env) (*charmtest.Juju, *dispatch.Run) {
 	return juju, &dispatch.Run{Env: env, Tools: hooktool.New(juju), Log: logr.Discard(), Now: time.Now}
 }
 
-// TestARelationThatIsTakenDownIsNone: Juju lists it until the hook has ended; but only that hook, and only that relation, count.
+// TestARelationThatIsTakenDownIsNone: Juju lists it until the hook has ended; but only that hook,
+// and only that relation, count.
 func TestARelationThatIsTakenDownIsNone(t *testing.T) {
 	for _, c := range []struct {
 		env  dispatch.Env
@@ -43,7 +44,8 @@ func TestARelationThatIsTakenDownIsNone(t *testing.T) {
 	}
 }
 
-// TestFactsArePublishedWhereTheyDiffer: each write runs a hook on every peer; what others have put beside the facts stays.
+// TestFactsArePublishedWhereTheyDiffer: each write runs a hook on every peer; what others have put
+// beside the facts stays.
 func TestFactsArePublishedWhereTheyDiffer(t *testing.T) {
 	juju, run := running(dispatch.Env{Kind: dispatch.KindHook, Name: "update-status"})
 	bag := map[string]string{"ingress-address": "10.0.0.4", "db-ingress-address": "10.0.0.4"}
@@ -88,7 +90,8 @@ func TestFactsArePublishedWhereTheyDiffer(t *testing.T) {
 	}
 }
 
-// TestAddressesAreAskedForInTheContextOfPeers: but for where clients of another model find the unit, which their relation alone tells.
+// TestAddressesAreAskedForInTheContextOfPeers: but for where clients of another model find the
+// unit, which their relation alone tells.
 func TestAddressesAreAskedForInTheContextOfPeers(t *testing.T) {
 	juju, run := running(dispatch.Env{Kind: dispatch.KindHook, Name: "db-relation-changed", RelationID: "db:5"})
 	juju.Relations["db"] = []string{"db:2", "db:5"}

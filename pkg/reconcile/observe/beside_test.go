@@ -9,7 +9,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -43,7 +43,7 @@ func (r *rig) tell(change func(unit string, c *v1alpha1.CertificateFacts)) {
 // providers and their units are related.
 func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 	ours, theirs := newPair(t, start.Add(-time.Hour), start.Add(time.Hour)), newPair(t, start.Add(-time.Hour), start.Add(time.Hour))
-	trusting := func(_ string, c *v1alpha1.CertificateFacts) { c.CA = planner.Fingerprints(ours.CA) }
+	trusting := func(_ string, c *v1alpha1.CertificateFacts) { c.CA = pki.Fingerprints(ours.CA) }
 	for name, test := range map[string]struct {
 		relate func(r *rig)
 		want   world.Credentials

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"jujuetcd.io/pkg/reconcile/planner"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -49,8 +49,8 @@ func TestACertificateThatOutlivesItsAuthorityIsVerifiedByIt(t *testing.T) {
 	for name, from := range map[string]time.Time{"later": now.Add(time.Minute), "from before, by another clock": now.Add(-time.Minute)} {
 		_, leaf, _ := signedBy(t, authority, key, from, now.Add(2*time.Hour))
 		got := verifiedBy(world.Credentials{CA: other + ca, Cert: leaf, Key: "a key"})
-		if !slices.Equal(got, planner.Fingerprints(ca)) {
-			t.Errorf("%s: verified by %v, not by its authority %v alone", name, got, planner.Fingerprints(ca))
+		if !slices.Equal(got, pki.Fingerprints(ca)) {
+			t.Errorf("%s: verified by %v, not by its authority %v alone", name, got, pki.Fingerprints(ca))
 		}
 	}
 }
