@@ -178,6 +178,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	r.Epoch, r.Action, r.Hash, r.Spec = spec.Delivery.Epoch, action, hash, spec
 	a.said = v1alpha1.StatusText{}
 	a.remember()
+	a.halt(spec)
 	if spec.Delivery.AllowReset {
 		if err := a.reset(spec); err != nil {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonQuorumGuard, Message: err.Error()}
@@ -217,6 +218,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 			Message: "cannot start etcd: another process listens at " + a.address()}
 	case spec.Service.State != v1alpha1.ServiceRunning:
 	case !a.process.up:
+		a.halted = false
 		if reason := a.start(spec); reason != "" {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonStartFailed, Message: reason}
 		}

@@ -38,6 +38,13 @@ const (
 	WrongReset
 	// NewAgain starts with state new, as the latched seeds say, whatever there is.
 	NewAgain
+	// HaltAlone halts the member under no phase, HaltEnded under one of a procedure that has ended.
+	HaltAlone
+	HaltEnded
+	// HaltInOtherPhase names the procedure that is under way in another phase, and HaltOnWayBack in
+	// its phase, on the way back. There must be one.
+	HaltInOtherPhase
+	HaltOnWayBack
 	// Late is a restart whose time has been over for so long that only a clock that is behind takes it.
 	Late
 )
@@ -67,15 +74,22 @@ func (s *Sim) Forge(u *Unit, what Forged) bool {
 		for _, m := range seeds.Members {
 			spec.Etcd.Initial.Members = append(spec.Etcd.Initial.Members, v1alpha1.NamedMember{Name: m.Name, PeerURL: m.PeerURL})
 		}
+	case HaltAlone, HaltEnded, HaltInOtherPhase, HaltOnWayBack:
+		return s.forgeHalt(u, spec, what)
 	case Late:
 		spec.Delivery.NotAfter = metav1.NewTime(s.now.Add(-5 * time.Minute))
 		spec.Delivery.AllowRestart = true
 	}
+	s.queue(u, spec)
+	return true
+}
+
+// queue hands the unit a delivery, past the daemon.
+func (s *Sim) queue(u *Unit, spec v1alpha1.EtcdUnitSpec) {
 	s.juju.counter++
 	t := &task{id: s.juju.counter, unit: u, spec: spec, status: jujuapi.TaskPending, enqueued: s.now}
 	s.juju.tasks = append(s.juju.tasks, t)
 	s.At(time.Second, u.agent.work)
-	return true
 }
 
 // RemoveOthers removes, of the units that share a machine, all but the one whose machine it is: what juju status asks a person for.

@@ -231,7 +231,7 @@ func (s *Sim) Crash(u *Unit) {
 
 // boots starts the machine's etcd as systemd does: where it is enabled, and its data is there.
 func (m *Machine) boots() {
-	if slices.Contains(m.sim.juju.machines, m) && !m.dark && !m.squatted && !m.process.up && m.process.data != nil {
+	if slices.Contains(m.sim.juju.machines, m) && !m.dark && !m.squatted && !m.halted && !m.process.up && m.process.data != nil {
 		m.comeUp()
 	}
 }

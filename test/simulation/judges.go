@@ -20,6 +20,8 @@ import (
 //	    latch or a person has said that it is over
 //	M4  an epoch is recorded only by a claim, or as the latch has it
 //	M6  no member is added for a machine on which another process listens where it is to, and did when it was made ready
+//	M7  a member is halted only while the latch has the very entry of the journal, in the very phase,
+//	    that the delivery names
 //	M5  juju status does not go on saying that all is well while there is no quorum and a unit can be written to
 
 // judgeFacts is asked when a unit publishes.

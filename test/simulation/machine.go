@@ -19,10 +19,10 @@ type Machine struct {
 	ahead time.Duration
 	// dark: it is without power. kept: it stays when its last unit has gone.
 	dark, kept bool
-	// squatted: another process listens where etcd is to.
-	squatted bool
-	freeAt   time.Time
-	units    []*Unit
+	// squatted: another process listens where etcd is to. halted: a delivery has stopped and disabled etcd.
+	squatted, halted bool
+	freeAt           time.Time
+	units            []*Unit
 	// owner is whom the owner's file names.
 	owner *v1alpha1.UnitRef
 	// records are the durable files of the units that are here, and of those that were.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/test/simulation"
 )
 
@@ -99,10 +100,15 @@ func TestAnApplicationIsDeployedAgainOnItsMachines(t *testing.T) {
 // TestForgedDeliveriesHarmNobody hands each unit what somebody could who may run actions.
 func TestForgedDeliveriesHarmNobody(t *testing.T) {
 	for name, forged := range map[string]simulation.Forged{"without a claim": simulation.NoClaim, "with a wild claim": simulation.WildClaim,
-		"a wrong reset": simulation.WrongReset, "new again": simulation.NewAgain} {
+		"a wrong reset": simulation.WrongReset, "new again": simulation.NewAgain, "a halt under no phase": simulation.HaltAlone,
+		"a halt after an abort": simulation.HaltEnded, "a halt in another phase": simulation.HaltInOtherPhase,
+		"a halt on the way back": simulation.HaltOnWayBack} {
 		t.Run(name, func(t *testing.T) {
 			s := simulation.New(simulation.Config{Seed: 45})
 			threeAtOnce(t, s)
+			if forged == simulation.HaltInOtherPhase || forged == simulation.HaltOnWayBack {
+				s.WriteJournal(unknown)
+			}
 			for _, u := range s.Units() {
 				if !s.Forge(u, forged) {
 					t.Fatal("nothing to forge it from")
@@ -113,9 +119,41 @@ func TestForgedDeliveriesHarmNobody(t *testing.T) {
 			if got := s.Voters(); got != 3 {
 				t.Errorf("%d voters", got)
 			}
+			if got := s.Counts().Refused[v1alpha1.ReasonOtherPhase]; strings.HasPrefix(name, "a halt") && got != 3 {
+				t.Errorf("%d halts were refused", got)
+			}
+			s.EndJournal(unknown.ID)
 			s.SetOption("snapshot_count", "5000") // the daemon is heard as before
 			must(t, s, "roll", s.Until(func() bool { return count(s, "RestartMember") == 3 && s.Settled() }, patience))
 		})
+	}
+}
+
+// unknown is a procedure that the daemon does not know, in its phase stop.
+var unknown = v1alpha1.JournalEntry{Procedure: "of another version", ID: "17", Phase: "stop"}
+
+// TestAHaltedMemberIsStartedWhenItsProcedureIsOver: it is taken under its phase, a boot does not
+// start it, and when the entry is gone the daemon brings it back as it was.
+func TestAHaltedMemberIsStartedWhenItsProcedureIsOver(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 46})
+	threeAtOnce(t, s)
+	s.WriteJournal(unknown)
+	u := s.Units()[1]
+	status, err := s.Deliver(u, func(spec *v1alpha1.EtcdUnitSpec) {
+		spec.Service.State, spec.Delivery.Under = v1alpha1.ServiceHalted, unknown.At()
+	})
+	if err != nil || status.Outcome != v1alpha1.OutcomeApplied || u.Machine().Serves() || s.Voters() != 2 {
+		t.Fatalf("%+v, %v; it serves: %t", status, err, u.Machine().Serves())
+	}
+	s.PowerCut(u, 5*time.Second, time.Second)
+	s.Pass(5 * time.Minute)
+	if u.Machine().Serves() {
+		t.Error("something has started it")
+	}
+	s.EndJournal(unknown.ID)
+	settles(t, s, 3)
+	if s.Members() != 3 {
+		t.Errorf("%d members", s.Members())
 	}
 }
 
