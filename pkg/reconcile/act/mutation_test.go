@@ -34,6 +34,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"nothing disruptive beside a person's action", "actor.go", "if step.Disruptive() {", "if false {", ""},
 		{"what went with its unit holds up nothing", "beside.go", "if ours && !t", "if (ours || true) && !t", ""},
 		{"a harmless action holds up no change", "beside.go", " && v1alpha1.Disturbs(t.Name) {", " {", ""},
+		{"a clock that is ahead gives a halt no more time", "clock.go", " && !s.NeedsPhase()", "", "TestOnlyWhatIsHarmless"},
 		{"a task that went with its unit has ended", "deliver.go", "if errors.Is(err, jujuapi.ErrNotFound) {", "if errors.Is(err, context.Canceled) {", ""},
 		{"a running task has not ended", "deliver.go", "if !task.Status.Final() {", "if false {", ""},
 	})

@@ -151,6 +151,31 @@ func TestObserveReadsAgainWhenSomethingMayHaveChanged(t *testing.T) {
 	}
 }
 
+// While it is under way nothing disruptive is begun beside what may stop or reset a member.
+func TestADeliveryIsHarmlessIfItNeitherStopsNorResets(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		spec v1alpha1.EtcdUnitSpec
+		want bool
+	}{
+		{"words and files", v1alpha1.EtcdUnitSpec{}, true},
+		{"a start", v1alpha1.EtcdUnitSpec{Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceRunning}}, true},
+		{"a restart", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{AllowRestart: true}}, false},
+		{"a halt", v1alpha1.EtcdUnitSpec{Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceHalted}}, false},
+		{"a reset", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{AllowReset: true}}, false},
+		{"what others have left", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{Orphans: &v1alpha1.Orphans{}}}, false},
+	} {
+		r := newRig(t)
+		r.memory.Hand(observation.Delivery{Unit: "etcd/0", Spec: c.spec}, start)
+		r.memory.Sent(memory.Flight{Task: 14, Delivery: observation.Delivery{Unit: "etcd/1", Spec: c.spec}, Enqueued: start, Deadline: start.Add(time.Minute)})
+		for _, u := range r.observe(true).Units[:2] {
+			if u.Task == nil || u.Task.Harmless != c.want {
+				t.Errorf("%s of %s: %+v, want it to be harmless: %t", c.name, u.Name, u.Task, c.want)
+			}
+		}
+	}
+}
+
 func TestWhatCannotBeReadIsBlindNotAbsent(t *testing.T) {
 	r := newRig(t)
 	r.observe(false)

@@ -97,7 +97,7 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 
 // harmless says that the delivery may neither stop nor reset a member.
 func harmless(d observation.Delivery) bool {
-	return !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
+	return !d.Spec.NeedsPhase() && !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
 }
 
 // HandedFor is the deadline shown for a delivery that waits to be queued.
