@@ -24,7 +24,7 @@ func (a *application) changing(ctx context.Context) error {
 	if err != nil || hash == a.record.Config.Hash {
 		return err
 	}
-	now := reads(a.spec)
+	now := a.spec.ReadAtStart()
 	state, err := a.m.unit.State(ctx)
 	if err != nil {
 		return err

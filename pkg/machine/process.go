@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/service"
 )
@@ -45,20 +44,6 @@ func runsWith(r record.Record, state service.State, boot string) record.Process 
 	return now
 }
 
-// reads is what an etcd that is started with the spec will have read.
-func reads(spec *v1alpha1.EtcdUnitSpec) v1alpha1.RunningFacts {
-	e := spec.Etcd
-	r := v1alpha1.RunningFacts{HeartbeatIntervalMs: e.HeartbeatIntervalMs, ElectionTimeoutMs: e.ElectionTimeoutMs,
-		RestartStamp: spec.Service.RestartStamp}
-	if len(e.AdvertisePeerURLs) > 0 {
-		r.PeerURL = e.AdvertisePeerURLs[0]
-	}
-	if len(e.AdvertiseClientURLs) > 0 {
-		r.ClientURL = e.AdvertiseClientURLs[0]
-	}
-	return r
-}
-
 // ownURL is where the unit's own etcd serves clients: at the unit's address, on the port that the process that runs was told, which is
 // not the spec's until it is restarted. The address that it was told may be gone: a machine that boots with another one has a process
 // that listens there all the same. Nothing relies on a listener on the loopback.
@@ -67,7 +52,7 @@ func ownURL(r record.Record) string {
 	if r.Spec == nil {
 		return told
 	}
-	wanted := reads(r.Spec).ClientURL
+	wanted := r.Spec.ReadAtStart().ClientURL
 	at, err := url.Parse(wanted)
 	runs, rerr := url.Parse(told)
 	if err != nil || rerr != nil || wanted == "" || told == "" {

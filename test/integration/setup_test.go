@@ -46,7 +46,7 @@ func runAlone(t *testing.T) { beside.Store(t, true) }
 func begin(t *testing.T, simArgs ...string) *world {
 	t.Helper()
 	runBeside(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute) // the rotation has taken four on a busy machine
 	t.Cleanup(cancel)
 	root, err := filepath.Abs("../..")
 	must(t, err)

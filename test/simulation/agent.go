@@ -203,12 +203,11 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		a.files = config
 		s.counts.FileWrites++
 	}
-	running := restartKey(spec) + fmt.Sprint(a.bundle) + stampOf(spec)
-	a.process.wanted, a.process.next = running, v1alpha1.RunningFacts{
-		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
-		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
-		RestartStamp: spec.Service.RestartStamp,
-	}
+	reads := spec.ReadAtStart()
+	read := reads
+	read.PeerURL = "" // which etcd with data does not read
+	running := fmt.Sprint(read, a.bundle)
+	a.process.wanted, a.process.next = running, reads
 	status := v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 	switch {
 	case spec.Service.State == v1alpha1.ServiceRunning && !slices.Contains(a.bundle, a.leafOf):
@@ -232,13 +231,6 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	}
 	status.RestartPending = a.process.up && a.process.config != running
 	return status
-}
-
-// restartKey is the part of the configuration that etcd reads only when it starts.
-func restartKey(spec *v1alpha1.EtcdUnitSpec) string {
-	e := spec.Etcd
-	e.Initial = nil
-	return fmt.Sprintf("%+v", e)
 }
 
 // reset sets aside what is left of a member that was removed, if a fresh look says that it was.

@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -234,8 +233,3 @@ func (k keys) Keep(c world.Credentials) error {
 }
 
 func (k keys) Kept() (world.Credentials, error) { return k.app.kept[k.self], nil }
-
-// stampOf is the rolling restart that a process was started after, as part of what it has read.
-func stampOf(spec *v1alpha1.EtcdUnitSpec) string {
-	return strconv.FormatInt(spec.Service.RestartStamp, 10)
-}

@@ -36,4 +36,6 @@ type RunningFacts struct {
 	ElectionTimeoutMs   int32  `json:"electionTimeoutMs"`
 	// RestartStamp is ServiceSpec's, as it was when the process was started.
 	RestartStamp int64 `json:"restartStamp,omitempty"`
+	// Config identifies all else of the spec that is read then: 16 hex digits. Agents before tell none.
+	Config string `json:"config,omitempty"`
 }

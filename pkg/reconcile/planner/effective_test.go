@@ -25,7 +25,9 @@ func running(n int) observation.Observation {
 	}
 	apply(&o)
 	for i := range o.Units {
-		o.Units[i].Facts.Applied.Options = planner.Desired(o, o.Units[i].Name).Options
+		spec := planner.Desired(o, o.Units[i].Name)
+		o.Units[i].Facts.Applied.Options = spec.Options
+		o.Units[i].Facts.Running = new(spec.ReadAtStart())
 	}
 	return o
 }

@@ -3,7 +3,6 @@ package planner
 import (
 	"hash/fnv"
 	"maps"
-	"reflect"
 	"slices"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -46,7 +45,7 @@ func (in *Situation) predict(s Step) observation.Observation {
 		p.land(s.Units)
 		for _, d := range s.Units {
 			f := p.facts(d.Unit)
-			f.RestartPending, f.Running = false, running(d.Spec)
+			f.RestartPending, f.Running = false, new(d.Spec.ReadAtStart())
 			f.Certificates.Proof = proof(d.Spec)
 			p.republish(d)
 		}
@@ -127,10 +126,7 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 		}
 		hash := d.Spec.Hash()
 		if u.Facts.Applied == nil || u.Facts.Applied.Hash != hash {
-			if a := u.Facts.Applied; a != nil && a.Options != nil && needsRestart(*a.Options, *d.Spec.Options) {
-				u.Facts.RestartPending = u.Facts.Member.Present
-			}
-			if r := u.Facts.Running; r != nil && *r != *running(d.Spec) {
+			if r := u.Facts.Running; r != nil && !r.Same(d.Spec.ReadAtStart()) {
 				u.Facts.RestartPending = u.Facts.Member.Present
 			}
 			if prints := Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 && u.Facts.Member.Present {
@@ -160,15 +156,6 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 	}
 }
 
-// running is what a process has read that is started with the spec.
-func running(spec v1alpha1.EtcdUnitSpec) *v1alpha1.RunningFacts {
-	return &v1alpha1.RunningFacts{
-		PeerURL: spec.Etcd.AdvertisePeerURLs[0], ClientURL: spec.Etcd.AdvertiseClientURLs[0],
-		HeartbeatIntervalMs: spec.Etcd.HeartbeatIntervalMs, ElectionTimeoutMs: spec.Etcd.ElectionTimeoutMs,
-		RestartStamp: spec.Service.RestartStamp,
-	}
-}
-
 // proof is what handshakes show where everything has arrived; nil where the unit was told nothing to prove.
 func proof(spec v1alpha1.EtcdUnitSpec) *v1alpha1.ProofFacts {
 	if len(spec.TLS.Leaves) == 0 && len(spec.TLS.Next) == 0 {
@@ -177,18 +164,11 @@ func proof(spec v1alpha1.EtcdUnitSpec) *v1alpha1.ProofFacts {
 	return &v1alpha1.ProofFacts{Serves: spec.TLS.Leaves, Accepts: spec.TLS.Next}
 }
 
-// needsRestart says that a running etcd has to be restarted for the difference. Names in certificates and the snap's channel are
-// no matter of its configuration.
-func needsRestart(a, b v1alpha1.ClusterOptions) bool {
-	a.ExtraSANs, b.ExtraSANs, a.Channel, b.Channel = nil, nil, "", ""
-	return !reflect.DeepEqual(a, b)
-}
-
 // start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.
 func (p *prediction) start(deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		f := p.facts(d.Unit)
-		f.Member.Present, f.Member.Started, f.Running = true, true, running(d.Spec)
+		f.Member.Present, f.Member.Started, f.Running = true, true, new(d.Spec.ReadAtStart())
 		f.Member.StartedNew = d.Spec.Etcd.Initial != nil && d.Spec.Etcd.Initial.State == v1alpha1.InitialNew
 		url := ClientURL(f.Addresses, p.in.opts)
 		if f.Member.StartedNew {
