@@ -14,8 +14,8 @@ import (
 	"jujuetcd.io/pkg/reconcile"
 )
 
-// unheardOf is an answer of Juju's that we do not know what to make of.
-var unheardOf = &jujuapi.Error{Call: "A.B", Code: "unheard of", Message: "cannot say what is wrong"}
+// unknownAnswer is an answer of Juju's that we do not know what to make of.
+var unknownAnswer = &jujuapi.Error{Call: "A.B", Code: "never seen", Message: "cannot say what is wrong"}
 
 // TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleTellsWhy holds the package to what its doc says
 // of errors.
@@ -28,10 +28,10 @@ func TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleTellsWhy(t *testing.T) 
 	if n := reconcileErrors(t, "cluster"); n != before {
 		t.Errorf("trouble with Juju, which is told already, counts %v errors", n-before)
 	}
-	r.fail("Snapshot", unheardOf)
+	r.fail("Snapshot", unknownAnswer)
 	r.daemon.Wake()
 	r.eventually(t, "what nobody else tells is counted", func() bool { return reconcileErrors(t, "cluster") > before })
-	r.eventually(t, "it is logged", func() bool { return r.logged(unheardOf.Message) > 0 })
+	r.eventually(t, "it is logged", func() bool { return r.logged(unknownAnswer.Message) > 0 })
 	r.fail("Snapshot", nil)
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
 }
@@ -50,8 +50,8 @@ func TestADeliveryThatCannotBeFollowedIsAnErrorUnlessJujusTroubleTellsWhy(t *tes
 	if result, err := r.daemon.ReconcileUnit(t.Context(), unit); err != nil || result.RequeueAfter == 0 {
 		t.Errorf("trouble with Juju: %v, again in %s", err, result.RequeueAfter)
 	}
-	r.fail("Task", unheardOf)
-	if _, err := r.daemon.ReconcileUnit(t.Context(), unit); !errors.Is(err, unheardOf) {
+	r.fail("Task", unknownAnswer)
+	if _, err := r.daemon.ReconcileUnit(t.Context(), unit); !errors.Is(err, unknownAnswer) {
 		t.Errorf("what nobody else tells: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
