@@ -84,7 +84,7 @@ the environment, else from the juju client's files, as for run.`,
 func (o *orderOptions) daemon() *asking {
 	a := &asking{socket: defaultSocket(os.Getenv, os.Geteuid())}
 	if n := len(o.models); n > 0 { // a shell's completion reads flags twice
-		_, a.model = splitController(o.models[n-1])
+		a.model = withoutController(o.models[n-1])
 	}
 	return a
 }

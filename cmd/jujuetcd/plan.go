@@ -94,7 +94,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	if !o.standalone {
 		want := registry.Ref{Name: name}
 		if len(o.models) == 1 {
-			_, want.Model = splitController(o.models[0])
+			want.Model = withoutController(o.models[0])
 		}
 		clusters, err := o.daemon.client().Clusters(ctx, want)
 		if !errors.Is(err, registry.ErrNoDaemon) {
@@ -142,12 +142,12 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	return all, nil
 }
 
-// splitController takes lab:admin/prod apart.
-func splitController(model string) (controller, name string) {
-	if c, m, ok := strings.Cut(model, ":"); ok {
-		return c, m
+// withoutController is admin/prod of lab:admin/prod.
+func withoutController(model string) string {
+	if _, name, ok := strings.Cut(model, ":"); ok {
+		return name
 	}
-	return "", model
+	return model
 }
 
 // plan is what plan -o prints of a cluster.
