@@ -29,6 +29,7 @@ var floors = [][]string{
 	{ // what is thought and remembered; a machine, and the agents in an embedded Juju
 		"pkg/reconcile/keyring", "pkg/reconcile/memory", "pkg/reconcile/planner", "pkg/reconcile/worldtest",
 		"pkg/machine",
+		"pkg/charm/actions",
 		"sim", "sim/agent",
 	},
 	{ // what is done
