@@ -109,9 +109,9 @@ func (a *Agent) answer(ctx context.Context, id string, answer map[string]string)
 	return nil
 }
 
-// toldByLeaver is what a unit that goes tells clients until its relation with them departs: the others, so that who reads its databag
+// publishedByLeaver is what a unit that goes tells clients until its relation with them departs: the others, so that who reads its databag
 // alone is neither without an etcd nor sent to one that ends. The last of all has no others, and goes on telling of itself.
-func (a *Agent) toldByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSpec, own v1alpha1.UnitAddresses) *v1alpha1.EtcdUnitSpec {
+func (a *Agent) publishedByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSpec, own v1alpha1.UnitAddresses) *v1alpha1.EtcdUnitSpec {
 	if last == nil || !a.leaving(ctx) {
 		return last
 	}

@@ -62,7 +62,7 @@ func (a *Agent) hook(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.answerClients(ctx, a.toldByLeaver(ctx, last, n.Addresses), offer); err != nil {
+	if err := a.answerClients(ctx, a.publishedByLeaver(ctx, last, n.Addresses), offer); err != nil {
 		return err
 	}
 	if err := a.answerMonitors(ctx, last); err != nil {

@@ -77,7 +77,7 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 	if err != nil {
 		return nagios.Checks{}, err
 	}
-	told, err := a.toldByNRPE(ctx, ids)
+	told, err := a.publishedByNRPE(ctx, ids)
 	if err != nil {
 		return nagios.Checks{}, err
 	}
@@ -94,8 +94,8 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 	}, nil
 }
 
-// toldByNRPE is the first that a unit of nrpe has said, of each key.
-func (a *Agent) toldByNRPE(ctx context.Context, ids []string) (map[string]string, error) {
+// publishedByNRPE is the first that a unit of nrpe has said, of each key.
+func (a *Agent) publishedByNRPE(ctx context.Context, ids []string) (map[string]string, error) {
 	told := map[string]string{}
 	for _, id := range ids {
 		units, err := a.run.Tools.RelationUnits(ctx, id)

@@ -232,7 +232,7 @@ func TestAnAddWhoseAnswerIsLostIsAdopted(t *testing.T) {
 	}
 	added, members, err := direct.AddLearner(t.Context(), direct.Look(t.Context(), cluster.Endpoints()), peerURL)
 	if err != nil || len(members) != 2 || added.Started() {
-		t.Errorf("the member that was added unheard is not adopted: %+v of %d, %v", added, len(members), err)
+		t.Errorf("the member that was added without an answer is not adopted: %+v of %d, %v", added, len(members), err)
 	}
 }
 

@@ -167,8 +167,8 @@ type history struct {
 	count   int
 	pending map[int]bool
 	calls   int
-	// deaf says that it ignores offsets.
-	deaf bool
+	// unskippable says that it ignores offsets.
+	unskippable bool
 }
 
 func (h *history) handle(_ context.Context, r wire.Request) (any, *wire.Error) {
@@ -198,7 +198,7 @@ func (h *history) handle(_ context.Context, r wire.Request) (any, *wire.Error) {
 	_ = json.Unmarshal(r.Params, &q)
 	var page wire.OperationResults
 	from := *q.Offset
-	if h.deaf {
+	if h.unskippable {
 		from = 0
 	}
 	for n := from; n < min(from+*q.Limit, h.count); n++ {
@@ -258,7 +258,7 @@ func TestNoPendingTaskIsMissedWherePagesAreCutBeforeTheyAreFiltered(t *testing.T
 
 func TestAControllerThatIgnoresOffsetsIsNotAskedForEver(t *testing.T) {
 	t.Parallel()
-	h := &history{count: 230, pending: map[int]bool{30: true}, deaf: true}
+	h := &history{count: 230, pending: map[int]bool{30: true}, unskippable: true}
 	c := start(t, nil, h.handle)
 	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.Options{Action: "reconcile"})
 	defer func() { _ = s.Close() }()

@@ -18,7 +18,7 @@ import (
 
 const (
 	// maxTold is how many addresses of one controller are kept: it has seven machines at most, with a few addresses each.
-	maxTold = 32
+	maxPublished = 32
 	// maxKnown is how many controllers are kept, those that told last.
 	maxKnown = 16
 	// maxBook is more than a book that we wrote has bytes.
@@ -91,7 +91,7 @@ func (b *AddressBook) learn(c Controller, info LoginInfo) {
 	entry := knownBy(c)
 	entry.Controller = info.ControllerUUID
 	for _, address := range info.Addresses {
-		if _, err := parseAddress(address); err == nil && !slices.Contains(entry.Addresses, address) && len(entry.Addresses) < maxTold {
+		if _, err := parseAddress(address); err == nil && !slices.Contains(entry.Addresses, address) && len(entry.Addresses) < maxPublished {
 			entry.Addresses = append(entry.Addresses, address)
 		}
 	}

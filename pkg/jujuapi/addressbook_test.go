@@ -66,10 +66,10 @@ func TestTheLastLoginDecidesWhatIsKept(t *testing.T) {
 	ca, _ := authority(t)
 	c := jujuapi.Controller{Addresses: []string{"10.0.0.1:17070"}, CACert: ca}
 	var many, kept []string
-	for i := range 2 * jujuapi.MaxTold {
+	for i := range 2 * jujuapi.MaxPublished {
 		many = append(many, fmt.Sprintf("10.0.1.%d:17070", i))
 	}
-	kept = many[:jujuapi.MaxTold]
+	kept = many[:jujuapi.MaxPublished]
 	for _, test := range []struct {
 		name       string
 		told, want []string

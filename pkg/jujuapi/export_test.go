@@ -57,7 +57,7 @@ const (
 	FirstPatience = firstPatience
 	LoginPatience = loginPatience
 	LoginTimeout  = loginTimeout
-	MaxTold       = maxTold
+	MaxPublished       = maxPublished
 	MaxKnown      = maxKnown
 
 	PingInterval = pingInterval

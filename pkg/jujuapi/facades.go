@@ -31,7 +31,7 @@ func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 		return nil, err
 	}
 	m := newModel(ref, s, time.Now())
-	m.AskedAt, m.StorageTold = asked, version >= tellsStorage
+	m.AskedAt, m.StorageReported = asked, version >= tellsStorage
 	return m, nil
 }
 

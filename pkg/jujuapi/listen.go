@@ -11,7 +11,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// stopTimeout bounds the farewell to a watcher.
+// stopTimeout bounds the end of a watcher.
 const stopTimeout = 2 * time.Second
 
 // Listener is a Snapshotter that can tell when to ask: a *Session is one.

@@ -19,9 +19,9 @@ type Model struct {
 	AskedAt      time.Time
 	Applications map[string]Application
 	Machines     map[string]Machine
-	// Storage are all instances of storage, by ID; StorageTold says that the controller tells of them, which 2.9 does not.
+	// Storage are all instances of storage, by ID; StorageReported says that the controller reports them, which 2.9 does not.
 	Storage     []Storage
-	StorageTold bool
+	StorageReported bool
 	// Hash identifies the content: it leaves out all times but those of units' agent status, whose change means that a hook ran.
 	Hash string
 }

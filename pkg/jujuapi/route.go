@@ -31,7 +31,7 @@ func routesTo(c Controller, told []string, rejections []fault) (routes, error) {
 	for _, e := range endpoints {
 		r.first = append(r.first, route{endpoint: e})
 	}
-	for _, address := range told[:min(len(told), maxTold)] {
+	for _, address := range told[:min(len(told), maxPublished)] {
 		// A told address that makes no sense is no reason not to try the others.
 		if e, err := parseAddress(address); err == nil && !slices.Contains(endpoints, e) {
 			r.later = append(r.later, route{e, true})

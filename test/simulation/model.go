@@ -16,7 +16,7 @@ import (
 func (j *juju) snapshot(asked time.Time) *jujuapi.Model {
 	m := &jujuapi.Model{
 		Name: "demo", Owner: "admin", UUID: ModelUUID, Version: "4.0.15", TakenAt: j.sim.now, AskedAt: asked,
-		Applications: map[string]jujuapi.Application{}, Machines: map[string]jujuapi.Machine{}, StorageTold: true,
+		Applications: map[string]jujuapi.Application{}, Machines: map[string]jujuapi.Machine{}, StorageReported: true,
 	}
 	for _, a := range j.apps {
 		a.show(m)

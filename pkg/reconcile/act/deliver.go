@@ -159,7 +159,7 @@ func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v
 	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
 		Ports: d.Spec.OpenPorts, Channels: s.Channels}
 	if s.Facts != nil && s.Facts.Applied != nil {
-		r.Told = s.Facts.Applied.Clients
+		r.Published = s.Facts.Applied.Clients
 	}
 	words := d.Spec.Delivery.WordsOnly
 	last, _ := a.cfg.Memory.Last(d.Unit)

@@ -43,9 +43,9 @@ type Observation struct {
 	Clients []Client
 	CA      CertificateAuthority
 	Etcd    etcdops.View
-	// Volumes are the application's storage, attached or kept by Juju; VolumesTold says that Juju tells of it.
+	// Volumes are the application's storage, attached or kept by Juju; VolumesReported says that Juju reports it.
 	Volumes     []string
-	VolumesTold bool
+	VolumesReported bool
 	// Closed says that the daemon cannot reach etcd's client port though units have members. Etcd is then what the unit
 	// Through saw; an empty Through means that no unit has told yet.
 	Closed  bool

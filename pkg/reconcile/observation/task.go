@@ -69,7 +69,7 @@ type Result struct {
 	Reason  string
 	Message string
 	// Told is where the unit told its clients to find the cluster when it ended.
-	Told []string
+	Published []string
 	// Ports are those that it asked Juju to have open.
 	Ports []int32
 	// Channels are those in which the store has the snap, where it has none in the one that was asked for.

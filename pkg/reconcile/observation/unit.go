@@ -37,7 +37,7 @@ type Unit struct {
 	// Last is the result of the last reconcile that this process has seen end; nil if none. Told is that of the last one that brought
 	// words only, which says nothing of the machine.
 	Last *Result
-	Told *Result
+	LastWords *Result
 	// Clock is what the unit's clock has shown with its last answer; nil if it has told none.
 	Clock *Clock
 }

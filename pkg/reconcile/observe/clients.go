@@ -67,7 +67,7 @@ func (h *history) notice(taken time.Time, obs *observation.Observation) {
 	if len(news) == 0 {
 		return
 	}
-	told := situation.ClientsTold()
+	told := situation.ClientsInformed()
 	for _, n := range news {
 		if _, known := h.notices[n]; known {
 			continue // what is told later is no news about this

@@ -52,7 +52,7 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 			unit.Clock = &clock
 		}
 		if told, ok := o.cfg.Memory.Told(name); ok {
-			unit.Told = &told
+			unit.LastWords = &told
 		}
 		units = append(units, unit)
 	}

@@ -41,8 +41,8 @@ func (in *trust) trusted() []string {
 	return all
 }
 
-// estranged says that a unit without a member has no certificates that the members would trust, and gets none.
-func (in *trust) estranged(u observation.Unit) bool {
+// untrusted says that a unit without a member has no certificates that the members would trust, and gets none.
+func (in *trust) untrusted(u observation.Unit) bool {
 	if !in.otherAuthority() || hasData(u) {
 		return false
 	}

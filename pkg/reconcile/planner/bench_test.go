@@ -18,7 +18,7 @@ func BenchmarkSettledPass(b *testing.B) {
 		s := planner.See(o)
 		s.Held()
 		s.News()
-		s.ClientsTold()
+		s.ClientsInformed()
 		s.Next()
 		s.Status()
 		s.Due()
@@ -36,7 +36,7 @@ func BenchmarkAskedOneByOne(b *testing.B) {
 	for b.Loop() {
 		planner.Held(o)
 		planner.News(o)
-		planner.ClientsTold(o)
+		planner.ClientsInformed(o)
 		planner.Next(o)
 		planner.Status(o)
 		planner.Due(o)

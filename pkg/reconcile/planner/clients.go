@@ -50,12 +50,12 @@ func (in *desired) isOutdated(u observation.Unit) bool {
 		return !in.applied(u)
 	}
 	// One that joins is brought up to date as it is prepared and started. Its list counts in between, too: clients may read no other.
-	told := in.tells(u)
+	told := in.publishes(u)
 	return len(told) > 0 && !slices.Equal(told, in.clients(u).Endpoints)
 }
 
-// ClientsTold says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
-func (in *Situation) ClientsTold() bool {
+// ClientsInformed says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
+func (in *Situation) ClientsInformed() bool {
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
@@ -70,12 +70,12 @@ func (in *desired) willApply(u observation.Unit) bool {
 	return !in.Now.Before(in.again(u))
 }
 
-// farewell waits until clients have heard that a member leaves that serves them.
-func (in *audience) farewell(u observation.Unit, m etcdops.Member) (Step, bool) {
+// clientNotice waits until clients have heard that a member leaves that serves them.
+func (in *audience) clientNotice(u observation.Unit, m etcdops.Member) (Step, bool) {
 	if !in.serving(m) {
 		return Step{}, false
 	}
-	return in.unheard(u.Name, fmt.Sprintf("that %s leaves", u.Name))
+	return in.awaitClients(u.Name, fmt.Sprintf("that %s leaves", u.Name))
 }
 
 // moves waits, where a member is about to serve clients elsewhere, until they have heard where all others serve: with each one that
@@ -89,7 +89,7 @@ func (in *audience) moves(u observation.Unit) (Step, bool) {
 			continue
 		}
 		for _, url := range m.urls {
-			if step, ok := in.unheard(url, fmt.Sprintf("that %s serves at %s", m.name, url)); ok {
+			if step, ok := in.awaitClients(url, fmt.Sprintf("that %s serves at %s", m.name, url)); ok {
 				return step, true
 			}
 		}
@@ -97,8 +97,8 @@ func (in *audience) moves(u observation.Unit) (Step, bool) {
 	return Step{}, false
 }
 
-// unheard waits until clients have heard a piece of news: first for their databags, then for their hooks, those for a bounded time.
-func (in *audience) unheard(news, what string) (Step, bool) {
+// awaitClients waits until clients have heard a piece of news: first for their databags, then for their hooks, those for a bounded time.
+func (in *audience) awaitClients(news, what string) (Step, bool) {
 	if len(in.Clients) == 0 {
 		return Step{}, false
 	}
@@ -107,16 +107,16 @@ func (in *audience) unheard(news, what string) (Step, bool) {
 		return wait("Clients are told %s.", what), true
 	}
 	end := told.At.Add(hookPatience)
-	deaf := in.deaf(told)
-	if len(deaf) == 0 || !in.Now.Before(end) {
+	late := in.uninformed(told)
+	if len(late) == 0 || !in.Now.Before(end) {
 		return Step{}, false
 	}
 	return wait("Clients have been told %s, and have until %s to take it in: %s.", what,
-		end.UTC().Format(time.TimeOnly), strings.Join(deaf, ", ")).until(end), true
+		end.UTC().Format(time.TimeOnly), strings.Join(late, ", ")).until(end), true
 }
 
-// deaf are the clients that have not been seen to run their hooks since they were told.
-func (in *audience) deaf(told observation.Notice) []string {
+// uninformed are the clients that have not been seen to run their hooks since they were told.
+func (in *audience) uninformed(told observation.Notice) []string {
 	var names []string
 	for _, c := range in.Clients {
 		switch {

@@ -28,7 +28,7 @@ func TestClientsAreToldWhenEveryUnitThatCanHasToldThem(t *testing.T) {
 			o := settled(3)
 			o.Units[2].Dying = true
 			c.do(&o)
-			if got := planner.ClientsTold(o); got != c.told {
+			if got := planner.ClientsInformed(o); got != c.told {
 				t.Errorf("told: %t, want %t", got, c.told)
 			}
 		})

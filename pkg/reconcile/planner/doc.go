@@ -16,7 +16,7 @@
 // machines that are another's; birth; preparation; updates that disturb nobody; members that have moved; growth; restarts; and last what
 // persons have asked for, and procedures. The first check that answers with an act wins. One that answers with a wait holds back all later
 // checks save those that disturb nobody (preparation, updates, requests and procedures), so that a cluster in trouble still says so. Gates
-// hold back everything. Whatever a wait holds back, its reason is told: in words alone where no ordinary delivery brings them (see tell.go).
+// hold back everything. Whatever a wait holds back, its reason is told: in words alone where no ordinary delivery brings them (see held.go).
 //
 // Requests and procedures come last because they only write the latch: what a phase wants of units is part of every spec (underProcedures),
 // so that the checks before them have brought it there, or wait, when a gate is asked.

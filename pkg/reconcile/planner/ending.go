@@ -144,7 +144,7 @@ func (in *births) leftovers() (Step, bool) {
 		return Step{}, false // a person knows what is on the volumes
 	}
 	switch {
-	case !in.VolumesTold:
+	case !in.VolumesReported:
 		return wait("The cluster that was here has ended, and this Juju does not tell of storage that it may be on: %s", in.beginAnew()).person(), true
 	case len(in.Volumes) > 0:
 		return wait("The cluster that was here has ended, and may be on storage %s: attach it to get the data, or %s",

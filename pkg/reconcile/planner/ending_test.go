@@ -36,7 +36,7 @@ func succeeded() observation.Observation {
 	o.Units = o.Units[3:]
 	o.Units[0].Leader = true
 	current(&o)
-	o.VolumesTold = true
+	o.VolumesReported = true
 	o.Latch.ClusterID = clusterID.String()
 	o.Latch.Seeds = &v1alpha1.Seeds{Token: "uuid-etcd-4"}
 	o.Latch.Ending = &v1alpha1.Ending{ClusterID: clusterID.String(), Token: "uuid-etcd-4"}
@@ -142,7 +142,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 			apply(o)
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
 		{"not beside a volume", succeeded(), func(o *observation.Observation) { o.Volumes = []string{"data/0"} }, want{wait, "", true, "storage data/0"}},
-		{"not where Juju does not tell of volumes", succeeded(), func(o *observation.Observation) { o.VolumesTold = false }, want{wait, "", true, "does not tell of storage"}},
+		{"not where Juju does not tell of volumes", succeeded(), func(o *observation.Observation) { o.VolumesReported = false }, want{wait, "", true, "does not tell of storage"}},
 		{"not under the mark of another cluster", succeeded(), func(o *observation.Observation) { o.Latch.Ending.ClusterID = "00000000000000ff" }, want{wait, "", true, hint}},
 		{"not under the mark of another birth", succeeded(), func(o *observation.Observation) { o.Latch.Ending.Token = "older" }, want{wait, "", true, hint}},
 		{"not while something is unseen", succeeded(), func(o *observation.Observation) { o.Blind = []string{"the options cannot be read"} },

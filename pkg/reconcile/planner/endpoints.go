@@ -36,7 +36,7 @@ func (c clientMember) urlsFor(relation string) []string {
 }
 
 // reachable are the addresses for clients of single relations that the unit's server certificate is good for: until it is, they are
-// told of the ones that it was made for.
+// published of the ones that it was made for.
 func reachable(u observation.Unit) map[string]string {
 	found := map[string]string{}
 	if u.Facts == nil {
@@ -54,7 +54,7 @@ func reachable(u observation.Unit) map[string]string {
 // other: also who has yet to join, or joins anew, as soon as the members trust what it hands out. It tells of itself when it votes.
 func (in *audience) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
-	if in.Latch.ClusterID == "" || in.estranged(u) {
+	if in.Latch.ClusterID == "" || in.untrusted(u) {
 		return s
 	}
 	members := in.clientMembers()
@@ -126,7 +126,7 @@ func (in *audience) clientMembers() []clientMember {
 
 func (in *audience) makeClientMembers() []clientMember {
 	if !in.Etcd.Listed {
-		return in.toldMembers()
+		return in.publishedMembers()
 	}
 	var told, voters, leaving []clientMember
 	for _, u := range in.Units {
@@ -159,7 +159,7 @@ func (in *audience) onList(u observation.Unit, m etcdops.Member) (until time.Tim
 	switch {
 	case in.serving(m):
 		return time.Time{}, true
-	case in.wipedOut(u, m), !in.told(m.ClientURLs):
+	case in.wipedOut(u, m), !in.published(m.ClientURLs):
 		return time.Time{}, false
 	case in.servingVoters() < etcdops.Quorum(len(in.Etcd.Voters())):
 		return time.Time{}, true
@@ -171,27 +171,27 @@ func (in *audience) onList(u observation.Unit, m etcdops.Member) (until time.Tim
 	return since.Add(silencePatience), true
 }
 
-// told says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
+// published says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
 // have just begun.
-func (in *audience) told(urls []string) bool {
+func (in *audience) published(urls []string) bool {
 	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
-		return slices.ContainsFunc(in.tells(u), func(told string) bool { return slices.Contains(urls, told) })
+		return slices.ContainsFunc(in.publishes(u), func(told string) bool { return slices.Contains(urls, told) })
 	})
 }
 
-// tells is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
-func (in *audience) tells(u observation.Unit) []string {
+// publishes is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
+func (in *audience) publishes(u observation.Unit) []string {
 	switch {
-	case u.Last != nil && len(u.Last.Told) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
-		return u.Last.Told
+	case u.Last != nil && len(u.Last.Published) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
+		return u.Last.Published
 	case u.Facts != nil && u.Facts.Applied != nil:
 		return u.Facts.Applied.Clients
 	}
 	return nil
 }
 
-// toldMembers are the members while nobody lists them: units with data that are on the list; all with data if nothing is told.
-func (in *audience) toldMembers() []clientMember {
+// publishedMembers are the members while nobody lists them: units with data that are on the list; all with data if nothing is told.
+func (in *audience) publishedMembers() []clientMember {
 	var told, all []clientMember
 	for _, u := range in.alive() {
 		if !hasData(u) || u.Facts.Addresses.Client == "" {
@@ -201,7 +201,7 @@ func (in *audience) toldMembers() []clientMember {
 			name: etcdops.MemberName(u.Name), urls: []string{in.servesAt(u)}, peer: []string{in.peerURL(u)}, relations: reachable(u),
 		}
 		all = append(all, c)
-		if in.told(c.urls) {
+		if in.published(c.urls) {
 			told = append(told, c)
 		}
 	}

@@ -80,7 +80,7 @@ func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	if told.Status.Unit.State != "" {
 		t.Errorf("the unit's own trouble is covered by %q", told.Status.Unit.Message)
 	}
-	o.Units[0].Told = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
+	o.Units[0].LastWords = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
 	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/0" }) {
 		t.Error("words that failed are tried again before their own pause is over")
 	}

@@ -84,7 +84,7 @@ func prepareJoiners(in *Situation) (Step, bool) {
 		return Step{}, false
 	}
 	raw := filter(in.joiners(), func(u observation.Unit) bool {
-		return ready(u) && !in.estranged(u) && !in.trustless(u) && !in.prepared(u)
+		return ready(u) && !in.untrusted(u) && !in.trustless(u) && !in.prepared(u)
 	})
 	if len(raw) == 0 {
 		return Step{}, false
@@ -98,7 +98,7 @@ func (in *steps) update() (Step, bool) {
 	if in.Latch.ClusterID == "" {
 		return Step{}, false
 	}
-	old := filter(in.alive(), func(u observation.Unit) bool { return in.isOutdated(u) || in.misshown(u) })
+	old := filter(in.alive(), func(u observation.Unit) bool { return in.isOutdated(u) || in.statusDrifts(u) })
 	if len(old) == 0 {
 		return Step{}, false
 	}
@@ -124,7 +124,7 @@ func grow(in *Situation) (Step, bool) {
 			waits = append(waits, why)
 		case !ready(u):
 			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
-		case in.estranged(u):
+		case in.untrusted(u):
 			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
 				u.Name, in.CA.Application))
 		case in.trustless(u):
@@ -198,7 +198,7 @@ func (in *membership) restartOf(u observation.Unit) Step {
 			step.Reason = reason + " " + step.Reason
 			return step
 		}
-		switch why, yes := in.untold(); {
+		switch why, yes := in.unpublished(); {
 		case yes && in.runsElsewhere(u):
 			return wait("%s But clients are told first where all others serve: %s.", reason, why)
 		case yes && in.runsWithAnotherPair(u):

@@ -192,7 +192,7 @@ func TestWhoJoinsTellsTheShorterListBeforeAMemberGoes(t *testing.T) {
 	stale := o.Units[4].Facts.Applied.Clients
 	apply(&o)
 	o.Units[4].Facts.Applied.Clients, o.Units[4].Facts.Applied.Hash = stale, "old"
-	if planner.ClientsTold(o) {
+	if planner.ClientsInformed(o) {
 		t.Error("a unit that joins tells of the one that leaves, and clients count as told")
 	}
 	if step, _ := planner.Next(o); step.Kind != planner.StepPrepare || step.Units[0].Unit != "etcd/4" {

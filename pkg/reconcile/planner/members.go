@@ -190,7 +190,7 @@ func (in *membership) leave(u observation.Unit, m etcdops.Member) Step {
 	if step, ok := in.update(); ok && step.Kind == StepUpdate {
 		return wait("Clients are told that %s leaves.", u.Name)
 	}
-	if step, ok := in.farewell(u, m); ok {
+	if step, ok := in.clientNotice(u, m); ok {
 		return step
 	}
 	return in.dismiss(m, u.Name, fmt.Sprintf("Juju is removing %s.", u.Name))

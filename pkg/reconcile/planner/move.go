@@ -44,7 +44,7 @@ func moved(in *Situation) (Step, bool) {
 		if !in.atAnotherAddress(u) {
 			continue
 		}
-		step, ok := in.tellPeers(u)
+		step, ok := in.publishPeerURL(u)
 		switch {
 		case ok && step.Kind != StepWait:
 			return step, true
@@ -73,7 +73,7 @@ func moved(in *Situation) (Step, bool) {
 		if waits != nil && in.serving(in.member[u.Name]) {
 			continue
 		}
-		if step, ok := in.tellPeers(u); ok {
+		if step, ok := in.publishPeerURL(u); ok {
 			return step, true
 		}
 	}
@@ -102,8 +102,8 @@ func halfMoved(in *Situation) (Step, bool) {
 	return Step{}, false
 }
 
-// tellPeers is the change of the unit's peer URL in the member list, if it needs one.
-func (in *membership) tellPeers(u observation.Unit) (Step, bool) {
+// publishPeerURL is the change of the unit's peer URL in the member list, if it needs one.
+func (in *membership) publishPeerURL(u observation.Unit) (Step, bool) {
 	m := in.member[u.Name]
 	if in.peersKnow(u) {
 		return Step{}, false
@@ -138,9 +138,9 @@ func (in *membership) tellPeers(u observation.Unit) (Step, bool) {
 		Change: etcdops.UpdatePeerURL{Member: m.ID, PeerURL: in.peerURL(u)}}, true
 }
 
-// untold says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member
+// unpublished says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member
 // that is to serve elsewhere waits for that, so that whoever knows what was told last finds all the others.
-func (in *desired) untold() (why string, yes bool) {
+func (in *desired) unpublished() (why string, yes bool) {
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]
 		if !member || m.Learner || u.Facts == nil || !hasData(u) {

@@ -58,7 +58,7 @@ func (in *Situation) Next() (Step, bool) {
 	d := in.decided()
 	step := d.step
 	if d.pending && step.Kind == StepWait {
-		step.Words = in.tell(step, d.gate)
+		step.Words = in.wordsOf(step, d.gate)
 	}
 	return step, d.pending
 }

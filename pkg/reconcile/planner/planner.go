@@ -32,5 +32,5 @@ func Held(o observation.Observation) string { return See(o).Held() }
 // News is Situation.News of an observation.
 func News(o observation.Observation) []string { return See(o).News() }
 
-// ClientsTold is Situation.ClientsTold of an observation.
-func ClientsTold(o observation.Observation) bool { return See(o).ClientsTold() }
+// ClientsInformed is Situation.ClientsInformed of an observation.
+func ClientsInformed(o observation.Observation) bool { return See(o).ClientsInformed() }

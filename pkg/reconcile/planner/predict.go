@@ -232,7 +232,7 @@ func (p *prediction) settle() {
 		p.History.LastChange = p.History.StableSince
 	}
 	after := See(p.Observation)
-	if !after.ClientsTold() {
+	if !after.ClientsInformed() {
 		return
 	}
 	if p.History.Notices == nil {

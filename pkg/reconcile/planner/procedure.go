@@ -144,7 +144,7 @@ func (r underway) proven(in *journal) string {
 	if why := r.gate(in, r.entry); why != "" {
 		return why
 	}
-	if step, due := in.unheard(r.news(), fmt.Sprintf("what %s changes for them", r.of.name)); due {
+	if step, due := in.awaitClients(r.news(), fmt.Sprintf("what %s changes for them", r.of.name)); due {
 		return step.Reason
 	}
 	return ""

@@ -38,7 +38,7 @@ func (in *addresses) whose(address string) []observation.Unit {
 }
 
 // comesFrom are the addresses of the unit's own machine that peers have refused it from, and that its certificate must be good for, too. It
-// stays so when nobody refuses it any more. An address that several machines have, or none, is nobody's: it could be a stranger's.
+// stays so when nobody refuses it any more. An address that several machines have, or none, is nobody's: it could be another one's.
 func (in *addresses) comesFrom(u observation.Unit) []string {
 	if u.Facts == nil {
 		return nil

@@ -15,10 +15,10 @@ const shownGrace = 10 * time.Second
 // shownAgain is how often at most the leader is told again what the application's status is: Juju's own interval of update-status.
 const shownAgain = 5 * time.Minute
 
-// misshown are the units of which Juju shows an old word although they have applied the right one. A machine that boots is such a
+// statusDrifts are the units of which Juju shows an old word although they have applied the right one. A machine that boots is such a
 // case: its first hook finds that etcd does not serve yet and says so, and the word that the unit was handed before the power went
 // is the one that it should show now, so that its hash tells of no difference.
-func (in *desired) misshown(u observation.Unit) bool {
+func (in *desired) statusDrifts(u observation.Unit) bool {
 	if !in.canShow(u) {
 		return false
 	}
@@ -50,6 +50,6 @@ func (in *desired) shownIll(u observation.Unit, want v1alpha1.StatusText) (due t
 func (in *desired) showsOldSum(u observation.Unit, want v1alpha1.StatusText) bool {
 	shown := in.ApplicationStatus
 	// What was told in words alone, while everything was held up, ends with that.
-	inWords := u.Last != nil && u.Told != nil && u.Told.At.After(u.Last.At)
+	inWords := u.Last != nil && u.LastWords != nil && u.LastWords.At.After(u.Last.At)
 	return shown != want && shown.State != "" && (u.Last == nil || inWords || !in.Now.Before(u.Last.At.Add(shownAgain)))
 }

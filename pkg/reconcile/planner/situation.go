@@ -13,7 +13,7 @@ import (
 // the bottom: who is who (roster); the options that are in force (choice); where members are and should be (addresses); whom they trust
 // (trust); whose the machines are (machines); to whom etcd is exposed (exposure); what clients are told (audience); what is under way
 // (journal); whether a unit can take a delivery (reach); what people are told (words); what each unit should be (desired); how a step is made (steps); and the checks' own: births,
-// membership, orders, telling, report.
+// membership, orders, held, report.
 type Situation struct {
 	*roster
 	*choice
@@ -23,7 +23,7 @@ type Situation struct {
 	*births
 	*membership
 	*orders
-	*telling
+	*held
 	*report
 	// observed is what it was made of, as it was given.
 	observed observation.Observation
@@ -147,8 +147,8 @@ type orders struct {
 	*steps
 }
 
-// telling is what is told while nothing is done.
-type telling struct {
+// held is what is told while nothing is done.
+type held struct {
 	*steps
 }
 
@@ -175,5 +175,5 @@ func See(o observation.Observation) *Situation {
 	j.underway, _ = readJournal(o.Latch)
 	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, nil}, map[string]madeSpec{}}
 	s, e := &steps{d}, &exposure{r, c}
-	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &telling{s}, &report{s, e}, o, nil}
+	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &held{s}, &report{s, e}, o, nil}
 }

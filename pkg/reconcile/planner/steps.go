@@ -148,7 +148,7 @@ func (in *steps) hears(u observation.Unit) bool {
 	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
 		return false
 	}
-	return in.unreachable(u) == "" && (u.Told == nil || !in.Now.Before(u.Told.NotBefore))
+	return in.unreachable(u) == "" && (u.LastWords == nil || !in.Now.Before(u.LastWords.NotBefore))
 }
 
 // wait is a Wait with a sentence.

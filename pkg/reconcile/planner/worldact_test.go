@@ -164,7 +164,7 @@ func (w *world) run(u *unit) {
 		}
 		return
 	}
-	r := &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Told: u.told}
+	r := &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Published: u.told}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
 			r.Failures = u.last.Failures

@@ -60,8 +60,8 @@ func (w *world) judgeMove(u *unit) {
 	}
 }
 
-// judgeFarewell: a member that serves does not go before clients' hooks have run since they were told, or 30 s are over.
-func (w *world) judgeFarewell(m *member) {
+// judgeClientNotice: a member that serves does not go before clients' hooks have run since they were told, or 30 s are over.
+func (w *world) judgeClientNotice(m *member) {
 	leaving := w.host(m)
 	if len(w.clients) == 0 || m.learner || leaving == nil || !leaving.dying || !leaving.up || w.excused[leaving.name] {
 		return
@@ -117,7 +117,7 @@ func (w *world) judgeDisruption(o observation.Observation, s planner.Step) {
 		if m == nil || m.learner {
 			return
 		}
-		w.judgeFarewell(m)
+		w.judgeClientNotice(m)
 		if w.runs(m) {
 			up--
 		}

@@ -29,7 +29,7 @@ func (w *world) observe() observation.Observation {
 	for _, u := range w.units {
 		p := observation.Unit{
 			Name: u.name, Number: u.number, Dying: u.dying, Leader: u.leader, Provisioned: u.provisioned, Lost: u.lost,
-			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last, Told: u.heard, Shown: u.shown,
+			Failed: u.failed, FirstSeen: u.firstSeen, Last: u.last, LastWords: u.heard, Shown: u.shown,
 		}
 		if u.task != nil {
 			t := *u.task
@@ -62,7 +62,7 @@ func (w *world) observe() observation.Observation {
 
 // notice remembers when clients were told of their news.
 func (w *world) notice(o observation.Observation) {
-	told, news := planner.ClientsTold(o), planner.News(o)
+	told, news := planner.ClientsInformed(o), planner.News(o)
 	if o.Etcd.Listed {
 		maps.DeleteFunc(w.notices, func(n string, _ observation.Notice) bool { return !slices.Contains(news, n) })
 	}

@@ -22,10 +22,10 @@ func TestAMemberStaysUntilItsClientsHaveTakenInThatItGoes(t *testing.T) {
 	w.relateClient()
 	w.await(rig.Healthy("etcd", 4))
 	w.await(rig.UnitShows("etcdclient/0", "active", "4 endpoints"))
-	quick := w.farewell("etcd/3", 3)
+	quick := w.removeUnderNotice("etcd/3", 3)
 
 	w.juju("config", "etcdclient", "slow=3")
-	slow := w.farewell("etcd/2", 2)
+	slow := w.removeUnderNotice("etcd/2", 2)
 	if slow < 3*time.Second {
 		t.Errorf("the member was gone after %s: the client's hooks take 3 s each", slow)
 	}
@@ -35,9 +35,9 @@ func TestAMemberStaysUntilItsClientsHaveTakenInThatItGoes(t *testing.T) {
 	t.Logf("from remove-unit to the end of the member: a quick client %.1f s, one whose hooks take 3 s each %.1f s", quick.Seconds(), slow.Seconds())
 }
 
-// farewell removes a unit that does not lead, and fails the test if its member goes while the client still knows it. It returns
+// removeUnderNotice removes a unit that does not lead, and fails the test if its member goes while the client still knows it. It returns
 // when the member was gone.
-func (w *world) farewell(unit string, left int) time.Duration {
+func (w *world) removeUnderNotice(unit string, left int) time.Duration {
 	w.t.Helper()
 	config, endpoints := w.serving()
 	s, err := w.Status(w.ctx)

@@ -229,13 +229,13 @@ func TestWordsAreToldOnceAndAfterTheClaim(t *testing.T) {
 	}
 	// Juju does not show it yet, or the unit has seen worse since: it is not argued with.
 	for i, d := range step.Words {
-		o.Units[i].Told = &observation.Result{Hash: d.Spec.Hash(), Outcome: v1alpha1.OutcomeApplied, At: o.Now.Add(-time.Minute)}
+		o.Units[i].LastWords = &observation.Result{Hash: d.Spec.Hash(), Outcome: v1alpha1.OutcomeApplied, At: o.Now.Add(-time.Minute)}
 	}
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
 		t.Errorf("told again: %+v", step.Words)
 	}
 	// What was refused is tried again after its pause, and counts by itself.
-	o.Units[1].Told = &observation.Result{Outcome: v1alpha1.OutcomeRefused, Failures: 2, NotBefore: o.Now.Add(time.Second)}
+	o.Units[1].LastWords = &observation.Result{Outcome: v1alpha1.OutcomeRefused, Failures: 2, NotBefore: o.Now.Add(time.Second)}
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
 		t.Errorf("before its time: %+v", step.Words)
 	}
@@ -300,7 +300,7 @@ func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
 			planner.Status(o)
 			planner.Due(o)
 			planner.News(o)
-			planner.ClientsTold(o)
+			planner.ClientsInformed(o)
 			if step, ok := planner.Next(o); !ok || step.Disruptive() {
 				t.Errorf("%s: %s", name, step.Kind)
 			}

@@ -14,7 +14,7 @@ import (
 
 // tellAfter is how long the same reason must stand before it is told, unless only a person can end it: most waits of a birth are over
 // within two polls of Juju (5 s each), and each word costs an action.
-const tellAfter = 10 * time.Second
+const reportAfter = 10 * time.Second
 
 // longestWords bounds a told sentence, in bytes: juju status shows one line a unit.
 const longestWords = 300
@@ -29,17 +29,17 @@ func (in *Situation) Held() string {
 	return d.step.Reason
 }
 
-// tell are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so
+// wordsOf are the deliveries that tell why nothing else is delivered. gate says that the wait holds back the updates of members, too, so
 // that the application's status would stay what it was.
-func (in *telling) tell(held Step, gate bool) []observation.Delivery {
-	lasts := held.Person || in.History.Held.Reason == held.Reason && !in.Now.Before(in.History.Held.Since.Add(tellAfter))
+func (in *held) wordsOf(held Step, gate bool) []observation.Delivery {
+	lasts := held.Person || in.History.Held.Reason == held.Reason && !in.Now.Before(in.History.Held.Since.Add(reportAfter))
 	if !lasts || !in.LatchRead || in.ledByOthers() || in.ApplicationDying || len(in.alive()) == 0 {
 		return nil
 	}
 	words := etcdops.HeldWords(held.Reason, held.Person, longestWords)
 	var due []observation.Delivery
 	for _, u := range in.alive() {
-		if d, yes := in.toTell(u, text(words), held.Person, gate); yes {
+		if d, yes := in.wordsFor(u, text(words), held.Person, gate); yes {
 			due = append(due, d)
 		}
 	}
@@ -50,13 +50,13 @@ func (in *telling) tell(held Step, gate bool) []observation.Delivery {
 }
 
 // ledByOthers says that another daemon, or a newer process of this one, tells.
-func (in *telling) ledByOthers() bool {
+func (in *held) ledByOthers() bool {
 	_, others := in.standby()
 	return others
 }
 
-// toTell is what the unit is to be told, if that is news to it.
-func (in *telling) toTell(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (observation.Delivery, bool) {
+// wordsFor is what the unit is to be told, if that is news to it.
+func (in *held) wordsFor(u observation.Unit, words v1alpha1.StatusText, person, gate bool) (observation.Delivery, bool) {
 	if !in.hears(u) {
 		return observation.Delivery{}, false
 	}
@@ -69,7 +69,7 @@ func (in *telling) toTell(u observation.Unit, words v1alpha1.StatusText, person,
 	}
 	news := s.Unit.State != "" && s.Unit != u.Shown || s.Application != nil && *s.Application != in.ApplicationStatus
 	d := in.wordsTo(u, s)
-	if !news || in.toldAlready(u, d) {
+	if !news || in.reported(u, d) {
 		return observation.Delivery{}, false
 	}
 	return d, true
@@ -77,7 +77,7 @@ func (in *telling) toTell(u observation.Unit, words v1alpha1.StatusText, person,
 
 // awaitsFirst says that the unit shows nothing that a delivery brought, or nothing that is true any more: it was handed nothing yet, or
 // its cluster is not born, and is held up.
-func (in *telling) awaitsFirst(u observation.Unit, person bool) bool {
+func (in *held) awaitsFirst(u observation.Unit, person bool) bool {
 	switch {
 	case u.Facts.Applied == nil:
 		return true
@@ -88,12 +88,12 @@ func (in *telling) awaitsFirst(u observation.Unit, person bool) bool {
 }
 
 // speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give, or a machine.
-func (in *telling) speaksForItself(u observation.Unit) bool {
+func (in *held) speaksForItself(u observation.Unit) bool {
 	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
 }
 
 // applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.
-func (in *telling) applicationHeld(leader observation.Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
+func (in *held) applicationHeld(leader observation.Unit, words v1alpha1.StatusText, person, gate bool) *v1alpha1.StatusText {
 	switch {
 	case in.Latch.ClusterID == "" && (in.Latch.Seeds == nil || person):
 		// Before it is set for the first time Juju shows one of the units'.
@@ -121,14 +121,14 @@ func (in *telling) applicationHeld(leader observation.Unit, words v1alpha1.Statu
 	return &words
 }
 
-// toldAlready says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
-func (in *telling) toldAlready(u observation.Unit, d observation.Delivery) bool {
-	return u.Told != nil && u.Told.Outcome == v1alpha1.OutcomeApplied && u.Told.Hash == d.Spec.Hash() && in.Now.Before(u.Told.At.Add(shownAgain))
+// reported says that the unit has taken these very words, so that what Juju shows is on its way, or is what the unit sees itself.
+func (in *held) reported(u observation.Unit, d observation.Delivery) bool {
+	return u.LastWords != nil && u.LastWords.Outcome == v1alpha1.OutcomeApplied && u.LastWords.Hash == d.Spec.Hash() && in.Now.Before(u.LastWords.At.Add(shownAgain))
 }
 
 // claimInWords claims the epoch, which comes before the first word as before every act, in a delivery that touches no machine: what is
 // on the leader's may be what the words are about.
-func (in *telling) claimInWords(due []observation.Delivery) []observation.Delivery {
+func (in *held) claimInWords(due []observation.Delivery) []observation.Delivery {
 	leader, known := in.leader()
 	if !known || !in.hears(leader) {
 		return nil
