@@ -99,6 +99,7 @@ func TestOptionsAreThoseOfTheCharmThatIsReplaced(t *testing.T) {
 	// Those that it had not, with defaults that leave all as it was.
 	maps.Copy(want, map[string]string{
 		"quota_backend_bytes":       "string auto",
+		"max_request_bytes":         "string auto",
 		"auto_compaction_mode":      "string periodic",
 		"auto_compaction_retention": "string 0",
 		"extra_sans":                "string ",

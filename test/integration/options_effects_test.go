@@ -172,6 +172,43 @@ func measures(line string) func(memberOnMachine) error {
 	}
 }
 
+// takesRequestsTo holds if etcd has told the limit when it was started, and takes or refuses, as that
+// says, a value of nearly 2 MiB: the most that its own client sends.
+func takesRequestsTo(limit int) func(memberOnMachine) error {
+	const size = 2<<20 - 4096
+	return func(m memberOnMachine) error {
+		if err := started(fmt.Sprintf(`"max-request-bytes":%d,`, limit))(m); err != nil {
+			return err // and nothing that large is written until then
+		}
+		credentials, err := m.w.Credentials(m.w.ctx, "etcd")
+		if err != nil {
+			return err
+		}
+		config, err := credentials.TLS()
+		if err != nil {
+			return err
+		}
+		port, _, _ := strings.Cut(m.ports[0], "/")
+		client, err := rig.Connect(config, "https://"+net.JoinHostPort(m.address, port))
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(m.w.ctx, 5*time.Second)
+		defer cancel()
+		_, err = client.Put(ctx, "large", strings.Repeat("x", size))
+		switch {
+		case limit >= size:
+			return err
+		case err == nil:
+			return fmt.Errorf("a value of %d bytes is taken", size)
+		case err.Error() != "etcdserver: request is too large":
+			return fmt.Errorf("a value of %d bytes is refused with another word: %w", size, err)
+		}
+		return nil
+	}
+}
+
 // shake makes a handshake as TLS 1.2, with one suite.
 func (m memberOnMachine) shake(port int, change func(*tls.Config)) (tls.ConnectionState, error) {
 	credentials, err := m.w.Credentials(m.w.ctx, "etcd")

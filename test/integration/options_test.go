@@ -40,6 +40,7 @@ var optionChanges = []optionChange{
 	{name: "tls_cipher_suites", set: []string{"tls_cipher_suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"},
 		rolls: 1, effect: servesSuites(4379)},
 	{name: "quota_backend_bytes", set: []string{"quota_backend_bytes=3GiB"}, rolls: 1, effect: measures("etcd_server_quota_backend_bytes 3.221225472e+09")},
+	{name: "max_request_bytes", set: []string{"max_request_bytes=4MiB"}, rolls: 1, effect: takesRequestsTo(4 << 20)},
 	{name: "auto_compaction", set: []string{"auto_compaction_retention=2h"}, rolls: 1,
 		effect: started(`"auto-compaction-mode":"periodic"`, `"auto-compaction-retention":"2h0m0s"`)},
 	{name: "log_level", set: []string{"log_level=debug"}, rolls: 1, effect: started(`"level":"debug"`)},
@@ -47,8 +48,9 @@ var optionChanges = []optionChange{
 	{name: "extra_sans", set: []string{"extra_sans=etcd.example.com,10.9.8.7"}, rolls: 0, effect: certifiedFor(4379, "etcd.example.com", "10.9.8.7")},
 	{name: "several at once, back to the defaults", set: []string{"port=2379", "management_port=2380", "heartbeat_interval=100", "election_timeout=1000",
 		"snapshot_count=auto", "bind_to_all_interfaces=true", "bind_with_insecure_http=false", "tls_cipher_suites=", "quota_backend_bytes=auto",
-		"auto_compaction_retention=0", "log_level=info", "metrics_url="}, rolls: 1,
-		effect: all(listens(2379), listens(2380), listensNot(4379, 4380, 4001, 2381), opened("2379/tcp"), started(`"heartbeat-interval":"100ms"`))},
+		"max_request_bytes=auto", "auto_compaction_retention=0", "log_level=info", "metrics_url="}, rolls: 1,
+		effect: all(listens(2379), listens(2380), listensNot(4379, 4380, 4001, 2381), opened("2379/tcp"), started(`"heartbeat-interval":"100ms"`),
+			takesRequestsTo(1536<<10))},
 }
 
 // TestEveryOptionWorksOnARunningCluster changes one option after the other on three members under writes: each has its effect on every
@@ -137,6 +139,7 @@ var wrongValues = []wrongValue{
 	{[]string{"tls_cipher_suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}, []string{"which HTTP/2 needs"}},
 	{[]string{"quota_backend_bytes=1MiB", "auto_compaction_mode=sometimes", "extra_sans=Not_A_Name", "log_level=loud", "metrics_url=http://0.0.0.0:2381"},
 		[]string{"Option quota_backend_bytes", "Option auto_compaction_mode", "Option extra_sans", "Option log_level", "Option metrics_url"}},
+	{[]string{"max_request_bytes=11MiB"}, []string{`Option max_request_bytes is "11MiB"; it must be auto, or bytes from 1536KiB to 10MiB`}},
 	{[]string{"auto_compaction_retention=1s"}, []string{"Option auto_compaction_retention"}},
 	{[]string{"bind_with_insecure_http=true", "port=4001"}, []string{"another port than 4001, where bind_with_insecure_http is"}},
 }

@@ -10,9 +10,10 @@ type ClusterOptions struct {
 	ElectionTimeoutMs   int32 `json:"electionTimeoutMs"`
 	// Channel is empty for auto.
 	Channel string `json:"channel,omitempty"`
-	// SnapshotCount and QuotaBackendBytes are zero for auto: etcd's own defaults.
+	// SnapshotCount, QuotaBackendBytes and MaxRequestBytes are zero for auto: etcd's own defaults.
 	SnapshotCount        int64 `json:"snapshotCount,omitempty"`
 	QuotaBackendBytes    int64 `json:"quotaBackendBytes,omitempty"`
+	MaxRequestBytes      int64 `json:"maxRequestBytes,omitempty"`
 	BindToAllInterfaces  bool  `json:"bindToAllInterfaces,omitempty"`
 	BindWithInsecureHTTP bool  `json:"bindWithInsecureHTTP,omitempty"`
 	// CipherSuites are in one order, whatever order they were given in; empty for the default ones.

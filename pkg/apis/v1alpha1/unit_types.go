@@ -147,6 +147,7 @@ type EtcdSpec struct {
 	ElectionTimeoutMs   int32           `json:"electionTimeoutMs"`
 	SnapshotCount       int64           `json:"snapshotCount,omitempty"`
 	QuotaBackendBytes   int64           `json:"quotaBackendBytes,omitempty"`
+	MaxRequestBytes     int64           `json:"maxRequestBytes,omitempty"`
 	CipherSuites        []string        `json:"cipherSuites,omitempty"`
 	LogLevel            string          `json:"logLevel,omitempty"`
 	// AutoCompactionMode is periodic or revision, and the retention a duration or a number of revisions; both or none are set.

@@ -40,7 +40,7 @@ func everyOption(s *v1alpha1.EtcdSpec) {
 	s.ListenClientURLs = []string{"http://127.0.0.1:4001", "https://10.0.0.1:2379"}
 	s.ListenPeerURLs = []string{"https://10.1.0.1:2380"}
 	s.ListenMetricsURLs = []string{"http://127.0.0.1:2381", "https://10.0.0.1:2382"}
-	s.QuotaBackendBytes, s.LogLevel = 4<<30, "warn"
+	s.QuotaBackendBytes, s.MaxRequestBytes, s.LogLevel = 4<<30, 4<<20, "warn"
 	s.AutoCompactionMode, s.AutoCompactionRetention = "periodic", "1h"
 	s.CipherSuites = []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
 }
@@ -156,10 +156,10 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 			s.ListenClientURLs = []string{"http://0.0.0.0:2379", "https://0.0.0.0:70000"}
 			s.AdvertiseClientURLs = []string{"https://0.0.0.0:2379"}
 			s.HeartbeatIntervalMs, s.ElectionTimeoutMs = 300, 1000
-			s.SnapshotCount, s.QuotaBackendBytes, s.LogLevel = -1, -1, "loud"
+			s.SnapshotCount, s.QuotaBackendBytes, s.MaxRequestBytes, s.LogLevel = -1, -1, -1, "loud"
 			s.CipherSuites = []string{"TLS_RSA_WITH_RC4_128_SHA", "TLS_AES_128_GCM_SHA256", "NONE"}
 		}, []string{"etcd.name", "etcd.dataDir", "etcd.listenPeerURLs", "http://0.0.0.0:2379", "between 1 and 65535", "cannot be reached",
-			"at least 5 times", "snapshotCount", "quotaBackendBytes", "logLevel", "not safe", "TLS 1.3", "NONE is not"}},
+			"at least 5 times", "snapshotCount", "quotaBackendBytes", "maxRequestBytes", "logLevel", "not safe", "TLS 1.3", "NONE is not"}},
 		{"election too long", func(s *v1alpha1.EtcdSpec) { s.ElectionTimeoutMs = 50001 }, []string{"at most 50000"}},
 		{"metrics in clear for all", func(s *v1alpha1.EtcdSpec) { s.ListenMetricsURLs = []string{"http://0.0.0.0:2381"} },
 			[]string{"etcd.listenMetricsURLs"}},

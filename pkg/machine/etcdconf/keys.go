@@ -57,6 +57,7 @@ var keys = []key{
 	{name: "election-timeout", kind: number, since: everywhere},
 	{name: "snapshot-count", kind: number, since: everywhere},
 	{name: "quota-backend-bytes", kind: number, since: everywhere},
+	{name: "max-request-bytes", kind: number, since: everywhere},
 	{name: "auto-compaction-mode", kind: text, since: everywhere},
 	{name: "auto-compaction-retention", kind: text, since: everywhere},
 	{name: "strict-reconfig-check", kind: flag, since: everywhere},

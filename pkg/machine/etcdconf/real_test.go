@@ -168,6 +168,7 @@ func TestRealEtcdTakesUpWhatIsRendered(t *testing.T) {
 				ListenPeerURLs: []string{peerURL}, ListenClientURLs: []string{clientURL},
 				AdvertisePeerURLs: []string{peerURL}, AdvertiseClientURLs: []string{clientURL},
 				HeartbeatIntervalMs: 110, ElectionTimeoutMs: 1210, SnapshotCount: 12345, QuotaBackendBytes: 3 << 30,
+				MaxRequestBytes: 3 << 20,
 				Initial: &v1alpha1.InitialCluster{Token: "tok", State: v1alpha1.InitialNew,
 					Members: []v1alpha1.NamedMember{{Name: "etcd0", PeerURL: peerURL}}},
 			}
@@ -190,7 +191,7 @@ func TestRealEtcdTakesUpWhatIsRendered(t *testing.T) {
 				t.Error("the quota is another one")
 			}
 			for _, want := range []string{`"heartbeat-interval":"110ms"`, `"election-timeout":"1.21s"`, `"snapshot-count":12345`, `"pre-vote":true`,
-				`client-cert-auth = true`, `"name":"etcd0"`} {
+				`"max-request-bytes":3145728`, `client-cert-auth = true`, `"name":"etcd0"`} {
 				if !strings.Contains(log.String(), want) {
 					t.Errorf("etcd does not tell %s when it starts", want)
 				}

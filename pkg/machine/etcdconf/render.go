@@ -82,6 +82,9 @@ func values(spec v1alpha1.EtcdSpec, paths Paths, v Version) func(yield func(stri
 	if spec.QuotaBackendBytes > 0 {
 		all["quota-backend-bytes"] = spec.QuotaBackendBytes
 	}
+	if spec.MaxRequestBytes > 0 {
+		all["max-request-bytes"] = spec.MaxRequestBytes
+	}
 	if spec.AutoCompactionRetention != "" {
 		all["auto-compaction-mode"], all["auto-compaction-retention"] = spec.AutoCompactionMode, spec.AutoCompactionRetention
 	}

@@ -59,3 +59,29 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOptionLeftAtItsDefaultChangesNothing: a cluster that sets none of the options is told the same
+// by each version of the product, and no upgrade restarts its members. The values are those of before
+// max_request_bytes; they change only with what every running cluster should be restarted for.
+func TestAnOptionLeftAtItsDefaultChangesNothing(t *testing.T) {
+	version, err := etcdconf.ParseVersion("3.6.16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := v1alpha1.EtcdUnitSpec{Etcd: spec(), Options: &v1alpha1.ClusterOptions{
+		Port: 2379, ManagementPort: 2380, HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000, BindToAllInterfaces: true,
+	}}
+	file, err := etcdconf.Render(whole.Etcd, paths, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []struct{ of, is, was string }{
+		{"the desired state", whole.Hash(), "fcbb245df631e029"},
+		{"what the daemon takes for etcd's configuration", whole.ReadAtStart().Config, "32772bf295a2f3bc"},
+		{"what the unit does", etcdconf.RestartHash(file, nil, 0), "c8a37235d394cbab"},
+	} {
+		if id.is != id.was {
+			t.Errorf("%s is %s, and was %s for every cluster that sets no option", id.of, id.is, id.was)
+		}
+	}
+}

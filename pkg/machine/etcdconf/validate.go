@@ -69,6 +69,9 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 	if spec.QuotaBackendBytes < 0 {
 		fault("etcd.quotaBackendBytes %d must not be negative", spec.QuotaBackendBytes)
 	}
+	if spec.MaxRequestBytes < 0 {
+		fault("etcd.maxRequestBytes %d must not be negative", spec.MaxRequestBytes)
+	}
 	if err := checkCompaction(spec.AutoCompactionMode, spec.AutoCompactionRetention); err != nil {
 		faults = append(faults, err)
 	}

@@ -27,6 +27,10 @@ const (
 	// A quota below the first is full at once; nobody runs etcd with more than the second.
 	minQuota = 100 << 20
 	maxQuota = 100 << 30
+	// With less than etcd's own limit, what is stored could not be written again; above the second etcd
+	// warns at each start.
+	defaultRequest = 1536 << 10
+	maxRequest     = 10 << 20
 	// InsecurePort is that of bind_with_insecure_http.
 	InsecurePort = 4001
 	// Less would compact what watchers are still to be told.
@@ -87,6 +91,9 @@ var groups = []group{
 	}},
 	{[]string{"quota_backend_bytes"}, readQuota, func(o *v1alpha1.ClusterOptions, last v1alpha1.ClusterOptions) {
 		o.QuotaBackendBytes = last.QuotaBackendBytes
+	}},
+	{[]string{"max_request_bytes"}, readRequestSize, func(o *v1alpha1.ClusterOptions, last v1alpha1.ClusterOptions) {
+		o.MaxRequestBytes = last.MaxRequestBytes
 	}},
 	{[]string{"auto_compaction_mode", "auto_compaction_retention"}, readCompaction, func(o *v1alpha1.ClusterOptions, last v1alpha1.ClusterOptions) {
 		o.AutoCompactionMode, o.AutoCompactionRetention = last.AutoCompactionMode, last.AutoCompactionRetention
@@ -199,25 +206,19 @@ func readChannel(p *parser) {
 	})
 }
 
-// readQuota takes bytes, or a number with a unit.
 func readQuota(p *parser) {
-	p.text("quota_backend_bytes", "auto, or bytes from 100MiB to 100GiB, such as 8GiB or 8589934592", func(text string) bool {
-		if text == "" || text == "auto" {
-			return true
-		}
-		digits, factor := text, int64(1)
-		for unit, size := range map[string]int64{"MiB": 1 << 20, "GiB": 1 << 30} {
-			if number, ok := strings.CutSuffix(text, unit); ok {
-				digits, factor = strings.TrimSpace(number), size
+	p.size("quota_backend_bytes", "auto, or bytes from 100MiB to 100GiB, such as 8GiB or 8589934592",
+		[]string{"MiB", "GiB"}, minQuota, maxQuota, func(n int64) { p.options.QuotaBackendBytes = n })
+}
+
+// readRequestSize takes what etcd does by itself for auto: to name it restarts nobody.
+func readRequestSize(p *parser) {
+	p.size("max_request_bytes", "auto, or bytes from 1536KiB to 10MiB, such as 4MiB or 4194304",
+		[]string{"KiB", "MiB"}, defaultRequest, maxRequest, func(n int64) {
+			if n != defaultRequest {
+				p.options.MaxRequestBytes = n
 			}
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n < 1 || n > maxQuota/factor {
-			return false
-		}
-		p.options.QuotaBackendBytes = n * factor
-		return n*factor >= minQuota
-	})
+		})
 }
 
 // readCompaction reads mode and retention, which only make sense together. A retention of 0 is off, whatever the mode.

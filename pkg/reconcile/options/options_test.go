@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"jujuetcd.io/pkg/reconcile/options"
 )
 
@@ -50,6 +52,18 @@ func TestParse(t *testing.T) {
 		{"suites", map[string]any{"tls_cipher_suites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305"},
 			func(o options.Options) bool { return len(o.CipherSuites) == 2 }, ""},
 		{"a suite that is not for TLS 1.2", map[string]any{"tls_cipher_suites": "TLS_AES_128_GCM_SHA256"}, func(o options.Options) bool { return len(o.CipherSuites) == 0 }, "tls_cipher_suites"},
+		{"a size", map[string]any{"max_request_bytes": "4MiB"}, func(o options.Options) bool { return o.MaxRequestBytes == 4<<20 }, ""},
+		{"a size in bytes", map[string]any{"max_request_bytes": 10485760}, func(o options.Options) bool { return o.MaxRequestBytes == 10<<20 }, ""},
+		{"a size with a space", map[string]any{"max_request_bytes": "2048 KiB"}, func(o options.Options) bool { return o.MaxRequestBytes == 2<<20 }, ""},
+		{"one byte less than etcd's own", map[string]any{"max_request_bytes": "1572863"}, func(o options.Options) bool { return o.MaxRequestBytes == 0 },
+			`max_request_bytes is "1572863"; it must be auto, or bytes from 1536KiB to 10MiB`},
+		{"one byte more than etcd likes", map[string]any{"max_request_bytes": "10485761"}, func(o options.Options) bool { return o.MaxRequestBytes == 0 }, "to 10MiB"},
+		{"a unit that is too large", map[string]any{"max_request_bytes": "1GiB"}, func(o options.Options) bool { return o.MaxRequestBytes == 0 }, "to 10MiB"},
+		{"a size that overflows", map[string]any{"max_request_bytes": "9223372036854775807KiB"}, func(o options.Options) bool { return o.MaxRequestBytes == 0 }, "to 10MiB"},
+		{"the ends of the quota", map[string]any{"quota_backend_bytes": "100MiB"}, func(o options.Options) bool { return o.QuotaBackendBytes == 100<<20 }, ""},
+		{"and the other", map[string]any{"quota_backend_bytes": "100GiB"}, func(o options.Options) bool { return o.QuotaBackendBytes == 100<<30 }, ""},
+		{"a quota below", map[string]any{"quota_backend_bytes": "99MiB"}, func(o options.Options) bool { return o.QuotaBackendBytes == 0 }, "from 100MiB"},
+		{"a quota in another unit", map[string]any{"quota_backend_bytes": "204800KiB"}, func(o options.Options) bool { return o.QuotaBackendBytes == 0 }, "from 100MiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options.Parse(c.raw)
@@ -63,13 +77,24 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestEtcdsOwnRequestSizeIsNoChange: a restart brings in what differs from it, and nothing else.
+func TestEtcdsOwnRequestSizeIsNoChange(t *testing.T) {
+	for _, value := range []any{nil, "", "auto", "1536KiB", "1572864", 1572864} {
+		o := options.Parse(map[string]any{"max_request_bytes": value})
+		if diff := cmp.Diff(options.Default(), o); diff != "" {
+			t.Errorf("%v: %s", value, diff)
+		}
+	}
+}
+
 func TestAFaultyOptionKeepsItsLastGoodValue(t *testing.T) {
-	last := options.Parse(map[string]any{"port": 4001, "heartbeat_interval": 200, "election_timeout": 2000, "channel": "3.5/stable"})
-	o := options.Parse(map[string]any{"port": -1, "heartbeat_interval": 200, "election_timeout": 300, "channel": "?", "snapshot_count": "9"}).OrLast(last.ClusterOptions)
-	if o.Port != 4001 || o.HeartbeatIntervalMs != 200 || o.ElectionTimeoutMs != 2000 || o.Channel != "3.5/stable" || o.SnapshotCount != 9 {
+	last := options.Parse(map[string]any{"port": 4001, "heartbeat_interval": 200, "election_timeout": 2000, "channel": "3.5/stable", "max_request_bytes": "2MiB"})
+	o := options.Parse(map[string]any{"port": -1, "heartbeat_interval": 200, "election_timeout": 300, "channel": "?", "snapshot_count": "9",
+		"max_request_bytes": "much"}).OrLast(last.ClusterOptions)
+	if o.MaxRequestBytes != 2<<20 || o.Port != 4001 || o.HeartbeatIntervalMs != 200 || o.ElectionTimeoutMs != 2000 || o.Channel != "3.5/stable" || o.SnapshotCount != 9 {
 		t.Errorf("got %+v", o)
 	}
-	if len(o.Faults) != 3 {
+	if len(o.Faults) != 4 {
 		t.Errorf("faults: %v", o.Faults)
 	}
 }

@@ -80,6 +80,30 @@ func (p *parser) text(name, allowed string, accept func(string) bool) {
 	}
 }
 
+// units are what a size may end with.
+var units = map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+// size takes bytes, or a number with one of the units; auto and an empty text set nothing.
+func (p *parser) size(name, allowed string, ends []string, low, high int64, set func(int64)) {
+	p.text(name, allowed, func(text string) bool {
+		if text == "" || text == "auto" {
+			return true
+		}
+		digits, factor := text, int64(1)
+		for _, unit := range ends {
+			if number, ok := strings.CutSuffix(text, unit); ok {
+				digits, factor = strings.TrimSpace(number), units[unit]
+			}
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n < 1 || n > high/factor || n*factor < low {
+			return false
+		}
+		set(n * factor)
+		return true
+	})
+}
+
 func (p *parser) flag(name string, set func(bool)) {
 	value, ok := p.raw[name]
 	if !ok || value == nil {

@@ -115,6 +115,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 			ElectionTimeoutMs:       election,
 			SnapshotCount:           in.opts.SnapshotCount,
 			QuotaBackendBytes:       in.opts.QuotaBackendBytes,
+			MaxRequestBytes:         in.opts.MaxRequestBytes,
 			AutoCompactionMode:      in.opts.AutoCompactionMode,
 			AutoCompactionRetention: in.opts.AutoCompactionRetention,
 			CipherSuites:            in.opts.CipherSuites,

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,33 @@ func TestDesiredListensWhereTheOptionsSay(t *testing.T) {
 	s = planner.Desired(o, "etcd/0").Etcd
 	if s.ListenPeerURLs[0] != "https://[fd00::2]:4002" || s.ListenClientURLs[0] != "https://10.1.0.1:4001" || s.AdvertiseClientURLs[0] != "https://10.0.0.1:4001" {
 		t.Errorf("bound: %+v", s)
+	}
+}
+
+// TestOptionsReachEtcdsConfigurationUnderTheirOwnNames: what both ClusterOptions and EtcdSpec have is
+// handed on. Numbers of 32 bits and lists are not: the pair and the suites are checked against the
+// cluster first.
+func TestOptionsReachEtcdsConfigurationUnderTheirOwnNames(t *testing.T) {
+	o := running(3)
+	given, n := reflect.ValueOf(&o.Options).Elem(), 0
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[v1alpha1.EtcdSpec]()) {
+		switch option := given.FieldByName(f.Name); option.Kind() {
+		case reflect.Int64:
+			option.SetInt(8 << 30)
+		case reflect.String:
+			option.SetString("any")
+		default:
+			continue
+		}
+		n++
+		spec := planner.Desired(o, "etcd/1").Etcd
+		got := reflect.ValueOf(spec).FieldByName(f.Name)
+		if !got.Equal(given.FieldByName(f.Name)) {
+			t.Errorf("%s is %v in the spec", f.Name, got)
+		}
+	}
+	if n < 6 {
+		t.Errorf("only %d options were tried", n)
 	}
 }
 
