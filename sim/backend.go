@@ -196,10 +196,10 @@ func (i *instance) Fault(f control.Fault) error {
 	case control.RemoveController:
 		return i.server.RemoveController(f.Target)
 	}
-	if f.Kind == control.TellDepartures || f.Kind == control.HideDepartures {
+	if f.Kind == control.ReportDepartures || f.Kind == control.HideDepartures {
 		m, err := i.model(f.Model)
 		if err == nil {
-			m.TellDepartures(f.Kind == control.TellDepartures)
+			m.ReportDepartures(f.Kind == control.ReportDepartures)
 		}
 		return err
 	}

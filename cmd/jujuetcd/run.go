@@ -150,13 +150,13 @@ func (o *runOptions) check() error {
 }
 
 // notifier tells systemd how we are; without systemd it does nothing.
-type notifier struct{ told bool }
+type notifier struct{ sent bool }
 
 // ready says, once, that starting is over: waiting for a controller that is away is work, not starting.
 func (n *notifier) ready(status string) {
 	text := "STATUS=" + status
-	if !n.told {
-		n.told = true
+	if !n.sent {
+		n.sent = true
 		text = daemon.SdNotifyReady + "\n" + text
 	}
 	_, _ = daemon.SdNotify(false, text) // no systemd, or one that does not listen: nothing to do about it

@@ -41,7 +41,7 @@ type fakeMachine struct {
 	cluster *fakeCluster
 
 	applied []machine.Situation
-	told    *v1alpha1.StatusSpec
+	words   *v1alpha1.StatusSpec
 	leaves  int
 	left    int // how often it was left
 	checks  *nagios.Checks
@@ -69,15 +69,15 @@ func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s ma
 }
 
 func (m *fakeMachine) Leave(context.Context) error { m.left++; return nil }
-func (m *fakeMachine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
+func (m *fakeMachine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
 	if m.refuse != "" {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse}
 	}
-	m.told = &spec.Status
+	m.words = &spec.Status
 	return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
 }
 
-func (m *fakeMachine) Told() (*v1alpha1.StatusSpec, error) { return m.told, nil }
+func (m *fakeMachine) DeliveredWords() (*v1alpha1.StatusSpec, error) { return m.words, nil }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
 

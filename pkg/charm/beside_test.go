@@ -26,7 +26,7 @@ func (b *bench) relateTo(id, unit string, ca *charmtest.Authority) {
 }
 
 // told are the facts that the unit has published.
-func (b *bench) told() v1alpha1.UnitFacts {
+func (b *bench) publishedFacts() v1alpha1.UnitFacts {
 	b.t.Helper()
 	var facts v1alpha1.UnitFacts
 	if err := json.Unmarshal([]byte(b.juju.Bags["cluster:0 etcd/0"]["facts"]), &facts); err != nil {
@@ -58,7 +58,7 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 			if b.machine.server == nil || b.machine.server.Issuer.CommonName != "ours" || b.machine.client.Issuer.CommonName != "ours" {
 				t.Errorf("the certificates in use are not of the authority that members trust: %+v", b.machine.server)
 			}
-			c := b.told().Certificates
+			c := b.publishedFacts().Certificates
 			if c.OfferedCA != ours.PEM || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{test.unused}) || c.Trouble != "" {
 				t.Errorf("told: %+v", c)
 			}
@@ -95,7 +95,7 @@ func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 	if given.Server == nil || b.machine.server.Issuer.CommonName != "ours" || b.machine.client.Issuer.CommonName != "ours" {
 		t.Error("it does not take those of whom it is told to trust")
 	}
-	if c := b.told().Certificates; c.From != "easyrsa" || !slices.Equal(c.Unused, []string{"vault"}) {
+	if c := b.publishedFacts().Certificates; c.From != "easyrsa" || !slices.Equal(c.Unused, []string{"vault"}) {
 		t.Errorf("told: %+v", c)
 	}
 }
@@ -110,7 +110,7 @@ func TestAStrangersCertificatesAreNotTaken(t *testing.T) {
 	if b.machine.leaves > 0 {
 		t.Error("a leaf of another authority is put in its place")
 	}
-	if c := b.told().Certificates; c.OfferedCA != theirs.PEM || c.From != "vault" || c.Trouble != "" || len(c.Unused) > 0 {
+	if c := b.publishedFacts().Certificates; c.OfferedCA != theirs.PEM || c.From != "vault" || c.Trouble != "" || len(c.Unused) > 0 {
 		t.Errorf("told: %+v", c)
 	}
 }
@@ -127,7 +127,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	s.relateTo("certificates:7", "vault/0", theirs)
 	asked := s.asked()
 	s.hook("certificates-relation-changed")
-	c := s.told().Certificates
+	c := s.publishedFacts().Certificates
 	if s.machine.server != before || c.Provider != v1alpha1.ProviderCSR || !slices.Equal(c.Unused, []string{"vault"}) || !slices.Equal(asked, s.asked()) {
 		t.Errorf("told: %+v", c)
 	}
@@ -141,7 +141,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	for range 2 {
 		classic.hook("certificates-relation-changed")
 	}
-	c = classic.told().Certificates
+	c = classic.publishedFacts().Certificates
 	if c.Provider != v1alpha1.ProviderClassic || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{"self-signed-certificates"}) {
 		t.Errorf("told: %+v", c)
 	}

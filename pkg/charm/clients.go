@@ -63,7 +63,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 		if len(ids) == 0 {
 			continue
 		}
-		told, with, err := a.tellable(last)
+		told, with, err := a.publishable(last)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 }
 
 // tellable is what clients may be told, and what lets them in: both, or nothing.
-func (a *Agent) tellable(last *v1alpha1.EtcdUnitSpec) (v1alpha1.ClientsSpec, machine.Credentials, error) {
+func (a *Agent) publishable(last *v1alpha1.EtcdUnitSpec) (v1alpha1.ClientsSpec, machine.Credentials, error) {
 	if last == nil || len(last.Clients.Endpoints) == 0 {
 		return v1alpha1.ClientsSpec{}, machine.Credentials{}, nil
 	}

@@ -296,17 +296,17 @@ func TestRefusedPeersAreToldByUpdateStatus(t *testing.T) {
 	s := newSigner(t)
 	s.machine.refused = []string{"10.9.0.2"}
 	s.hook("certificates-relation-joined")
-	if len(s.told().Refused) > 0 {
+	if len(s.publishedFacts().Refused) > 0 {
 		t.Error("every hook looks into etcd's log")
 	}
 	s.hook("update-status")
 	s.machine.refused = nil
 	s.hook("config-changed")
-	if got := s.told().Refused; !slices.Equal(got, []string{"10.9.0.2"}) {
+	if got := s.publishedFacts().Refused; !slices.Equal(got, []string{"10.9.0.2"}) {
 		t.Errorf("told: %v", got)
 	}
 	s.hook("update-status")
-	if got := s.told().Refused; len(got) > 0 {
+	if got := s.publishedFacts().Refused; len(got) > 0 {
 		t.Errorf("still told: %v", got)
 	}
 }

@@ -74,7 +74,7 @@ func TestWhatAPersonAsksForStaysThroughHooks(t *testing.T) {
 	}
 	want := v1alpha1.Request{Task: b.action - 1, Kind: v1alpha1.ActionBeginAnew, Subject: aCluster}
 	for range 2 {
-		if got := b.told().Request; got == nil || *got != want {
+		if got := b.publishedFacts().Request; got == nil || *got != want {
 			t.Errorf("%+v is recorded, not %+v", got, want)
 		}
 		b.machine.facts.RestartPending = true

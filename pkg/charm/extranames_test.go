@@ -35,7 +35,7 @@ func TestARefusedExtraNameFallsBackToTheNeededOnes(t *testing.T) {
 	}
 	const want = "The certificate authority refuses to sign a server certificate that is good for 10.9.0.2, too " +
 		"(10.9.0.2 is not of this network): it was asked for one without."
-	if trouble := s.told().Certificates.Trouble; trouble != want {
+	if trouble := s.publishedFacts().Certificates.Trouble; trouble != want {
 		t.Errorf("told: %q", trouble)
 	}
 	s.sign()
@@ -46,8 +46,8 @@ func TestARefusedExtraNameFallsBackToTheNeededOnes(t *testing.T) {
 	// Other names are another question.
 	last.TLS.ExtraSANs = []string{"10.9.0.2", "10.9.0.3"}
 	s.hook("config-changed")
-	if n := len(s.asked()); n != 3 || strings.Contains(s.told().Certificates.Trouble, "without") {
-		t.Errorf("%d requests stand, and it says %q", n, s.told().Certificates.Trouble)
+	if n := len(s.asked()); n != 3 || strings.Contains(s.publishedFacts().Certificates.Trouble, "without") {
+		t.Errorf("%d requests stand, and it says %q", n, s.publishedFacts().Certificates.Trouble)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestARefusalOfNeededNamesIsNoMatterOfExtraOnes(t *testing.T) {
 	for range 2 {
 		s.hook("certificates-relation-changed")
 	}
-	if !slices.Equal(asked, s.asked()) || !strings.Contains(s.told().Certificates.Trouble, "refuses to sign the server certificate: No.") {
-		t.Errorf("told: %q", s.told().Certificates.Trouble)
+	if !slices.Equal(asked, s.asked()) || !strings.Contains(s.publishedFacts().Certificates.Trouble, "refuses to sign the server certificate: No.") {
+		t.Errorf("told: %q", s.publishedFacts().Certificates.Trouble)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // tell adds to the machine's facts what only the charm knows; bundle is what is trusted on disk. What was applied last stays what is
 // published: only a
 // reconcile that has come to its end says anew what is applied, see mark. So does what a person has asked for last.
-func tell(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer *certificates.Offer, bundle string) v1alpha1.UnitFacts {
+func withCharmFacts(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer *certificates.Offer, bundle string) v1alpha1.UnitFacts {
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
 	facts.Certificates.Provider = offer.Provider

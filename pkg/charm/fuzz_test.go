@@ -58,7 +58,7 @@ func FuzzPublished(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		facts := tell(p, v1alpha1.UnitFacts{}, v1alpha1.UnitAddresses{Client: "10.0.0.4"}, &certificates.Offer{}, "")
+		facts := withCharmFacts(p, v1alpha1.UnitFacts{}, v1alpha1.UnitAddresses{Client: "10.0.0.4"}, &certificates.Offer{}, "")
 		facts = mark(p, facts, &v1alpha1.EtcdUnitSpec{}, 1)
 		if facts.Applied == nil {
 			t.Error("what was applied is not marked")

@@ -44,7 +44,7 @@ func (a *Agent) answerGrafana(ctx context.Context, prometheus []string) error {
 		if err := a.setRequest(ctx, id, &wanted{id: body.RequestID, body: body}); err != nil {
 			return err
 		}
-		if err := a.tellRefusal(ctx, id, body.RequestID); err != nil {
+		if err := a.logRefusal(ctx, id, body.RequestID); err != nil {
 			return err
 		}
 	}

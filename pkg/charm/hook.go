@@ -53,7 +53,7 @@ func (a *Agent) hook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		told := tell(p, facts, n.Addresses, offer, bundle)
+		told := withCharmFacts(p, facts, n.Addresses, offer, bundle)
 		if a.run.Env.Name == "update-status" {
 			// Seldom enough: it is etcd's log that tells.
 			told.Refused = a.machine.Refused(ctx)

@@ -20,8 +20,8 @@ type Machine interface {
 	actions.Machine
 	certificates.Machine
 	Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
-	Tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
-	Told() (*v1alpha1.StatusSpec, error)
+	TakeWords(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
+	DeliveredWords() (*v1alpha1.StatusSpec, error)
 	Refused(ctx context.Context) []string
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	Leave(ctx context.Context) error

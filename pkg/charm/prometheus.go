@@ -78,7 +78,7 @@ func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpe
 		if err := a.setRequest(ctx, id, &wanted{id: mine.RequestID, body: mine}); err != nil {
 			return nil, err
 		}
-		if err := a.tellRefusal(ctx, id, mine.RequestID); err != nil {
+		if err := a.logRefusal(ctx, id, mine.RequestID); err != nil {
 			return nil, err
 		}
 		application, err := a.run.Tools.RelationApplication(ctx, id)

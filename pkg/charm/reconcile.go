@@ -86,7 +86,7 @@ func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitS
 		return refused(reason, err), nil
 	}
 	if spec.Delivery.WordsOnly {
-		return a.tell(ctx, &spec, grant, peers, leader)
+		return a.takeWords(ctx, &spec, grant, peers, leader)
 	}
 	if len(spec.Ops) > 0 {
 		// They concern etcd alone: neither the machine nor Juju is to be changed.
@@ -138,7 +138,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 		status.Facts = &facts
 	}
 	if status.Facts != nil {
-		facts := tell(p, *status.Facts, n.Addresses, offer, bundle)
+		facts := withCharmFacts(p, *status.Facts, n.Addresses, offer, bundle)
 		status.Facts = &facts
 	}
 	if status.Outcome == v1alpha1.OutcomeRefused {

@@ -68,7 +68,7 @@ func (a *Agent) setRequest(ctx context.Context, relation string, want *wanted) e
 
 // tellRefusal logs why the other end could not do what was asked for, in the hook that it says so in: etcd lacks nothing, so
 // no status tells of it.
-func (a *Agent) tellRefusal(ctx context.Context, relation, id string) error {
+func (a *Agent) logRefusal(ctx context.Context, relation, id string) error {
 	if a.run.Env.RelationID != relation || !strings.HasSuffix(a.run.Env.Name, "-relation-changed") {
 		return nil
 	}

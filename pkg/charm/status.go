@@ -83,7 +83,7 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		return nil
 	}
 	word := etcdops.Words(last.Status.Unit)
-	if told := a.told(); told.State != "" {
+	if told := a.deliveredWords(); told.State != "" {
 		word = told
 	}
 	if last.Service.State != v1alpha1.ServiceRunning {
@@ -135,7 +135,7 @@ func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, off
 	if len(missing) > 0 {
 		return etcdops.WaitingForCertificateWords(missing...), nil
 	}
-	if told := a.told(); told.State != "" {
+	if told := a.deliveredWords(); told.State != "" {
 		return told, nil
 	}
 	return a.waiting(ctx)

@@ -141,12 +141,12 @@ func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
 	s := spec()
 	b.machine.last, b.machine.view = &s, charmtest.Healthy()
 	b.machine.own = b.machine.view.Health["https://10.0.0.4:2379"]
-	b.machine.told = &v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "blocked", Message: "Two different clusters are seen."}}
+	b.machine.words = &v1alpha1.StatusSpec{Unit: v1alpha1.StatusText{State: "blocked", Message: "Two different clusters are seen."}}
 	b.hook("update-status")
 	if got := b.juju.Status["unit"][1]; got != "Two different clusters are seen." {
 		t.Errorf("status %q", got)
 	}
-	b.machine.told = &v1alpha1.StatusSpec{} // nothing of the unit itself
+	b.machine.words = &v1alpha1.StatusSpec{} // nothing of the unit itself
 	b.hook("update-status")
 	if got := b.juju.Status["unit"][1]; got != "Healthy with 1 known peer" {
 		t.Errorf("status %q", got)

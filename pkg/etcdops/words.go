@@ -76,7 +76,7 @@ var troublePrefixes = []string{
 }
 
 // TellsOfTrouble says that the status of a unit is about its member, and that this does not serve, or not yet.
-func TellsOfTrouble(w Words) bool { return w.beginsWith(troublePrefixes) }
+func IsAboutTrouble(w Words) bool { return w.beginsWith(troublePrefixes) }
 
 func (w Words) beginsWith(prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(w.Message, prefix) })
@@ -319,7 +319,7 @@ func Shown(last, local Words) Words {
 var authorityPrefixes = []string{"Missing relation to certificate authority", "Waiting for the certificate authority"}
 
 // TellsOfAuthority says that the status of a unit is about what it lacks of its certificate authority.
-func TellsOfAuthority(w Words) bool { return w.beginsWith(authorityPrefixes) }
+func IsAboutAuthority(w Words) bool { return w.beginsWith(authorityPrefixes) }
 
 // HeldWords are for a unit that is handed nothing for now, or an application that nothing is done with, and tell why: a sentence of the
 // planner's. What a person must put right blocks.

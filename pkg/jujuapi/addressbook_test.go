@@ -47,7 +47,7 @@ func TestWhatAControllerToldIsUsedOnlyWhereTheSameOneIsConfigured(t *testing.T) 
 	} {
 		c := lab
 		test.change(&c)
-		if got := book(t, path).Told(c); !slices.Equal(got, test.want) {
+		if got := book(t, path).Published(c); !slices.Equal(got, test.want) {
 			t.Errorf("known %s: got %v, want %v", test.name, got, test.want)
 		}
 	}
@@ -56,8 +56,8 @@ func TestWhatAControllerToldIsUsedOnlyWhereTheSameOneIsConfigured(t *testing.T) 
 	noCA.CACert = ""
 	b := book(t, nothing)
 	b.Learn(noCA, jujuapi.LoginInfo{Addresses: told})
-	if _, err := os.Stat(nothing); b.Told(noCA) != nil || !os.IsNotExist(err) {
-		t.Errorf("learnt %v of a controller that cannot be told from others there (%v)", b.Told(noCA), err)
+	if _, err := os.Stat(nothing); b.Published(noCA) != nil || !os.IsNotExist(err) {
+		t.Errorf("learnt %v of a controller that cannot be told from others there (%v)", b.Published(noCA), err)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestTheLastLoginDecidesWhatIsKept(t *testing.T) {
 		b.Learn(c, jujuapi.LoginInfo{Addresses: []string{"10.0.0.2:17070"}})
 		b.Learn(c, jujuapi.LoginInfo{Addresses: test.told})
 		for _, b := range []*jujuapi.AddressBook{b, book(t, path)} {
-			if diff := cmp.Diff(test.want, b.Told(c)); diff != "" {
+			if diff := cmp.Diff(test.want, b.Published(c)); diff != "" {
 				t.Errorf("%s: %s", test.name, diff)
 			}
 		}
@@ -103,7 +103,7 @@ func TestABookHoldsTheControllersThatToldLast(t *testing.T) {
 	for i := range jujuapi.MaxKnown + 1 {
 		b.Learn(known(i), jujuapi.LoginInfo{Addresses: []string{"10.1.0.1:17070"}})
 	}
-	if b = book(t, path); b.Told(known(0)) != nil || b.Told(known(1)) == nil || b.Told(known(jujuapi.MaxKnown)) == nil {
+	if b = book(t, path); b.Published(known(0)) != nil || b.Published(known(1)) == nil || b.Published(known(jujuapi.MaxKnown)) == nil {
 		t.Error("it is not the one that told first that is forgotten")
 	}
 }
@@ -120,20 +120,20 @@ func TestABookThatCannotBeReadOrKeptIsToldAndStopsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := jujuapi.OpenAddressBook(path, func(string, string) error { return errors.New("disk full") }, func(err error) { failures = append(failures, err) })
-		if len(failures) != 1 || !strings.Contains(failures[0].Error(), path) || b.Told(c) != nil {
-			t.Errorf("%s: told %v, and the book has %v", name, failures, b.Told(c))
+		if len(failures) != 1 || !strings.Contains(failures[0].Error(), path) || b.Published(c) != nil {
+			t.Errorf("%s: told %v, and the book has %v", name, failures, b.Published(c))
 		}
 		b.Learn(c, info)
 		b.Learn(c, info)
-		if len(failures) != 2 || !strings.Contains(failures[1].Error(), "disk full") || b.Told(c) == nil {
-			t.Errorf("%s, and it cannot be kept: told %v, and the book has %v", name, failures, b.Told(c))
+		if len(failures) != 2 || !strings.Contains(failures[1].Error(), "disk full") || b.Published(c) == nil {
+			t.Errorf("%s, and it cannot be kept: told %v, and the book has %v", name, failures, b.Published(c))
 		}
 	}
 	path := filepath.Join(t.TempDir(), "book")
 	b := jujuapi.OpenAddressBook(path, nil, func(err error) { t.Error(err) })
 	b.Learn(c, info)
-	if _, err := os.Stat(path); !os.IsNotExist(err) || b.Told(c) == nil {
-		t.Errorf("who only looks writes (%v), or learns nothing (%v)", err, b.Told(c))
+	if _, err := os.Stat(path); !os.IsNotExist(err) || b.Published(c) == nil {
+		t.Errorf("who only looks writes (%v), or learns nothing (%v)", err, b.Published(c))
 	}
 }
 

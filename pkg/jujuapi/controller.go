@@ -128,11 +128,11 @@ func (c Controller) tlsConfigs(r route) ([]*tls.Config, error) {
 			return nil, errors.New("cannot use the controller's CA certificate: it is not a certificate in PEM form")
 		}
 		ways = append(ways, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: serverName})
-		if c.PublicHostname == "" || r.told {
+		if c.PublicHostname == "" || r.published {
 			return ways, nil
 		}
 	}
-	if r.told {
+	if r.published {
 		return nil, errors.New("cannot know the controller at an address that it told of itself: its CA certificate is not given")
 	}
 	name := c.PublicHostname

@@ -110,7 +110,7 @@ func (s *supervisor) try(ctx context.Context, ways routes, entries chan<- entry)
 
 // prove says what is wrong with whoever has let us in at an address that a controller told of.
 func (s *supervisor) prove(e entry, known bookEntry) error {
-	if !e.way.told || known.Controller == e.info.ControllerUUID {
+	if !e.way.published || known.Controller == e.info.ControllerUUID {
 		return nil
 	}
 	s.book.strike(s.controller, e.way.hostPort)

@@ -23,7 +23,7 @@ func machines(t *testing.T) (first, second *controller, inet *internet) {
 	one, two, inet := newPipes(), newPipes(), newInternet()
 	first, second = startAs(t, one, status, ca, leaf), startAs(t, two, status, ca, leaf)
 	inet.put(configured, one.place)
-	inet.put(toldOf, func(ctx context.Context) (net.Conn, error) {
+	inet.put(publishedAddress, func(ctx context.Context) (net.Conn, error) {
 		time.Sleep(200 * time.Millisecond)
 		return two.place(ctx)
 	})
@@ -51,12 +51,12 @@ func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T)
 		logins       int // at the other one
 		silent       string
 	}{
-		{name: "another one is configured", first: hour, want: toldOf, after: jujuapi.LoginPatience, logins: 1},
-		{name: "another one was told of", first: hour, told: true, want: toldOf, after: jujuapi.LoginPatience, logins: 1, silent: configured + " (no answer)"},
+		{name: "another one is configured", first: hour, want: publishedAddress, after: jujuapi.LoginPatience, logins: 1},
+		{name: "another one was told of", first: hour, told: true, want: publishedAddress, after: jujuapi.LoginPatience, logins: 1, silent: configured + " (no answer)"},
 		{name: "it takes a few seconds", first: 4 * second, want: configured, after: 4 * second},
 		{name: "it takes long, and there is no other one", first: 50 * second, gone: true, want: configured, after: 50 * second},
 		{name: "it takes long, and the other one longer", first: 20 * second, other: 30 * second, want: configured, after: 20 * second, logins: 0},
-		{name: "it takes long, and longer than the other one", first: 40 * second, other: 10 * second, want: toldOf, after: jujuapi.LoginPatience + 10*second, logins: 1},
+		{name: "it takes long, and longer than the other one", first: 40 * second, other: 10 * second, want: publishedAddress, after: jujuapi.LoginPatience + 10*second, logins: 1},
 		{name: "it takes long, and the other one lets nobody in", first: 20 * second, refuse: &wire.Error{Message: wire.MessageMaintenance},
 			want: configured, after: 20 * second, logins: 1},
 	} {
@@ -65,13 +65,13 @@ func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T)
 				c, other, inet := machines(t)
 				c.think, other.think, other.refuse = test.first, test.other, test.refuse
 				if test.gone {
-					inet.put(toldOf, refused)
+					inet.put(publishedAddress, refused)
 				}
 				known, b := c.known(), &jujuapi.AddressBook{}
 				if test.told {
-					b.Learn(known, jujuapi.LoginInfo{Addresses: []string{toldOf}})
+					b.Learn(known, jujuapi.LoginInfo{Addresses: []string{publishedAddress}})
 				} else {
-					known.Addresses = append(known.Addresses, toldOf)
+					known.Addresses = append(known.Addresses, publishedAddress)
 				}
 				s := jujuapi.OpenModel(t.Context(), known, ref, jujuapi.WithNetwork(jujuapi.Options{Book: b}, inet.dial))
 				defer func() { _ = s.Close() }()
@@ -101,7 +101,7 @@ func TestWhereEveryLoginHangsItIsTriedAgainAfterTheTimeOfOne(t *testing.T) {
 		c, other, inet := machines(t)
 		c.think, other.think = hour, hour
 		known := c.known()
-		known.Addresses = append(known.Addresses, toldOf)
+		known.Addresses = append(known.Addresses, publishedAddress)
 		s := jujuapi.OpenModel(t.Context(), known, ref, jujuapi.WithNetwork(jujuapi.Options{}, inet.dial))
 		defer func() { _ = s.Close() }()
 		began := time.Now()
@@ -129,9 +129,9 @@ func TestAStrangerBesideALoginThatHangsNeedsNobody(t *testing.T) {
 		c.think = hour
 		theirs := newPipes()
 		stranger := start(t, theirs, status)
-		inet.put(toldOf, theirs.place)
+		inet.put(publishedAddress, theirs.place)
 		known := c.known()
-		known.Addresses = append(known.Addresses, toldOf)
+		known.Addresses = append(known.Addresses, publishedAddress)
 		s := jujuapi.OpenModel(t.Context(), known, ref, jujuapi.WithNetwork(jujuapi.Options{}, inet.dial))
 		defer func() { _ = s.Close() }()
 		if _, err := s.Snapshot(t.Context()); err == nil || jujuapi.NeedsPerson(err) {

@@ -47,7 +47,7 @@ func Ways(c Controller, told bool) ([]*tls.Config, error) {
 }
 
 // Told is what the book has of a controller.
-func (b *AddressBook) Told(c Controller) []string { return b.look(c).Addresses }
+func (b *AddressBook) Published(c Controller) []string { return b.look(c).Addresses }
 
 // Learn has the book learn what a login told.
 func (b *AddressBook) Learn(c Controller, info LoginInfo) { b.learn(c, info) }
@@ -57,7 +57,7 @@ const (
 	FirstPatience = firstPatience
 	LoginPatience = loginPatience
 	LoginTimeout  = loginTimeout
-	MaxPublished       = maxPublished
+	MaxPublished  = maxPublished
 	MaxKnown      = maxKnown
 
 	PingInterval = pingInterval

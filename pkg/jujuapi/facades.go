@@ -14,7 +14,7 @@ import (
 const pageSize = 50
 
 // tellsStorage is the version of the facade Client from which on a status tells of storage.
-const tellsStorage = 7
+const reportsStorage = 7
 
 // maxPages bounds a listing that never ends.
 const maxPages = 200
@@ -31,7 +31,7 @@ func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 		return nil, err
 	}
 	m := newModel(ref, s, time.Now())
-	m.AskedAt, m.StorageReported = asked, version >= tellsStorage
+	m.AskedAt, m.StorageReported = asked, version >= reportsStorage
 	return m, nil
 }
 

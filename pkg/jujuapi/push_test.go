@@ -121,61 +121,61 @@ func (f *lateFeed) Stop(context.Context) error { return nil }
 
 // change is something that happens: what it is, and whether a feed tells of it.
 type change struct {
-	name string
-	told bool
-	do   func(unit string) error
+	name     string
+	reported bool
+	do       func(unit string) error
 }
 
 func (h *past) changes() []change {
 	n := 0
 	text := func() string { n++; return fmt.Sprintf("%d", n) }
 	return []change{
-		{name: "workload status", told: true, do: func(u string) error { return h.m.SetWorkloadStatus(u, "active", text()) }},
-		{name: "application status", told: true, do: func(u string) error {
+		{name: "workload status", reported: true, do: func(u string) error { return h.m.SetWorkloadStatus(u, "active", text()) }},
+		{name: "application status", reported: true, do: func(u string) error {
 			if !h.m.IsLeader(u) {
 				return nil
 			}
 			return h.m.SetApplicationStatus(u, "active", text())
 		}},
-		{name: "a hook", told: true, do: func(u string) error {
+		{name: "a hook", reported: true, do: func(u string) error {
 			if err := h.m.SetAgentStatus(u, "executing", "running config-changed hook"); err != nil {
 				return err
 			}
 			time.Sleep(h.between(100*time.Millisecond, time.Second))
 			return h.m.SetAgentStatus(u, "idle", "")
 		}},
-		{name: "our action", told: true, do: func(u string) error {
+		{name: "our action", reported: true, do: func(u string) error {
 			if err := h.m.SetAgentStatus(u, "executing", "running action reconcile"); err != nil {
 				return err
 			}
 			time.Sleep(h.between(100*time.Millisecond, time.Second))
 			return h.m.SetAgentStatus(u, "idle", "")
 		}},
-		{name: "a machine", told: true, do: func(string) error {
+		{name: "a machine", reported: true, do: func(string) error {
 			ids := h.m.MachineIDs()
 			id := ids[h.random.IntN(len(ids))]
 			return h.m.MachineStarted(id, sim.MachineFacts{Addresses: []string{"10.0.0." + text()}})
 		}},
-		{name: "add-unit", told: true, do: func(string) error {
+		{name: "add-unit", reported: true, do: func(string) error {
 			if len(h.m.UnitNames("etcd")) > 3 {
 				return nil
 			}
 			_, err := h.m.AddUnits("etcd", 1, nil)
 			return err
 		}},
-		{name: "remove-unit", told: true, do: func(u string) error {
+		{name: "remove-unit", reported: true, do: func(u string) error {
 			if len(h.m.UnitNames("etcd")) < 2 {
 				return nil
 			}
 			return h.m.UnitGone(u)
 		}},
-		{name: "expose", told: true, do: func(string) error {
+		{name: "expose", reported: true, do: func(string) error {
 			if h.random.IntN(2) == 0 {
 				return h.m.Unexpose("etcd", nil)
 			}
 			return h.m.Expose("etcd", nil)
 		}},
-		{name: "ports", told: true, do: func(u string) error {
+		{name: "ports", reported: true, do: func(u string) error {
 			return h.m.Commit(u, sim.Changes{Open: []sim.PortRange{{From: 2000 + h.random.IntN(9), To: 2379, Protocol: "udp"}}})
 		}},
 		{name: "an agent that is lost", do: func(u string) error { return h.m.AgentGone(u) }},
@@ -217,7 +217,7 @@ func (h *past) run(events int) []moment {
 		if after := hash(); after != before {
 			before = after
 			by := now.Add(resync)
-			if c.told {
+			if c.reported {
 				by = now.Add(latest + debounceMax)
 			}
 			moments = append(moments, moment{c.name, now, by})

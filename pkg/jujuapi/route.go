@@ -13,7 +13,7 @@ import (
 type route struct {
 	endpoint
 	// told says that it is not configured: only the controller itself told of it, and must prove itself there by its own authority.
-	told bool
+	published bool
 }
 
 // routes are the ways to a controller, each once. The later ones are for when none of the first ones answers.

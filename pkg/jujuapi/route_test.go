@@ -20,8 +20,8 @@ import (
 
 // The addresses of a controller in these tests: one is configured, of the other only logins tell.
 const (
-	configured = "10.0.0.1:17070"
-	toldOf     = "10.0.0.2:17070"
+	configured       = "10.0.0.1:17070"
+	publishedAddress = "10.0.0.2:17070"
 )
 
 // internet is what there is at addresses, and when each was dialled.
@@ -81,15 +81,15 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 		silent string
 	}{
 		{
-			name: "the configured one refuses", want: toldOf, silent: configured + " (connection refused)",
+			name: "the configured one refuses", want: publishedAddress, silent: configured + " (connection refused)",
 			first: func(*testing.T, *pipes, *pipes) func(context.Context) (net.Conn, error) { return refused },
 		},
 		{
-			name: "the configured one says nothing", want: toldOf, after: jujuapi.FirstPatience, silent: configured + " (no answer)",
+			name: "the configured one says nothing", want: publishedAddress, after: jujuapi.FirstPatience, silent: configured + " (no answer)",
 			first: func(*testing.T, *pipes, *pipes) func(context.Context) (net.Conn, error) { return silence },
 		},
 		{
-			name: "the configured one is somebody else's", want: toldOf, silent: configured + " (its certificate is not trusted)",
+			name: "the configured one is somebody else's", want: publishedAddress, silent: configured + " (its certificate is not trusted)",
 			first: func(_ *testing.T, _, stranger *pipes) func(context.Context) (net.Conn, error) { return stranger.place },
 		},
 		{
@@ -108,8 +108,8 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 				c := start(t, same, status)
 				stranger := start(t, strangers, status)
 				inet.put(configured, test.first(t, same, strangers))
-				inet.put(toldOf, same.place)
-				s, _ := openKnowing(t, c, inet, toldOf)
+				inet.put(publishedAddress, same.place)
+				s, _ := openKnowing(t, c, inet, publishedAddress)
 				began := time.Now()
 				if _, err := s.Snapshot(t.Context()); err != nil {
 					t.Fatal(err)
@@ -118,7 +118,7 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 				if st.Address != test.want || strings.Join(st.Silent, ", ") != test.silent {
 					t.Errorf("connected to %s, and told of %v; want %s and %q", st.Address, st.Silent, test.want, test.silent)
 				}
-				switch dials := inet.dialled(toldOf); {
+				switch dials := inet.dialled(publishedAddress); {
 				case test.after < 0 && len(dials) > 0:
 					t.Errorf("the told address was dialled after %s", dials[0].Sub(began))
 				case test.after >= 0 && (len(dials) != 1 || dials[0].Sub(began) != test.after):
@@ -150,13 +150,13 @@ func TestAMachineThatLetsNobodyInDoesNotHideOneThatDoes(t *testing.T) {
 		first, second := startAs(t, broken, status, ca, leaf), startAs(t, whole, status, ca, leaf)
 		first.set(func() { first.refuse = &wire.Error{Message: wire.MessageMaintenance} })
 		inet.put(configured, broken.place)
-		inet.put(toldOf, whole.place)
-		s, _ := openKnowing(t, first, inet, toldOf)
+		inet.put(publishedAddress, whole.place)
+		s, _ := openKnowing(t, first, inet, publishedAddress)
 		if _, err := s.Snapshot(t.Context()); !errors.Is(err, jujuapi.ErrBusy) {
 			t.Fatalf("the first attempt: %v", err)
 		}
 		time.Sleep(5 * time.Second)
-		if st := s.State(); st.Address != toldOf || !st.Connected || len(st.Silent) != 1 || !strings.Contains(st.Silent[0], "maintenance") {
+		if st := s.State(); st.Address != publishedAddress || !st.Connected || len(st.Silent) != 1 || !strings.Contains(st.Silent[0], "maintenance") {
 			t.Errorf("after 5 s: %+v", st)
 		}
 		// Next time the configured one is asked first again.
@@ -195,8 +195,8 @@ func TestWhoAnswersAtAToldAddressMustBeTheControllerThatToldOfIt(t *testing.T) {
 				other.uuid = test.uuid
 				other.servers = [][]wire.HostPort{{{Value: "10.0.0.9", Port: 17070, Scope: "public"}}}
 				inet.put(configured, refused)
-				inet.put(toldOf, there.place)
-				s, b := openKnowing(t, c, inet, toldOf)
+				inet.put(publishedAddress, there.place)
+				s, b := openKnowing(t, c, inet, publishedAddress)
 				_, err := s.Snapshot(t.Context())
 				if err == nil || !strings.Contains(err.Error(), test.mention) || jujuapi.NeedsPerson(err) || !jujuapi.Retriable(err) {
 					t.Errorf("got %v", err)
@@ -205,7 +205,7 @@ func TestWhoAnswersAtAToldAddressMustBeTheControllerThatToldOfIt(t *testing.T) {
 				if n := other.count(); n != test.logins {
 					t.Errorf("the password was sent %d times, want %d", n, test.logins)
 				}
-				if told := b.Told(c.known()); slices.Contains(told, "10.0.0.9:17070") || test.uuid != "" && slices.Contains(told, toldOf) {
+				if told := b.Published(c.known()); slices.Contains(told, "10.0.0.9:17070") || test.uuid != "" && slices.Contains(told, publishedAddress) {
 					t.Errorf("it has %v in the book", told)
 				}
 			})
@@ -293,7 +293,7 @@ func TestMachinesThatAControllerHasGainedAreKnownBeforeTheLastOldOneIsLost(t *te
 		c.set(func() {
 			c.servers = [][]wire.HostPort{{{Value: "10.0.0.1", Port: 17070, Scope: "public"}}, {{Value: "10.0.0.2", Port: 17070, Scope: "public"}}}
 		})
-		inet.put(toldOf, network.place)
+		inet.put(publishedAddress, network.place)
 		time.Sleep(jujuapi.AskEvery * 5 / 4)
 		synctest.Wait()
 		if n := c.count(); n != 3 {
@@ -306,7 +306,7 @@ func TestMachinesThatAControllerHasGainedAreKnownBeforeTheLastOldOneIsLost(t *te
 		if _, err := s.Snapshot(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if st := s.State(); st.Address != toldOf || time.Since(began) > 2*time.Second {
+		if st := s.State(); st.Address != publishedAddress || time.Since(began) > 2*time.Second {
 			t.Errorf("connected to %s after %s", st.Address, time.Since(began))
 		}
 	})
@@ -352,7 +352,7 @@ func TestAControllerThatSaysAModelHasMovedTellsNoAddresses(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		time.Sleep(10 * time.Minute)
-		if len(inet.dialled("10.9.9.9:17070")) > 0 || b.Told(c.known()) != nil {
+		if len(inet.dialled("10.9.9.9:17070")) > 0 || b.Published(c.known()) != nil {
 			t.Error("it is gone to")
 		}
 	})

@@ -273,7 +273,7 @@ func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, []string, e
 		return nil, LoginInfo{}, nil, err
 	}
 	var unused []string
-	if in.way.told {
+	if in.way.published {
 		unused = silent(s.controller, append(s.rejections, in.faults...))
 	}
 	s.rejections = nil

@@ -145,7 +145,7 @@ func (m *Machine) Leave(ctx context.Context) error {
 		}
 	}
 	// The record first: without it and with the owner's file the machine is still known to have been this unit's.
-	if _, err := m.disk.Remove(m.toldPath()); err != nil {
+	if _, err := m.disk.Remove(m.wordsPath()); err != nil {
 		return err
 	}
 	if t.record.Hash != "" {

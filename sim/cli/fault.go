@@ -45,7 +45,7 @@ func (a *App) fault() *cobra.Command {
 		a.simpleFault(control.RefuseWatch, "", "Refuse to tell of changes (3.6): WatchAll fails"),
 		a.simpleFault(control.BreakFeed, "", "End what tells of changes now (3.6): AllWatcher.Next fails"),
 		a.simpleFault(control.MixPages, "", "Cut lists of operations into pages before they are filtered"),
-		a.simpleFault(control.TellDepartures, "", "Tell every peer of the end of a unit, as Juju 3.6 does"),
+		a.simpleFault(control.ReportDepartures, "", "Tell every peer of the end of a unit, as Juju 3.6 does"),
 		a.simpleFault(control.HideDepartures, "", "Tell peers nothing of it, until they start anew or are upgraded, as Juju 4.0 mostly does"),
 		a.faultVerb(&control.Fault{Kind: control.Heal}, "heal [UNIT]", "End all faults of the API, or a unit's partition", between(0, 1, "unit")),
 		a.simpleFault(control.AddController, "", "Give the controller one more machine, with an address of its own"),

@@ -146,9 +146,9 @@ const (
 	BreakFeed   = "break-feed"
 	MixPages    = "mix-pages"
 	// TellDepartures and HideDepartures turn whether peers hear of the end of a unit.
-	TellDepartures = "tell-departures"
-	HideDepartures = "hide-departures"
-	Heal           = "heal"
+	ReportDepartures = "tell-departures"
+	HideDepartures   = "hide-departures"
+	Heal             = "heal"
 
 	AddController    = "add-controller"
 	StopController   = "stop-controller"

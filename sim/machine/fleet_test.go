@@ -257,7 +257,7 @@ func TestHooksRunInJujusOrderAtBirthAndDeath(t *testing.T) {
 		t.Errorf("the leader ran %s, want %s", got, want)
 	}
 	root := w.root("a/1")
-	w.TellDepartures(true)
+	w.ReportDepartures(true)
 	if err := w.DestroyUnit("a/1"); err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestRelationListShowsThoseWhoseJoinedHookHasRun(t *testing.T) {
 		bag, err := w.View("a/0").RelationSettings(0, "a/2")
 		return err == nil && bag["mark"] == "left" && strings.Count(lists(), "changed a/2:") > 1
 	})
-	w.TellDepartures(true)
+	w.ReportDepartures(true)
 	if err := w.DestroyUnit("a/2"); err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func (m *Model) removeIfEmpty(a *application) {
 }
 
 // TellDepartures turns what the profile says of SilentDepartures: with true every peer is told of the end of a unit, as on 3.6.
-func (m *Model) TellDepartures(tell bool) {
+func (m *Model) ReportDepartures(tell bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.silent = !tell

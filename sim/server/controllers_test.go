@@ -12,7 +12,7 @@ import (
 )
 
 // told is what a login says of the controller's machines.
-func told(t *testing.T, c *client) string {
+func serversOfLogin(t *testing.T, c *client) string {
 	t.Helper()
 	r := c.call("Admin", 3, "Login", map[string]any{"auth-tag": "user-admin", "credentials": password})
 	var result struct {
@@ -50,12 +50,12 @@ func recorded(t *testing.T, addresses ...string) string {
 func TestLoginsTellOfEveryMachineOfTheControllerUntilItIsRemoved(t *testing.T) {
 	h, m := small(t, server.Options{})
 	first := h.Address()
-	if got, want := told(t, h.dial(t, "/api")), recorded(t, first); got != want {
+	if got, want := serversOfLogin(t, h.dial(t, "/api")), recorded(t, first); got != want {
 		t.Errorf("one machine: got %s, want %s", got, want)
 	}
 	must(t, h.AddController())
 	second := h.Machines()[1].Address
-	if got, want := told(t, h.dial(t, "/model/"+m.UUID+"/api")), recorded(t, first, second); got != want {
+	if got, want := serversOfLogin(t, h.dial(t, "/model/"+m.UUID+"/api")), recorded(t, first, second); got != want {
 		t.Errorf("two machines: got %s, want %s", got, want)
 	}
 
@@ -68,14 +68,14 @@ func TestLoginsTellOfEveryMachineOfTheControllerUntilItIsRemoved(t *testing.T) {
 		_ = conn.Close()
 		t.Error("a machine that is down is connected to")
 	}
-	if got, want := told(t, bySecond), recorded(t, first, second); got != want {
+	if got, want := serversOfLogin(t, bySecond), recorded(t, first, second); got != want {
 		t.Errorf("one machine is down: got %s, want %s", got, want)
 	}
 
 	must(t, h.StartController("0"))
 	h.login(t, nil, "admin", password)
 	must(t, h.RemoveController("0"))
-	if got, want := told(t, h.dialAt(t, second, "/api")), recorded(t, second); got != want {
+	if got, want := serversOfLogin(t, h.dialAt(t, second, "/api")), recorded(t, second); got != want {
 		t.Errorf("one machine is removed: got %s, want %s", got, want)
 	}
 	for what, err := range map[string]error{

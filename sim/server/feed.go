@@ -19,7 +19,7 @@ type Feed struct {
 	model      *model.Model
 	controller string
 	after      uint64
-	told       map[string]wire.Delta
+	sent       map[string]wire.Delta
 }
 
 // NewFeed returns the feed of a model of the controller with that UUID.
@@ -42,18 +42,18 @@ func (f *Feed) Next(ctx context.Context) ([]wire.Delta, error) {
 func (f *Feed) changes(now map[string]wire.Delta) []wire.Delta {
 	var deltas []wire.Delta
 	for _, key := range slices.Sorted(maps.Keys(now)) {
-		if !bytes.Equal(now[key].Entity, f.told[key].Entity) {
+		if !bytes.Equal(now[key].Entity, f.sent[key].Entity) {
 			deltas = append(deltas, now[key])
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(f.told)) {
+	for _, key := range slices.Sorted(maps.Keys(f.sent)) {
 		if _, there := now[key]; !there {
-			gone := f.told[key]
+			gone := f.sent[key]
 			gone.Removed = true
 			deltas = append(deltas, gone)
 		}
 	}
-	f.told = now
+	f.sent = now
 	return deltas
 }
 

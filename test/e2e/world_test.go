@@ -46,7 +46,7 @@ func begin(t *testing.T) *world {
 	w := &world{Rig: r, t: t, ctx: ctx}
 	t.Cleanup(func() {
 		if t.Failed() {
-			w.tell()
+			w.logState()
 		}
 		if err := r.Close(); err != nil && !t.Failed() {
 			t.Errorf("cannot clean up: %v", err)
@@ -62,7 +62,7 @@ func begin(t *testing.T) *world {
 }
 
 // tell shows what there is to see when a test has failed.
-func (w *world) tell() {
+func (w *world) logState() {
 	for _, name := range []string{"jujuetcd", "jujusim"} {
 		w.t.Logf("the end of %s's log:\n%s", name, end(w.Log(name), 40))
 	}

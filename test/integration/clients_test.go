@@ -26,11 +26,11 @@ func TestAClientThatOnlyReadsItsRelationNeverFails(t *testing.T) {
 	w.relateClient()
 	w.await(rig.Healthy("etcd", 3))
 	c := w.startDBClient()
-	c.told(w, 3)
+	c.awaitEndpoints(w, 3)
 
 	w.juju("add-unit", "etcd", "-n", "2")
 	w.await(rig.Healthy("etcd", 5))
-	c.told(w, 5)
+	c.awaitEndpoints(w, 5)
 	c.lap(t, "3 -> 5")
 
 	before := c.certificate()
@@ -45,6 +45,6 @@ func TestAClientThatOnlyReadsItsRelationNeverFails(t *testing.T) {
 	other := slices.DeleteFunc(s.UnitNames("etcd"), func(u string) bool { return u == leader })[0]
 	w.juju("remove-unit", leader, other)
 	w.await(rig.Healthy("etcd", 3))
-	c.told(w, 3)
+	c.awaitEndpoints(w, 3)
 	c.lap(t, "5 -> 3 without "+leader+" (etcd's leader) and "+other)
 }

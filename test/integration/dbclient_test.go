@@ -255,7 +255,7 @@ func (c *dbClient) list() string {
 }
 
 // told waits until the client knows n endpoints.
-func (c *dbClient) told(w *world, n int) {
+func (c *dbClient) awaitEndpoints(w *world, n int) {
 	w.t.Helper()
 	eventually(w.ctx, w.t, fmt.Sprintf("the client knows %d endpoints", n), func() bool { return strings.Count(c.list(), ",")+1 == n })
 }

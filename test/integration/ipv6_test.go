@@ -52,10 +52,10 @@ func TestAClusterLivesOnIPv6Alone(t *testing.T) {
 	w.juju("integrate", "etcd:proxy", "etcdclient:proxy")
 	w.await(rig.Healthy("etcd", 3))
 	c := w.startDBClient()
-	c.told(w, 3)
+	c.awaitEndpoints(w, 3)
 	w.juju("add-unit", "etcd")
 	w.await(rig.Healthy("etcd", 4))
-	c.told(w, 4)
+	c.awaitEndpoints(w, 4)
 	c.lap(t, "3 -> 4 on IPv6")
 
 	var urls, cluster []string

@@ -59,7 +59,7 @@ var optionChanges = []optionChange{
 func TestEveryOptionWorksOnARunningCluster(t *testing.T) {
 	w := beginOptions(t)
 	client := w.startDBClient()
-	client.told(w, 3)
+	client.awaitEndpoints(w, 3)
 	// Where a member moves, the next one waits for hooks like these.
 	w.juju("config", "etcdclient", "slow=3")
 	config, endpoints := w.serving()

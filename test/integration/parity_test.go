@@ -49,7 +49,7 @@ func TestWhatTheOldCharmShowedIsThere(t *testing.T) {
 	t.Run("juju status", w.showsPortsAndVersion)
 	t.Run("files", w.hasTheFiles)
 	t.Run("configuration", w.hasTheConfiguration)
-	t.Run("relations", w.asksAndTellsAsBefore)
+	t.Run("relations", w.asksAndAnswersAsBefore)
 	t.Run("health", func(t *testing.T) {
 		// The action tells of each member, and of the cluster.
 		out, err := w.Juju(w.ctx, "run", "etcd/1", "health")
@@ -192,7 +192,7 @@ func (w *world) hasTheConfiguration(t *testing.T) {
 }
 
 // asksAndTellsAsBefore: the keys of the classic certificates relation, and of the peers.
-func (w *world) asksAndTellsAsBefore(t *testing.T) {
+func (w *world) asksAndAnswersAsBefore(t *testing.T) {
 	asked := w.remote(t, "unit-easyrsa-0", "client")
 	if len(asked) != 3 {
 		t.Errorf("easyrsa sees %d units", len(asked))

@@ -166,13 +166,13 @@ func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 	must(t, err)
 	defer client.Close()
 	eventually(w.ctx, t, "clients have all three endpoints", func() bool {
-		return slices.Equal(w.toldClients(), []string{strings.Join(endpoints, ",")})
+		return slices.Equal(w.publishedLists(), []string{strings.Join(endpoints, ",")})
 	})
 
 	w.juju("remove-unit", leaving)
 	before := 0
 	eventually(w.ctx, t, "the member is gone", func() bool {
-		told := w.toldClients() // read first: what is seen in the list now was there when clients had heard already
+		told := w.publishedLists() // read first: what is seen in the list now was there when clients had heard already
 		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
 		defer cancel()
 		list, err := client.MemberList(ctx)
@@ -196,7 +196,7 @@ func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 			t.Errorf("%s has ports %v open", u, got)
 		}
 	}
-	for _, text := range w.toldClients() {
+	for _, text := range w.publishedLists() {
 		if text != strings.Join(stay, ",") {
 			t.Errorf("clients are told %q, not %q", text, strings.Join(stay, ","))
 		}
@@ -251,7 +251,7 @@ func clientCharm(t *testing.T) string {
 }
 
 // toldClients are the different connection strings that units of etcd tell the client, those of units that have gone left out.
-func (w *world) toldClients() []string {
+func (w *world) publishedLists() []string {
 	w.t.Helper()
 	var shown map[string]struct {
 		Relations []struct {

@@ -27,7 +27,7 @@ func TestBindingsDecideWhereClientsAndPeersFindAMember(t *testing.T) {
 	w.relateClient()
 	w.await(rig.Healthy("etcd", 3))
 	c := w.startDBClient()
-	c.told(w, 3)
+	c.awaitEndpoints(w, 3)
 	members := c.members(w)
 
 	s, err := w.Status(w.ctx)

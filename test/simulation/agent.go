@@ -30,10 +30,10 @@ type Agent struct {
 	// answered is the address that the authority has signed a certificate for, leaf the one of the certificate on the machine.
 	answered, leaf string
 	// record is the unit's durable file on the machine, written before anything is done.
-	record *record.Record
-	told   []string
+	record    *record.Record
+	published []string
 	// toldTrust is what clients were told with that list.
-	toldTrust trust
+	publishedTrust trust
 	// said is what it was told in words alone since its last delivery.
 	said v1alpha1.StatusText
 }
@@ -148,7 +148,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 		spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
 	}
 	a.show(&spec)
-	a.tell(spec.Clients.Endpoints)
+	a.publishList(spec.Clients.Endpoints)
 	facts := a.facts()
 	status.Facts = &facts
 	return status

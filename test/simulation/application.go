@@ -70,7 +70,7 @@ func (s *Sim) DeployAgain(gone *App) *App {
 func (a *App) Name() string { return a.name }
 
 // AllTold says that no delivery is on its way.
-func (a *App) AllTold() bool { return len(a.sim.juju.pending(a.name)) == 0 }
+func (a *App) Delivered() bool { return len(a.sim.juju.pending(a.name)) == 0 }
 
 // Remove is remove-application: all units are dying, and with the last of them the application goes.
 func (a *App) Remove() {

@@ -43,11 +43,11 @@ func (s *Sim) AddClient(takes time.Duration) *Client {
 func (c *Client) List() []string { return slices.Clone(c.list) }
 
 // tell writes what clients are told into the unit's databag.
-func (a *Agent) tell(list []string) {
-	if slices.Equal(a.told, list) && slices.Equal(a.toldTrust.bundle, a.bundle) && a.toldTrust.leafOf == a.leafOf {
+func (a *Agent) publishList(list []string) {
+	if slices.Equal(a.published, list) && slices.Equal(a.publishedTrust.bundle, a.bundle) && a.publishedTrust.leafOf == a.leafOf {
 		return
 	}
-	a.told, a.toldTrust = list, a.trust
+	a.published, a.publishedTrust = list, a.trust
 	for _, c := range a.unit.app.clients {
 		c.changed(a.unit)
 	}
@@ -85,8 +85,8 @@ func (c *Client) work() {
 // read is the first value that a unit has, as a requirer's side takes it.
 func (c *Client) read() ([]string, trust) {
 	for _, u := range c.sim.units {
-		if len(u.agent.told) > 0 {
-			return u.agent.told, u.agent.toldTrust
+		if len(u.agent.published) > 0 {
+			return u.agent.published, u.agent.publishedTrust
 		}
 	}
 	return nil, trust{}

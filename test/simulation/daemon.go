@@ -171,7 +171,7 @@ func (d *Daemon) reconcile() {
 			after = SettledPoll
 		}
 		d.lookAt = s.now.Add(after)
-		d.tell(obs, step)
+		d.handWords(obs, step)
 		return
 	}
 	d.waits = 0
@@ -192,7 +192,7 @@ func (d *Daemon) reconcile() {
 }
 
 // tell hands out the words of a wait.
-func (d *Daemon) tell(obs observation.Observation, step planner.Step) {
+func (d *Daemon) handWords(obs observation.Observation, step planner.Step) {
 	if len(step.Words) == 0 {
 		return
 	}

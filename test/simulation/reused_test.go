@@ -190,7 +190,7 @@ func TestMachinesAreUsedAgainAndAgain(t *testing.T) {
 			if len(app.Units()) == 0 {
 				continue
 			}
-			err := w.Until(func() bool { return rest() || app.Last().Person && app.AllTold() }, 2*patience)
+			err := w.Until(func() bool { return rest() || app.Last().Person && app.Delivered() }, 2*patience)
 			if !rest() && (err == nil || !strings.HasPrefix(app.ApplicationStatus(), "active") && slices.ContainsFunc(app.Units(), blocked)) {
 				err = nil
 				happened["left to a person: "+strings.SplitN(app.Last().Reason, ":", 2)[0]]++

@@ -40,7 +40,7 @@ type Choice struct {
 	// aside are relations of which everybody is set aside.
 	aside []string
 	// told are sentences about what cannot be used.
-	told []string
+	trouble []string
 }
 
 // choose decides on the authority, and for each leaf on one of the pairs that it offers; a server
@@ -115,7 +115,7 @@ func (c *Choice) adopt(s *source) {
 	}
 	c.authorities = pki.Union(c.authorities, s.authorities...)
 	c.CA = pki.Encode(c.authorities...)
-	c.told = append(c.told, s.trouble...)
+	c.trouble = append(c.trouble, s.trouble...)
 	for name, fp := range s.answered {
 		c.answered[name] = fp
 	}
@@ -148,7 +148,7 @@ func (c *Choice) pick(used []*source, needs []string) {
 			if part.leaf != nil {
 				break
 			}
-			c.told = append(c.told, s.faults[part.name]...)
+			c.trouble = append(c.trouble, s.faults[part.name]...)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (o *Offer) trouble(format string, args ...any) {
 // take makes a choice the one that is in use.
 func (o *Offer) take(c Choice) {
 	o.Choice = c
-	for _, text := range c.told {
+	for _, text := range c.trouble {
 		o.trouble("%s", text)
 	}
 }

@@ -43,7 +43,7 @@ func (t *Tools) ask(ctx context.Context, into any, tool string, args ...string) 
 	return nil
 }
 
-func (t *Tools) tell(ctx context.Context, tool string, args ...string) error {
+func (t *Tools) do(ctx context.Context, tool string, args ...string) error {
 	_, err := t.run.Run(ctx, nil, tool, args...)
 	return err
 }
@@ -162,17 +162,17 @@ type statusText struct {
 
 // SetStatus sets the unit's workload status.
 func (t *Tools) SetStatus(ctx context.Context, s v1alpha1.StatusText) error {
-	return t.tell(ctx, "status-set", s.State, printable.Line(s.Message, printable.Status))
+	return t.do(ctx, "status-set", s.State, printable.Line(s.Message, printable.Status))
 }
 
 // SetApplicationStatus sets the application's status, which only the leader may.
 func (t *Tools) SetApplicationStatus(ctx context.Context, s v1alpha1.StatusText) error {
-	return t.tell(ctx, "status-set", "--application", s.State, printable.Line(s.Message, printable.Status))
+	return t.do(ctx, "status-set", "--application", s.State, printable.Line(s.Message, printable.Status))
 }
 
 // SetVersion sets the workload version that juju status shows.
 func (t *Tools) SetVersion(ctx context.Context, version string) error {
-	return t.tell(ctx, "application-version-set", printable.Line(version, printable.Name))
+	return t.do(ctx, "application-version-set", printable.Line(version, printable.Name))
 }
 
 // OpenedPorts are the TCP ports that are open for the unit, sorted.
@@ -217,13 +217,13 @@ func tcpPorts(ranges []string) ([]int32, error) {
 // OpenPort and ClosePort change what Juju lets through to the unit.
 func (t *Tools) OpenPort(ctx context.Context, port int32) error {
 	t.pending++
-	return t.tell(ctx, "open-port", fmt.Sprintf("%d/tcp", port))
+	return t.do(ctx, "open-port", fmt.Sprintf("%d/tcp", port))
 }
 
 // ClosePort is the opposite of OpenPort.
 func (t *Tools) ClosePort(ctx context.Context, port int32) error {
 	t.pending++
-	return t.tell(ctx, "close-port", fmt.Sprintf("%d/tcp", port))
+	return t.do(ctx, "close-port", fmt.Sprintf("%d/tcp", port))
 }
 
 // PublicAddress is the unit's public address.
@@ -283,17 +283,17 @@ func (t *Tools) SetActionResult(ctx context.Context, key, value string) error {
 	if value = strings.ReplaceAll(value, "\x00", ""); len(key)+len(value) > MaxResult {
 		return fmt.Errorf("cannot set result %s: it has %d bytes: %w", key, len(value), ErrTooLong)
 	}
-	return t.tell(ctx, "action-set", key+"="+value)
+	return t.do(ctx, "action-set", key+"="+value)
 }
 
 // FailAction marks the running action as failed; what it has changed is still committed.
 func (t *Tools) FailAction(ctx context.Context, message string) error {
-	return t.tell(ctx, "action-fail", printable.Text(message, printable.Message))
+	return t.do(ctx, "action-fail", printable.Text(message, printable.Message))
 }
 
 // Log writes a line to Juju's log.
 func (t *Tools) Log(ctx context.Context, level Level, message string) error {
-	return t.tell(ctx, "juju-log", "-l", string(level), printable.Text(message, printable.Message))
+	return t.do(ctx, "juju-log", "-l", string(level), printable.Text(message, printable.Message))
 }
 
 // Level is a level of Juju's log.

@@ -71,7 +71,7 @@ func (a *Actor) Act(ctx context.Context, obs observation.Observation, step plann
 	}
 	switch step.Kind {
 	case planner.StepWait:
-		return a.tell(obs, step.Words)
+		return a.handWords(obs, step.Words)
 	case planner.StepExpose:
 		return a.rested(step, exposeRest, func() error { return a.expose(ctx, obs, step) })
 	}
@@ -85,7 +85,7 @@ func (a *Actor) Act(ctx context.Context, obs observation.Observation, step plann
 }
 
 // tell hands out the words of a Wait.
-func (a *Actor) tell(obs observation.Observation, words []observation.Delivery) error {
+func (a *Actor) handWords(obs observation.Observation, words []observation.Delivery) error {
 	return a.hand(obs, "that only tells", words)
 }
 

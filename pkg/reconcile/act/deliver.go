@@ -164,7 +164,7 @@ func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v
 	words := d.Spec.Delivery.WordsOnly
 	last, _ := a.cfg.Memory.Last(d.Unit)
 	if words {
-		last, _ = a.cfg.Memory.Told(d.Unit)
+		last, _ = a.cfg.Memory.LastWords(d.Unit)
 	}
 	if len(s.Channels) == 0 && s.Outcome != v1alpha1.OutcomeApplied {
 		r.Channels = last.Channels // what the store has is known until the snap is there

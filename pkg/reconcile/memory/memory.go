@@ -36,7 +36,7 @@ type Memory struct {
 	handed    map[string]handed
 	flights   map[string]Flight
 	last      map[string]observation.Result
-	told      map[string]observation.Result
+	words     map[string]observation.Result
 	clocks    map[string]observation.Clock
 	attempts  map[string]int
 	notBefore map[string]time.Time
@@ -53,7 +53,7 @@ type handed struct {
 // New is an empty memory.
 func New() *Memory {
 	return &Memory{
-		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]observation.Result{}, told: map[string]observation.Result{}, clocks: map[string]observation.Clock{},
+		handed: map[string]handed{}, flights: map[string]Flight{}, last: map[string]observation.Result{}, words: map[string]observation.Result{}, clocks: map[string]observation.Clock{},
 		attempts: map[string]int{}, notBefore: map[string]time.Time{}, faults: map[string]string{},
 	}
 }
@@ -150,7 +150,7 @@ func (m *Memory) Landed(unit string, r observation.Result, wordsOnly bool) {
 	if wordsOnly {
 		delete(m.flights, unit)
 		delete(m.handed, unit)
-		m.told[unit] = r
+		m.words[unit] = r
 		m.changes++
 		return
 	}
@@ -172,10 +172,10 @@ func (m *Memory) Last(unit string) (observation.Result, bool) {
 }
 
 // Told is how the unit's last delivery ended that brought words only.
-func (m *Memory) Told(unit string) (observation.Result, bool) {
+func (m *Memory) LastWords(unit string) (observation.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.told[unit]
+	r, ok := m.words[unit]
 	return r, ok
 }
 
@@ -264,5 +264,5 @@ func (m *Memory) Forget(keep func(unit string) bool) {
 	maps.DeleteFunc(m.flights, func(u string, _ Flight) bool { return gone(u) })
 	maps.DeleteFunc(m.last, func(u string, _ observation.Result) bool { return gone(u) })
 	maps.DeleteFunc(m.clocks, func(u string, _ observation.Clock) bool { return gone(u) })
-	maps.DeleteFunc(m.told, func(u string, _ observation.Result) bool { return gone(u) })
+	maps.DeleteFunc(m.words, func(u string, _ observation.Result) bool { return gone(u) })
 }

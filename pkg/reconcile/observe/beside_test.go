@@ -23,7 +23,7 @@ func (r *rig) offering(relation int, unit string, pair world.Credentials) {
 }
 
 // tell changes what every unit tells of its certificates.
-func (r *rig) tell(change func(unit string, c *v1alpha1.CertificateFacts)) {
+func (r *rig) publishCertificates(change func(unit string, c *v1alpha1.CertificateFacts)) {
 	r.t.Helper()
 	for name, bag := range r.juju.Units[0].RelationData[0].Units {
 		var facts v1alpha1.UnitFacts
@@ -52,17 +52,17 @@ func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 		"the trusted one is related first": {func(r *rig) {
 			r.offering(8, "easyrsa/0", ours)
 			r.offering(9, "vault/0", theirs)
-			r.tell(trusting)
+			r.publishCertificates(trusting)
 		}, ours, "easyrsa"},
 		"the trusted one is related last": {func(r *rig) {
 			r.offering(8, "easyrsa/0", theirs)
 			r.offering(9, "vault/0", ours)
-			r.tell(trusting)
+			r.publishCertificates(trusting)
 		}, ours, "vault"},
 		"its unit has a higher number": {func(r *rig) {
 			r.offering(8, "easyrsa/9", theirs)
 			r.offering(8, "easyrsa/10", ours)
-			r.tell(trusting)
+			r.publishCertificates(trusting)
 		}, ours, "easyrsa"},
 		"nobody is trusted yet": {func(r *rig) {
 			r.offering(9, "vault/0", theirs)
@@ -70,11 +70,11 @@ func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 		}, ours, "easyrsa"},
 		"none of them is trusted": {func(r *rig) {
 			r.offering(9, "vault/0", theirs)
-			r.tell(trusting)
+			r.publishCertificates(trusting)
 		}, world.Credentials{CA: theirs.CA}, "vault"},
 		"one that signs requests is trusted": {func(r *rig) {
 			r.offering(8, "easyrsa/0", theirs)
-			r.tell(func(unit string, c *v1alpha1.CertificateFacts) {
+			r.publishCertificates(func(unit string, c *v1alpha1.CertificateFacts) {
 				trusting(unit, c)
 				c.Provider, c.OfferedCA, c.From = v1alpha1.ProviderCSR, ours.CA, "lego"
 			})
@@ -98,7 +98,7 @@ func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 // A provider that units have set aside is told as long as it is related.
 func TestWhatIsSetAsideIsToldAsLongAsItIsRelated(t *testing.T) {
 	r := newRig(t)
-	r.tell(func(unit string, c *v1alpha1.CertificateFacts) {
+	r.publishCertificates(func(unit string, c *v1alpha1.CertificateFacts) {
 		c.Unused = []string{"gone", "easyrsa/1"}
 		if strings.HasSuffix(unit, "0") {
 			c.Unused = nil

@@ -51,7 +51,7 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		if clock, ok := o.cfg.Memory.Clock(name); ok {
 			unit.Clock = &clock
 		}
-		if told, ok := o.cfg.Memory.Told(name); ok {
+		if told, ok := o.cfg.Memory.LastWords(name); ok {
 			unit.LastWords = &told
 		}
 		units = append(units, unit)

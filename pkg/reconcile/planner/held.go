@@ -89,7 +89,7 @@ func (in *held) awaitsFirst(u observation.Unit, person bool) bool {
 
 // speaksForItself says that the unit shows by itself what it lacks: what its certificate authority has yet to give, or a machine.
 func (in *held) speaksForItself(u observation.Unit) bool {
-	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.TellsOfAuthority(etcdops.Words(u.Shown))
+	return taken(u) || !in.CA.Related || u.Facts.Certificates.Trouble != "" || etcdops.IsAboutAuthority(etcdops.Words(u.Shown))
 }
 
 // applicationHeld is the application's status while the cluster is held up; nil if an ordinary delivery brings it.

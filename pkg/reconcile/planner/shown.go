@@ -38,7 +38,7 @@ func (in *desired) showsOldIllness(u observation.Unit, want v1alpha1.StatusText)
 
 // shownIll says that the unit is shown ill while its member serves, and from when on that is told.
 func (in *desired) shownIll(u observation.Unit, want v1alpha1.StatusText) (due time.Time, ill bool) {
-	if etcdops.TellsOfTrouble(etcdops.Words(want)) || !etcdops.TellsOfTrouble(etcdops.Words(u.Shown)) {
+	if etcdops.IsAboutTrouble(etcdops.Words(want)) || !etcdops.IsAboutTrouble(etcdops.Words(u.Shown)) {
 		return time.Time{}, false
 	}
 	since := in.History.ServesSince[in.servesAt(u)]

@@ -53,7 +53,7 @@ func run(ctx context.Context, hook string) error {
 				return err
 			}
 			said += bag["monitors"]
-			if err := tell(ctx, tools, id, unit); err != nil {
+			if err := publishName(ctx, tools, id, unit); err != nil {
 				return err
 			}
 		}
@@ -65,7 +65,7 @@ func run(ctx context.Context, hook string) error {
 }
 
 // tell tells the principal its name in Nagios, if it has not been told.
-func tell(ctx context.Context, tools *hooktool.Tools, id, principal string) error {
+func publishName(ctx context.Context, tools *hooktool.Tools, id, principal string) error {
 	prefix, err := tools.Config(ctx, "nagios_host_context")
 	if err != nil {
 		return err

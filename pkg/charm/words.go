@@ -10,8 +10,8 @@ import (
 
 // tell carries out a delivery that brings words only: status of unit and application, and a claim that is granted. Machine,
 // certificates, facts, clients and ports are left alone.
-func (a *Agent) tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
-	status := a.machine.Tell(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action})
+func (a *Agent) takeWords(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
+	status := a.machine.TakeWords(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action})
 	if status.Outcome != v1alpha1.OutcomeApplied {
 		return status, nil
 	}
@@ -24,8 +24,8 @@ func (a *Agent) tell(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant gra
 }
 
 // told are the controller's words on a unit since it was handed a desired state, if any were; a record that cannot be read has none.
-func (a *Agent) told() etcdops.Words {
-	said, err := a.machine.Told()
+func (a *Agent) deliveredWords() etcdops.Words {
+	said, err := a.machine.DeliveredWords()
 	if err != nil {
 		a.run.Log.Error(err, "Left out what was told")
 	}

@@ -74,12 +74,12 @@ func TestWordsAreKeptUntilTheNextDelivery(t *testing.T) {
 	m := machine.New(machine.Options{Root: t.TempDir(), Unit: "etcd/0", ModelUUID: "model", Now: func() time.Time { return now }})
 	latch := v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 4, Holder: "d"}}
 	tell := func(message string, action int64) v1alpha1.EtcdUnitStatus {
-		return m.Tell(context.Background(), words(message), machine.Situation{Latch: latch, Action: action})
+		return m.TakeWords(context.Background(), words(message), machine.Situation{Latch: latch, Action: action})
 	}
 	expect := func(want string) {
 		t.Helper()
 		got := ""
-		if s, err := m.Told(); err != nil {
+		if s, err := m.DeliveredWords(); err != nil {
 			t.Fatal(err)
 		} else if s != nil {
 			got = s.Unit.Message

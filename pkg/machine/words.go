@@ -16,17 +16,17 @@ import (
 
 // told is what a delivery that brought words only has left: the words, and when they came, as the record tells it of a machine. It is no
 // part of the record, which such a delivery must not touch: the machine may be another unit's, or hold what nobody knows.
-type told struct {
+type deliveredWords struct {
 	Epoch  v1alpha1.Epoch      `json:"epoch"`
 	Action int64               `json:"action"`
 	Status v1alpha1.StatusSpec `json:"status"`
 }
 
-func (m *Machine) toldPath() string { return filepath.Join(m.stateDir(), "told.json") }
+func (m *Machine) wordsPath() string { return filepath.Join(m.stateDir(), "told.json") }
 
-func (m *Machine) loadTold() (told, error) {
-	var t told
-	text, err := os.ReadFile(m.toldPath())
+func (m *Machine) loadWords() (deliveredWords, error) {
+	var t deliveredWords
+	text, err := os.ReadFile(m.wordsPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
 	}
@@ -34,14 +34,14 @@ func (m *Machine) loadTold() (told, error) {
 		err = json.Unmarshal(text, &t)
 	}
 	if err != nil {
-		return told{}, fmt.Errorf("cannot read what the unit was told: %w", err)
+		return deliveredWords{}, fmt.Errorf("cannot read what the unit was told: %w", err)
 	}
 	return t, nil
 }
 
 // Tell takes in a delivery that brings words only: the unit keeps them, and shows them until the next delivery. Nothing else on the
 // machine is touched.
-func (m *Machine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
+func (m *Machine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
 	end := func(outcome v1alpha1.Outcome, reason, message string) v1alpha1.EtcdUnitStatus {
 		return v1alpha1.EtcdUnitStatus{Outcome: outcome, Reason: reason, Message: message}
 	}
@@ -49,7 +49,7 @@ func (m *Machine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situati
 	if err != nil {
 		return end(v1alpha1.OutcomeFailed, v1alpha1.ReasonMachine, err.Error())
 	}
-	before, err := m.loadTold()
+	before, err := m.loadWords()
 	if err != nil {
 		m.log.Error(err, "Forgot what was told before") // words that are told anew take its place
 	}
@@ -60,12 +60,12 @@ func (m *Machine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situati
 	if r := AdmitWords(spec, s, seen); r != nil {
 		return end(v1alpha1.OutcomeRefused, r.Reason, r.Message)
 	}
-	text, err := json.Marshal(told{Epoch: spec.Delivery.Epoch, Action: s.Action, Status: spec.Status})
+	text, err := json.Marshal(deliveredWords{Epoch: spec.Delivery.Epoch, Action: s.Action, Status: spec.Status})
 	if err == nil {
 		err = m.disk.MkdirAll(m.stateDir(), 0o700)
 	}
 	if err == nil {
-		_, err = m.disk.Write(durable.File{Path: m.toldPath(), Data: text, Mode: 0o600})
+		_, err = m.disk.Write(durable.File{Path: m.wordsPath(), Data: text, Mode: 0o600})
 	}
 	if err != nil {
 		return end(v1alpha1.OutcomeFailed, v1alpha1.ReasonMachine, fmt.Sprintf("cannot keep what the unit is told: %v", err))
@@ -74,7 +74,7 @@ func (m *Machine) Tell(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situati
 }
 
 // latest is what was delivered last within an epoch: a machine, or words.
-func latest(epoch v1alpha1.Epoch, action int64, t told) (v1alpha1.Epoch, int64) {
+func latest(epoch v1alpha1.Epoch, action int64, t deliveredWords) (v1alpha1.Epoch, int64) {
 	if t.Epoch.Number > epoch.Number || t.Epoch == epoch && t.Action > action {
 		return t.Epoch, t.Action
 	}
@@ -82,12 +82,12 @@ func latest(epoch v1alpha1.Epoch, action int64, t told) (v1alpha1.Epoch, int64) 
 }
 
 // Told are the words that the unit was told since anything was applied; nil if none were.
-func (m *Machine) Told() (*v1alpha1.StatusSpec, error) {
+func (m *Machine) DeliveredWords() (*v1alpha1.StatusSpec, error) {
 	record, _, err := m.records(false)
 	if err != nil {
 		return nil, err
 	}
-	t, err := m.loadTold()
+	t, err := m.loadWords()
 	if err != nil || t.Action == 0 {
 		return nil, err
 	}
