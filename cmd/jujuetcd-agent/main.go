@@ -1,6 +1,7 @@
-// Command jujuetcd-agent is the charm's dispatch: Juju runs it on a unit for each hook and action. By other hands:
+// Command jujuetcd-agent is the charm's dispatch: Juju runs it on a unit for each hook and action.
+// By other hands:
 //
-//	jujuetcd-agent --version        tell its version
+//	jujuetcd-agent --version        print its version
 //	jujuetcd-agent alarms UNIT      write the list of alarms for the Nagios check; cron runs this each minute
 package main
 
@@ -43,7 +44,8 @@ func main() {
 	end(within(longest(os.Getenv("JUJU_DISPATCH_PATH")), run))
 }
 
-// longest is how long a dispatch may take; Juju sets no limit of its own. A reconcile's is the one that the daemon reckons with.
+// longest is how long a dispatch may take; Juju sets no limit of its own. A reconcile's is the one
+// that the daemon reckons with.
 func longest(path string) time.Duration {
 	if path == dispatch.KindAction+"/"+v1alpha1.ActionReconcile {
 		return v1alpha1.LongestRun
@@ -70,7 +72,8 @@ func end(err error) {
 // root is the machine's root, as jujusim sets it; / on a real machine.
 func root() string { return cmp.Or(os.Getenv("JUJUETCD_ROOT"), "/") }
 
-// alarms takes no turn among hooks and actions: one may take minutes, and the list must not turn stale meanwhile.
+// alarms takes no turn among hooks and actions: one may take minutes, and the list must not turn
+// stale meanwhile.
 func alarms(ctx context.Context) error {
 	return machine.New(machine.Options{Root: root(), Unit: os.Args[2], Agent: version}).CacheAlarms(ctx)
 }

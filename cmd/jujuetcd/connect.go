@@ -59,8 +59,8 @@ func (c *connection) targets() ([]jujuapi.Target, error) {
 	return targets, nil
 }
 
-// renewal finds the same controller and credentials again, as files say now: passwords and addresses change. Another controller
-// that has become the juju client's current one is not ours.
+// renewal finds the same controller and credentials again, as files say now: passwords and
+// addresses change. Another controller that has become the juju client's current one is not ours.
 func renewal(explicit jujuapi.Explicit, name string) func() (jujuapi.Controller, error) {
 	return func() (jujuapi.Controller, error) {
 		target, err := jujuapi.Find(explicit, os.Getenv)
@@ -97,8 +97,9 @@ func (l *links) close() {
 	}
 }
 
-// open logs in, finds the models, and makes sure that their user may act in them. While Juju is away it tries again and
-// again, if patient, having said so once; what only a person can mend ends it.
+// open logs in, finds the models, and makes sure that their user may act in them. While Juju is
+// away it tries again and again, if patient, having said so once; what only a person can mend ends
+// it.
 func open(ctx context.Context, targets []jujuapi.Target, book *jujuapi.AddressBook, patient bool, log logr.Logger, waiting func(error)) (*links, error) {
 	l := &links{controllers: map[string]*controller{}}
 	for _, target := range targets {
@@ -159,8 +160,9 @@ func retry(ctx context.Context, patient bool, log logr.Logger, waiting func(erro
 	}
 }
 
-// granted says why the session's user may not act in its model. A superuser is shown as its admin, and is refused all the
-// same where there is no explicit grant: a call that looks at the grant alone tells.
+// granted says why the session's user may not act in its model. A superuser is shown as its admin,
+// and is refused all the same where there is no explicit grant: a call that looks at the grant
+// alone shows.
 func granted(ctx context.Context, s link) error {
 	ref := s.Model()
 	name := ref.Owner + "/" + ref.Name

@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestADescriptionTellsWhatIsUnderWay compares whole descriptions with testdata/describe/*.golden.
-func TestADescriptionTellsWhatIsUnderWay(t *testing.T) {
+// TestADescriptionShowsWhatIsUnderWay compares whole descriptions with testdata/describe/*.golden.
+func TestADescriptionShowsWhatIsUnderWay(t *testing.T) {
 	at := metav1.NewTime(time.Date(2030, 4, 5, 6, 7, 8, 0, time.UTC))
 	rotation := func(change func(*v1alpha1.ProcedureStatus)) []v1alpha1.ProcedureStatus {
 		s := v1alpha1.ProcedureStatus{Name: "CA rotation", ID: "50", Phase: "trust", Since: at}

@@ -201,13 +201,14 @@ func (d *doctor) cluster(c reconcile.Examination) {
 	d.reach(c)
 }
 
-// clocks tells what the daemon that leads has found of the machines' clocks, and told in the application's status.
+// clocks reports what the daemon that leads has found of the machines' clocks, and shows in the
+// application's status.
 func (d *doctor) clocks(c reconcile.Examination) {
-	told := clockSentences.FindAllString(c.Observation.ApplicationStatus.Message, -1)
-	for _, sentence := range told {
+	sentences := clockSentences.FindAllString(c.Observation.ApplicationStatus.Message, -1)
+	for _, sentence := range sentences {
 		d.bad(errors.New("clocks differ"), "run a time service on all machines; docs/how-to/a-clock-is-off.md tells more", "%s: %s.", c.Name, sentence)
 	}
-	if len(told) == 0 {
+	if len(sentences) == 0 {
 		d.good("%s: nobody has found a machine's clock to be off.", c.Name)
 	}
 }
@@ -253,7 +254,8 @@ func (d *doctor) certificates(c reconcile.Examination) {
 	}
 }
 
-// reach tells of each client port whether it can be reached. A refused connection can be: nothing listens there yet.
+// reach reports whether each client port can be reached. A refused connection can be: nothing
+// listens there yet.
 func (d *doctor) reach(c reconcile.Examination) {
 	urls := []string{}
 	for at := range c.Observation.Etcd.Health {

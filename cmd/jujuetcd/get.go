@@ -91,7 +91,8 @@ func show[T any](ctx context.Context, out io.Writer, a *asking, kind string, wan
 				return printObject(out, a.output, e)
 			}
 			t := table(a.output == "wide", []T{e.Object})
-			// An object changes in more than what a table shows of it: a row that has been shown says nothing anew.
+			// An object changes in more than what a table shows of it: a row that has been shown
+			// says nothing anew.
 			identity, row := strings.Join(t.rows[0][:2], " "), strings.Join(t.rows[0], "\x00")
 			switch {
 			case e.Type == "DELETED":
@@ -142,7 +143,7 @@ func (a *asking) inModel() string {
 	return " in model " + a.model
 }
 
-// warn tells of models that cannot be worked with: what is shown of them is what was seen last.
+// warn reports models that cannot be worked with: what is shown of them is what was seen last.
 func (a *asking) warn(ctx context.Context, out io.Writer) {
 	about, err := a.client().About(ctx)
 	if err != nil {

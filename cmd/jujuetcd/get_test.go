@@ -11,7 +11,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/registry"
 )
 
-// A row that is as it was tells nothing, and a watch leaves it out; one that comes back is told again. Programs get each change.
+// A row that is as it was is no news, and a watch leaves it out; one that comes back is printed
+// again. Programs get each change.
 func TestAWatchPrintsNoRowTwice(t *testing.T) {
 	event := func(kind, message string, generation int64) registry.Event[v1alpha1.EtcdCluster] {
 		return registry.Event[v1alpha1.EtcdCluster]{Type: kind, Object: v1alpha1.EtcdCluster{

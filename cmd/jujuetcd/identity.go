@@ -18,13 +18,14 @@ import (
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
-// The daemon's stable identity, in its state directory. Whoever holds it is the same daemon to its clusters.
+// The daemon's stable identity, in its state directory. Whoever holds it is the same daemon to its
+// clusters.
 const identityFile = "identity"
 
 var identityForm = regexp.MustCompile(`^[0-9a-f-]{8,64}$`)
 
-// claimIdentity reads the identity, makes one where there is none, and holds it until release: two processes with one identity
-// could not be told apart by the clusters that they lead.
+// claimIdentity reads the identity, makes one where there is none, and holds it until release: two
+// processes with one identity could not be told apart by the clusters that they lead.
 func claimIdentity(dir string) (id string, release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, fmt.Errorf("cannot make the state directory: %w", err)
@@ -82,12 +83,13 @@ func keysOf(dir string, write func(path, text string) error) func(modelUUID, app
 	return func(modelUUID, application string) world.Keys { return ring.For(modelUUID, application) }
 }
 
-// bookIn is what controllers told of their addresses, in the daemon's state directory.
+// bookIn has the addresses that controllers gave in logins, in the daemon's state directory.
 func bookIn(dir string, log logr.Logger) *jujuapi.AddressBook {
 	return jujuapi.OpenAddressBook(bookPath(dir), writeDurably, func(err error) { log.Error(err, "Addresses are not remembered") })
 }
 
-// knownBookIn is the same for who only looks: what a daemon has learnt helps, and what cannot be read is the daemon's trouble.
+// knownBookIn is the same for who only looks: what a daemon has learnt helps, and what cannot be
+// read is the daemon's trouble.
 func knownBookIn(dir string) *jujuapi.AddressBook {
 	if dir == "" {
 		return &jujuapi.AddressBook{} // whoever has no home has no daemon

@@ -1,5 +1,6 @@
-// Command jujuetcd keeps the etcd clusters of Juju models where they should be (run), and shows what it sees and would do
-// (get, describe, plan, doctor, env). It hands on what a person asks for (restart, rotate-ca, proceed, go-back).
+// Command jujuetcd keeps the etcd clusters of Juju models where they should be (run), and shows
+// what it sees and would do (get, describe, plan, doctor, env). It hands on what a person asks for
+// (restart, rotate-ca, proceed, go-back).
 package main
 
 import (
@@ -56,7 +57,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// personError is what only a person can mend, where the error itself does not tell.
+// personError is what only a person can mend, where the error itself does not say so.
 type personError struct{ error }
 
 func (e personError) Unwrap() error { return e.error }

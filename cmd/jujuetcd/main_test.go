@@ -90,7 +90,7 @@ func exitCodeIs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func TestExitCodeTellsWhatRetryingCannotFix(t *testing.T) {
+func TestExitCodeShowsWhatRetryingCannotFix(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		err  error

@@ -17,17 +17,17 @@ type Interface struct {
 	Bridge bool
 }
 
-// virtual begin the names of interfaces that lead to what runs on the machine itself, or through a tunnel: what connects from there does
-// not come from this machine, or not as its peers see it.
+// virtual begin the names of interfaces that lead to what runs on the machine itself, or through a
+// tunnel: what connects from there does not come from this machine, or not as its peers see it.
 var virtual = []string{
 	"lo", "lxdbr", "lxcbr", "docker", "br-", "virbr", "vnet", "fan", "ftun", "veth", "cni", "flannel", "cali", "cilium", "lxc", "weave",
 	"kube", "nodelocaldns", "podman", "vxlan", "genev", "tun", "tap", "wg", "ipip", "sit", "dummy", "tailscale", "zt",
 }
 
-// maxAddresses bounds what a unit tells of its machine.
+// maxAddresses bounds what a unit reports of its machine.
 const maxAddresses = 16
 
-// Interfaces are the machine's, as its kernel has them; none where that cannot be told.
+// Interfaces are the machine's, as its kernel has them; none where that cannot be known.
 func Interfaces() []Interface {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -51,8 +51,9 @@ func Interfaces() []Interface {
 	return found
 }
 
-// ownAddresses are those that peers may see this machine come from, sorted: never those of bridges, of virtual interfaces or of the
-// loopback. IPv6 addresses count where they are made of no passing number: those change by themselves, and facts hold nothing that does.
+// ownAddresses are those that peers may see this machine come from, sorted: never those of bridges,
+// of virtual interfaces or of the loopback. IPv6 addresses count where they are made of no passing
+// number: those change by themselves, and facts hold nothing that does.
 func ownAddresses(all []Interface) []string {
 	var own []string
 	for _, i := range all {
@@ -71,8 +72,8 @@ func ownAddresses(all []Interface) []string {
 	return own[:min(len(own), maxAddresses)]
 }
 
-// steady says that an IPv6 address is one that somebody has given, or that is made of the interface's hardware address: RFC 8981 makes
-// others anew each day.
+// steady says that an IPv6 address is one that somebody has given, or that is made of the
+// interface's hardware address: RFC 8981 makes others anew each day.
 func steady(a netip.Addr) bool {
 	b := a.As16()
 	given := b[8] == 0 && b[9] == 0 && b[10] == 0 && b[11] == 0

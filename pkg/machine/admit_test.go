@@ -72,7 +72,8 @@ func TestAdmit(t *testing.T) {
 			j.s.Latch.Epoch = &v1alpha1.Epoch{Number: 5, Holder: "e"}
 		}, ""},
 		{"epoch older than the latch", func(j *judged) { j.s.Latch.Epoch = &v1alpha1.Epoch{Number: 5, Holder: "e"} }, v1alpha1.ReasonOlderEpoch},
-		// Who leads is what the latch says: an epoch that was recorded beyond it leads nobody, and bars nobody.
+		// Who leads is what the latch says: an epoch that was recorded beyond it leads nobody, and
+		// bars nobody.
 		{"a recorded epoch above the latch's", func(j *judged) { j.seen.Record.Epoch = epoch(math.MaxInt64, "evil") }, ""},
 		{"a recorded epoch above the latch's, of a later task", func(j *judged) {
 			j.seen.Record.Epoch, j.seen.Record.Action = epoch(math.MaxInt64, "evil"), 9
@@ -182,7 +183,7 @@ func TestAdmit(t *testing.T) {
 			j.initial(v1alpha1.InitialNew)
 			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, Token: "older", MemberID: mine}
 		}, ""},
-		{"the same, begun by an agent that told the token only in its spec", func(j *judged) {
+		{"the same, begun by an agent that had the token only in its spec", func(j *judged) {
 			j.initial(v1alpha1.InitialNew)
 			j.seen.Record.Member = record.Member{StartedNew: true, Started: true, MemberID: mine}
 			j.seen.Record.Spec = &v1alpha1.EtcdUnitSpec{Etcd: v1alpha1.EtcdSpec{Initial: &v1alpha1.InitialCluster{Token: "older"}}}
@@ -325,7 +326,7 @@ func TestValidateNamesAllFaultsOfASpec(t *testing.T) {
 	for _, field := range []string{"snap.name", "snap.channel", "delivery.epoch", "delivery.notAfter", "delivery.members", "service.state",
 		"openPorts: 0", "openPorts: 70000", "tls.caBundle", "etcd.electionTimeoutMs", "etcd.initial.state"} {
 		if !strings.Contains(refusal.Message, field) {
-			t.Errorf("%s is not told: %s", field, refusal.Message)
+			t.Errorf("%s is not named: %s", field, refusal.Message)
 		}
 	}
 }

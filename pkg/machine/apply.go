@@ -137,7 +137,8 @@ func (a *application) look(ctx context.Context) error {
 		return err
 	}
 	if a.snap != nil {
-		// A version that cannot be managed is told when the configuration is written: the delivery itself may be right.
+		// A version that cannot be managed is reported when the configuration is written: the
+		// delivery itself may be right.
 		a.version, _ = etcdconf.ParseVersion(a.snap.Version)
 	}
 	return nil
@@ -175,7 +176,7 @@ func remembered(m record.Member, d data) record.Member {
 	return m
 }
 
-// wrote is told of each write to the disk. The record is no change of the machine.
+// wrote is called after each write to the disk. The record is no change of the machine.
 func (a *application) wrote(path string) {
 	if !strings.HasPrefix(path, a.m.path(StateDir)) {
 		a.changed = append(a.changed, "/"+strings.TrimPrefix(strings.TrimPrefix(path, a.m.o.Root), "/"))
@@ -189,8 +190,9 @@ func (a *application) did(what string) {
 	a.m.effect(what)
 }
 
-// reset sets aside what is left of a removed member, and forgets it; if a fresh look at the cluster says that it is removed. What the
-// delivery says of that may be wrong: who sends it may be anybody who may run actions.
+// reset sets aside what is left of a removed member, and forgets it; if a fresh look at the cluster
+// says that it is removed. What the delivery says of that may be wrong: who sends it may be anybody
+// who may run actions.
 func (a *application) reset(ctx context.Context) error {
 	if err := a.removed(ctx); err != nil {
 		return failed(v1alpha1.ReasonQuorumGuard, err)

@@ -24,7 +24,8 @@ func (w *world) apply(spec *v1alpha1.EtcdUnitSpec, action int64, want v1alpha1.O
 	return status
 }
 
-// files are all files of the machine with what a write would change. The stand-ins' own are left out.
+// files are all files of the machine with what a write would change. The stand-ins' own are left
+// out.
 func (w *world) files() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}
@@ -194,7 +195,7 @@ func TestServiceStoppedNeverStopsAMember(t *testing.T) {
 }
 
 // A change of snapd's that has ended in an error is no change: what would follow it is not done.
-func TestAChangeOfSnapdsThatFailsIsTold(t *testing.T) {
+func TestAChangeOfSnapdsThatFailsIsReported(t *testing.T) {
 	w := newWorld(t)
 	w.broken = true
 	status := w.apply(w.prepare(), 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonDiskFull)
@@ -221,7 +222,7 @@ func TestLostDataIsNeverStartedAgain(t *testing.T) {
 			t.Errorf("facts: %+v", status.Facts.Member)
 		}
 	}
-	// What needs no start goes on: the status must tell of it.
+	// What needs no start goes on: the status must report it.
 	w.apply(w.member(), 5, v1alpha1.OutcomeApplied, "")
 	if w.running || slices.Contains(w.calls, "start") {
 		t.Errorf("did %v", w.calls)
@@ -243,7 +244,8 @@ func TestRemovedMemberIsSetAsideAndTheUnitJoinsAnew(t *testing.T) {
 		t.Fatal("a member that is still in the list was reset")
 	}
 	reset.Delivery.Members = []string{otherMember}
-	// Whoever may run actions may say so: the cluster itself is asked. See TestNobodyIsResetOnHearsay.
+	// Whoever may run actions may say so: the cluster itself is asked. See
+	// TestNobodyIsResetOnHearsay.
 	w.view = listing(otherMember)
 	status := w.apply(reset, 3, v1alpha1.OutcomeApplied, "")
 	if w.running || status.Facts.Member != (v1alpha1.MemberFacts{}) {
@@ -282,7 +284,7 @@ func TestLongWorkIsAnsweredAsInProgress(t *testing.T) {
 	w.apply(w.start(v1alpha1.InitialNew), 5, v1alpha1.OutcomeApplied, "")
 }
 
-func TestFailedStartTellsTheLogAndIsTriedAgain(t *testing.T) {
+func TestFailedStartReportsTheLogAndIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.crashes = true
 	status := w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeFailed, v1alpha1.ReasonStartFailed)
@@ -335,7 +337,7 @@ func TestFactsHoldNothingThatChangesByItself(t *testing.T) {
 	}
 }
 
-func TestAdoptedDataIsTold(t *testing.T) {
+func TestAdoptedDataIsReported(t *testing.T) {
 	w := newWorld(t)
 	dir := w.path("var/snap/etcd/current/member/wal")
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -26,7 +26,7 @@ func (m *Machine) Leaves() (server, client tlsfiles.Held, err error) {
 	return server, client, err
 }
 
-// Bundle is what the unit trusts, as PEM; empty before it was told.
+// Bundle is what the unit trusts, as PEM; empty before it was handed one.
 func (m *Machine) Bundle() (string, error) {
 	if another, err := m.another(); err != nil || another {
 		return "", err
@@ -44,8 +44,9 @@ func (m *Machine) stateDir() string {
 	return m.path(filepath.Join(StateDir, strings.ReplaceAll(m.o.Unit, "/", "-")))
 }
 
-// Served proves with a fresh handshake on the client port and on the peer port that etcd serves the certificate on disk: kept
-// connections would not show one that it cannot read. Where no etcd runs, or none is set up, there is nothing to prove.
+// Served proves with a fresh handshake on the client port and on the peer port that etcd serves the
+// certificate on disk: kept connections would not show one that it cannot read. Where no etcd runs,
+// or none is set up, there is nothing to prove.
 func (m *Machine) Served(ctx context.Context) error {
 	r, err := m.load()
 	if err != nil {
@@ -63,7 +64,8 @@ func (m *Machine) Served(ctx context.Context) error {
 		config func() (*tls.Config, error)
 		urls   []string
 	}{{m.tls.ClientConfig, r.Spec.Etcd.AdvertiseClientURLs}, {m.tls.PeerConfig, r.Spec.Etcd.AdvertisePeerURLs}} {
-		// At the peer port it shows what peers show: another certificate would be refused, and be told of as a peer that is.
+		// At the peer port it shows what peers show: another certificate would be refused, and be
+		// reported as a peer that is.
 		config, err := way.config()
 		if err != nil {
 			return err
@@ -83,7 +85,7 @@ func serves(ctx context.Context, config *tls.Config, urls []string, serial strin
 		shown, err := pool.Served(ctx, url)
 		var fault *etcdops.FaultError
 		if errors.As(err, &fault) && fault.Fault != etcdops.FaultTLS {
-			continue // nobody is there: health tells of that
+			continue // nobody is there: health reports that
 		}
 		if err != nil {
 			return fmt.Errorf("cannot prove that etcd serves its certificate: %w", err)
@@ -96,8 +98,9 @@ func serves(ctx context.Context, config *tls.Config, urls []string, serial strin
 	return nil
 }
 
-// certificates puts the CA bundle and the leaves that have arrived in their place. Without a bundle in the spec there is
-// nothing to trust yet. A configuration that etcd reads only when it starts is changing: see changing.
+// certificates puts the CA bundle and the leaves that have arrived in their place. Without a bundle
+// in the spec there is nothing to trust yet. A configuration that etcd reads only when it starts is
+// changing: see changing.
 func (a *application) certificates(ctx context.Context) error {
 	if a.spec.TLS.CABundle == "" {
 		return nil
@@ -128,8 +131,9 @@ func (a *application) certificates(ctx context.Context) error {
 	return nil
 }
 
-// usable is the leaf that has arrived if it can be put in its place. One that cannot stands back for the one on disk, which goes on
-// serving; the charm tells what is wrong with it. Where there is none on disk, that is what keeps etcd from starting.
+// usable is the leaf that has arrived if it can be put in its place. One that cannot stands back
+// for the one on disk, which goes on serving; the charm says what is wrong with it. Where there is
+// none on disk, that is what keeps etcd from starting.
 func (a *application) usable(name tlsfiles.Name, leaf *tlsfiles.Leaf) (*tlsfiles.Leaf, error) {
 	if leaf == nil {
 		return nil, nil

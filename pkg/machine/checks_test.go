@@ -37,7 +37,8 @@ func (w *world) list() string {
 	return regexp.MustCompile(`^checked .*\n`).ReplaceAllString(w.read("/var/lib/nagios/etcd-alarm-list.txt"), "")
 }
 
-// nrpe reads its checks when it starts, and a restart of it looks like a fault to Nagios: there is one for each change.
+// nrpe reads its checks when it starts, and a restart of it looks like a fault to Nagios: there is
+// one for each change.
 func TestNRPEIsRestartedWhenItsChecksChange(t *testing.T) {
 	w, _ := running(t)
 	checks, m := w.nrpe(), w.machine()
@@ -66,8 +67,9 @@ func TestNRPEIsRestartedWhenItsChecksChange(t *testing.T) {
 	}
 }
 
-// The list tells an alarm from an etcd that cannot be asked; and the job of cron runs the agent by the machine's own path.
-func TestListOfAlarmsTellsWhatEtcdSays(t *testing.T) {
+// The list reports an alarm from an etcd that cannot be asked; and the job of cron runs the agent
+// by the machine's own path.
+func TestListOfAlarmsShowsWhatEtcdSays(t *testing.T) {
 	w, _ := running(t)
 	checks, m := w.nrpe(), w.machine()
 	if _, err := m.WriteChecks(t.Context(), checks); err != nil {

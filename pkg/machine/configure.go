@@ -17,8 +17,9 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// changing renders the configuration, and if it differs from the one on disk in what etcd reads only when it starts, records
-// so before the first of its files is written: what the process runs with is told from this.
+// changing renders the configuration, and if it differs from the one on disk in what etcd reads
+// only when it starts, records so before the first of its files is written: what the process runs
+// with is known from this.
 func (a *application) changing(ctx context.Context) error {
 	_, hash, err := a.render()
 	if err != nil || hash == a.record.Config.Hash {
@@ -62,7 +63,8 @@ func (a *application) render() (file []byte, hash string, err error) {
 	return file, etcdconf.RestartHash(file, clean, a.spec.Service.RestartStamp), nil
 }
 
-// configure writes etcd's configuration. A first start with state new is recorded before the file can be seen by a service.
+// configure writes etcd's configuration. A first start with state new is recorded before the file
+// can be seen by a service.
 func (a *application) configure(ctx context.Context) error {
 	if !a.data.Present && a.spec.Etcd.Initial == nil {
 		// Nothing may be running that could take up a configuration which is not for starting.
@@ -94,8 +96,8 @@ func (a *application) configure(ctx context.Context) error {
 	return nil
 }
 
-// begin records the first start of a member, before it. The mark comes before the record: a record without its mark means that the data
-// is lost.
+// begin records the first start of a member, before it. The mark comes before the record: a record
+// without its mark means that the data is lost.
 func (a *application) begin() error {
 	i := a.spec.Etcd.Initial
 	if i == nil || a.data.Present {

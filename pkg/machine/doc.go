@@ -1,4 +1,5 @@
-// Package machine makes one unit's machine be as an EtcdUnitSpec says, and tells what is true on it.
+// Package machine makes one unit's machine be as an EtcdUnitSpec says, and reports what is true on
+// it.
 //
 // # Use
 //
@@ -6,39 +7,45 @@
 //	status := m.Apply(ctx, &spec, machine.Situation{Latch: latch, Leader: leader, Action: task, Server: leaf})
 //	facts, err := m.Facts(ctx)
 //
-// Apply judges a delivery (Admit, a pure function), records it, and then goes through the machine in one order: what is left
-// of a removed member, snap, certificates, configuration, drop-ins, service. It may be killed after any of its acts; the next
-// Apply ends where an undisturbed one would have.
+// Apply judges a delivery (Admit, a pure function), records it, and then goes through the machine
+// in one order: what is left of a removed member, snap, certificates, configuration, drop-ins,
+// service. It may be killed after any of its acts; the next Apply ends where an undisturbed one
+// would have.
 //
-// A delivery with ops is another matter: the agent says to etcd what a daemon asks for that cannot reach it, with the unit's
-// own client certificate, and touches nothing on the machine.
+// A delivery with ops is another matter: the agent says to etcd what a daemon asks for that cannot
+// reach it, with the unit's own client certificate, and touches nothing on the machine.
 //
 // # Guarantees
 //
 //   - A refused delivery touches nothing.
-//   - Nothing is installed, written, started or stopped on a machine before the owner's file names this unit, and nothing that lies on
-//     another's machine is told as this unit's own. See WhoseMachine.
-//   - Only what the owner's file and the data's member call this unit's is stopped or set aside; and what a unit has left that is gone, if
-//     the delivery names it, the data is its member's, and nobody misses that.
+//   - Nothing is installed, written, started or stopped on a machine before the owner's file names
+//     this unit, and nothing that lies on another's machine is reported as this unit's own. See
+//     WhoseMachine.
+//   - Only what the owner's file and the data's member call this unit's is stopped or set aside;
+//     and what a unit has left that is gone, if the delivery names it, the data is its member's,
+//     and nobody misses that.
 //   - A second Apply of the same delivery writes nothing, and starts nothing.
-//   - etcd is started with state new only where there is no data, as one of the latched seeds, and after the intent is on disk;
-//     never again once data has been seen there, or the latch names the cluster.
-//   - A member that runs is stopped only for a restart that the delivery allows, only while this unit
-//     holds the cluster's lock, and only if the guard that the planner uses (etcdops.CanStop) agrees on a
-//     fresh look; or because a fresh member list of its cluster does not have it any more (etcdops.Gone);
-//     or because its unit leaves; or to be halted, which no guard of a quorum could allow: for that the
-//     journal of the committed latch must have the very phase under which the delivery was sent. Service
-//     state Stopped never stops it.
-//   - A member that was halted stays stopped, with its data in place, through hooks and boots. A delivery
-//     with service state Running starts it, and nothing else of ours does.
-//   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds the cluster's lock, if a
-//     fresh look shows the cluster and the members that the daemon saw, and the guard that the planner uses agrees.
+//   - etcd is started with state new only where there is no data, as one of the latched seeds, and
+//     after the intent is on disk; never again once data has been seen there, or the latch names
+//     the cluster.
+//   - A member that runs is stopped only for a restart that the delivery allows, only while this
+//     unit holds the cluster's lock, and only if the guard that the planner uses (etcdops.CanStop)
+//     agrees on a fresh look; or because a fresh member list of its cluster does not have it any
+//     more (etcdops.Gone); or because its unit leaves; or to be halted, which no guard of a quorum
+//     could allow: for that the journal of the committed latch must have the very phase under which
+//     the delivery was sent. Service state Stopped never stops it.
+//   - A member that was halted stays stopped, with its data in place, through hooks and boots. A
+//     delivery with service state Running starts it, and nothing else of ours does.
+//   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds
+//     the cluster's lock, if a fresh look shows the cluster and the members that the daemon saw,
+//     and the guard that the planner uses agrees.
 //   - Data is set aside, never deleted.
-//   - Every call is bounded: long work (an installation, a start) is begun, watched for some seconds, and answered as InProgress.
+//   - Every call is bounded: long work (an installation, a start) is begun, watched for some
+//     seconds, and answered as InProgress.
 //   - No key is in a status, a fact, an error or a log.
 //
-// One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once. CacheAlarms alone may run beside
-// them, in a process of its own.
+// One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once.
+// CacheAlarms alone may run beside them, in a process of its own.
 //
 // # Who writes what
 //

@@ -2,7 +2,8 @@ package machine
 
 import "jujuetcd.io/pkg/machine/record"
 
-// OnEffect has f told of everything that is done to the world; a test ends an Apply there as a crash would.
+// OnEffect has f called after everything that is done to the world; a test ends an Apply there as a
+// crash would.
 func (m *Machine) OnEffect(f func(what string)) { m.effect = f }
 
 // ErrorIn is errorIn.

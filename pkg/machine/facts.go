@@ -13,9 +13,10 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Facts are what is true on the machine, without what only the charm knows (addresses, the relation to a certificate
-// authority). Nothing in them changes by itself. If a member's data is seen for the first time, that is recorded. Where the machine is
-// another's they say whose, and nothing else: see TakenFacts.
+// Facts are what is true on the machine, without what only the charm knows (addresses, the relation
+// to a certificate authority). Nothing in them changes by itself. If a member's data is seen for
+// the first time, that is recorded. Where the machine is another's they say whose, and nothing
+// else: see TakenFacts.
 func (m *Machine) Facts(ctx context.Context) (v1alpha1.UnitFacts, error) { return m.facts(ctx, true) }
 
 func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts, error) {
@@ -79,8 +80,9 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	return facts, nil
 }
 
-// memberFacts leaves out that a start with state new was intended, as long as etcd has written nothing: such a start can be repeated, and
-// to the controller the unit is one that has not begun. Once data has been seen, or is lost before it was, that is told.
+// memberFacts leaves out that a start with state new was intended, as long as etcd has written
+// nothing: such a start can be repeated, and to the controller the unit is one that has not begun.
+// Once data has been seen, or is lost before it was, that is reported.
 func (m *Machine) memberFacts(r record.Record, d data) (v1alpha1.MemberFacts, error) {
 	member := remembered(r.Member, d)
 	facts := v1alpha1.MemberFacts{
@@ -99,9 +101,10 @@ func (m *Machine) memberFacts(r record.Record, d data) (v1alpha1.MemberFacts, er
 	return facts, err
 }
 
-// WriteLeaves puts leaves that have arrived in their place, and returns the files that it wrote. nil stands for a leaf that has
-// not arrived. The server's must be good for the addresses. A leaf that fails a check leaves the other one alone. The first leaf
-// claims the machine; where that is another's nothing is written.
+// WriteLeaves puts leaves that have arrived in their place, and returns the files that it wrote.
+// nil stands for a leaf that has not arrived. The server's must be good for the addresses. A leaf
+// that fails a check leaves the other one alone. The first leaf claims the machine; where that is
+// another's nothing is written.
 func (m *Machine) WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error) {
 	return m.writeLeaves(server, client, serverNames(addresses))
 }
@@ -138,8 +141,8 @@ func (c Credentials) String() string { return "client credentials" }
 // GoString does the same for %#v.
 func (c Credentials) GoString() string { return "machine.Credentials{}" }
 
-// ClientCredentials are the client certificate on disk, with its key and the CA bundle; empty where there is none, or where they are
-// another unit's.
+// ClientCredentials are the client certificate on disk, with its key and the CA bundle; empty where
+// there is none, or where they are another unit's.
 func (m *Machine) ClientCredentials() (Credentials, error) {
 	if another, err := m.another(); err != nil || another {
 		return Credentials{}, err

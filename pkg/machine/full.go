@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// fullDisk says that the error comes of a disk on which nothing can be written any more, in whose words whatever: our own writes', or
-// etcd's and snapd's, which tell theirs as text.
+// fullDisk says that the error comes of a disk on which nothing can be written any more, in whose
+// words whatever: our own writes', or etcd's and snapd's, which report theirs as text.
 func fullDisk(err error) bool {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return true
@@ -22,7 +22,8 @@ func fullDisk(err error) bool {
 	return false
 }
 
-// diskFull calls it by its name: the error alone would send people after whatever happened to be written.
+// diskFull calls it by its name: the error alone would send people after whatever happened to be
+// written.
 func diskFull(err error) error {
 	return fmt.Errorf("the disk of this machine is full, free some space: %w", err)
 }

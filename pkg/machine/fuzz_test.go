@@ -89,7 +89,8 @@ func has(journal string, p *v1alpha1.JournalPhase) bool {
 	return p != nil && p.ID != "" && json.Unmarshal([]byte(journal), &entries) == nil && slices.Contains(entries, *p)
 }
 
-// FuzzOps: ops, whatever they say, are done for who leads the latched cluster, or refused; nothing else is changed by them.
+// FuzzOps: ops, whatever they say, are done for who leads the latched cluster, or refused; nothing
+// else is changed by them.
 func FuzzOps(f *testing.F) {
 	f.Add([]byte(`[{"kind":"Look"}]`), "c1", int64(4))
 	f.Add([]byte(`[{"kind":"Remove","member":"00000000000000a1","expectMembers":["00000000000000a1"]}]`), "", int64(5))
@@ -111,7 +112,7 @@ func FuzzOps(f *testing.F) {
 	})
 }
 
-// FuzzLogLine: what is told of a line of etcd's log is short, on one line.
+// FuzzLogLine: what is reported of a line of etcd's log is short, on one line.
 func FuzzLogLine(f *testing.F) {
 	f.Add(`{"level":"fatal","msg":"discovery failed","error":"listen tcp: in use"}`)
 	f.Add("panic: runtime error\r\nx")
@@ -119,7 +120,7 @@ func FuzzLogLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		text := machine.ErrorIn(line)
 		if strings.ContainsAny(text, "\n\r") || utf8.RuneCountInString(text) > 500 {
-			t.Errorf("told %q", text)
+			t.Errorf("reported %q", text)
 		}
 	})
 }

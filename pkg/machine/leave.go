@@ -32,7 +32,8 @@ func (a *application) removed(ctx context.Context) error {
 	return a.gone(ctx, a.record, cluster, id)
 }
 
-// gone asks the cluster that a record tells of, with the certificates on this machine, whether a member is gone from it.
+// gone asks the cluster that a record names, with the certificates on this machine, whether a
+// member is gone from it.
 func (a *application) gone(ctx context.Context, r record.Record, cluster string, member etcdops.MemberID) error {
 	id, err := etcdops.ParseClusterID(cluster)
 	if err != nil {
@@ -51,8 +52,9 @@ func (a *application) gone(ctx context.Context, r record.Record, cluster string,
 	return etcdops.Gone(etcd.Look(ctx, slices.Compact(endpoints)), id, member)
 }
 
-// move makes the machine this unit's, if it is not yet. What a unit has left there that is gone is cleared first, if the delivery says
-// so: Admit has seen that it names all whom the machine may belong to.
+// move makes the machine this unit's, if it is not yet. What a unit has left there that is gone is
+// cleared first, if the delivery says so: Admit has seen that it names all whom the machine may
+// belong to.
 func (a *application) move(ctx context.Context) error {
 	if a.taken != nil {
 		if err := a.clear(ctx); err != nil {
@@ -75,8 +77,8 @@ func (a *application) move(ctx context.Context) error {
 	return nil
 }
 
-// clear stops etcd and sets aside the data and the records that units have left that are gone. Their member may go on in a cluster that
-// has others: then it has to be removed from it first.
+// clear stops etcd and sets aside the data and the records that units have left that are gone.
+// Their member may go on in a cluster that has others: then it has to be removed from it first.
 func (a *application) clear(ctx context.Context) error {
 	left := a.taken.Data
 	if left != nil {
@@ -107,8 +109,8 @@ func (a *application) clear(ctx context.Context) error {
 	return nil
 }
 
-// missed says why a member that a unit has left may not be stopped; nil if nobody misses it: its application is gone altogether, or its
-// cluster has removed it.
+// missed says why a member that a unit has left may not be stopped; nil if nobody misses it: its
+// application is gone altogether, or its cluster has removed it.
 func (a *application) missed(ctx context.Context, left v1alpha1.LeftData) error {
 	if a.spec.Delivery.Orphans.Whole {
 		return nil
@@ -128,9 +130,11 @@ func (a *application) setAside(dir string) error {
 	return err
 }
 
-// Leave takes this unit's member off the machine, once the cluster does without it: the service is stopped and disabled, the data set
-// aside (on attached storage it stays, and leaves with it), and the machine is anybody's again. Where the machine is another's, or what
-// lies in the data directory is not what this unit has put there, nothing is stopped. TLS material stays. It may be called again.
+// Leave takes this unit's member off the machine, once the cluster does without it: the service is
+// stopped and disabled, the data set aside (on attached storage it stays, and leaves with it), and
+// the machine is anybody's again. Where the machine is another's, or what lies in the data
+// directory is not what this unit has put there, nothing is stopped. TLS material stays. It may be
+// called again.
 func (m *Machine) Leave(ctx context.Context) error {
 	t, err := m.tenancy(ctx)
 	if err != nil {
@@ -144,7 +148,8 @@ func (m *Machine) Leave(ctx context.Context) error {
 			return err
 		}
 	}
-	// The record first: without it and with the owner's file the machine is still known to have been this unit's.
+	// The record first: without it and with the owner's file the machine is still known to have
+	// been this unit's.
 	if _, err := m.disk.Remove(m.wordsPath()); err != nil {
 		return err
 	}

@@ -10,8 +10,9 @@ import (
 // maxLogText bounds what of a log line goes into a status.
 const maxLogText = 240
 
-// errorIn is what a line of etcd's log says, if it tells of an error; empty otherwise. etcd logs JSON; other lines, such as a
-// panic or a message of the snap's wrapper, count if they look like errors. etcd logs no key material.
+// errorIn is what a line of etcd's log says, if it reports an error; empty otherwise. etcd logs
+// JSON; other lines, such as a panic or a message of the snap's wrapper, count if they look like
+// errors. etcd logs no key material.
 func errorIn(line string) string {
 	var entry struct {
 		Level string `json:"level"`

@@ -7,7 +7,7 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-func TestErrorInPicksWhatTellsOfAnError(t *testing.T) {
+func TestErrorInPicksWhatReportsAnError(t *testing.T) {
 	for line, want := range map[string]string{
 		`{"level":"info","msg":"fine"}`:                                                      "",
 		`{"level":"warn","msg":"slow fdatasync","error":"x"}`:                                "",

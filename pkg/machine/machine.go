@@ -24,7 +24,8 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// Names and paths of production. Paths that this program opens get the root before them; paths inside files do not.
+// Names and paths of production. Paths that this program opens get the root before them; paths
+// inside files do not.
 const (
 	SnapName    = v1alpha1.SnapName
 	ServiceName = v1alpha1.ServiceName
@@ -64,8 +65,8 @@ type Cluster interface {
 type Options struct {
 	// Root is put before every path; empty means /.
 	Root string
-	// Unit is the Juju unit's name, and ModelUUID its model; deliveries for others are refused. An empty ModelUUID is not
-	// compared.
+	// Unit is the Juju unit's name, and ModelUUID its model; deliveries for others are refused. An
+	// empty ModelUUID is not compared.
 	Unit      string
 	ModelUUID string
 	// Agent is the agent's version, for the facts.
@@ -75,9 +76,10 @@ type Options struct {
 	Log logr.Logger
 	// Connect dials etcd; default an etcdops.Pool.
 	Connect func(*tls.Config) Cluster
-	// Interfaces are the machine's; nil tells of none.
+	// Interfaces are the machine's; nil reports none.
 	Interfaces func() []Interface
-	// SnapWait and StartWait bound how long Apply watches an installation and a start; default 8 s each.
+	// SnapWait and StartWait bound how long Apply watches an installation and a start; default 8 s
+	// each.
 	SnapWait, StartWait time.Duration
 }
 
@@ -91,7 +93,7 @@ type Machine struct {
 	tls   *tlsfiles.Files
 	store record.Store
 	owner owner.File
-	// effect is told of everything that has been done to the world, one after the other.
+	// effect is called after everything that has been done to the world, one after the other.
 	effect func(what string)
 }
 
@@ -127,8 +129,8 @@ func New(o Options) *Machine {
 // path puts the root before a path of production.
 func (m *Machine) path(p string) string { return filepath.Join(m.o.Root, p) }
 
-// Last is the spec that was applied last; nil if none was, or if the machine is another unit's: what was applied there before that
-// was known is not true of this unit.
+// Last is the spec that was applied last; nil if none was, or if the machine is another unit's:
+// what was applied there before that was known is not true of this unit.
 func (m *Machine) Last() (*v1alpha1.EtcdUnitSpec, error) {
 	r, err := m.load()
 	return r.Spec, err
@@ -151,8 +153,8 @@ type data struct {
 	Dir string
 }
 
-// inspect looks where the member was last seen, where the spec puts it, and where the charm before us did. Without a member
-// anywhere, Dir is where one was, or belongs.
+// inspect looks where the member was last seen, where the spec puts it, and where the charm before
+// us did. Without a member anywhere, Dir is where one was, or belongs.
 func (m *Machine) inspect(r record.Record) (data, error) {
 	dirs := dataDirs
 	if r.Spec != nil && r.Spec.Etcd.DataDir != "" {
@@ -177,7 +179,7 @@ func paths() etcdconf.Paths {
 	}
 }
 
-// bootID tells two boots apart; empty where it cannot be told.
+// bootID tells two boots apart; empty where it cannot be known.
 func (m *Machine) bootID() string {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // the kernel's, also below another root
 	if err != nil {

@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package machine_test
 
@@ -21,7 +22,8 @@ const (
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
 		{"another unit's delivery", "admit.go", "case spec.Unit != seen.Unit:", "case false:", admitting},
@@ -60,7 +62,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a restart behind CanStop", "serve.go", "err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil", "err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil && false", restarting},
 		{"a restart only while the lock is held", "serve.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", "TestRestartIsNot"},
 		{"a change of snapd's is waited for", "install.go", "if !change.Ready {", "if false {", applying},
-		{"a change that failed is told", "install.go", "return change.Failed()", "return nil", applying},
+		{"a change that failed is reported", "install.go", "return change.Failed()", "return nil", applying},
 		{"a timer that is right is left", "install.go", "text == *want", "text == *want+text", "TestRefreshTimer"},
 		{"nothing is stopped that is down", "install.go", "return !enabled && state.Down(), nil", "return !enabled && state.Down() && false, nil", applying},
 		{"a halt needs a phase", "halted.go", "if !spec.NeedsPhase() {", "if true {", halting},
@@ -73,7 +75,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"without a quorum nobody holds a lock", "halted.go", "return v.Listed && ", "return ", halting},
 		{"a cluster with an alarm takes no lock", "halted.go", " && len(v.Alarms) == 0", "", halting},
 		{"a machine that slept halts nothing", "halted.go", "late != nil {", "late != nil && false {", halting},
-		{"a service that does not stop is told", "halted.go", "if err == nil && !off {", "if err == nil && !off && false {", halting},
+		{"a service that does not stop is reported", "halted.go", "if err == nil && !off {", "if err == nil && !off && false {", halting},
 		{"what is to be halted is", "apply.go", "steps := []func(context.Context) error{a.halt}", "var steps []func(context.Context) error", halting},
 		{"data that was seen must never be missing again", "apply.go", "m.Started = true\n", "", applying},
 	})

@@ -14,7 +14,8 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// threeVoters is a healthy cluster of the unit's own member and two others, 0x11 leading; with a learner that has caught up.
+// threeVoters is a healthy cluster of the unit's own member and two others, 0x11 leading; with a
+// learner that has caught up.
 func threeVoters() etcdops.View {
 	v := etcdops.View{At: time.Now(), Listed: true, ClusterID: ownCluster, Health: map[string]etcdops.EndpointHealth{}}
 	for i, m := range []etcdops.Member{{ID: ownMember, Name: "etcd0"}, {ID: 0x11, Name: "etcd1"}, {ID: 0x12, Name: "etcd2"},
@@ -170,7 +171,8 @@ func TestOpsThatAreRefusedTouchNothing(t *testing.T) {
 	}
 }
 
-// An agent that is stopped between its look under the lock and the change does not make it when it goes on.
+// An agent that is stopped between its look under the lock and the change does not make it when it
+// goes on.
 func TestOpsAreNotDoneByAnAgentThatWasStopped(t *testing.T) {
 	for _, op := range []v1alpha1.EtcdOp{promote, remove, move} {
 		w, s := running(t)
@@ -185,8 +187,8 @@ func TestOpsAreNotDoneByAnAgentThatWasStopped(t *testing.T) {
 	}
 }
 
-// What is there already is a success, whatever has changed since: the answer to the first attempt was lost. A touch comes as such an op:
-// what is done for it is the lock.
+// What is there already is a success, whatever has changed since: the answer to the first attempt
+// was lost. A touch comes as such an op: what is done for it is the lock.
 func TestOpsThatAreDoneAlreadyDoNothing(t *testing.T) {
 	w, s := running(t)
 	spec := w.ops(v1alpha1.EtcdOp{Kind: v1alpha1.OpAddLearner, PeerURL: "https://10.0.0.4:2380"},
@@ -202,7 +204,7 @@ func TestOpsThatAreDoneAlreadyDoNothing(t *testing.T) {
 	}
 }
 
-// A change after one that was refused is not begun; a look is: it tells why.
+// A change after one that was refused is not begun; a look is: it says why.
 func TestOpsAfterARefusalAreLeftOutSaveLooks(t *testing.T) {
 	w, s := running(t)
 	status := w.machine().Apply(t.Context(), w.ops(add, remove, look), s)

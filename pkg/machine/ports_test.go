@@ -108,8 +108,8 @@ func TestAFullDiskIsCalledOne(t *testing.T) {
 	}
 }
 
-// etcd tells of it in its last words only.
-func TestTheStatusTellsOfAFullDisk(t *testing.T) {
+// etcd reports it in its last words only.
+func TestTheStatusReportsAFullDisk(t *testing.T) {
 	const full = "the disk of this machine is full, free some space: "
 	w := newWorld(t)
 	w.crashes, w.lastWords = true, "write /var/snap/etcd/common/data/member/wal/0.tmp: no space left on device"

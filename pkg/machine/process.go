@@ -11,7 +11,8 @@ import (
 	"jujuetcd.io/pkg/machine/service"
 )
 
-// monotonic is the time since boot in microseconds, by the clock that systemd uses; zero where there is none.
+// monotonic is the time since boot in microseconds, by the clock that systemd uses; zero where
+// there is none.
 func monotonic() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
@@ -20,15 +21,15 @@ func monotonic() int64 {
 	return t.Nano() / 1000
 }
 
-// process brings the record up to date with the process that runs now, in memory only: which it is, and which configuration
-// it has read.
+// process brings the record up to date with the process that runs now, in memory only: which it is,
+// and which configuration it has read.
 func (a *application) process(state service.State) {
 	a.record.Process = runsWith(a.record, state, a.boot)
 }
 
-// runsWith tells which configuration a process has read. One that we know, by its number and start, is remembered; one that
-// was started since the configuration on disk was there for certain has read that. Of any other we only know what the one
-// before it had.
+// runsWith says which configuration a process has read. One that we know, by its number and start,
+// is remembered; one that was started since the configuration on disk was there for certain has
+// read that. Of any other we only know what the one before it had.
 func runsWith(r record.Record, state service.State, boot string) record.Process {
 	if !state.Running() {
 		return record.Process{Hash: r.Process.Hash, Read: r.Process.Read}
@@ -44,19 +45,20 @@ func runsWith(r record.Record, state service.State, boot string) record.Process 
 	return now
 }
 
-// ownURL is where the unit's own etcd serves clients: at the unit's address, on the port that the process that runs was told, which is
-// not the spec's until it is restarted. The address that it was told may be gone: a machine that boots with another one has a process
-// that listens there all the same. Nothing relies on a listener on the loopback.
+// ownURL is where the unit's own etcd serves clients: at the unit's address, on the port that the
+// running process has read, which is not the spec's until it is restarted. The address that it has
+// read may be gone: a machine that boots with another one has a process that listens there all the
+// same. Nothing relies on a listener on the loopback.
 func ownURL(r record.Record) string {
-	told := r.Process.Read.ClientURL
+	read := r.Process.Read.ClientURL
 	if r.Spec == nil {
-		return told
+		return read
 	}
 	wanted := r.Spec.ReadAtStart().ClientURL
 	at, err := url.Parse(wanted)
-	runs, rerr := url.Parse(told)
-	if err != nil || rerr != nil || wanted == "" || told == "" {
-		return cmp.Or(wanted, told)
+	runs, rerr := url.Parse(read)
+	if err != nil || rerr != nil || wanted == "" || read == "" {
+		return cmp.Or(wanted, read)
 	}
 	at.Host = net.JoinHostPort(at.Hostname(), runs.Port())
 	return at.String()

@@ -17,9 +17,10 @@ const (
 	maxRefused    = 8
 )
 
-// Refused are the addresses, sorted, from which peers have lately come that etcd did not let in because their certificate, of an
-// authority that it trusts, is not good for the address. Nobody else notices: what the refused peer sends on connections that this one
-// has made to it arrives. None is told where the log cannot be read.
+// Refused are the addresses, sorted, from which peers have lately come that etcd did not let in
+// because their certificate, of an authority that it trusts, is not good for the address. Nobody
+// else notices: what the refused peer sends on connections that this one has made to it arrives.
+// None is reported where the log cannot be read.
 func (m *Machine) Refused(ctx context.Context) []string {
 	lines, err := m.snapd.Logs(ctx, SnapName, refusedLines)
 	if err != nil {
@@ -40,8 +41,9 @@ func (m *Machine) Refused(ctx context.Context) []string {
 	return from[:min(len(from), maxRefused)]
 }
 
-// refusedIn is the address of a peer that a line of etcd's log tells to be refused for its certificate's names; empty if it tells of none.
-// etcd 3.4 and 3.5 do not say at which endpoint; at that of clients they do not ask for names.
+// refusedIn is the address of a peer that a line of etcd's log says is refused for its
+// certificate's names; empty if it reports none. etcd 3.4 and 3.5 do not say at which endpoint; at
+// that of clients they do not ask for names.
 func refusedIn(line string) string {
 	var entry struct {
 		Msg    string `json:"msg"`

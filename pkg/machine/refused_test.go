@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// What etcd logs when a peer comes from an address that its certificate is not good for, and what it logs of others.
+// What etcd logs when a peer comes from an address that its certificate is not good for, and what
+// it logs of others.
 func TestOnlyPeersOfOursThatComeFromElsewhereAreRefused(t *testing.T) {
 	for name, test := range map[string]struct{ line, want string }{
 		"3.6, with names": {`{"level":"warn","ts":"2026-11-22T12:00:00.000000Z","caller":"embed/config_logging.go:194",` +
@@ -28,7 +29,7 @@ func TestOnlyPeersOfOursThatComeFromElsewhereAreRefused(t *testing.T) {
 	}
 }
 
-// A unit tells of the addresses of its machine that others may see it come from, and of no other.
+// A unit reports the addresses of its machine that others may see it come from, and no other.
 func TestBridgesVirtualInterfacesAndPassingAddressesAreNotTheMachines(t *testing.T) {
 	one := func(name string, bridge bool, addresses ...string) Interface {
 		i := Interface{Name: name, Bridge: bridge}
@@ -49,10 +50,10 @@ func TestBridgesVirtualInterfacesAndPassingAddressesAreNotTheMachines(t *testing
 	})
 	want := []string{"10.0.0.2", "10.9.0.2", "172.16.0.2", "2001:db8::2", "2001:db8::5054:ff:fe12:3456"}
 	if !slices.Equal(got, want) {
-		t.Errorf("told are %v, want %v", got, want)
+		t.Errorf("reported are %v, want %v", got, want)
 	}
 	if len(ownAddresses([]Interface{one("eth0", false, many(100)...)})) != maxAddresses {
-		t.Error("a machine with many addresses tells of all")
+		t.Error("a machine with many addresses reports all")
 	}
 }
 

@@ -69,8 +69,9 @@ func TestRestartIsAllowedGuardedAndLocked(t *testing.T) {
 	}
 }
 
-// An agent that is stopped between its look under the lock and the restart does not stop etcd when it goes on: the lock is somebody
-// else's by then. So too when the lease still runs, but not for as long as a restart may take that outlives its agent.
+// An agent that is stopped between its look under the lock and the restart does not stop etcd when
+// it goes on: the lock is somebody else's by then. So too when the lease still runs, but not for as
+// long as a restart may take that outlives its agent.
 func TestRestartIsNotBegunByAnAgentThatWasStopped(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -149,9 +150,9 @@ func TestACrashedMemberIsLeftToSystemd(t *testing.T) {
 	w.show()
 	before := len(w.calls)
 	w.mu.Unlock()
-	told := w.member()
-	told.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "UnHealthy with 3 known peers: down (connection refused)"}
-	w.apply(told, 3, v1alpha1.OutcomeApplied, "")
+	shown := w.member()
+	shown.Status.Unit = v1alpha1.StatusText{State: "blocked", Message: "UnHealthy with 3 known peers: down (connection refused)"}
+	w.apply(shown, 3, v1alpha1.OutcomeApplied, "")
 	if calls := w.calls[before:]; len(calls) > 0 {
 		t.Errorf("a member in its 10 s was meddled with: %v", calls)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// lockTTL is how long a restart's lock outlives an agent that dies. A restart that was begun at the last moment, and lives on in
-	// snapd without its agent, is over before the lock is somebody else's: nothing is begun when less than serviceWait is left of it.
+	// lockTTL is how long a restart's lock outlives an agent that dies. A restart that was begun at
+	// the last moment, and lives on in snapd without its agent, is over before the lock is somebody
+	// else's: nothing is begun when less than serviceWait is left of it.
 	lockTTL = serviceWait + 25*time.Second
 	// lockWait is how long a restart waits for somebody else's change.
 	lockWait = 3 * time.Second
@@ -31,7 +32,8 @@ func (a *application) serve(ctx context.Context) error {
 		if a.data.Present || a.spec.Service.State == v1alpha1.ServiceHalted {
 			return nil
 		}
-		// It is being made ready for its first start: nobody is to count on it before it can have its ports.
+		// It is being made ready for its first start: nobody is to count on it before it can have
+		// its ports.
 		return a.portsFree()
 	}
 	if !a.data.Present && a.spec.Etcd.Initial == nil {
@@ -47,8 +49,8 @@ func (a *application) serve(ctx context.Context) error {
 	a.process(state)
 	switch {
 	case state.Waits() && a.hasRun():
-		// It has crashed, and systemd restarts it after the charm's 10 s. A start now would only wait for that, inside this
-		// action, and a faster restart would hide the crash.
+		// It has crashed, and systemd restarts it after the charm's 10 s. A start now would only
+		// wait for that, inside this action, and a faster restart would hide the crash.
 		return nil
 	case state.Waits():
 		// It fails at its first start. What was wrong may be mended now, so the wait is cut short.
@@ -115,8 +117,8 @@ func (a *application) start(ctx context.Context, state service.State) error {
 	return a.watch(ctx, id, a.m.o.SnapWait)
 }
 
-// hasRun says that the member has answered before, with the configuration that is on disk now: what it lacks is not ours to
-// mend.
+// hasRun says that the member has answered before, with the configuration that is on disk now: what
+// it lacks is not ours to mend.
 func (a *application) hasRun() bool {
 	return a.data.Present && a.record.Process.Hash != "" && a.record.Process.Hash == a.record.Config.Hash
 }
@@ -129,8 +131,9 @@ func (a *application) restart(ctx context.Context) error {
 	return a.watch(ctx, id, serviceWait)
 }
 
-// guardedRestart restarts a running member: under the cluster's lock, and only if a fresh look says that the others do without
-// it. It is begun only while the lock is surely ours; the lock is held until the member is back.
+// guardedRestart restarts a running member: under the cluster's lock, and only if a fresh look says
+// that the others do without it. It is begun only while the lock is surely ours; the lock is held
+// until the member is back.
 func (a *application) guardedRestart(ctx context.Context) error {
 	cluster, err := a.m.connect()
 	if err != nil {
@@ -153,7 +156,8 @@ func (a *application) guardedRestart(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// What has begun is watched with the caller's context: the lock is kept for as long as that takes.
+		// What has begun is watched with the caller's context: the lock is kept for as long as that
+		// takes.
 		begun = true
 		if err := a.watch(ctx, id, serviceWait); err != nil {
 			return err
@@ -182,8 +186,8 @@ func (a *application) beginRestart(ctx context.Context) (string, error) {
 	return id, err
 }
 
-// up watches until etcd answers: its process is there, its data too, and it answers a status call. What is seen on the way is
-// recorded.
+// up watches until etcd answers: its process is there, its data too, and it answers a status call.
+// What is seen on the way is recorded.
 func (a *application) up(ctx context.Context) error {
 	var cluster Cluster
 	defer func() {
@@ -234,7 +238,8 @@ func (a *application) up(ctx context.Context) error {
 	}
 }
 
-// sawData looks for the member's data until it is there: from then on it must never be missing again.
+// sawData looks for the member's data until it is there: from then on it must never be missing
+// again.
 func (a *application) sawData(ctx context.Context) error {
 	if a.data.Present && a.record.Member.Started {
 		return nil
@@ -248,7 +253,8 @@ func (a *application) sawData(ctx context.Context) error {
 	if err := a.m.remember(&a.record); err != nil {
 		return err
 	}
-	// Now at once what must never happen again is made impossible: a start without the data, and one with state new.
+	// Now at once what must never happen again is made impossible: a start without the data, and
+	// one with state new.
 	if err := a.dropIns(ctx); err != nil {
 		return err
 	}
@@ -271,7 +277,7 @@ func (a *application) startFailed(ctx context.Context, state service.State) erro
 		state.Active, state.Sub, state.Result, a.lastError(ctx)))
 }
 
-// lastError is the last line of etcd's log that tells of an error, as the end of a sentence.
+// lastError is the last line of etcd's log that reports an error, as the end of a sentence.
 func (a *application) lastError(ctx context.Context) string {
 	lines, err := a.m.snapd.Logs(ctx, SnapName, 50)
 	if err != nil {

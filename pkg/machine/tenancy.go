@@ -30,19 +30,20 @@ type Tenants struct {
 	// Recorded says that Self has applied a delivery here, and Member is the one that it remembers.
 	Recorded bool
 	Member   string
-	// Others are the members, by unit, that other units' records tell of; empty for one that has none.
+	// Others are the members, by unit, that other units' records name; empty for one that has none.
 	Others map[v1alpha1.UnitRef]string
 	// Data is what lies in a data directory, Runs that etcd's service has a process.
 	Data *v1alpha1.LeftData
 	Runs bool
 }
 
-// WhoseMachine says that the machine is another's, or nobody's that could be asked; nil: it is Self's, or Self may claim it. It is
-// pure.
+// WhoseMachine says that the machine is another's, or nobody's that could be asked; nil: it is
+// Self's, or Self may claim it. It is pure.
 //
-// The owner's file decides. Where there is none, because nobody has claimed the machine or agents of before it have, the data does:
-// whose record names its member has it. A sole record without data, or whose data is too young to be recorded, is enough. What the
-// charm before this one has left where only it put it is its unit's, whose successor is Self.
+// The owner's file decides. Where there is none, because nobody has claimed the machine or agents
+// of before it have, the data does: whose record names its member has it. A sole record without
+// data, or whose data is too young to be recorded, is enough. What the charm before this one has
+// left where only it put it is its unit's, whose successor is Self.
 func WhoseMachine(t Tenants) *v1alpha1.TakenFacts {
 	if t.Owner != nil && *t.Owner == t.Self {
 		return nil
@@ -96,10 +97,12 @@ func sorted(units map[v1alpha1.UnitRef]string) []v1alpha1.UnitRef {
 
 // tenancy is whose the machine is, with what is known from looking for it.
 type tenancy struct {
-	// taken is set where the machine is not this unit's; claimed where the owner's file says that it is.
+	// taken is set where the machine is not this unit's; claimed where the owner's file says that
+	// it is.
 	taken   *v1alpha1.TakenFacts
 	claimed bool
-	// record is the unit's own, empty if it has none; others are those of other units, with where they are.
+	// record is the unit's own, empty if it has none; others are those of other units, with where
+	// they are.
 	record record.Record
 	others map[v1alpha1.UnitRef]foreign
 	data   data
@@ -124,7 +127,8 @@ func (m *Machine) tenancy(ctx context.Context) (tenancy, error) {
 	}
 	none := has == (owner.Owner{})
 	self := !none && has.Unit == m.o.Unit && (m.o.ModelUUID == "" || has.ModelUUID == m.o.ModelUUID)
-	// Whose records lie here beside the owner's does not matter, and a damaged one of another's harms nobody.
+	// Whose records lie here beside the owner's does not matter, and a damaged one of another's
+	// harms nobody.
 	if t.record, t.others, err = m.records(!self); err != nil {
 		return t, err
 	}
@@ -164,7 +168,8 @@ func (m *Machine) tenancy(ctx context.Context) (tenancy, error) {
 	return t, nil
 }
 
-// runs says that etcd's service has a process, or is about to have one. Where snapd has put no such service there is none.
+// runs says that etcd's service has a process, or is about to have one. Where snapd has put no such
+// service there is none.
 func (m *Machine) runs(ctx context.Context) (bool, error) {
 	_, err := os.Lstat(m.path(filepath.Join("/etc/systemd/system", ServiceName+".service")))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -177,8 +182,8 @@ func (m *Machine) runs(ctx context.Context) (bool, error) {
 	return !state.Down(), err
 }
 
-// records are the unit's own, and those that other units have left below StateDir if all are asked for; a unit of the same name in
-// another model is another one.
+// records are the unit's own, and those that other units have left below StateDir if all are asked
+// for; a unit of the same name in another model is another one.
 func (m *Machine) records(all bool) (record.Record, map[v1alpha1.UnitRef]foreign, error) {
 	var own record.Record
 	others := map[v1alpha1.UnitRef]foreign{}
@@ -219,8 +224,9 @@ func refOf(path string, r record.Record) v1alpha1.UnitRef {
 	return v1alpha1.UnitRef{Unit: folder}
 }
 
-// claim makes the machine this unit's, before anything is installed or written on it, and returns nil; or says whose it has become
-// meanwhile. The record of a unit of the same name in another model gets out of the way.
+// claim makes the machine this unit's, before anything is installed or written on it, and returns
+// nil; or says whose it has become meanwhile. The record of a unit of the same name in another
+// model gets out of the way.
 func (m *Machine) claim(t *tenancy) (*v1alpha1.TakenFacts, error) {
 	if !t.claimed {
 		has, err := m.owner.Claim(owner.Owner(m.self()))
@@ -242,8 +248,8 @@ func (m *Machine) claim(t *tenancy) (*v1alpha1.TakenFacts, error) {
 	return nil, nil
 }
 
-// ours claims the machine if it may be claimed, and says whether it is this unit's. It is for what hooks put on a machine before
-// anything has been delivered.
+// ours claims the machine if it may be claimed, and says whether it is this unit's. It is for what
+// hooks put on a machine before anything has been delivered.
 func (m *Machine) ours() (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()
@@ -267,7 +273,8 @@ func Occupied(t *v1alpha1.TakenFacts, modelUUID string) string {
 	return etcdops.OccupiedWords(o).Message
 }
 
-// another says that the machine is another's, without claiming it. What is there then is not told.
+// another says that the machine is another's, without claiming it. What is there then is not
+// reported.
 func (m *Machine) another() (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookLimit)
 	defer cancel()

@@ -62,8 +62,8 @@ func (w *world) deliver(m *machine.Machine, spec *v1alpha1.EtcdUnitSpec, action 
 	return status
 }
 
-// WhoseMachine: the owner's file decides; without one the data does, then a sole record; a machine is never taken for one's own that
-// may be another's.
+// WhoseMachine: the owner's file decides; without one the data does, then a sole record; a machine
+// is never taken for one's own that may be another's.
 func TestWhoseMachine(t *testing.T) {
 	self, other, third := v1alpha1.UnitRef{Unit: "ea/0", ModelUUID: "m"}, v1alpha1.UnitRef{Unit: "eb/0", ModelUUID: "m"}, v1alpha1.UnitRef{Unit: "ec/0", ModelUUID: "m"}
 	elsewhere := v1alpha1.UnitRef{Unit: "ea/0", ModelUUID: "n"}
@@ -129,9 +129,10 @@ func TestWhoseMachine(t *testing.T) {
 	}
 }
 
-// Two units on one machine, of two applications or of one: the first has it, and of the second nothing is written there, nothing of the
-// first is published as its own, and no delivery is carried out.
-func TestASecondUnitTouchesNothingAndTellsNothing(t *testing.T) {
+// Two units on one machine, of two applications or of one: the first has it, and of the second
+// nothing is written there, nothing of the first is published as its own, and no delivery is
+// carried out.
+func TestASecondUnitTouchesNothingAndReportsNothing(t *testing.T) {
 	for _, unit := range []string{"eb/0", "etcd/1"} {
 		t.Run(unit, func(t *testing.T) {
 			w := newWorld(t)
@@ -230,7 +231,8 @@ func TestARefreshedUnitKeepsItsMachine(t *testing.T) {
 	}
 }
 
-// A unit that leaves leaves a machine on which the next one begins: nothing runs or is enabled, the data is set aside, and not deleted.
+// A unit that leaves leaves a machine on which the next one begins: nothing runs or is enabled, the
+// data is set aside, and not deleted.
 func TestAUnitThatLeavesLeavesTheMachineToTheNext(t *testing.T) {
 	for name, next := range map[string][2]string{"the next unit": {"etcd/5", "uuid"}, "another application's": {"eb/0", "uuid"},
 		"a unit of the same name in another model": {"etcd/0", "other"}} {
@@ -323,7 +325,8 @@ func TestALeavingUnitStopsNobodyElse(t *testing.T) {
 	}
 }
 
-// What a unit has left that was forced off is cleared only by a delivery that names it, and only when nobody misses its member.
+// What a unit has left that was forced off is cleared only by a delivery that names it, and only
+// when nobody misses its member.
 func TestWhatAForcedOffUnitHasLeft(t *testing.T) {
 	gone := v1alpha1.UnitRef{Unit: "etcd/0", ModelUUID: "uuid"}
 	tests := []struct {
@@ -411,7 +414,8 @@ func TestClearingEndsAlikeWhereverItIsKilled(t *testing.T) {
 	}
 }
 
-// A delivery that says that this unit's member was removed is not believed: a fresh list has the last word.
+// A delivery that says that this unit's member was removed is not believed: a fresh list has the
+// last word.
 func TestNobodyIsResetOnHearsay(t *testing.T) {
 	other := listing(otherMember)
 	other.ClusterID = 0xcc

@@ -14,8 +14,9 @@ import (
 	"jujuetcd.io/pkg/machine/durable"
 )
 
-// told is what a delivery that brought words only has left: the words, and when they came, as the record tells it of a machine. It is no
-// part of the record, which such a delivery must not touch: the machine may be another unit's, or hold what nobody knows.
+// deliveredWords is what a delivery that brought words only has left: the words, and when they
+// came, as the record reports it of a machine. It is no part of the record, which such a delivery
+// must not touch: the machine may be another unit's, or hold what nobody knows.
 type deliveredWords struct {
 	Epoch  v1alpha1.Epoch      `json:"epoch"`
 	Action int64               `json:"action"`
@@ -39,8 +40,8 @@ func (m *Machine) loadWords() (deliveredWords, error) {
 	return t, nil
 }
 
-// Tell takes in a delivery that brings words only: the unit keeps them, and shows them until the next delivery. Nothing else on the
-// machine is touched.
+// TakeWords takes in a delivery that brings words only: the unit keeps them, and shows them until
+// the next delivery. Nothing else on the machine is touched.
 func (m *Machine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
 	end := func(outcome v1alpha1.Outcome, reason, message string) v1alpha1.EtcdUnitStatus {
 		return v1alpha1.EtcdUnitStatus{Outcome: outcome, Reason: reason, Message: message}
@@ -51,7 +52,7 @@ func (m *Machine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s Si
 	}
 	before, err := m.loadWords()
 	if err != nil {
-		m.log.Error(err, "Forgot what was told before") // words that are told anew take its place
+		m.log.Error(err, "Forgot what was told before") // the new words take their place
 	}
 	seen := Seen{Now: m.o.Now(), Unit: m.o.Unit, ModelUUID: m.o.ModelUUID, Record: record}
 	if before.Epoch == spec.Delivery.Epoch {
@@ -81,7 +82,7 @@ func latest(epoch v1alpha1.Epoch, action int64, t deliveredWords) (v1alpha1.Epoc
 	return epoch, action
 }
 
-// Told are the words that the unit was told since anything was applied; nil if none were.
+// DeliveredWords are the words that came since anything was applied; nil if none were.
 func (m *Machine) DeliveredWords() (*v1alpha1.StatusSpec, error) {
 	record, _, err := m.records(false)
 	if err != nil {
@@ -97,8 +98,8 @@ func (m *Machine) DeliveredWords() (*v1alpha1.StatusSpec, error) {
 	return &t.Status, nil
 }
 
-// AdmitWords says why a delivery that brings words only must be refused; nil if it may be told. It is pure. Whose data is on the machine
-// is not asked: that may be what the words are about.
+// AdmitWords says why a delivery that brings words only must be refused; nil if it may be taken. It
+// is pure. Whose data is on the machine is not asked: that may be what the words are about.
 func AdmitWords(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 	for _, check := range []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{
 		admitAddress, admitWords, admitTime, admitEpoch, admitLatch,

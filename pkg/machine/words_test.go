@@ -21,7 +21,8 @@ func words(message string) *v1alpha1.EtcdUnitSpec {
 	}
 }
 
-// The property: words are taken by who may be told, whatever is on the machine, and bring nothing but a claim.
+// The property: words are taken by who may be handed them, whatever is on the machine, and bring
+// nothing but a claim.
 func TestAdmitWords(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -69,11 +70,12 @@ func TestAdmitWords(t *testing.T) {
 	}
 }
 
-// Words stay until something is applied, or other words are told; later deliveries that arrive earlier do not come back.
+// Words stay until something is applied, or other words are delivered; later deliveries that arrive
+// earlier do not come back.
 func TestWordsAreKeptUntilTheNextDelivery(t *testing.T) {
 	m := machine.New(machine.Options{Root: t.TempDir(), Unit: "etcd/0", ModelUUID: "model", Now: func() time.Time { return now }})
 	latch := v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 4, Holder: "d"}}
-	tell := func(message string, action int64) v1alpha1.EtcdUnitStatus {
+	deliver := func(message string, action int64) v1alpha1.EtcdUnitStatus {
 		return m.TakeWords(context.Background(), words(message), machine.Situation{Latch: latch, Action: action})
 	}
 	expect := func(want string) {
@@ -85,7 +87,7 @@ func TestWordsAreKeptUntilTheNextDelivery(t *testing.T) {
 			got = s.Unit.Message
 		}
 		if got != want {
-			t.Errorf("told %q, want %q", got, want)
+			t.Errorf("delivered %q, want %q", got, want)
 		}
 	}
 	expect("")
@@ -99,17 +101,17 @@ func TestWordsAreKeptUntilTheNextDelivery(t *testing.T) {
 		{"second", 9, v1alpha1.OutcomeApplied, "second"},
 		{"between", 8, v1alpha1.OutcomeRefused, "second"},
 	} {
-		if s := tell(c.message, c.action); s.Outcome != c.want {
+		if s := deliver(c.message, c.action); s.Outcome != c.want {
 			t.Errorf("%s: %s %s", c.message, s.Outcome, s.Message)
 		}
 		expect(c.shows)
 	}
 	m.Record(func(r *record.Record) { r.Epoch, r.Action = epoch(4, "d"), 10 })
 	expect("")
-	if s := tell("older than the machine", 9); s.Outcome != v1alpha1.OutcomeRefused {
+	if s := deliver("older than the machine", 9); s.Outcome != v1alpha1.OutcomeRefused {
 		t.Errorf("%s", s.Outcome)
 	}
-	if s := tell("third", 11); s.Outcome != v1alpha1.OutcomeApplied {
+	if s := deliver("third", 11); s.Outcome != v1alpha1.OutcomeApplied {
 		t.Errorf("%s: %s", s.Outcome, s.Message)
 	}
 	expect("third")

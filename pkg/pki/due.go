@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// RenewAt is when a certificate should be replaced: at two thirds of its life, as certificate managers commonly do, so that a third
-// is left for a provider that is away.
+// RenewAt is when a certificate should be replaced: at two thirds of its life, as certificate
+// managers commonly do, so that a third is left for a provider that is away.
 func RenewAt(cert *x509.Certificate) time.Time {
 	return cert.NotBefore.Add(life(cert) / 3 * 2)
 }
 
 func life(cert *x509.Certificate) time.Duration { return cert.NotAfter.Sub(cert.NotBefore) }
 
-// How long before its end an authority is given another chance to be one that lasts longer, the same as when a status tells of it: 30 days
-// and 7, or that part of its life if it is shorter.
+// How long before its end an authority is given another chance to be one that lasts longer, the
+// same as when a status reports it: 30 days and 7, or that part of its life if it is shorter.
 const (
 	firstChance, firstPart = 30 * 24 * time.Hour, 6
 	lastChance, lastPart   = 7 * 24 * time.Hour, 12
@@ -26,13 +26,16 @@ const (
 // capped is how much before its authority a certificate may end that its provider has cut to fit.
 const capped = time.Minute
 
-// Due says that a certificate should be replaced, and what for; empty if it need not be. authority is the one above it that ends first, nil
-// if that is not known, and offered are those that the provider names now.
+// Due says that a certificate should be replaced, and what for; empty if it need not be. authority
+// is the one above it that ends first, nil if that is not known, and offered are those that the
+// provider names now.
 //
-// One that its authority outlives is due at two thirds of its life. For one that ends with its authority, which asking anew does not
-// change, those two thirds would come again and again: such a one is due at two thirds of the authority's life, and at two later moments,
-// and when the provider names another authority of that name that lasts longer. Whoever asks remembers what for, and does not ask twice
-// for the same: a certificate may be dated back, and look older than the moment that it was asked at.
+// One that its authority outlives is due at two thirds of its life. For one that ends with its
+// authority, which asking anew does not change, those two thirds would come again and again: such a
+// one is due at two thirds of the authority's life, and at two later moments, and when the provider
+// names another authority of that name that lasts longer. Whoever asks remembers what for, and does
+// not ask twice for the same: a certificate may be dated back, and look older than the moment that
+// it was asked at.
 func Due(cert, authority *x509.Certificate, offered []*x509.Certificate, now time.Time) string {
 	if authority == nil || cert.NotAfter.Before(authority.NotAfter.Add(-capped)) {
 		if now.Before(RenewAt(cert)) {

@@ -7,7 +7,8 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// FuzzAsked: of what was kept, whatever it has become, nothing that is said tells of the key, and asking again leaves a request.
+// FuzzAsked: of what was kept, whatever it has become, nothing that is said reveals the key, and
+// asking again leaves a request.
 func FuzzAsked(f *testing.F) {
 	subject := pki.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4", "etcd-0"}}
 	asked, err := pki.Asked{}.Ask(subject)
@@ -26,7 +27,7 @@ func FuzzAsked(f *testing.F) {
 		}
 		for _, line := range strings.Split(key, "\n") {
 			if len(line) > 16 && !strings.Contains(line, "-") && (err != nil && strings.Contains(err.Error(), line) || strings.Contains(a.String(), line)) {
-				t.Errorf("the key is told: %v", err)
+				t.Errorf("the key is revealed: %v", err)
 			}
 		}
 	})

@@ -106,7 +106,7 @@ func TestChoosingFromABundle(t *testing.T) {
 	}
 }
 
-// FuzzReading: whatever a text is, all ways to read it tell of the same certificates, and what was
+// FuzzReading: whatever a text is, all ways to read it report the same certificates, and what was
 // read is the same once it is written.
 func FuzzReading(f *testing.F) {
 	ca := string(etcdtest.NewCA(f).PEM)

@@ -1,5 +1,5 @@
-// Package durable writes small files so that they are there, whole, after a crash: never half, never with a wrong mode in
-// between, and not at all if they are as they should be.
+// Package durable writes small files so that they are there, whole, after a crash: never half,
+// never with a wrong mode in between, and not at all if they are as they should be.
 //
 // # Use
 //
@@ -7,15 +7,18 @@
 //
 // # Guarantees
 //
-//   - A file is written to a new name beside its place, synced, renamed, and its directory is synced. Whoever opens the path
-//     sees the old content or the new.
-//   - The last element of a path is never followed: a symbolic link in its place is replaced, not written through.
+//   - A file is written to a new name beside its place, synced, renamed, and its directory is
+//     synced. Whoever opens the path sees the old content or the new.
+//   - The last element of a path is never followed: a symbolic link in its place is replaced, not
+//     written through.
 //   - A file that has its content and mode already is not touched: same inode, same time.
-//   - Files given together are all written to their new names before the first is renamed, and all renamed before a directory is
-//     synced: they go into their places within microseconds of each other. There is no moment at which all do: who reads several must
-//     be able to live with one of them being old, and so must who finds them after a crash. Where nobody can, they are a Set.
+//   - Files given together are all written to their new names before the first is renamed, and all
+//     renamed before a directory is synced: they go into their places within microseconds of each
+//     other. There is no moment at which all do: who reads several must be able to live with one of
+//     them being old, and so must who finds them after a crash. Where nobody can, they are a Set.
 //
-// A Disk is safe for concurrent use if its Did is; the files themselves have one writer, see the packages that use this one.
+// A Disk is safe for concurrent use if its Did is; the files themselves have one writer, see the
+// packages that use this one.
 package durable
 
 import (
@@ -28,14 +31,17 @@ import (
 	"strings"
 )
 
-// tempSuffix ends the names of files that are not in place yet; a leftover of a crash is overwritten by the next write.
+// tempSuffix ends the names of files that are not in place yet; a leftover of a crash is
+// overwritten by the next write.
 const tempSuffix = ".jujuetcd-new"
 
 // Disk is where files are written. The zero value is usable.
 type Disk struct {
-	// Did is told of each change when it has been made, by path, in their order; nil if nobody wants to know.
+	// Did is called with each change when it has been made, by path, in their order; nil if nobody
+	// wants to know.
 	Did func(path string)
-	// step is told of every single act of a Set, also of those that nobody can see yet; for tests.
+	// step is called after every single act of a Set, also of those that nobody can see yet; for
+	// tests.
 	step func(what, name string)
 }
 
@@ -78,7 +84,8 @@ func (f File) isIn(root *os.Root) (bool, error) {
 	return bytes.Equal(have, f.Data), nil
 }
 
-// Write makes the files be as given and returns the paths of those that it wrote. Their directories must exist.
+// Write makes the files be as given and returns the paths of those that it wrote. Their directories
+// must exist.
 func (d *Disk) Write(files ...File) ([]string, error) {
 	var staged []*stage
 	defer func() {
@@ -117,8 +124,8 @@ func (d *Disk) commit(staged []*stage) ([]string, error) {
 	return wrote, nil
 }
 
-// Create makes a file that is not there yet and says whether it did: of any number that create it at once, one does. It is there
-// whole or not at all, and its directory must exist.
+// Create makes a file that is not there yet and says whether it did: of any number that create it
+// at once, one does. It is there whole or not at all, and its directory must exist.
 func (d *Disk) Create(f File) (bool, error) {
 	fail := func(err error) (bool, error) { return false, fmt.Errorf("cannot create %s: %w", f.Path, err) }
 	dir, name := filepath.Split(f.Path)
@@ -184,8 +191,8 @@ func (d *Disk) Rename(from, to string) error {
 	return nil
 }
 
-// MkdirAll makes a directory and what it needs above it, the last element with exactly this mode. One that exists is left
-// as it is.
+// MkdirAll makes a directory and what it needs above it, the last element with exactly this mode.
+// One that exists is left as it is.
 func (d *Disk) MkdirAll(path string, mode fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil

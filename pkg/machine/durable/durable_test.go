@@ -96,7 +96,7 @@ func TestWriteReplacesNothingUnlessAllAreReady(t *testing.T) {
 	}
 }
 
-func TestRemoveRenameAndMkdirTellWhatTheyDid(t *testing.T) {
+func TestRemoveRenameAndMkdirReportWhatTheyDid(t *testing.T) {
 	dir := t.TempDir()
 	var did []string
 	disk := durable.Disk{Did: func(path string) { did = append(did, filepath.Base(path)) }}
@@ -119,8 +119,8 @@ func TestRemoveRenameAndMkdirTellWhatTheyDid(t *testing.T) {
 	}
 }
 
-// Files that belong together are in their places before the first directory is synced, which may take long: a fault of the second
-// leaves the first one written, and told.
+// Files that belong together are in their places before the first directory is synced, which may
+// take long: a fault of the second leaves the first one written, and reported.
 func TestFilesThatBelongTogetherAreRenamedTogether(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "second", "full"), 0o755); err != nil { // a folder that is not empty takes no file's place
@@ -131,7 +131,7 @@ func TestFilesThatBelongTogetherAreRenamedTogether(t *testing.T) {
 	wrote, err := disk.Write(durable.File{Path: filepath.Join(dir, "first"), Data: []byte("1"), Mode: 0o600},
 		durable.File{Path: filepath.Join(dir, "second"), Data: []byte("2"), Mode: 0o600})
 	if err == nil || len(wrote) != 1 || len(did) != 1 || did[0] != "first" {
-		t.Errorf("wrote %v, told of %v: %v", wrote, did, err)
+		t.Errorf("wrote %v, reported %v: %v", wrote, did, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
 		t.Errorf("left: %v, %v", entries, err)

@@ -191,7 +191,7 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 		}
 		for _, want := range tt.want {
 			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %q is not told:\n%v", tt.name, want, err)
+				t.Errorf("%s: %q is not reported:\n%v", tt.name, want, err)
 			}
 		}
 	}

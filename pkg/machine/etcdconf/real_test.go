@@ -45,7 +45,7 @@ func real(t *testing.T, minor string) (program string, v etcdconf.Version) {
 	return program, v
 }
 
-// In its file etcd ignores what it does not know; as flags the same names are told by --help.
+// In its file etcd ignores what it does not know; --help lists the same names as flags.
 func TestEveryKeyIsOneOfTheVersionsFlags(t *testing.T) {
 	for _, minor := range []string{"3.5", "3.6", "3.7"} {
 		program, v := real(t, minor)
@@ -193,7 +193,7 @@ func TestRealEtcdTakesUpWhatIsRendered(t *testing.T) {
 			for _, want := range []string{`"heartbeat-interval":"110ms"`, `"election-timeout":"1.21s"`, `"snapshot-count":12345`, `"pre-vote":true`,
 				`"max-request-bytes":3145728`, `client-cert-auth = true`, `"name":"etcd0"`} {
 				if !strings.Contains(log.String(), want) {
-					t.Errorf("etcd does not tell %s when it starts", want)
+					t.Errorf("etcd does not log %s when it starts", want)
 				}
 			}
 			for _, bad := range []string{`"level":"error"`, "deprecated", "Unknown", "unrecognized"} {
@@ -226,7 +226,8 @@ func TestRealEtcdTakesUpWhatIsRendered(t *testing.T) {
 				t.Errorf("the data directory says %+v, %v, and etcd says member %s of cluster %s", state, err, seen.MemberID, seen.ClusterID)
 			}
 
-			// Once there is data, the file names only the member itself, and etcd goes on with what it has.
+			// Once there is data, the file names only the member itself, and etcd goes on with what
+			// it has.
 			stop()
 			s.Initial = nil
 			log, stop = member(t, program, dir, s, v)

@@ -1,5 +1,5 @@
-// Package nagios is what a machine gives to Nagios: two checks for its remote executor (nrpe), what they need, and the services
-// that the Nagios server may collect.
+// Package nagios is what a machine gives to Nagios: two checks for its remote executor (nrpe), what
+// they need, and the services that the Nagios server may collect.
 //
 // # Use
 //
@@ -10,11 +10,13 @@
 //
 // # Guarantees
 //
-//   - Files have the names, and the service files the content, that charmhelpers gives them, so that what a Nagios server knows
-//     of an etcd charm before this one goes on.
-//   - Nothing is written before nrpe is installed (ErrNotInstalled), and nothing that is as it should be.
-//   - The checks need no key: cron has the agent write the list of alarms, as root, with its time. A check says UNKNOWN where
-//     the list is older than 5 minutes, or etcd could not be asked; CRITICAL is said of active alarms alone.
+//   - Files have the names, and the service files the content, that charmhelpers gives them, so
+//     that what a Nagios server knows of an etcd charm before this one goes on.
+//   - Nothing is written before nrpe is installed (ErrNotInstalled), and nothing that is as it
+//     should be.
+//   - The checks need no key: cron has the agent write the list of alarms, as root, with its time.
+//     A check says UNKNOWN where the list is older than 5 minutes, or etcd could not be asked;
+//     CRITICAL is said of active alarms alone.
 //   - The job of cron prints nothing, so it sends no mail.
 //   - Remove leaves nothing, also of the charm before this one.
 //
@@ -91,7 +93,7 @@ func (c Checks) all() []check {
 // formerChecks are names of checks that were given before.
 var formerChecks = []string{"etcd"}
 
-// Monitors is the checks as the relation tells them to nrpe, in YAML.
+// Monitors is the checks as the relation hands them to nrpe, in YAML.
 func (c Checks) Monitors() string {
 	text := "monitors:\n  remote:\n    nrpe:\n"
 	for _, one := range c.all() {
@@ -108,8 +110,8 @@ type Files struct {
 
 func (f Files) path(p string) string { return filepath.Join(f.Root, p) }
 
-// Write makes the files be as the checks want them, and returns the paths of those that changed. Where nrpe is not installed the
-// error is ErrNotInstalled, and nothing is written.
+// Write makes the files be as the checks want them, and returns the paths of those that changed.
+// Where nrpe is not installed the error is ErrNotInstalled, and nothing is written.
 func (f Files) Write(c Checks) ([]string, error) {
 	if !f.isDir(configDir) {
 		return nil, ErrNotInstalled
@@ -280,7 +282,8 @@ func serviceFile(host, name string) string {
 
 var notInHost = regexp.MustCompile(`[^A-Za-z0-9._:@-]`)
 
-// hostName has nothing in it that could end a line or leave a folder: it comes from an option and from a relation.
+// hostName has nothing in it that could end a line or leave a folder: it comes from an option and
+// from a relation.
 func hostName(text string) string { return notInHost.ReplaceAllString(text, "-") }
 
 // oneLine keeps what comes from elsewhere from adding lines to a file.

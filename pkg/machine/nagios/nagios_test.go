@@ -158,7 +158,8 @@ func TestRemoveLeavesWhatWasThereBefore(t *testing.T) {
 	}
 }
 
-// A hook may take the checks away while cron's agent asks etcd: what that writes then must not stay.
+// A hook may take the checks away while cron's agent asks etcd: what that writes then must not
+// stay.
 func TestAListThatComesTooLateDoesNotStay(t *testing.T) {
 	root, files := installed(t)
 	if _, err := files.Write(checks()); err != nil {
@@ -177,7 +178,8 @@ func TestAListThatComesTooLateDoesNotStay(t *testing.T) {
 	}
 }
 
-// run runs a check as nrpe does: the command of its file, which prints one line and says the state by its exit code.
+// run runs a check as nrpe does: the command of its file, which prints one line and says the state
+// by its exit code.
 func run(t *testing.T, root, name string) (state int, line string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "/etc/nagios/nrpe.d/check_"+name+".cfg"))
@@ -262,7 +264,7 @@ func TestAlarmCheckSeesAlarmsFaultsAndAStaleList(t *testing.T) {
 	}
 }
 
-func TestServiceCheckTellsSystemdsWord(t *testing.T) {
+func TestServiceCheckShowsSystemdsWord(t *testing.T) {
 	root, files := installed(t)
 	if _, err := files.Write(checks()); err != nil {
 		t.Fatal(err)

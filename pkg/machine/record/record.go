@@ -1,14 +1,17 @@
-// Package record keeps what a unit must remember of its own deeds across crashes: what it applied last, and which member was
-// started on it. Juju's unit state and databags commit only when an action ends, which is too late for that.
+// Package record keeps what a unit must remember of its own deeds across crashes: what it applied
+// last, and which member was started on it. Juju's unit state and databags commit only when an
+// action ends, which is too late for that.
 //
 // # Use
 //
-// Load the record of the unit's Store, change it, Save it, and only then do what it tells of. The example is a test.
+// Load the record of the unit's Store, change it, Save it, and only then do what it says. The
+// example is a test.
 //
 // # Guarantees
 //
 //   - Save returns after the record is on disk, and writes nothing if it has not changed.
-//   - A record that cannot be read is an error, never an empty one: to forget that a member was started here loses data.
+//   - A record that cannot be read is an error, never an empty one: to forget that a member was
+//     started here loses data.
 //   - The folder is 0700 and the file 0600. It holds no key.
 //
 // Only package machine writes it.
@@ -30,7 +33,8 @@ import (
 
 // Record is what a unit remembers.
 type Record struct {
-	// Epoch and Action are the newest delivery that was admitted, Hash identifies its desired state, Spec is all of it.
+	// Epoch and Action are the newest delivery that was admitted, Hash identifies its desired
+	// state, Spec is all of it.
 	Epoch  v1alpha1.Epoch         `json:"epoch"`
 	Action int64                  `json:"action"`
 	Hash   string                 `json:"hash,omitempty"`
@@ -40,7 +44,7 @@ type Record struct {
 	// Config is the configuration on disk, Process the one that etcd runs with.
 	Config  Config  `json:"config"`
 	Process Process `json:"process"`
-	// Proof is what a process has proven of the authorities that it is told.
+	// Proof is what a process has proven of the authorities that it is told to use.
 	Proof Proof `json:"proof,omitzero"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
@@ -48,11 +52,14 @@ type Record struct {
 
 // Member is the member of this unit.
 type Member struct {
-	// StartedNew is set before etcd is started with state new for the first time; the data directory has been marked then.
+	// StartedNew is set before etcd is started with state new for the first time; the data
+	// directory has been marked then.
 	StartedNew bool `json:"startedNew,omitempty"`
-	// Started is set as soon as a member's data has been seen: from then on an empty directory is lost data.
+	// Started is set as soon as a member's data has been seen: from then on an empty directory is
+	// lost data.
 	Started bool `json:"started,omitempty"`
-	// Token is that of the cluster which the member was begun in. Agents of protocol 1 did not keep it.
+	// Token is that of the cluster which the member was begun in. Agents of protocol 1 did not keep
+	// it.
 	Token     string `json:"token,omitempty"`
 	MemberID  string `json:"memberID,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
@@ -73,7 +80,8 @@ type Config struct {
 	Hash string `json:"hash,omitempty"`
 	// Reads is what an etcd that is started with it has read.
 	Reads v1alpha1.RunningFacts `json:"reads,omitzero"`
-	// Since is when it was on disk for certain, in microseconds since boot, and Boot that boot; zero while that is not known.
+	// Since is when it was on disk for certain, in microseconds since boot, and Boot that boot;
+	// zero while that is not known.
 	Since int64  `json:"since,omitempty"`
 	Boot  string `json:"boot,omitempty"`
 }
@@ -127,8 +135,8 @@ func (s Store) Load() (Record, error) {
 	return r, nil
 }
 
-// SetAside gives the record another name, under which nobody looks for it: its unit has left the machine. Nothing is done where there
-// is none.
+// SetAside gives the record another name, under which nobody looks for it: its unit has left the
+// machine. Nothing is done where there is none.
 func (s Store) SetAside(now time.Time) error {
 	if _, err := os.Lstat(s.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil

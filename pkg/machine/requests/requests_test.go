@@ -38,7 +38,7 @@ func TestWhatIsAskedIsKeptWholeForRootOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := store.Load(tlsfiles.Server); err == nil || strings.Contains(err.Error(), "BEGIN") {
-		t.Errorf("a damaged file is read, or told: %v", err)
+		t.Errorf("a damaged file is read, or reported: %v", err)
 	}
 }
 

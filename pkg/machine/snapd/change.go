@@ -36,8 +36,8 @@ type Task struct {
 	} `json:"progress"`
 }
 
-// Failed says why a change that is ready did not do what it was for; nil if it did, or is not ready. Done says nothing about
-// the health of what was changed.
+// Failed says why a change that is ready did not do what it was for; nil if it did, or is not
+// ready. Done says nothing about the health of what was changed.
 func (c Change) Failed() error {
 	if !c.Ready || c.Status == "Done" {
 		return nil
@@ -49,7 +49,7 @@ func (c Change) Failed() error {
 	return fmt.Errorf("cannot finish change %s of snapd (%s): %s", c.ID, c.Summary, oneLine(reason))
 }
 
-// Progress tells how far the change is, for people.
+// Progress says how far the change is, for people.
 func (c Change) Progress() string {
 	for i, t := range c.Tasks {
 		if t.Status != "Doing" && t.Status != "Undoing" {
@@ -82,8 +82,8 @@ func (c *Client) InProgress(ctx context.Context, snap string) ([]Change, error) 
 	return changes, nil
 }
 
-// Wait watches a change until it is ready, or for at most the limit. The error is about watching, or the context's; a change
-// that failed, or is not ready yet, is returned without one.
+// Wait watches a change until it is ready, or for at most the limit. The error is about watching,
+// or the context's; a change that failed, or is not ready yet, is returned without one.
 func (c *Client) Wait(ctx context.Context, id string, limit time.Duration) (Change, error) {
 	deadline := time.Now().Add(limit)
 	for interval := 20 * time.Millisecond; ; interval = min(2*interval, 250*time.Millisecond) {

@@ -25,7 +25,8 @@ const (
 	KindNoUpdate         = "snap-no-update-available"
 	KindConflict         = "snap-change-conflict"
 	KindNoOption         = "option-not-found"
-	// What the store does not have: in that channel, for this architecture, at all under these conditions.
+	// What the store does not have: in that channel, for this architecture, at all under these
+	// conditions.
 	KindNoChannel      = "snap-channel-not-available"
 	KindNoArchitecture = "snap-architecture-not-available"
 	KindNoRevision     = "snap-revision-not-available"
@@ -36,7 +37,8 @@ type Error struct {
 	StatusCode int
 	Kind       string
 	Message    string
-	// Releases are the channels in which the store has the snap for this machine, where it has none in the one that was asked for.
+	// Releases are the channels in which the store has the snap for this machine, where it has none
+	// in the one that was asked for.
 	Releases []string
 }
 
@@ -58,7 +60,8 @@ const requestTimeout = 20 * time.Second
 
 // Client is a connection to one snapd.
 type Client struct {
-	// Patience is how long a request is tried again while another change of the snap is under way; default 3 s.
+	// Patience is how long a request is tried again while another change of the snap is under way;
+	// default 3 s.
 	Patience time.Duration
 	http     *http.Client
 }
@@ -135,7 +138,7 @@ func (c *Client) change(ctx context.Context, method, path string, body any) (str
 	return c.startChange(ctx, method, path, "application/json", bytesBody(text))
 }
 
-// body opens what a request says, and tells how long it is: it is read anew with each attempt.
+// body opens what a request says, and says how long it is: it is read anew with each attempt.
 type body func() (io.ReadCloser, int64, error)
 
 func bytesBody(text []byte) body {
@@ -177,7 +180,8 @@ func (c *Client) do(ctx context.Context, method, path, contentType string, body 
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	// A process that was stopped goes on before its timers fire: what is asked for too late is not asked for.
+	// A process that was stopped goes on before its timers fire: what is asked for too late is not
+	// asked for.
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return envelope{}, fmt.Errorf("cannot ask snapd: %w", context.DeadlineExceeded)
 	}

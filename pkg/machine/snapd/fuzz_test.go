@@ -9,7 +9,8 @@ import (
 	"jujuetcd.io/test/recordings"
 )
 
-// FuzzAnswer: an answer that snapd calls an error, by its type or by HTTP's status, is one, and has a message.
+// FuzzAnswer: an answer that snapd calls an error, by its type or by HTTP's status, is one, and has
+// a message.
 func FuzzAnswer(f *testing.F) {
 	names, err := fs.Glob(recordings.FS, "snapd/*.json")
 	if err != nil {
@@ -29,8 +30,8 @@ func FuzzAnswer(f *testing.F) {
 		if status >= http.StatusBadRequest && err == nil {
 			t.Errorf("HTTP status %d is no error", status)
 		}
-		var told *Error
-		if errors.As(err, &told) && told.Message == "" {
+		var reported *Error
+		if errors.As(err, &reported) && reported.Message == "" {
 			t.Error("an error without a message")
 		}
 		if err == nil && e.Type == "error" {

@@ -12,8 +12,8 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the bundle does not verify, is
-// left out.
+// Facts are what is on disk, by fingerprint and date. A leaf whose key does not fit, or that the
+// bundle does not verify, is left out.
 func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 	var facts v1alpha1.CertificateFacts
 	bundle, err := f.Bundle()
@@ -36,7 +36,7 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 		if err != nil {
 			continue
 		}
-		// Facts hold nothing volatile: whether it has expired is told by its date.
+		// Facts hold nothing volatile: its date shows whether it has expired.
 		if len(bundle) > 0 && slices.ContainsFunc(usages(name), func(usage x509.ExtKeyUsage) bool {
 			return len(pki.Ways(p.chain, bundle, usage)) == 0
 		}) {
@@ -47,7 +47,8 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 			above = append(above, authority)
 		}
 	}
-	// What no certificate needs may end unnoticed: an authority that was signed anew, say, under another root.
+	// What no certificate needs may end unnoticed: an authority that was signed anew, say, under
+	// another root.
 	if len(above) == 0 {
 		above = bundle
 	}

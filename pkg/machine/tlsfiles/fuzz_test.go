@@ -13,7 +13,8 @@ import (
 // authority is the certificate of one.
 func authority(f *testing.F) string { return string(etcdtest.NewCA(f).PEM) }
 
-// FuzzCertificates: certificates that are read are the same after they were written, and what stands around them is left out.
+// FuzzCertificates: certificates that are read are the same after they were written, and what
+// stands around them is left out.
 func FuzzCertificates(f *testing.F) {
 	ca := authority(f)
 	f.Add("text\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
@@ -41,7 +42,7 @@ func FuzzCertificates(f *testing.F) {
 	})
 }
 
-// FuzzLeaf: whatever a provider hands over, a fault tells nothing of the key.
+// FuzzLeaf: whatever a provider hands over, a fault reveals nothing of the key.
 func FuzzLeaf(f *testing.F) {
 	const key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0c2VjcmV0\n-----END PRIVATE KEY-----\n"
 	ca := authority(f)
@@ -52,7 +53,7 @@ func FuzzLeaf(f *testing.F) {
 		for _, line := range strings.Split(key, "\n") {
 			if line = strings.TrimSpace(line); fault != nil && len(line) > 16 && !strings.Contains(line, "-") && !strings.Contains(cert+bundle, line) &&
 				strings.Contains(fault.Error(), line) {
-				t.Errorf("the fault tells of the key: %v", fault)
+				t.Errorf("the fault reveals the key: %v", fault)
 			}
 		}
 	})

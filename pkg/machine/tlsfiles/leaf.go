@@ -73,7 +73,8 @@ func verify(chain, bundle []*x509.Certificate, now time.Time, usages []x509.ExtK
 		})
 		var invalid x509.CertificateInvalidError
 		if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-			// The cause would tell the time of the look, and what units say of themselves would change with each.
+			// The cause would hold the time of the look, and what units say of themselves would
+			// change with each.
 			return fmt.Errorf("it does not verify against the CA bundle: the certificate of %s has expired, or is not valid yet",
 				invalid.Cert.Subject.CommonName)
 		}

@@ -16,8 +16,8 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Units tell why they cannot use a certificate, and each change of what they tell runs a hook on every peer: the words about an
-// authority that has ended are the same from look to look.
+// Units say why they cannot use a certificate, and each change of what they say runs a hook on
+// every peer: the words about an authority that has ended are the same from look to look.
 func TestTheWordsAboutAnExpiredAuthorityDoNotChangeWithTime(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -51,12 +51,13 @@ func TestTheWordsAboutAnExpiredAuthorityDoNotChangeWithTime(t *testing.T) {
 		said[err.Error()] = true
 	}
 	if len(said) != 1 {
-		t.Errorf("an hour later it is told in other words: %v", said)
+		t.Errorf("an hour later it is reported in other words: %v", said)
 	}
 }
 
-// An authority that only the leaf comes with ends it as one in the bundle does, and is told; one in the bundle that no leaf needs is not.
-func TestTheAuthorityThatIsToldIsTheFirstAboveALeafToEnd(t *testing.T) {
+// An authority that only the leaf comes with ends it as one in the bundle does, and is reported;
+// one in the bundle that no leaf needs is not.
+func TestTheAuthorityThatIsReportedIsTheFirstAboveALeafToEnd(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	issue := func(name string, ca bool, days int, parent *x509.Certificate, by *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -104,7 +105,7 @@ func TestTheAuthorityThatIsToldIsTheFirstAboveALeafToEnd(t *testing.T) {
 		t.Fatalf("%+v, %v", facts, err)
 	}
 	if facts.Authority.Fingerprint != pki.Fingerprint(mid) {
-		t.Errorf("told is the end on %s, and not that of the intermediate on %s", facts.Authority.NotAfter, mid.NotAfter)
+		t.Errorf("reported is the end on %s, and not that of the intermediate on %s", facts.Authority.NotAfter, mid.NotAfter)
 	}
 	held, err := files.Held(tlsfiles.Server)
 	if err != nil || !held.Certificate.Equal(leaf) || !held.Authority.Equal(mid) {
