@@ -25,7 +25,7 @@ func (b *bench) relateTo(id, unit string, ca *charmtest.Authority) {
 	}
 }
 
-// told are the facts that the unit has published.
+// publishedFacts are the facts that the unit has published.
 func (b *bench) publishedFacts() v1alpha1.UnitFacts {
 	b.t.Helper()
 	var facts v1alpha1.UnitFacts
@@ -35,8 +35,8 @@ func (b *bench) publishedFacts() v1alpha1.UnitFacts {
 	return facts
 }
 
-// Which of several authorities counts is decided by whom the members trust: not by the order of relations or units, nor by who has
-// answered last.
+// Which of several authorities counts is decided by whom the members trust: not by the order of
+// relations or units, nor by who has answered last.
 func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 	const first, second = "certificates:1", "certificates:2"
 	for name, test := range map[string]struct {
@@ -60,7 +60,7 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 			}
 			c := b.publishedFacts().Certificates
 			if c.OfferedCA != ours.PEM || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{test.unused}) || c.Trouble != "" {
-				t.Errorf("told: %+v", c)
+				t.Errorf("published: %+v", c)
 			}
 			if asked := b.juju.Bags[test.trusted[0]+" etcd/0"]["unit_name"]; asked != "etcd_0" {
 				t.Error("the trusted one is not asked")
@@ -72,8 +72,8 @@ func TestTheAuthorityThatMembersTrustStaysTheProvider(t *testing.T) {
 	}
 }
 
-// A unit that is new asks everybody, because it does not know yet whom the members trust; it learns that with its first delivery, and
-// then takes what the trusted one has given.
+// A unit that is new asks everybody, because it does not know yet whom the members trust; it learns
+// that with its first delivery, and then takes what the trusted one has given.
 func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 	b := newBench(t)
 	ours, theirs := charmtest.NewAuthority(t, "ours"), charmtest.NewAuthority(t, "theirs")
@@ -96,12 +96,13 @@ func TestANewUnitTakesTheCertificatesOfWhomItIsToldToTrust(t *testing.T) {
 		t.Error("it does not take those of whom it is told to trust")
 	}
 	if c := b.publishedFacts().Certificates; c.From != "easyrsa" || !slices.Equal(c.Unused, []string{"vault"}) {
-		t.Errorf("told: %+v", c)
+		t.Errorf("published: %+v", c)
 	}
 }
 
-// Where only another authority is related none of its certificates is taken, and nobody's status tells of it but the application's.
-func TestAStrangersCertificatesAreNotTaken(t *testing.T) {
+// Where only another authority is related none of its certificates is taken, and no status but the
+// application's reports it.
+func TestCertificatesOfAnotherAuthorityAreNotTaken(t *testing.T) {
 	b := newBench(t)
 	theirs := charmtest.NewAuthority(t, "theirs")
 	b.machine.bundle = charmtest.NewAuthority(t, "ours").PEM
@@ -111,11 +112,12 @@ func TestAStrangersCertificatesAreNotTaken(t *testing.T) {
 		t.Error("a leaf of another authority is put in its place")
 	}
 	if c := b.publishedFacts().Certificates; c.OfferedCA != theirs.PEM || c.From != "vault" || c.Trouble != "" || len(c.Unused) > 0 {
-		t.Errorf("told: %+v", c)
+		t.Errorf("published: %+v", c)
 	}
 }
 
-// One that signs requests beside a classic one: each is left what it was asked, and asked for nothing more.
+// One that signs requests beside a classic one: each is left what it was asked, and asked for
+// nothing more.
 func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
@@ -129,7 +131,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	s.hook("certificates-relation-changed")
 	c := s.publishedFacts().Certificates
 	if s.machine.server != before || c.Provider != v1alpha1.ProviderCSR || !slices.Equal(c.Unused, []string{"vault"}) || !slices.Equal(asked, s.asked()) {
-		t.Errorf("told: %+v", c)
+		t.Errorf("published: %+v", c)
 	}
 
 	classic := newSigner(t)
@@ -143,7 +145,7 @@ func TestAProviderThatSignsBesideTheOneInUseIsLeftAlone(t *testing.T) {
 	}
 	c = classic.publishedFacts().Certificates
 	if c.Provider != v1alpha1.ProviderClassic || c.From != "easyrsa" || !slices.Equal(c.Unused, []string{"self-signed-certificates"}) {
-		t.Errorf("told: %+v", c)
+		t.Errorf("published: %+v", c)
 	}
 	if !slices.Equal(standing, classic.asked()) {
 		t.Error("what it was asked is taken back, which would make it unknown again")

@@ -13,7 +13,8 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// Keys of the relations db, version 2 of the interface etcd, and proxy, of etcd-proxy, beside those of a client's certificate.
+// Keys of the relations db, version 2 of the interface etcd, and proxy, of etcd-proxy, beside those
+// of a client's certificate.
 const (
 	keyClientCA         = "client_ca"
 	keyConnectionString = "connection_string"
@@ -21,12 +22,13 @@ const (
 	keyCluster          = "cluster"
 )
 
-// keyClientAddress is the one key that units of the charm before this one read in each other's peer databag: a cluster may run
-// both for as long as its upgrade takes. It stands there while clients are told of the unit's own member: a unit that joins or leaves
-// tells them of the others.
+// keyClientAddress is the one key that units of the charm before this one read in each other's peer
+// databag: a cluster may run both for as long as its upgrade takes. It stands there while the
+// unit's own member is published to clients: a unit that joins or leaves publishes the others.
 const keyClientAddress = "db-ingress-address"
 
-// answers are how each endpoint that clients relate to is answered; without members all values are empty.
+// answers are how each endpoint that clients relate to is answered; without members all values are
+// empty.
 var answers = []struct {
 	endpoint string
 	answer   func(id string, c v1alpha1.ClientsSpec, with machine.Credentials) map[string]string
@@ -52,8 +54,8 @@ var answers = []struct {
 	}},
 }
 
-// answerClients tells each relation with clients how to reach the cluster, or takes it back, from the spec that was applied last.
-// A databag is complete or empty.
+// answerClients publishes to each relation with clients how to reach the cluster, or takes it back,
+// from the spec that was applied last. A databag is complete or empty.
 func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, offer *certificates.Offer) error {
 	for _, endpoint := range answers {
 		ids, err := a.run.Relations(ctx, endpoint.endpoint)
@@ -63,12 +65,12 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 		if len(ids) == 0 {
 			continue
 		}
-		told, with, err := a.publishable(last)
+		published, with, err := a.publishable(last)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if err := a.answer(ctx, id, endpoint.answer(id, told, offer.CredentialsFor(id, with, a.run.Now()))); err != nil {
+			if err := a.answer(ctx, id, endpoint.answer(id, published, offer.CredentialsFor(id, with, a.run.Now()))); err != nil {
 				return err
 			}
 		}
@@ -76,7 +78,7 @@ func (a *Agent) answerClients(ctx context.Context, last *v1alpha1.EtcdUnitSpec, 
 	return nil
 }
 
-// tellable is what clients may be told, and what lets them in: both, or nothing.
+// publishable is what clients may be given, and what lets them in: both, or nothing.
 func (a *Agent) publishable(last *v1alpha1.EtcdUnitSpec) (v1alpha1.ClientsSpec, machine.Credentials, error) {
 	if last == nil || len(last.Clients.Endpoints) == 0 {
 		return v1alpha1.ClientsSpec{}, machine.Credentials{}, nil
@@ -109,8 +111,9 @@ func (a *Agent) answer(ctx context.Context, id string, answer map[string]string)
 	return nil
 }
 
-// publishedByLeaver is what a unit that goes tells clients until its relation with them departs: the others, so that who reads its databag
-// alone is neither without an etcd nor sent to one that ends. The last of all has no others, and goes on telling of itself.
+// publishedByLeaver is what a unit that goes publishes to clients until its relation with them
+// departs: the others, so that who reads its databag alone is neither without an etcd nor sent to
+// one that ends. The last of all has no others, and goes on publishing itself.
 func (a *Agent) publishedByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSpec, own v1alpha1.UnitAddresses) *v1alpha1.EtcdUnitSpec {
 	if last == nil || !a.leaving(ctx) {
 		return last
@@ -128,7 +131,8 @@ func (a *Agent) publishedByLeaver(ctx context.Context, last *v1alpha1.EtcdUnitSp
 	return &shorter
 }
 
-// leaving says that Juju removes this unit, as far as a hook tells that is about the end of a relation: those come first.
+// leaving says that Juju removes this unit, as far as a hook that is about the end of a relation
+// shows it: those come first.
 func (a *Agent) leaving(ctx context.Context) bool {
 	if a.run.Env.Departing != "" || a.run.Env.Breaking() == "" {
 		return a.run.Env.Departing == a.run.Env.Unit

@@ -12,7 +12,7 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// served is a spec that tells clients of two members.
+// served is a spec that gives clients two members.
 func served() v1alpha1.EtcdUnitSpec {
 	s := spec()
 	s.Clients = v1alpha1.ClientsSpec{
@@ -46,9 +46,10 @@ func TestEachRelationWithClientsIsAnsweredAndTakenBack(t *testing.T) {
 	}
 	b.hook("config-changed")
 	if writes := b.juju.Writes(); len(writes) > 0 {
-		t.Errorf("what was told is told again: %q", writes)
+		t.Errorf("what was published is written again: %q", writes)
 	}
-	// A relation that ends is left alone; the others hear of it when the cluster is not to be reached any more.
+	// A relation that ends is left alone; the others hear of it when the cluster is not to be
+	// reached any more.
 	s := served()
 	s.Clients = v1alpha1.ClientsSpec{}
 	b.reconcile(s)
@@ -59,10 +60,10 @@ func TestEachRelationWithClientsIsAnsweredAndTakenBack(t *testing.T) {
 	}
 }
 
-// Units of the old charm told clients credentials before they were members (LP#2008267), and what clients read was written by
-// whichever hook came first. Here a unit's databag is complete or empty, and it is empty until the controller says that the
-// unit's member votes.
-func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
+// Units of the old charm gave clients credentials before they were members (LP#2008267), and what
+// clients read was written by whichever hook came first. Here a unit's databag is complete or
+// empty, and it is empty until the controller says that the unit's member votes.
+func TestCharmPainF13CredentialsAreNotPublishedBeforeTheUnitIsAMember(t *testing.T) {
 	b := related(t)
 	empty := func(when string) {
 		t.Helper()
@@ -87,11 +88,12 @@ func TestCharmPainF13CredentialsAreNotToldBeforeTheUnitIsAMember(t *testing.T) {
 	b.machine.keys.Key = "key"
 	b.hook("certificates-relation-changed")
 	if bag := b.juju.Bags["db:2 etcd/0"]; len(bag) != 5 {
-		t.Errorf("a member with all that it takes tells %v", bag)
+		t.Errorf("a member with all that it takes publishes %v", bag)
 	}
 }
 
-// Units of the charm before this one find each other's clients' address in the peer databag, and nothing else of it.
+// Units of the charm before this one find each other's clients' address in the peer databag, and
+// nothing else of it.
 func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 	b := related(t)
 	peer := func() string { return b.juju.Bags["cluster:0 etcd/0"]["db-ingress-address"] }
@@ -115,10 +117,11 @@ func TestPeersOfTheOldCharmFindTheClientAddress(t *testing.T) {
 	}
 }
 
-// Juju may say that clients of another model reach a unit at another address: the unit tells it, asks for a certificate that is
-// good for it, and answers that relation alone with such addresses. Its own addresses are the same in every hook: in one of that
-// relation Juju answers for it if nothing else is asked.
-func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T) {
+// Juju may say that clients of another model reach a unit at another address: the unit publishes
+// it, asks for a certificate that is good for it, and answers that relation alone with such
+// addresses. Its own addresses are the same in every hook: in one of that relation Juju answers for
+// it if nothing else is asked.
+func TestClientsOfAnotherModelAreGivenWhereJujuSaysTheyReachTheUnit(t *testing.T) {
 	b := related(t)
 	public := `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
 	b.juju.Networks["db db:5"] = public
@@ -148,14 +151,15 @@ func TestClientsOfAnotherModelAreToldWhereJujuSaysTheyReachTheUnit(t *testing.T)
 		"db:2": "https://10.0.0.4:2379,https://[fd00::5]:2379", "db:5": "https://198.51.100.4:2379,https://198.51.100.5:2379",
 	} {
 		if got := b.juju.Bags[id+" etcd/0"]["connection_string"]; got != want {
-			t.Errorf("%s is told %q, not %q", id, got, want)
+			t.Errorf("%s is given %q, not %q", id, got, want)
 		}
 	}
 }
 
-// A consumer may read one unit's databag alone. One that joins tells it of those that serve as soon as it knows them, though its snap is
-// still being installed; to peers of the old charm it is no etcd yet.
-func TestAUnitThatJoinsTellsOfTheOthers(t *testing.T) {
+// A consumer may read one unit's databag alone. One that joins publishes those that serve as soon
+// as it knows them, though its snap is still being installed; to peers of the old charm it is no
+// etcd yet.
+func TestAUnitThatJoinsPublishesTheOthersToClients(t *testing.T) {
 	b := related(t)
 	b.machine.keys.CA = "" // comes to the disk with the snap
 	b.machine.outcome = v1alpha1.OutcomeInProgress
@@ -164,7 +168,7 @@ func TestAUnitThatJoinsTellsOfTheOthers(t *testing.T) {
 	s.Clients.Endpoints = []string{"https://10.0.0.5:2379"}
 	b.reconcile(s)
 	if bag := b.juju.Bags["db:2 etcd/0"]; bag["connection_string"] != "https://10.0.0.5:2379" || bag["client_ca"] != "bundle" || bag["client_key"] == "" {
-		t.Errorf("tells %v", bag)
+		t.Errorf("publishes %v", bag)
 	}
 	b.machine.outcome = v1alpha1.OutcomeApplied
 	b.reconcile(s)
@@ -173,20 +177,21 @@ func TestAUnitThatJoinsTellsOfTheOthers(t *testing.T) {
 	}
 }
 
-// A unit that leaves tells of the others until each relation with clients has ended, and never of nothing.
-func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
+// A unit that leaves publishes the others until each relation with clients has ended, and never
+// nothing.
+func TestAUnitThatLeavesPublishesTheOthersToClients(t *testing.T) {
 	b := related(t)
 	s := served()
 	s.Etcd.Name = "etcd0"
 	s.Clients.Relations = map[string][]string{"db:5": {"https://198.51.100.4:2379", "https://198.51.100.5:2379"}}
 	b.juju.Networks["db db:5"] = `{"bind-addresses":[{"addresses":[{"value":"10.0.0.4"}]}],"ingress-addresses":["198.51.100.4"]}`
 	b.reconcile(s)
-	told := func(when string, want map[string]string) {
+	published := func(when string, want map[string]string) {
 		t.Helper()
 		for id, list := range want {
 			bag := b.juju.Bags[id+" etcd/0"]
 			if got := bag["connection_string"] + bag["cluster"]; got != list || bag["client_key"] == "" {
-				t.Errorf("%s, %s is told %q, want %q", when, id, got, list)
+				t.Errorf("%s, %s is given %q, want %q", when, id, got, list)
 			}
 		}
 	}
@@ -195,17 +200,17 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 
 	b.juju.Goal = `{"units":{"etcd/0":{"status":"active"}}}`
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=client/0")
-	told("a client leaves", all)
+	published("a client leaves", all)
 	b.hook("cluster-relation-departed", "JUJU_RELATION_ID=cluster:0", "JUJU_DEPARTING_UNIT=etcd/1")
-	told("a peer leaves", all)
+	published("a peer leaves", all)
 	b.hook("proxy-relation-broken", "JUJU_RELATION_ID=proxy:9")
-	told("a relation ends", all)
+	published("a relation ends", all)
 
 	b.juju.Goal = `{"units":{"etcd/0":{"status":"dying"}}}`
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
-	told("it leaves", others)
+	published("it leaves", others)
 	b.hook("db-relation-broken", "JUJU_RELATION_ID=db:2")
-	told("it has left one relation", map[string]string{"db:5": others["db:5"], "proxy:3": others["proxy:3"]})
+	published("it has left one relation", map[string]string{"db:5": others["db:5"], "proxy:3": others["proxy:3"]})
 	b.juju.Calls = nil
 	b.hook("stop")
 	if writes := strings.Join(b.juju.Writes(), "\n"); strings.Contains(writes, "relation-set") {
@@ -218,12 +223,13 @@ func TestAUnitThatLeavesTellsOfTheOthers(t *testing.T) {
 	b.reconcile(s)
 	b.hook("db-relation-departed", "JUJU_RELATION_ID=db:2", "JUJU_DEPARTING_UNIT=etcd/0")
 	if got := b.juju.Bags["db:2 etcd/0"]["connection_string"]; got != "https://10.0.0.4:2379" {
-		t.Errorf("the last of all tells %q", got)
+		t.Errorf("the last of all publishes %q", got)
 	}
 }
 
-// A unit may hear nothing of a peer's end on Juju 4.0: to its hooks the dead one is in the relation, with all that it has written. So
-// nothing is taken from there: who is alive, and where, is the controller's word.
+// A unit may hear nothing of a peer's end on Juju 4.0: to its hooks the dead one is in the
+// relation, with all that it has written. So nothing is taken from there: who is alive, and where,
+// is the controller's word.
 func TestNothingIsTakenFromPeersDatabags(t *testing.T) {
 	b := related(t)
 	b.juju.Leader = true
@@ -246,6 +252,6 @@ func TestNothingIsTakenFromPeersDatabags(t *testing.T) {
 		}
 	}
 	if after := b.juju.Bags["db:2 etcd/0"]["connection_string"]; after != before {
-		t.Errorf("clients are told %s, and were told %s", after, before)
+		t.Errorf("clients are given %s, and were given %s", after, before)
 	}
 }

@@ -91,8 +91,8 @@ func TestTheRequestOutlivesAHookWhoseChangesAreLost(t *testing.T) {
 	}
 }
 
-// The request in use stays where the provider sees it until the next one has its answer, and a renewal has the same key: the new
-// certificate takes the old one's place by one rename.
+// The request in use stays where the provider sees it until the next one has its answer, and a
+// renewal has the same key: the new certificate takes the old one's place by one rename.
 func TestACertificateIsRenewedAtTwoThirdsOfItsLife(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
@@ -171,7 +171,7 @@ func TestAPeersArrivalAsksForNothing(t *testing.T) {
 	}
 }
 
-func TestRefusalsRevocationsAndUselessAnswersAreTold(t *testing.T) {
+func TestRefusalsRevocationsAndUselessAnswersAreReported(t *testing.T) {
 	refuse := func(s *signer) {
 		s.answer("request_errors", []map[string]any{{"certificate_signing_request": s.asked()[0],
 			"error": map[string]any{"code": 101, "name": "ip_not_allowed", "message": "IP addresses are not allowed."}}})
@@ -250,7 +250,8 @@ func TestAProviderThatIsAwayTakesNothingAway(t *testing.T) {
 	}
 }
 
-// The key in a file that cannot be read may still be good: it is not replaced, and what was asked with it stands.
+// The key in a file that cannot be read may still be good: it is not replaced, and what was asked
+// with it stands.
 func TestAKeyThatCannotBeReadIsNotReplaced(t *testing.T) {
 	s := newSigner(t)
 	s.answer("capabilities", map[string]any{})
@@ -272,8 +273,9 @@ func TestAKeyThatCannotBeReadIsNotReplaced(t *testing.T) {
 	}
 }
 
-// Facts hold nothing that only a moment's look has shown: each change of them runs a hook on every peer.
-func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
+// Facts hold nothing that only a moment's look has shown: each change of them runs a hook on every
+// peer.
+func TestWhatALookHasShownIsInTheStatusAndNotInTheFacts(t *testing.T) {
 	s := newSigner(t)
 	s.hook("certificates-relation-joined")
 	s.sign()
@@ -291,8 +293,9 @@ func TestWhatALookHasShownIsToldInTheStatusAndNotInTheFacts(t *testing.T) {
 	}
 }
 
-// Peers that are refused are looked for when there is time for it, and what was seen stays told until the next look.
-func TestRefusedPeersAreToldByUpdateStatus(t *testing.T) {
+// Peers that are refused are looked for when there is time for it, and what was seen stays reported
+// until the next look.
+func TestRefusedPeersAreReportedByUpdateStatus(t *testing.T) {
 	s := newSigner(t)
 	s.machine.refused = []string{"10.9.0.2"}
 	s.hook("certificates-relation-joined")
@@ -303,10 +306,10 @@ func TestRefusedPeersAreToldByUpdateStatus(t *testing.T) {
 	s.machine.refused = nil
 	s.hook("config-changed")
 	if got := s.publishedFacts().Refused; !slices.Equal(got, []string{"10.9.0.2"}) {
-		t.Errorf("told: %v", got)
+		t.Errorf("reported: %v", got)
 	}
 	s.hook("update-status")
 	if got := s.publishedFacts().Refused; len(got) > 0 {
-		t.Errorf("still told: %v", got)
+		t.Errorf("still reported: %v", got)
 	}
 }

@@ -19,8 +19,8 @@ func (b *bench) latch() {
 	b.juju.Bags["cluster:0 etcd"] = map[string]string{v1alpha1.LatchClusterIDKey: aCluster, v1alpha1.LatchSeedsKey: string(seeds), "later": "{"}
 }
 
-// The leader of units that all leave marks the latch in a hook in which it leaves a relation: while it can still write it, and only if
-// Juju keeps none.
+// The leader of units that all leave marks the latch in a hook in which it leaves a relation: while
+// it can still write it, and only if Juju keeps none.
 func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 	for _, c := range []struct {
 		name, goal, hook string
@@ -28,12 +28,12 @@ func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 		marked           bool
 	}{
 		{"all leave", allDying, "certificates-relation-departed", nil, true},
-		{"all leave, told by a relation that has ended", allDying, "certificates-relation-broken", nil, true},
+		{"all leave, seen by a relation that has ended", allDying, "certificates-relation-broken", nil, true},
 		{"all leave, but not in a hook in which one leaves", allDying, "update-status", nil, false},
 		{"another unit stays", `{"units":{"etcd/0":{"status":"dying"},"etcd/1":{"status":"active"}}}`, "certificates-relation-departed", nil, false},
 		{"only the others leave", `{"units":{"etcd/0":{"status":"active"},"etcd/1":{"status":"dying"}}}`, "certificates-relation-departed", nil, false},
 		{"a sole unit that stays is no end", `{"units":{"etcd/0":{"status":"active"}}}`, "certificates-relation-departed", nil, false},
-		{"Juju does not tell", "no", "certificates-relation-departed", nil, false},
+		{"Juju does not say", "no", "certificates-relation-departed", nil, false},
 		{"another unit leads", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Leader = false }, false},
 		{"the relation with the peers is over", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Relations["cluster"] = nil }, false},
 		{"nothing was born", allDying, "certificates-relation-departed", func(b *bench) { b.juju.Bags["cluster:0 etcd"] = nil }, false},
@@ -53,7 +53,7 @@ func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 			if latch.Ends() != c.marked {
 				t.Errorf("marked: %t, want %t: %v, %v", latch.Ends(), c.marked, b.juju.Bags["cluster:0 etcd"], err)
 			}
-			if told := strings.Contains(b.juju.Status["application"][1], "No unit stays"); told != c.marked {
+			if shown := strings.Contains(b.juju.Status["application"][1], "No unit stays"); shown != c.marked {
 				t.Errorf("the application says %v", b.juju.Status["application"])
 			}
 			if c.marked && (b.juju.Bags["cluster:0 etcd"]["later"] != "{" || latch.ClusterID != aCluster) {
@@ -63,7 +63,8 @@ func TestTheLeaderOfUnitsThatAllLeaveMarksTheLatch(t *testing.T) {
 	}
 }
 
-// What a person has asked for stays in the facts, whatever later hooks publish, until the person asks for something else.
+// What a person has asked for stays in the facts, whatever later hooks publish, until the person
+// asks for something else.
 func TestWhatAPersonAsksForStaysThroughHooks(t *testing.T) {
 	b := newBench(t)
 	b.latch()

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// A name beside those that are needed is not worth a certificate: where the provider refuses it, one is asked for without, once, and the
-// unit says so; at the next renewal, and with other such names, it is asked for again.
+// A name beside those that are needed is not worth a certificate: where the provider refuses it,
+// one is asked for without, once, and the unit says so; at the next renewal, and with other such
+// names, it is asked for again.
 func TestARefusedExtraNameFallsBackToTheNeededOnes(t *testing.T) {
 	s := newSigner(t)
 	last := spec()
@@ -36,7 +37,7 @@ func TestARefusedExtraNameFallsBackToTheNeededOnes(t *testing.T) {
 	const want = "The certificate authority refuses to sign a server certificate that is good for 10.9.0.2, too " +
 		"(10.9.0.2 is not of this network): it was asked for one without."
 	if trouble := s.publishedFacts().Certificates.Trouble; trouble != want {
-		t.Errorf("told: %q", trouble)
+		t.Errorf("reported: %q", trouble)
 	}
 	s.sign()
 	s.hook("certificates-relation-changed")
@@ -61,6 +62,6 @@ func TestARefusalOfNeededNamesIsNoMatterOfExtraOnes(t *testing.T) {
 		s.hook("certificates-relation-changed")
 	}
 	if !slices.Equal(asked, s.asked()) || !strings.Contains(s.publishedFacts().Certificates.Trouble, "refuses to sign the server certificate: No.") {
-		t.Errorf("told: %q", s.publishedFacts().Certificates.Trouble)
+		t.Errorf("reported: %q", s.publishedFacts().Certificates.Trouble)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// tell adds to the machine's facts what only the charm knows; bundle is what is trusted on disk. What was applied last stays what is
-// published: only a
-// reconcile that has come to its end says anew what is applied, see mark. So does what a person has asked for last.
+// withCharmFacts adds to the machine's facts what only the charm knows; bundle is what is trusted
+// on disk. What was applied last stays what is published: only a reconcile that has come to its end
+// says anew what is applied, see mark. So does what a person has asked for last.
 func withCharmFacts(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1alpha1.UnitAddresses, offer *certificates.Offer, bundle string) v1alpha1.UnitFacts {
 	facts.Protocol = v1alpha1.Protocol
 	facts.Addresses = addresses
@@ -39,8 +39,8 @@ func withCharmFacts(p dispatch.Published, facts v1alpha1.UnitFacts, addresses v1
 	return facts
 }
 
-// mark says in the facts that a spec is applied. One that was applied before keeps its mark: to write it again would run a
-// hook on every peer.
+// mark says in the facts that a spec is applied. One that was applied before keeps its mark: to
+// write it again would run a hook on every peer.
 func mark(p dispatch.Published, facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.UnitFacts {
 	hash := spec.Delivery.Hash
 	if hash == "" {
@@ -55,9 +55,9 @@ func mark(p dispatch.Published, facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUni
 	return facts
 }
 
-// publish writes the facts into the peer databag. Beside them stands where clients find the unit, for
-// as long as clients are told of the cluster; what the charm before this one has left there stays
-// until something is applied.
+// publish writes the facts into the peer databag. Beside them stands where clients find the unit,
+// for as long as the cluster is published to clients; what the charm before this one has left there
+// stays until something is applied.
 func (a *Agent) publish(ctx context.Context, p dispatch.Published, facts v1alpha1.UnitFacts) error {
 	beside := map[string]string{}
 	if facts.Applied != nil {

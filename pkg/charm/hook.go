@@ -8,7 +8,8 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// hook runs any hook but stop: all look at the same things, so that none has to come first and none may be missed.
+// hook runs any hook but stop: all look at the same things, so that none has to come first and none
+// may be missed.
 //
 //  1. put certificates that have come in their place, and ask for those that are missing or due
 //  2. publish facts
@@ -22,7 +23,8 @@ func (a *Agent) hook(ctx context.Context) error {
 	}
 	last, err := a.machine.Last()
 	if err != nil {
-		// What was applied is not forgotten because it cannot be read: neither facts nor clients may hear of a fresh unit.
+		// What was applied is not forgotten because it cannot be read: neither facts nor clients
+		// may hear of a fresh unit.
 		a.run.Log.Error(err, "Left everything as it was")
 		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: "The unit's record is damaged: " + err.Error()})
 	}
@@ -53,12 +55,12 @@ func (a *Agent) hook(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		told := withCharmFacts(p, facts, n.Addresses, offer, bundle)
+		all := withCharmFacts(p, facts, n.Addresses, offer, bundle)
 		if a.run.Env.Name == "update-status" {
-			// Seldom enough: it is etcd's log that tells.
-			told.Refused = a.machine.Refused(ctx)
+			// Seldom enough: it is read from etcd's log.
+			all.Refused = a.machine.Refused(ctx)
 		}
-		if err := a.publish(ctx, p, told); err != nil {
+		if err := a.publish(ctx, p, all); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"jujuetcd.io/pkg/machine/nagios"
 )
 
-// Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods tell more.
+// Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods
+// say more.
 type Machine interface {
 	actions.Machine
 	certificates.Machine

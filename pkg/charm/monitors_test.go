@@ -29,7 +29,7 @@ func monitored(t *testing.T) *bench {
 	b.juju.Config = map[string]string{"nagios_context": "juju"}
 	b.machine.keys = machine.Credentials{CA: "the ca", Certificate: "the certificate", Key: "the key"}
 	s := spec()
-	// The third member does not serve, so clients are not told of it, but a monitor is.
+	// The third member does not serve, so clients are not given it, but a monitor is.
 	s.Clients.Endpoints = []string{"https://10.0.0.5:2379", "https://10.0.0.4:2379"}
 	s.Clients.Members = []string{"https://10.0.0.4:2379", "https://10.0.0.5:2379", "https://10.0.0.6:2379"}
 	b.machine.last = &s
@@ -68,8 +68,8 @@ func (b *bench) only(relation string) map[string]any {
 	return nil
 }
 
-// TestCharmDefect19PrometheusJobNamesItsTLSFiles: the other end puts the paths of its files into tls_config, where there is one;
-// without it Prometheus has certificates and does not use them.
+// TestCharmDefect19PrometheusJobNamesItsTLSFiles: the other end puts the paths of its files into
+// tls_config, where there is one; without it Prometheus has certificates and does not use them.
 func TestCharmDefect19PrometheusJobNamesItsTLSFiles(t *testing.T) {
 	b := monitored(t)
 	b.hook("prometheus-relation-joined")
@@ -103,7 +103,7 @@ func TestMonitorsAreAskedOnlyWhileItIsTrue(t *testing.T) {
 		{"nothing was applied", func(b *bench) { b.machine.last = nil }, none},
 		{"there is no member", func(b *bench) { b.machine.last.Clients = v1alpha1.ClientsSpec{} }, none},
 		{"this unit's own member does not vote", func(b *bench) { b.machine.last.Clients.Endpoints = nil }, both},
-		{"a daemon that does not tell members", func(b *bench) { b.machine.last.Clients.Members = nil }, both},
+		{"a daemon that does not name members", func(b *bench) { b.machine.last.Clients.Members = nil }, both},
 		{"no certificate", func(b *bench) { b.machine.keys.Certificate = "" }, none},
 		{"no key", func(b *bench) { b.machine.keys.Key = "" }, none},
 		{"no Prometheus", func(b *bench) { delete(b.juju.Relations, "prometheus") }, none},
@@ -141,7 +141,8 @@ func TestMonitorsAreAskedOnlyWhileItIsTrue(t *testing.T) {
 	}
 }
 
-// The dashboard is withdrawn in the very hook in which Prometheus goes: Juju still lists the relation then.
+// The dashboard is withdrawn in the very hook in which Prometheus goes: Juju still lists the
+// relation then.
 func TestDashboardGoesWithPrometheus(t *testing.T) {
 	b := monitored(t)
 	b.hook("config-changed")
@@ -151,7 +152,8 @@ func TestDashboardGoesWithPrometheus(t *testing.T) {
 	}
 }
 
-// The other end tells requests apart by their id, so it must be one for the whole life of the relation, whoever leads.
+// The other end tells requests apart by their id, so it must be one for the whole life of the
+// relation, whoever leads.
 func TestScrapeRequestHasOneIDWhoeverLeads(t *testing.T) {
 	b := monitored(t)
 	b.hook("config-changed")
@@ -178,7 +180,8 @@ func TestScrapeRequestHasOneIDWhoeverLeads(t *testing.T) {
 	}
 }
 
-// What the charm before this one asked for has an id of its own; left there, Prometheus would scrape twice.
+// What the charm before this one asked for has an id of its own; left there, Prometheus would
+// scrape twice.
 func TestRequestsOfTheFormerCharmAreWithdrawn(t *testing.T) {
 	for _, leads := range []bool{true, false} {
 		b := monitored(t)
@@ -202,18 +205,18 @@ func TestWhyPrometheusRefusedIsLoggedWhereItSaysSo(t *testing.T) {
 	b.hook("config-changed")
 	id := b.only(prometheusRelation)["request_id"].(string)
 	b.juju.Bags[prometheusRelation+" prom/0"] = map[string]string{"response_" + id: `{"success":false,"reason":"the disk is full"}`}
-	told := func() bool {
+	logged := func() bool {
 		return slices.ContainsFunc(b.juju.Calls, func(c charmtest.Call) bool {
 			return strings.HasPrefix(c.Line, "juju-log -l WARNING") && strings.Contains(c.Line, "prom/0") && strings.Contains(c.Line, "the disk is full")
 		})
 	}
 	b.hook("prometheus-relation-changed", "JUJU_RELATION_ID="+prometheusRelation)
-	if !told() {
-		t.Error("not told in the hook of the answer")
+	if !logged() {
+		t.Error("not logged in the hook of the answer")
 	}
 	b.hook("update-status")
-	if told() {
-		t.Error("told again in another hook")
+	if logged() {
+		t.Error("logged again in another hook")
 	}
 }
 
@@ -235,8 +238,8 @@ func TestDashboardIsOnTheSourceThatGrafanaNamesAfterPrometheus(t *testing.T) {
 	}
 }
 
-// TestCharmDefect15NagiosOptionsApplyWhateverIsInstalled: the check's files follow the options in any hook, also on a unit that
-// has no etcd yet, and one that was installed from a snap.
+// TestCharmDefect15NagiosOptionsApplyWhateverIsInstalled: the check's files follow the options in
+// any hook, also on a unit that has no etcd yet, and one that was installed from a snap.
 func TestCharmDefect15NagiosOptionsApplyWhateverIsInstalled(t *testing.T) {
 	b := monitored(t)
 	b.machine.last = nil
@@ -252,7 +255,7 @@ func TestCharmDefect15NagiosOptionsApplyWhateverIsInstalled(t *testing.T) {
 	b.juju.Bags[nrpeRelation+" nrpe/0"] = map[string]string{"nagios_hostname": "lab-etcd-0", "nagios_host_context": "lab"}
 	b.hook("nrpe-external-master-relation-changed")
 	if b.machine.checks.Host != "lab-etcd-0" || b.machine.checks.Unit != "lab:etcd/0" {
-		t.Errorf("after nrpe has told the host's name: %+v", b.machine.checks)
+		t.Errorf("after nrpe has published the host's name: %+v", b.machine.checks)
 	}
 }
 

@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package charm_test
 
@@ -15,12 +16,13 @@ const (
 	delivering = "Refused|Unreadable|Leader|SecondIdentical|Ports|CannotBePrepared|OnlyAReconcile|ToolThatFails|Latch|Ops|NewerDaemon"
 	leaving    = "LeavingUnit|JustJoined|WithoutAMember"
 	certifying = "Certificate|Offer|Answer|Provider|Request|Refusals|Key|CharmPain|CharmDefect|Peers|SeveralUnits|Client"
-	telling    = "Status|Record|Health|Shown"
+	showing    = "Status|Record|Health|Shown"
 )
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
 		{"another unit's delivery", "reconcile.go", "if spec.Unit != a.run.Env.Unit || spec.ModelUUID", "if spec.ModelUUID", delivering},
@@ -34,9 +36,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"only the Juju leader writes the latch", "latch.go", "if !leader {", "if false {", delivering},
 		{"the machine judges by what Juju has committed", "latch.go", "judged := latch\n", "judged := next\n", delivering},
 		{"a granted claim is judged by", "latch.go", "judged.Epoch = next.Epoch", "_ = next.Epoch", delivering},
-		{"the application's word is the leader's", "status.go", "if word.Application == nil || !leader {", "if word.Application == nil {", delivering + "|" + telling},
-		{"no word twice", "status.go", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + telling},
-		{"no word of the application twice", "status.go", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + telling},
+		{"the application's word is the leader's", "status.go", "if word.Application == nil || !leader {", "if word.Application == nil {", delivering + "|" + showing},
+		{"no word twice", "status.go", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + showing},
+		{"no word of the application twice", "status.go", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + showing},
 		{"a unit that never started asks nobody", "stop.go", "err == nil && !facts.Member.Started && !facts.Member.Present {", "err != nil && facts.Member.Started {", leaving},
 		{"the last ones go", "stop.go", "if last == nil || a.everyoneLeaves(ctx) {", "if last == nil {", leaving},
 		{"one that stays is not the last", "stop.go", "unit != a.run.Env.Unit && state != \"dying\" && state != \"dead\"", "unit == \"\" && state == \"\"", leaving},
@@ -47,9 +49,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"only while the lock is held", "stop.go", "if err := etcdops.Fenced(ctx); err != nil {", "if err := etcdops.Fenced(ctx); err != nil && false {", leaving + "|Lock|Paused"},
 		{"the others are asked", "stop.go", "last.Clients.Members, ", "", leaving},
 		{"a renewal is asked for once", "certificates/classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},
-		{"a stranger's leaves are not taken", "certificates/choice.go", "strange = len(trusted) > 0", "strange = false", certifying + "|Stranger"},
+		{"leaves of another authority are not taken", "certificates/choice.go", "strange = len(trusted) > 0", "strange = false", certifying},
 		{"who is set aside is not asked", "certificates/choice.go", "c.aside = append(c.aside, s.relation)", "_ = s.relation", certifying + "|Authority"},
-		{"clients are told all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
-		{"nobody is told before the list is", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
+		{"clients are given all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
+		{"nothing is published before there is a list", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
 	})
 }

@@ -21,8 +21,9 @@ const (
 	keyNagiosContext  = "nagios_host_context"
 )
 
-// answerNagios gives Nagios its checks while the unit is related to nrpe, and leaves none when it is not. It looks at the options
-// in every hook, so that a change of them arrives whatever state etcd is in.
+// answerNagios gives Nagios its checks while the unit is related to nrpe, and leaves none when it
+// is not. It looks at the options in every hook, so that a change of them arrives whatever state
+// etcd is in.
 func (a *Agent) answerNagios(ctx context.Context) error {
 	ids, err := a.run.Relations(ctx, v1alpha1.EndpointNagios)
 	if err != nil {
@@ -67,7 +68,8 @@ func (a *Agent) answerNagios(ctx context.Context) error {
 	return nil
 }
 
-// nagiosChecks takes the host's name from nrpe, which knows what its Nagios calls it, and otherwise from the options.
+// nagiosChecks takes the host's name from nrpe, which knows what its Nagios calls it, and otherwise
+// from the options.
 func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, error) {
 	prefix, err := a.run.Tools.Config(ctx, "nagios_context")
 	if err != nil {
@@ -77,17 +79,17 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 	if err != nil {
 		return nagios.Checks{}, err
 	}
-	told, err := a.publishedByNRPE(ctx, ids)
+	published, err := a.publishedByNRPE(ctx, ids)
 	if err != nil {
 		return nagios.Checks{}, err
 	}
 	unit := a.run.Env.Unit
-	if told[keyNagiosContext] != "" {
-		unit = told[keyNagiosContext] + ":" + unit
+	if published[keyNagiosContext] != "" {
+		unit = published[keyNagiosContext] + ":" + unit
 	}
 	return nagios.Checks{
 		Unit:   unit,
-		Host:   cmp.Or(told[keyNagiosHostname], prefix+"-"+strings.ReplaceAll(a.run.Env.Unit, "/", "-")),
+		Host:   cmp.Or(published[keyNagiosHostname], prefix+"-"+strings.ReplaceAll(a.run.Env.Unit, "/", "-")),
 		Groups: cmp.Or(strings.TrimSpace(groups), prefix),
 		Agent:  filepath.Join(a.run.Env.CharmDir, "dispatch"),
 		OfUnit: a.run.Env.Unit,
@@ -96,7 +98,7 @@ func (a *Agent) nagiosChecks(ctx context.Context, ids []string) (nagios.Checks, 
 
 // publishedByNRPE is the first that a unit of nrpe has said, of each key.
 func (a *Agent) publishedByNRPE(ctx context.Context, ids []string) (map[string]string, error) {
-	told := map[string]string{}
+	published := map[string]string{}
 	for _, id := range ids {
 		units, err := a.run.Tools.RelationUnits(ctx, id)
 		if err != nil {
@@ -107,9 +109,9 @@ func (a *Agent) publishedByNRPE(ctx context.Context, ids []string) (map[string]s
 			if err != nil {
 				return nil, err
 			}
-			maps.DeleteFunc(bag, func(key, _ string) bool { return told[key] != "" })
-			maps.Copy(told, bag)
+			maps.DeleteFunc(bag, func(key, _ string) bool { return published[key] != "" })
+			maps.Copy(published, bag)
 		}
 	}
-	return told, nil
+	return published, nil
 }

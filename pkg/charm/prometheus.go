@@ -18,8 +18,9 @@ func (a *Agent) answerMonitors(ctx context.Context, last *v1alpha1.EtcdUnitSpec)
 	return a.answerGrafana(ctx, asked)
 }
 
-// scrapeRequest asks Prometheus to scrape, in the words of interface-prometheus-manual. Prometheus names the job
-// job_name-request_id, so both must stay the same for as long as the relation is there, or the history breaks.
+// scrapeRequest asks Prometheus to scrape, in the words of interface-prometheus-manual. Prometheus
+// names the job job_name-request_id, so both must stay the same for as long as the relation is
+// there, or the history breaks.
 type scrapeRequest struct {
 	RequestID  string    `json:"request_id"`
 	JobName    string    `json:"job_name"`
@@ -41,8 +42,8 @@ type staticConfig struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// scrapeTLS must be there, with a value for each file: the other end writes certificates and key to files of its own and puts
-// their paths in the place of these.
+// scrapeTLS must be there, with a value for each file: the other end writes certificates and key to
+// files of its own and puts their paths in the place of these.
 type scrapeTLS struct {
 	CAFile   string `json:"ca_file"`
 	CertFile string `json:"cert_file"`
@@ -51,11 +52,14 @@ type scrapeTLS struct {
 
 var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", KeyFile: "__key_file__"}
 
-// answerPrometheus asks each related Prometheus to scrape all members, once there are some, from the leader alone; and takes that back
-// where it is not true any more. A member that is down stays a target: that is what Prometheus is there to tell. It returns the applications that have been asked.
+// answerPrometheus asks each related Prometheus to scrape all members, once there are some, from
+// the leader alone; and takes that back where it is not true any more. A member that is down stays
+// a target: that is what Prometheus is there to show. It returns the applications that have been
+// asked.
 //
-// A unit that does not lead any more may hear so minutes later. Its request has the same id as the new leader's, so the other
-// end takes both for one; and they are alike, because whatever would change it (members, certificates) runs a dispatch here, too.
+// A unit that does not lead any more may hear so minutes later. Its request has the same id as the
+// new leader's, so the other end takes both for one; and they are alike, because whatever would
+// change it (members, certificates) runs a dispatch here, too.
 func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpec) ([]string, error) {
 	ids, err := a.run.Relations(ctx, v1alpha1.EndpointPrometheus)
 	if err != nil || len(ids) == 0 {
@@ -91,7 +95,8 @@ func (a *Agent) answerPrometheus(ctx context.Context, last *v1alpha1.EtcdUnitSpe
 	return asked, nil
 }
 
-// scrape is the request without its id; nil where there is nothing to ask for, or it is not this unit's to ask.
+// scrape is the request without its id; nil where there is nothing to ask for, or it is not this
+// unit's to ask.
 func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrapeRequest, error) {
 	if last == nil {
 		return nil, nil

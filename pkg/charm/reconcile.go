@@ -14,8 +14,9 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the result; the task itself fails
-// only where the agent could not carry it to an outcome, and then Juju commits nothing of it.
+// reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the
+// result; the task itself fails only where the agent could not carry it to an outcome, and then
+// Juju commits nothing of it.
 func (a *Agent) reconcile(ctx context.Context) error {
 	desired, err := a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterDesired)
 	if err != nil {
@@ -34,8 +35,8 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	return a.report(ctx, text)
 }
 
-// report hands over the result. A hook tool takes no argument as long as a result may be that tells what others have written; what an
-// action prints becomes a result, too, of any length.
+// report hands over the result. A hook tool takes no argument as long as a result may be that says
+// what others have written; what an action prints becomes a result, too, of any length.
 func (a *Agent) report(ctx context.Context, text []byte) error {
 	if len(v1alpha1.ResultStatus)+len(text) <= hooktool.MaxResult {
 		return a.run.Tools.SetActionResult(ctx, v1alpha1.ResultStatus, string(text))
@@ -55,8 +56,9 @@ func (a *Agent) report(ctx context.Context, text []byte) error {
 //  5. status of unit and application
 //  6. facts and ports
 //
-// Steps 3 to 6 are left out of a refused delivery, and of one with ops, which are done in step 2. Of one that brings words only
-// the machine keeps the words, the latch takes a claim, and the status is set: nothing else is looked at.
+// Steps 3 to 6 are left out of a refused delivery, and of one with ops, which are done in step 2.
+// Of one that brings words only the machine keeps the words, the latch takes a claim, and the
+// status is set: nothing else is looked at.
 func (a *Agent) deliver(ctx context.Context, desired string) (v1alpha1.EtcdUnitStatus, error) {
 	var spec v1alpha1.EtcdUnitSpec
 	if err := json.Unmarshal([]byte(desired), &spec); err != nil {
@@ -161,10 +163,11 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 	return a.conclude(ctx, spec, p, status)
 }
 
-// conclude publishes the facts and sets the ports. Ports come last and alone: one that another application of the machine has
-// open fails the whole commit of a task that Juju then shows as completed. While anything else waits for that commit, the
-// delivery is in progress, and the next one of the same spec sets the ports. Only the mark that the spec is applied shares
-// their fate: without the ports it is not.
+// conclude publishes the facts and sets the ports. Ports come last and alone: one that another
+// application of the machine has open fails the whole commit of a task that Juju then shows as
+// completed. While anything else waits for that commit, the delivery is in progress, and the next
+// one of the same spec sets the ports. Only the mark that the spec is applied shares their fate:
+// without the ports it is not.
 //
 // A delivery that writes the latch leaves ports alone, and does not ask to be repeated.
 func (a *Agent) conclude(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, p dispatch.Published, status v1alpha1.EtcdUnitStatus) (v1alpha1.EtcdUnitStatus, error) {

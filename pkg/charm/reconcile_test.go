@@ -21,7 +21,8 @@ func TestRefusedDeliveryTouchesNothing(t *testing.T) {
 		leader bool
 		latch  map[string]string
 		change func(*v1alpha1.EtcdUnitSpec)
-		// machine is the reason that the machine refuses with; empty means that it must not even be asked.
+		// machine is the reason that the machine refuses with; empty means that it must not even be
+		// asked.
 		machine string
 		want    string
 	}{
@@ -85,8 +86,8 @@ func TestUnreadableSpecIsRefused(t *testing.T) {
 func TestSpecOfANewerDaemonIsRead(t *testing.T) {
 	b := newBench(t)
 	s := spec()
-	// What the newer daemon hashes has fields that this agent does not know: it tells the daemon's hash, not one of its own, or
-	// the daemon would deliver again and again.
+	// What the newer daemon hashes has fields that this agent does not know: it reports the
+	// daemon's hash, not one of its own, or the daemon would deliver again and again.
 	s.Delivery.Protocol, s.Delivery.Hash = v1alpha1.Protocol+1, "00000000000000ff"
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -100,7 +101,7 @@ func TestSpecOfANewerDaemonIsRead(t *testing.T) {
 		t.Errorf("result %s", b.juju.Results["status"])
 	}
 	if !strings.Contains(b.juju.Results["status"], `"applied":{"hash":"00000000000000ff"`) {
-		t.Errorf("not told as applied by the daemon's own hash: %s", b.juju.Results["status"])
+		t.Errorf("not reported as applied by the daemon's own hash: %s", b.juju.Results["status"])
 	}
 }
 
@@ -134,7 +135,8 @@ func TestLeaderWritesTheLatchAndTheMachineSeesWhatIsCommitted(t *testing.T) {
 	}
 }
 
-// What a newer daemon has written beside the keys that this agent knows, and into them, survives a claim by an older one.
+// What a newer daemon has written beside the keys that this agent knows, and into them, survives a
+// claim by an older one.
 func TestAClaimLeavesWhatANewerDaemonHasWrittenIntoTheLatch(t *testing.T) {
 	b := newBench(t)
 	b.juju.Leader = true
@@ -234,7 +236,8 @@ func TestPortsAreSetAloneButForTheMarkOfWhatIsApplied(t *testing.T) {
 	if writes := b.juju.Writes(); len(writes) > 0 {
 		t.Errorf("wrote %q", writes)
 	}
-	// A port that could not be committed took the mark with it: it is tried again, with nothing else at stake.
+	// A port that could not be committed took the mark with it: it is tried again, with nothing
+	// else at stake.
 	b.juju.Ports = nil
 	s.Status.Unit.Message = "Healthy with 2 known peers"
 	b.reconcile(s)
@@ -243,7 +246,8 @@ func TestPortsAreSetAloneButForTheMarkOfWhatIsApplied(t *testing.T) {
 	}
 }
 
-// The word of a delivery was found before it failed: by itself it would say for ever that the unit is being prepared or started.
+// The word of a delivery was found before it failed: by itself it would say for ever that the unit
+// is being prepared or started.
 func TestAUnitThatCannotBePreparedOrStartedSaysWhy(t *testing.T) {
 	for _, message := range []string{
 		"preparing: snap, certificates and files", "starting: waiting for a quorum", "joining: added, waiting for etcd to start",
@@ -389,7 +393,8 @@ func TestLatchIsWrittenEvenWhereTheMachineFails(t *testing.T) {
 	}
 }
 
-// Ops concern etcd alone: the delivery reaches the machine, and nothing is written in Juju whatever it says.
+// Ops concern etcd alone: the delivery reaches the machine, and nothing is written in Juju whatever
+// it says.
 func TestOpsAreHandedToTheMachineAndWriteNothingInJuju(t *testing.T) {
 	b := newBench(t)
 	b.juju.Leader = true

@@ -13,15 +13,17 @@ import (
 	"jujuetcd.io/pkg/charm/dispatch"
 )
 
-// Keys of the request and answer pattern of charms.reactive, which the relations to Prometheus and Grafana speak: a request is
-// one key in the unit's databag, and its answer one in that of a remote unit.
+// Keys of the request and answer pattern of charms.reactive, which the relations to Prometheus and
+// Grafana speak: a request is one key in the unit's databag, and its answer one in that of a remote
+// unit.
 const (
 	requestPrefix  = "request_"
 	responsePrefix = "response_"
 )
 
-// requestSpace is the namespace of request ids: they are version 5 UUIDs in it, and so stay the same through a restart, a change
-// of leadership and a refresh of the charm. The other end tells requests apart by their id alone.
+// requestSpace is the namespace of request ids: they are version 5 UUIDs in it, and so stay the
+// same through a restart, a change of leadership and a refresh of the charm. The other end tells
+// requests apart by their id alone.
 var requestSpace = uuid.MustParse("5f4f5f0e-5b0a-5c63-9b36-3c1f6a6f2d0e")
 
 // requestID is the id of the request that these parts name within a model.
@@ -35,8 +37,9 @@ type wanted struct {
 	body any
 }
 
-// setRequest makes the one request, or none where it is nil, be all that the unit asks for in a relation. What else it asked
-// for, for example by a charm before this one or while it led, is withdrawn.
+// setRequest makes the one request, or none where it is nil, be all that the unit asks for in a
+// relation. What else it asked for, for example by a charm before this one or while it led, is
+// withdrawn.
 func (a *Agent) setRequest(ctx context.Context, relation string, want *wanted) error {
 	bag, err := a.run.Tools.Relation(ctx, relation, a.run.Env.Unit)
 	if err != nil {
@@ -66,8 +69,8 @@ func (a *Agent) setRequest(ctx context.Context, relation string, want *wanted) e
 	return nil
 }
 
-// tellRefusal logs why the other end could not do what was asked for, in the hook that it says so in: etcd lacks nothing, so
-// no status tells of it.
+// logRefusal logs why the other end could not do what was asked for, in the hook that it says so
+// in: etcd lacks nothing, so no status reports it.
 func (a *Agent) logRefusal(ctx context.Context, relation, id string) error {
 	if a.run.Env.RelationID != relation || !strings.HasSuffix(a.run.Env.Name, "-relation-changed") {
 		return nil

@@ -27,14 +27,15 @@ func (a *Agent) showWord(ctx context.Context, word v1alpha1.StatusSpec, leader b
 	return a.run.Tools.SetApplicationStatus(ctx, want)
 }
 
-// fit is a status as it is shown: it may tell what others have written.
+// fit is a status as it is shown: it may say what others have written.
 func fit(s v1alpha1.StatusText) v1alpha1.StatusText {
 	s.Message = printable.Line(s.Message, printable.Status)
 	return s
 }
 
-// notStarted tells in the words of a unit that has no member yet why it cannot get one: the controller learns of it only when this
-// delivery has ended, and the next one takes it back or tells it again.
+// notStarted says in the words of a unit that has no member yet why it cannot get one: the
+// controller learns of it only when this delivery has ended, and the next one takes it back or
+// reports it again.
 func notStarted(word v1alpha1.StatusSpec, status v1alpha1.EtcdUnitStatus) v1alpha1.StatusSpec {
 	if status.Outcome != v1alpha1.OutcomeFailed || !beforeServing(word.Unit) {
 		return word
@@ -54,7 +55,8 @@ func beforeServing(word v1alpha1.StatusText) bool {
 	return word == preparing || phase == etcdops.PhaseStarting || phase == etcdops.PhaseJoining
 }
 
-// show sets the unit's status if it is another: the same one again would make a new entry in its history.
+// show sets the unit's status if it is another: the same one again would make a new entry in its
+// history.
 func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 	if want.State == "" {
 		return nil
@@ -67,8 +69,8 @@ func (a *Agent) show(ctx context.Context, want v1alpha1.StatusText) error {
 	return a.run.Tools.SetStatus(ctx, want)
 }
 
-// showStatus is a hook's share: what is missing until the first reconcile, and later, when it is time to look, the
-// controller's word or what the unit itself sees of etcd.
+// showStatus is a hook's share: what is missing until the first reconcile, and later, when it is
+// time to look, the controller's word or what the unit itself sees of etcd.
 func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, facts v1alpha1.CertificateFacts, offer *certificates.Offer) error {
 	if last == nil {
 		words, err := a.missing(ctx, facts, offer)
@@ -83,8 +85,8 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 		return nil
 	}
 	word := etcdops.Words(last.Status.Unit)
-	if told := a.deliveredWords(); told.State != "" {
-		word = told
+	if words := a.deliveredWords(); words.State != "" {
+		word = words
 	}
 	if last.Service.State != v1alpha1.ServiceRunning {
 		return a.show(ctx, text(word))
@@ -102,7 +104,8 @@ func (a *Agent) showStatus(ctx context.Context, last *v1alpha1.EtcdUnitSpec, fac
 	return a.show(ctx, text(etcdops.Shown(word, local)))
 }
 
-// notices are what is told beside health; the controller tells the same of the facts, but for what a look has shown.
+// notices are what is shown beside health; the controller shows the same of the facts, but for what
+// a look has shown.
 func notices(facts v1alpha1.CertificateFacts, offer *certificates.Offer, now time.Time) []etcdops.Notice {
 	var lives []etcdops.CertificateLife
 	for _, c := range facts.Named() {
@@ -111,7 +114,8 @@ func notices(facts v1alpha1.CertificateFacts, offer *certificates.Offer, now tim
 	return []etcdops.Notice{etcdops.CertificateNotice(now, lives...), {Text: strings.Join(offer.Trouble, " ")}, {Text: offer.Unserved}}
 }
 
-// missing are the words for a unit that was handed nothing yet: what it lacks itself, what it was told, or who should tell it.
+// missing are the words for a unit that was handed nothing yet: what it lacks itself, the words
+// that came, or whose delivery it waits for.
 func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, offer *certificates.Offer) (etcdops.Words, error) {
 	switch {
 	case offer.Provider == v1alpha1.ProviderNone:
@@ -135,13 +139,14 @@ func (a *Agent) missing(ctx context.Context, have v1alpha1.CertificateFacts, off
 	if len(missing) > 0 {
 		return etcdops.WaitingForCertificateWords(missing...), nil
 	}
-	if told := a.deliveredWords(); told.State != "" {
-		return told, nil
+	if words := a.deliveredWords(); words.State != "" {
+		return words, nil
 	}
 	return a.waiting(ctx)
 }
 
-// waiting are the words for a unit that lacks nothing but the controller, as far as it can tell who that is.
+// waiting are the words for a unit that lacks nothing but the controller, as far as it can tell who
+// that is.
 func (a *Agent) waiting(ctx context.Context) (etcdops.Words, error) {
 	peers, err := a.run.Peers(ctx)
 	if err != nil || peers == "" {
@@ -161,7 +166,7 @@ func (a *Agent) waiting(ctx context.Context) (etcdops.Words, error) {
 	return etcdops.WaitingForControllerWords(a.run.Env.Model), nil
 }
 
-// phaseOf is the phase that the controller's word tells, so that the unit's own look goes on in it.
+// phaseOf is the phase that the controller's word shows, so that the unit's own look goes on in it.
 func phaseOf(word etcdops.Words) etcdops.Phase {
 	name, _, found := strings.Cut(word.Message, ":")
 	if word.State != etcdops.Maintenance || !found {

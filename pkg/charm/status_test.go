@@ -40,7 +40,7 @@ func TestDamagedRecordIsNoFreshUnit(t *testing.T) {
 	b.machine.damaged = errors.New("cannot read the unit's record: unexpected end")
 	b.hook("config-changed")
 	if b.juju.Bags["db:2 etcd/0"]["connection_string"] == "" {
-		t.Error("clients were told that there is no cluster")
+		t.Error("no cluster was published to clients")
 	}
 	if b.juju.Bags["cluster:0 etcd/0"]["facts"] != "" {
 		t.Error("facts were published")
@@ -91,7 +91,8 @@ func TestUpdateStatusShowsTheWorseAndHeals(t *testing.T) {
 	}
 }
 
-// The property: words that come alone are shown, stay through hooks, and touch nothing; what the unit lacks itself comes before them.
+// The property: words that come alone are shown, stay through hooks, and touch nothing; what the
+// unit lacks itself comes before them.
 func TestWordsAloneAreShownAndKept(t *testing.T) {
 	b := newBench(t)
 	b.relate(charmtest.NewAuthority(t, "ca"))
@@ -135,7 +136,8 @@ func TestWordsAloneAreShownAndKept(t *testing.T) {
 	}
 }
 
-// A unit with a member shows what it was told since it was handed its desired state, as far as its etcd is not worse.
+// A unit with a member shows the words that came since it was handed its desired state, as far as
+// its etcd is not worse.
 func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
 	b := newBench(t)
 	s := spec()
@@ -153,8 +155,9 @@ func TestWordsOnAMemberStayBesideHealth(t *testing.T) {
 	}
 }
 
-// Who waits for a controller says for which, where the cluster has one, and that none acts where its memory is damaged.
-func TestWaitingUnitTellsWhomItWaitsFor(t *testing.T) {
+// Who waits for a controller says for which, where the cluster has one, and that none acts where
+// its memory is damaged.
+func TestWaitingUnitSaysWhomItWaitsFor(t *testing.T) {
 	for _, c := range []struct{ name, epoch, state, want string }{
 		{"nobody yet", "", "waiting", "Waiting for the jujuetcd controller (jujuetcd run --model prod)"},
 		{"one that leads", `{"number":3,"holder":"host-a"}`, "waiting",

@@ -12,7 +12,8 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// Times of the hook stop. The controller tells clients first and gives them up to 30 s; after the patience the unit acts alone.
+// Times of the hook stop. The controller informs clients first and gives them up to 30 s; after the
+// patience the unit acts alone.
 const (
 	stopPatience = 75 * time.Second
 	stopInterval = 2 * time.Second
@@ -27,10 +28,12 @@ type Cluster interface {
 	Close()
 }
 
-// stop leaves the cluster, and then the machine: see machine.Leave. Nothing is to be done in the cluster for a unit that has no member, for
-// the last member, and where all units of the application go: there is nothing left to guard. Otherwise the controller removes the
-// member, which the unit waits for; without a controller it removes itself, under the lock key and behind the same guard. If the
-// guard says no, the hook fails with its reason, and Juju shows it and tries again: etcd runs until then. TLS material stays.
+// stop leaves the cluster, and then the machine: see machine.Leave. Nothing is to be done in the
+// cluster for a unit that has no member, for the last member, and where all units of the
+// application go: there is nothing left to guard. Otherwise the controller removes the member,
+// which the unit waits for; without a controller it removes itself, under the lock key and behind
+// the same guard. If the guard says no, the hook fails with its reason, and Juju shows it and tries
+// again: etcd runs until then. TLS material stays.
 func (a *Agent) stop(ctx context.Context) error {
 	if err := a.leaveCluster(ctx); err != nil {
 		return err
@@ -48,8 +51,8 @@ func (a *Agent) leaveCluster(ctx context.Context) error {
 		return nil
 	}
 	facts, err := a.machine.Facts(ctx)
-	// What never started has no vote to take along, and knows no cluster to ask; the controller clears what may be left of it
-	// from the list.
+	// What never started has no vote to take along, and knows no cluster to ask; the controller
+	// clears what may be left of it from the list.
 	if err == nil && !facts.Member.Started && !facts.Member.Present {
 		a.run.Log.Info("Went without a look at the cluster, because no member was ever started here")
 		return nil
@@ -76,8 +79,8 @@ func (a *Agent) everyoneLeaves(ctx context.Context) bool {
 	return true
 }
 
-// leave takes the unit's member out of a cluster, of which the ID may not be known. Another cluster that answers, at an address that was
-// one of this one's, tells nothing of it.
+// leave takes the unit's member out of a cluster, of which the ID may not be known. Another cluster
+// that answers, at an address that was one of this one's, says nothing of it.
 func (a *Agent) leave(ctx context.Context, last *v1alpha1.EtcdUnitSpec, id string) error {
 	credentials, err := a.machine.ClientCredentials()
 	if err != nil {
@@ -115,9 +118,10 @@ func (c oneCluster) Look(ctx context.Context, endpoints []string) etcdops.View {
 	return v
 }
 
-// whereToLook are the client URLs of the cluster as far as the unit knows them: what it tells clients and monitors, its own, and,
-// for a unit that has been told of neither yet, those of the members that it was started with. Its own alone would not do: once
-// its member is removed, nobody answers there. A member's host serves clients on the same port everywhere.
+// whereToLook are the client URLs of the cluster as far as the unit knows them: what it publishes
+// to clients and monitors, its own, and, for a unit that has published neither yet, those of the
+// members that it was started with. Its own alone would not do: once its member is removed, nobody
+// answers there. A member's host serves clients on the same port everywhere.
 func whereToLook(last *v1alpha1.EtcdUnitSpec) []string {
 	endpoints := slices.Concat(last.Clients.Endpoints, last.Clients.Members, last.Etcd.AdvertiseClientURLs)
 	if initial := last.Etcd.Initial; initial != nil && len(last.Etcd.AdvertiseClientURLs) > 0 {
@@ -153,7 +157,8 @@ func (a *Agent) awaitRemoval(ctx context.Context, cluster Cluster, endpoints []s
 	}
 }
 
-// hasLeft says that there is nothing to leave: the list does not have the unit's member, or no other.
+// hasLeft says that there is nothing to leave: the list does not have the unit's member, or no
+// other.
 func hasLeft(view etcdops.View, last *v1alpha1.EtcdUnitSpec) bool {
 	if !view.Listed {
 		return false
@@ -166,7 +171,8 @@ func (a *Agent) removeSelf(ctx context.Context, cluster Cluster, endpoints []str
 	hold := etcdops.Hold{Endpoints: endpoints, Holder: "unit " + a.run.Env.Unit, Purpose: "leave the cluster", TTL: stopLockTTL, Now: a.run.Now,
 		Left: func(err error) { a.run.Log.Error(err, "Left the cluster's lock to its lease") }}
 	err := etcdops.Under(ctx, cluster, hold, func(ctx context.Context) error {
-		// Another unit may have left while this one waited for the lock: only what is seen under it counts.
+		// Another unit may have left while this one waited for the lock: only what is seen under it
+		// counts.
 		view := cluster.Look(ctx, endpoints)
 		if hasLeft(view, last) {
 			return nil

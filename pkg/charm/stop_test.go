@@ -111,8 +111,8 @@ func TestLeavingUnitWaitsForTheControllerAndThenActsBehindTheGuard(t *testing.T)
 	}
 }
 
-// A unit that is stopped between its look under the lock and its own removal does not remove itself when it goes on: another one may
-// have left meanwhile.
+// A unit that is stopped between its look under the lock and its own removal does not remove itself
+// when it goes on: another one may have left meanwhile.
 func TestLeavingUnitThatWasStoppedLeavesNothing(t *testing.T) {
 	b := newBench(t)
 	s := spec()
@@ -130,8 +130,8 @@ func TestLeavingUnitThatWasStoppedLeavesNothing(t *testing.T) {
 	}
 }
 
-// A unit that goes before it is on the clients' list asks the members that it was started with or that it has been told of: its own,
-// once it is removed, does not answer any more.
+// A unit that goes before it is on the clients' list asks the members that it was started with or
+// that its spec names: its own, once it is removed, does not answer any more.
 func TestUnitThatHasJustJoinedAsksTheOthers(t *testing.T) {
 	own := spec().Etcd.AdvertiseClientURLs[0]
 	tests := []struct {
@@ -143,7 +143,7 @@ func TestUnitThatHasJustJoinedAsksTheOthers(t *testing.T) {
 				{Name: "etcd0", PeerURL: s.Etcd.AdvertisePeerURLs[0]}, {Name: "etcd1", PeerURL: "https://10.0.0.5:2380"}, {Name: "etcd2", PeerURL: "https://[fd00::6]:2380"},
 			}}
 		}},
-		{"told of them", func(s *v1alpha1.EtcdUnitSpec) {
+		{"named in its spec", func(s *v1alpha1.EtcdUnitSpec) {
 			s.Clients.Members = []string{own, "https://10.0.0.5:2379", "https://[fd00::6]:2379"}
 		}},
 	}
@@ -179,7 +179,8 @@ func TestUnitWithoutAMemberStopsAtOnce(t *testing.T) {
 	}
 }
 
-// A unit whose machine is another's says so, whatever hook runs, tells no client anything, and waits for no controller.
+// A unit whose machine is another's says so, whatever hook runs, publishes nothing to clients, and
+// waits for no controller.
 func TestUnitOnAMachineThatIsAnothersSaysSo(t *testing.T) {
 	b := newBench(t)
 	b.relate(charmtest.NewAuthority(t, "ca"))

@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/machine"
 )
 
-// tell carries out a delivery that brings words only: status of unit and application, and a claim that is granted. Machine,
-// certificates, facts, clients and ports are left alone.
+// takeWords carries out a delivery that brings words only: status of unit and application, and a
+// claim that is granted. Machine, certificates, facts, clients and ports are left alone.
 func (a *Agent) takeWords(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant grant, peers string, leader bool) (v1alpha1.EtcdUnitStatus, error) {
 	status := a.machine.TakeWords(ctx, spec, machine.Situation{Latch: grant.judged, Leader: leader, Action: a.run.Env.Action})
 	if status.Outcome != v1alpha1.OutcomeApplied {
@@ -23,7 +23,8 @@ func (a *Agent) takeWords(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, gran
 	return status, a.showWord(ctx, spec.Status, leader)
 }
 
-// told are the controller's words on a unit since it was handed a desired state, if any were; a record that cannot be read has none.
+// deliveredWords are the controller's words on a unit since it was handed a desired state, if any
+// were; a record that cannot be read has none.
 func (a *Agent) deliveredWords() etcdops.Words {
 	said, err := a.machine.DeliveredWords()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell
+// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods say
 // more.
 type Machine interface {
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)

@@ -19,7 +19,7 @@ type kind struct {
 	givesUp bool
 	// subject is what the action is for, or why there is no such thing.
 	subject func(ctx context.Context, a action, latch v1alpha1.Latch) (subject string, why, err error)
-	// answer tells what happens now.
+	// answer says what happens now.
 	answer func(subject string) string
 }
 

@@ -52,7 +52,7 @@ func newUnit(t *testing.T) *unit {
 	return u
 }
 
-// publish makes the unit have told that it asks for this.
+// publish makes the unit have published that it asks for this.
 func (u *unit) publish(request *v1alpha1.Request) {
 	text, err := json.Marshal(v1alpha1.UnitFacts{Protocol: v1alpha1.Protocol, Request: request})
 	if err != nil {
@@ -154,9 +154,9 @@ func TestARequestIsRecordedWithWhatItIsFor(t *testing.T) {
 	}
 }
 
-// TestEveryRequestBeginsAlike: none is recorded before the unit has told of itself, for a latch
-// that cannot be read, where nothing was born, before one that is newer, or in the place of one for
-// something else that nobody has seen to yet.
+// TestEveryRequestBeginsAlike: none is recorded before the unit has published its facts, for a
+// latch that cannot be read, where nothing was born, before one that is newer, or in the place of
+// one for something else that nobody has seen to yet.
 func TestEveryRequestBeginsAlike(t *testing.T) {
 	waiting := func(kind string) *v1alpha1.Request {
 		other := v1alpha1.ActionRestart
@@ -171,7 +171,7 @@ func TestEveryRequestBeginsAlike(t *testing.T) {
 			task    int64
 			refused string // empty: it is recorded
 		}{
-			"nothing told":          {func(u *unit) { delete(u.juju.Bags, "cluster:0 etcd/0") }, 11, "run it again in a minute"},
+			"nothing published":     {func(u *unit) { delete(u.juju.Bags, "cluster:0 etcd/0") }, 11, "run it again in a minute"},
 			"no peers":              {func(u *unit) { u.juju.Relations["cluster"] = nil }, 11, "run it again in a minute"},
 			"a latch beyond us":     {func(u *unit) { u.latch(v1alpha1.LatchSeedsKey, "{") }, 11, "cannot read"},
 			"nothing born":          {func(u *unit) { u.latch(v1alpha1.LatchClusterIDKey, "") }, 11, "there "},

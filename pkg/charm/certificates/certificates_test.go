@@ -111,8 +111,8 @@ func TestOfferSkipsTextAndTakesOnlyPairsThatFit(t *testing.T) {
 	}
 }
 
-// TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold: then nothing else asks for its dates.
-func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotTold(t *testing.T) {
+// TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotKnown: then nothing else asks for its dates.
+func TestAnExpiredOfferIsNoneAlsoWhileTheAuthorityIsNotKnown(t *testing.T) {
 	ca := charmtest.NewAuthority(t, "ca")
 	for from, want := range map[time.Duration]bool{-time.Hour: true, -48 * time.Hour: false} {
 		cert, key := ca.Issue(now.Add(from), 24*time.Hour, "10.0.0.4")
@@ -169,7 +169,8 @@ func TestSeveralUnitsOfAProviderGiveOneStableChoice(t *testing.T) {
 	}
 }
 
-// What a unit's own programs call it is in its certificate: ::1 only where the unit has IPv6 addresses alone.
+// What a unit's own programs call it is in its certificate: ::1 only where the unit has IPv6
+// addresses alone.
 func TestCertificatesAreGoodForLoopbackOfTheUnitsFamilies(t *testing.T) {
 	for want, own := range map[string][]string{
 		`["10.0.0.4","127.0.0.1","node"]`:      {"10.0.0.4", "node"},

@@ -39,7 +39,7 @@ type Choice struct {
 	refused  map[tlsfiles.Name]string
 	// aside are relations of which everybody is set aside.
 	aside []string
-	// told are sentences about what cannot be used.
+	// trouble are sentences about what cannot be used.
 	trouble []string
 }
 
@@ -48,9 +48,9 @@ type Choice struct {
 //
 // It is the authority of the members, the trusted one, whoever else is related; another one beside
 // it is set aside. Where only others are related, none of their leaves is taken, and the
-// controller, who is told of the authority, says what has to be done. A unit that has not been told
-// yet whom the members trust goes by the order of the relations: nothing is started before it is
-// told.
+// controller, to which the authority is reported, says what has to be done. A unit that does not
+// know yet whom the members trust goes by the order of the relations: nothing is started before it
+// does.
 func choose(sources []*source, trusted []*x509.Certificate, needs []string, now time.Time) Choice {
 	c := Choice{
 		Provider: v1alpha1.ProviderClassic, // also one that has said nothing yet
@@ -129,7 +129,7 @@ func (c *Choice) adopt(s *source) {
 	}
 }
 
-// pick takes for each leaf the best that is offered; where there is none it tells what is wrong
+// pick takes for each leaf the best that is offered; where there is none it says what is wrong
 // with those that cannot be used.
 func (c *Choice) pick(used []*source, needs []string) {
 	var servers, shared []candidate

@@ -14,19 +14,21 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Where the policy asks for it, each relation db has a client certificate of its own, which names the application at the other end.
-// What was published last stands in that relation's databag, and stays there until a better one has arrived: a client's key is never
-// withdrawn while another is awaited. Until the first has, and wherever a provider does not answer, a client has the shared one.
+// Where the policy asks for it, each relation db has a client certificate of its own, which names
+// the application at the other end. What was published last stands in that relation's databag, and
+// stays there until a better one has arrived: a client's key is never withdrawn while another is
+// awaited. Until the first has, and wherever a provider does not answer, a client has the shared
+// one.
 
-// Keys of the relations db and proxy, in which clients are handed a certificate. What was handed out
-// last is read back there.
+// Keys of the relations db and proxy, in which clients are handed a certificate. What was handed
+// out last is read back there.
 const (
 	KeyClientCertificate = "client_cert"
 	KeyClientKey         = "client_key"
 )
 
-// keyDBRequests is a key of our own in the unit's databag of a classic provider: by the common name of each client certificate that was
-// asked for a relation db, what a renewal was asked for last.
+// keyDBRequests is a key of our own in the unit's databag of a classic provider: by the common name
+// of each client certificate that was asked for a relation db, what a renewal was asked for last.
 const keyDBRequests = "jujuetcd-db-requests"
 
 // commonNameLimit is RFC 5280's ub-common-name, in characters.
@@ -37,7 +39,8 @@ type client struct {
 	relation string
 	// common is the common name: the application and the relation's number.
 	common string
-	// have is the own certificate that the relation's databag holds, with its key; nil as long as it holds another.
+	// have is the own certificate that the relation's databag holds, with its key; nil as long as
+	// it holds another.
 	have *candidate
 }
 
@@ -84,8 +87,9 @@ func (d *Desk) clients(ctx context.Context, spec v1alpha1.TLSSpec) ([]client, er
 	return clients, nil
 }
 
-// forget removes the keys and requests of clients that are gone, or that are to have the shared certificate again. What was asked for
-// them is in no databag any more by then. A relation's number never comes again, so that nobody will ask for them.
+// forget removes the keys and requests of clients that are gone, or that are to have the shared
+// certificate again. What was asked for them is in no databag any more by then. A relation's number
+// never comes again, so that nobody will ask for them.
 func (d *Desk) forget(offer *Offer) error {
 	store := d.Machine.Requests()
 	names, err := store.Names()
@@ -104,13 +108,15 @@ func (d *Desk) forget(offer *Offer) error {
 	return nil
 }
 
-// dbCommonName names a client by its application and the relation's number, as long as a common name may be.
+// dbCommonName names a client by its application and the relation's number, as long as a common
+// name may be.
 func dbCommonName(application, relation string) string {
 	_, number, _ := strings.Cut(relation, ":")
 	return application[:min(len(application), commonNameLimit-len(number)-1)] + "-" + number
 }
 
-// CredentialsFor are what the client of a relation is to be told: the newest of its own that members accept, and else the shared one.
+// CredentialsFor are what the client of a relation is handed: the newest of its own that members
+// accept, and else the shared one.
 func (o *Offer) CredentialsFor(relation string, shared machine.Credentials, now time.Time) machine.Credentials {
 	i := slices.IndexFunc(o.wants.clients, func(c client) bool { return c.relation == relation })
 	if i < 0 {
@@ -128,7 +134,8 @@ func (o *Offer) CredentialsFor(relation string, shared machine.Credentials, now 
 	return machine.Credentials{CA: shared.CA, Certificate: own.Certificate, Key: own.Key}
 }
 
-// accepted says that etcd lets in who shows the certificate: it verifies against the bundle that members have.
+// accepted says that etcd lets in who shows the certificate: it verifies against the bundle that
+// members have.
 func accepted(c candidate, bundle string, now time.Time) bool {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(bundle))
@@ -139,8 +146,9 @@ func accepted(c candidate, bundle string, now time.Time) bool {
 	return err == nil
 }
 
-// askDBClassic adds to diff, which is what else changes in the unit's databag, what is asked for relations db, and takes back what was
-// for those that are gone. Other client requests are left as they are.
+// askDBClassic adds to diff, which is what else changes in the unit's databag, what is asked for
+// relations db, and takes back what was for those that are gone. Other client requests are left as
+// they are.
 func (o *Offer) askDBClassic(bag, diff map[string]string, now time.Time) {
 	ours := readMap[string](bag[keyDBRequests]) // what cannot be read is asked anew
 	text, changed := diff[keyClientCertRequests]

@@ -15,7 +15,7 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods tell
+// Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods say
 // more.
 type Machine interface {
 	WriteLeaves(server, client *tlsfiles.Leaf, addresses v1alpha1.UnitAddresses) ([]string, error)
@@ -56,8 +56,8 @@ func (d *Desk) Offers(ctx context.Context, n dispatch.Network, spec v1alpha1.TLS
 	if err != nil {
 		return nil, err
 	}
-	told, _ := pki.Readable(cmp.Or(spec.CABundle, bundle))
-	o.trusted = pki.Among(told, spec.Leaves)
+	bundled, _ := pki.Readable(cmp.Or(spec.CABundle, bundle))
+	o.trusted = pki.Among(bundled, spec.Leaves)
 	if o.wants.clients, err = d.clients(ctx, spec); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (d *Desk) Offers(ctx context.Context, n dispatch.Network, spec v1alpha1.TLS
 	aside := func(id string) bool { return slices.Contains(o.aside, id) }
 	if len(spec.Next) > 0 {
 		// Those that come next are asked, too.
-		next := choose(sources, pki.Among(told, spec.Next), o.wants.names.sans, d.Run.Now())
+		next := choose(sources, pki.Among(bundled, spec.Next), o.wants.names.sans, d.Run.Now())
 		o.NextServer, o.NextClient = next.Server, next.Client
 		aside = func(id string) bool { return slices.Contains(o.aside, id) && slices.Contains(next.aside, id) }
 	}
@@ -103,7 +103,7 @@ func (d *Desk) names(ctx context.Context, n dispatch.Network, spec v1alpha1.TLSS
 	return namesOf(public, slices.Concat([]string{d.Hostname}, n.Ingress)...).with(spec.ExtraSANs...), nil
 }
 
-// recall adds what the unit has asked to be signed, and tells what is wrong with it.
+// recall adds what the unit has asked to be signed, and says what is wrong with it.
 func (d *Desk) recall(o *Offer) {
 	for _, name := range o.wants.leaves() {
 		asked, err := d.Machine.Requests().Load(name)

@@ -136,7 +136,7 @@ func TestTheControllersRequestIsTheLeaders(t *testing.T) {
 	s.juju.Bags[id+" signer"]["certificates"] = string(answers)
 	offer := s.dispatched(spec, true)
 	if len(offer.Controller) != 1 || offer.Controller[0].Request != asked.Next || offer.Controller[0].Certificate != cert {
-		t.Errorf("told the controller %+v", offer.Controller)
+		t.Errorf("reported to the controller %+v", offer.Controller)
 	}
 	s.dispatched(v1alpha1.TLSSpec{}, true)
 	if request() != "" {

@@ -12,14 +12,14 @@ import (
 	"jujuetcd.io/test/etcdtest"
 )
 
-// Limits of what a stranger's databag may become.
+// Limits of what another application's databag may become.
 const (
 	maxTroubles = 64
 	maxTrouble  = 1 << 16
 )
 
-// sound says what is wrong with what was made of a provider's answer: a leaf is a pair that fits, the bundle certificates alone, and
-// troubles tell of no key.
+// sound says what is wrong with what was made of a provider's answer: a leaf is a pair that fits,
+// the bundle certificates alone, and troubles reveal no key.
 func sound(t *testing.T, o *Offer, keys ...string) {
 	t.Helper()
 	for _, leaf := range []*tlsfiles.Leaf{o.Server, o.Client} {
@@ -43,14 +43,15 @@ func sound(t *testing.T, o *Offer, keys ...string) {
 		for _, key := range keys {
 			for _, line := range strings.Split(key, "\n") {
 				if len(line) > 24 && strings.Contains(text, line) && !strings.Contains(line, "-") {
-					t.Errorf("the trouble tells of a key: %s", text)
+					t.Errorf("the trouble reveals a key: %s", text)
 				}
 			}
 		}
 	}
 }
 
-// FuzzClassicAnswer: whatever units of a classic provider have written, what is used is a pair that fits and certificates.
+// FuzzClassicAnswer: whatever units of a classic provider have written, what is used is a pair that
+// fits and certificates.
 func FuzzClassicAnswer(f *testing.F) {
 	ca := etcdtest.NewCA(f)
 	leaf := ca.Issue(f, "10.0.0.4", "10.0.0.4", "127.0.0.1")
@@ -73,8 +74,8 @@ func FuzzClassicAnswer(f *testing.F) {
 	})
 }
 
-// FuzzClassicRequest: what the unit has asked for, whatever has become of it, is asked for again whole or left alone; asked once it
-// stands.
+// FuzzClassicRequest: what the unit has asked for, whatever has become of it, is asked for again
+// whole or left alone; asked once it stands.
 func FuzzClassicRequest(f *testing.F) {
 	f.Add("etcd_0", "10.0.0.4", `["10.0.0.4","127.0.0.1","etcd-0"]`, `{"etcd-0":{"sans":["etcd-0"]}}`)
 	f.Add("", "", "null", "null")
@@ -97,7 +98,8 @@ func FuzzClassicRequest(f *testing.F) {
 	})
 }
 
-// FuzzSignedAnswer: whatever a provider that signs has written, what is used fits the unit's own key.
+// FuzzSignedAnswer: whatever a provider that signs has written, what is used fits the unit's own
+// key.
 func FuzzSignedAnswer(f *testing.F) {
 	asked, err := pki.Asked{}.Ask(pki.Subject{CommonName: "10.0.0.4", Names: []string{"10.0.0.4"}})
 	if err != nil {

@@ -24,6 +24,6 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a key that does not fit is none", "source.go", "if err != nil {\n\t\t// The cause may quote the input", "if err != nil && false {\n\t\t// The cause may quote the input", tests},
 		{"the leader alone asks for the controller", "controller.go", "if !leader {", "if false {", "Controller"},
 		{"who comes next is asked", "desk.go", "slices.Contains(o.aside, id) && slices.Contains(next.aside, id)", "slices.Contains(o.aside, id)", "Next"},
-		{"the other one's leaves are not used meanwhile", "desk.go", "o.trusted = pki.Among(told, spec.Leaves)", "o.trusted = told", "Next"},
+		{"the other one's leaves are not used meanwhile", "desk.go", "o.trusted = pki.Among(bundled, spec.Leaves)", "o.trusted = bundled", "Next"},
 	})
 }

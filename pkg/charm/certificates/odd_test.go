@@ -20,7 +20,8 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
 
-// odd is a classic provider's databag in the making: two authorities, one below the other, and a leaf.
+// odd is a classic provider's databag in the making: two authorities, one below the other, and a
+// leaf.
 type odd struct {
 	t         *testing.T
 	root, mid *charmtest.Issuer
@@ -192,8 +193,9 @@ func handshake(t *testing.T, leaf tlsfiles.Leaf, root *x509.Certificate) {
 	<-done //nolint:errcheck // the client has judged; the server sees the end of it
 }
 
-// What cannot be used is told with its field, and what is wanted; on one line, in sentences, each once.
-func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
+// What cannot be used is reported with its field, and what is wanted; on one line, in sentences,
+// each once.
+func TestOddAuthoritiesThatCannotBeUsedAreReported(t *testing.T) {
 	indent := func(v string) string { return "  " + strings.ReplaceAll(strings.TrimSpace(v), "\n", "\n  ") + "\n" }
 	mark := func(v string) string { return "\ufeff" + v }
 	for name, test := range map[string]struct {
@@ -240,7 +242,7 @@ func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
 			all := strings.Join(offer.Trouble, " ")
 			for _, want := range test.want {
 				if !strings.Contains(all, want) {
-					t.Errorf("nothing tells that %s:\n%s", want, strings.Join(offer.Trouble, "\n"))
+					t.Errorf("nothing says that %s:\n%s", want, strings.Join(offer.Trouble, "\n"))
 				}
 			}
 			for _, text := range offer.Trouble {
@@ -259,7 +261,8 @@ func TestOddAuthoritiesThatCannotBeUsedAreTold(t *testing.T) {
 func refusedByParser(t *testing.T) string {
 	t.Helper()
 	root := charmtest.AuthorityOf(t, "odd", time.Hour, nil)
-	// The serial number is the first INTEGER after the version: with its first bit set it is below zero.
+	// The serial number is the first INTEGER after the version: with its first bit set it is below
+	// zero.
 	der := slices.Clone(root.Cert.Raw)
 	serial, err := asn1.Marshal(root.Cert.SerialNumber)
 	if err != nil {

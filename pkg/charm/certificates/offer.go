@@ -22,11 +22,11 @@ type Offer struct {
 
 	wants     wants
 	relations []relation
-	// trusted are the authorities whose leaves the unit uses: those that it was told to use, or all
-	// of the bundle that members have, which is what the unit has been told of it, else what is on
+	// trusted are the authorities whose leaves the unit uses: those that its spec names, or all
+	// of the bundle that members have, which is what its spec has of it, else what is on
 	// its disk.
 	trusted []*x509.Certificate
-	// replaced says that it was told whose leaves to use, because an authority is replaced.
+	// replaced says that its spec names whose leaves to use, because an authority is replaced.
 	replaced bool
 }
 

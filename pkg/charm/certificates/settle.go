@@ -15,9 +15,9 @@ import (
 // held are the unit's own leaves on disk; empty where there is none.
 type held struct{ server, client tlsfiles.Held }
 
-// Settle puts leaves that have arrived in their place, proves that etcd serves a new one, and asks for
-// what is missing or due. What stands in the way is added to the offer's trouble. written names files
-// that were put in their place already.
+// Settle puts leaves that have arrived in their place, proves that etcd serves a new one, and asks
+// for what is missing or due. What stands in the way is added to the offer's trouble. written names
+// files that were put in their place already.
 func (d *Desk) Settle(ctx context.Context, offer *Offer, addresses v1alpha1.UnitAddresses, written []string) error {
 	more, err := d.Machine.WriteLeaves(offer.Server, offer.Client, addresses)
 	if err != nil {
@@ -45,7 +45,8 @@ func (d *Desk) Settle(ctx context.Context, offer *Offer, addresses v1alpha1.Unit
 	return d.forget(offer)
 }
 
-// ask writes into the unit's databags what is missing or due. A key is on disk before anybody hears of its request.
+// ask writes into the unit's databags what is missing or due. A key is on disk before anybody hears
+// of its request.
 func (d *Desk) ask(ctx context.Context, offer *Offer) error {
 	if len(offer.relations) == 0 {
 		return nil
@@ -124,7 +125,7 @@ func single(err error) []error {
 	return []error{err}
 }
 
-// sentence is an error as a status tells it.
+// sentence is an error as a status reports it.
 func sentence(err error) string {
 	text := printable.Line(err.Error(), printable.Status)
 	if text == "" {

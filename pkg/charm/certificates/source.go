@@ -13,8 +13,9 @@ import (
 	"jujuetcd.io/pkg/pki"
 )
 
-// Several authorities may be related at once: a provider beside the first, or a second unit of one whose units have an authority each. What
-// they offer is kept apart until it is known whom the members trust: a leaf of the one with the bundle of the other opens no door.
+// Several authorities may be related at once: a provider beside the first, or a second unit of one
+// whose units have an authority each. What they offer is kept apart until it is known whom the
+// members trust: a leaf of the one with the bundle of the other opens no door.
 
 // candidate is one pair that was offered.
 type candidate struct {
@@ -22,7 +23,8 @@ type candidate struct {
 	cert *x509.Certificate
 }
 
-// source is what one authority offers: a unit of a classic provider, or the application of one that signs requests.
+// source is what one authority offers: a unit of a classic provider, or the application of one that
+// signs requests.
 type source struct {
 	relation    string
 	application string
@@ -32,12 +34,12 @@ type source struct {
 	authorities     []*x509.Certificate
 	servers, shared []candidate
 	clients         map[tlsfiles.Name][]candidate // of relations db
-	// trouble are sentences about the authority, and faults, by leaf, what is wrong with one that cannot be used: they are told where
-	// there is no other.
+	// trouble are sentences about the authority, and faults, by leaf, what is wrong with one that
+	// cannot be used: they are reported where there is no other.
 	trouble []string
 	faults  map[tlsfiles.Name][]string
-	// answered has, by leaf, the fingerprint of what answers its next request, revoked are those that were taken back, and refused has,
-	// by leaf, why its newest request is.
+	// answered has, by leaf, the fingerprint of what answers its next request, revoked are those
+	// that were taken back, and refused has, by leaf, why its newest request is.
 	answered   map[tlsfiles.Name]string
 	revoked    []tlsfiles.Name
 	refused    map[tlsfiles.Name]string
@@ -51,7 +53,7 @@ func newSource(relation, application, unit string, dialect v1alpha1.CertificateP
 	}
 }
 
-// name is the source as a status tells it.
+// name is the source as a status reports it.
 func (s *source) name() string {
 	if s.unit != "" {
 		return s.unit
@@ -72,7 +74,8 @@ func (s *source) unusable(what string) string {
 	return text
 }
 
-// trust adds the authorities in a field. Where none can be read that is told; one beside others that can is left out.
+// trust adds the authorities in a field. Where none can be read that is reported; one beside others
+// that can is left out.
 func (s *source) trust(field, text string) {
 	certs, why := readCertificates(text)
 	if why != "" {
@@ -84,7 +87,8 @@ func (s *source) trust(field, text string) {
 // fields are what the two parts of a leaf are called by who reads of a fault.
 type fields struct{ cert, key string }
 
-// leaf appends one that is offered to a list, if it can be used now. Before the authorities are known nothing is known of its issuer.
+// leaf appends one that is offered to a list, if it can be used now. Before the authorities are
+// known nothing is known of its issuer.
 func (s *source) leaf(list []candidate, name tlsfiles.Name, f fields, cert, key string, now time.Time) []candidate {
 	if cert == "" && key == "" {
 		return list
@@ -150,7 +154,8 @@ func (s *source) withPath(c candidate) candidate {
 	return candidate{leaf: &tlsfiles.Leaf{Certificate: pki.Encode(path...), Key: c.leaf.Key}, cert: c.cert}
 }
 
-// knows says that the source is of an authority in the bundle: it names one of them, or one of them has signed what it offers.
+// knows says that the source is of an authority in the bundle: it names one of them, or one of them
+// has signed what it offers.
 func (s *source) knows(bundle []*x509.Certificate, now time.Time) bool {
 	if slices.ContainsFunc(s.authorities, func(c *x509.Certificate) bool { return slices.ContainsFunc(bundle, c.Equal) }) {
 		return true

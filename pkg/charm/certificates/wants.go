@@ -21,7 +21,7 @@ type wants struct {
 	unreadable bool
 }
 
-// leaves are the leaves that are asked for, in the order in which they are told of.
+// leaves are the leaves that are asked for, in the order in which they are named.
 func (w wants) leaves() []tlsfiles.Name {
 	names := []tlsfiles.Name{tlsfiles.Server, tlsfiles.Client}
 	for _, c := range w.clients {
@@ -30,7 +30,7 @@ func (w wants) leaves() []tlsfiles.Name {
 	return names
 }
 
-// subject is what the leaf should be good for. A client certificate tells only whose it is.
+// subject is what the leaf should be good for. A client certificate says only whose it is.
 func (w wants) subject(name tlsfiles.Name, unit string) pki.Subject {
 	if name == tlsfiles.Client {
 		return pki.Subject{CommonName: dashed(unit), Names: []string{dashed(unit)}}

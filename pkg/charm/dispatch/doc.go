@@ -1,5 +1,5 @@
 // Package dispatch is one hook or action of one unit, as Juju shows the world to it: what stands in
-// the environment, what hook tools tell of relations and addresses, and the two databags that the
+// the environment, what hook tools say about relations and addresses, and the two databags that the
 // unit shares with its peers and the controller.
 //
 // # Use
@@ -12,7 +12,8 @@
 //
 // # Guarantees
 //
-//   - A relation that the running hook takes down is not among Relations, though Juju still lists it.
+//   - A relation that the running hook takes down is not among Relations, though Juju still lists
+//     it.
 //   - Publish writes only what differs, because each write runs a hook on every peer. With another
 //     version of etcd in the facts it sets the application's version, too.
 //   - A published text that cannot be read, say of another version of the agent, counts as none.

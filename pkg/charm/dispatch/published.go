@@ -39,7 +39,7 @@ func published(relation string, bag map[string]string) Published {
 
 func (p Published) text() string { return p.bag[v1alpha1.FactsKey] }
 
-// None says that the unit has told its peers nothing of itself yet.
+// None says that the unit has published nothing to its peers yet.
 func (p Published) None() bool { return p.text() == "" }
 
 // Differ says that the facts are not those that are published.

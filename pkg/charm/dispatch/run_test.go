@@ -64,7 +64,7 @@ func TestFactsArePublishedWhereTheyDiffer(t *testing.T) {
 		return juju.Writes()
 	}
 	if p, err := run.Published(t.Context()); err != nil || !p.None() || !p.Differ(facts) {
-		t.Errorf("before anything is told: %v, none %t", err, p.None())
+		t.Errorf("before anything is published: %v, none %t", err, p.None())
 	}
 	if wrote := publish(nil); len(wrote) != 2 || juju.Version != "3.6.1" || len(bag) != 3 {
 		t.Errorf("first wrote %q: %v", wrote, bag)
@@ -91,7 +91,7 @@ func TestFactsArePublishedWhereTheyDiffer(t *testing.T) {
 }
 
 // TestAddressesAreAskedForInTheContextOfPeers: but for where clients of another model find the
-// unit, which their relation alone tells.
+// unit, which their relation alone shows.
 func TestAddressesAreAskedForInTheContextOfPeers(t *testing.T) {
 	juju, run := running(dispatch.Env{Kind: dispatch.KindHook, Name: "db-relation-changed", RelationID: "db:5"})
 	juju.Relations["db"] = []string{"db:2", "db:5"}
