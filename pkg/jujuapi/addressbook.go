@@ -17,29 +17,32 @@ import (
 )
 
 const (
-	// maxTold is how many addresses of one controller are kept: it has seven machines at most, with a few addresses each.
+	// maxPublished is how many addresses of one controller are kept: it has seven machines at most,
+	// with a few addresses each.
 	maxPublished = 32
-	// maxKnown is how many controllers are kept, those that told last.
+	// maxKnown is how many controllers are kept, those that published last.
 	maxKnown = 16
 	// maxBook is more than a book that we wrote has bytes.
 	maxBook = 1 << 20
 )
 
-// AddressBook remembers the addresses that controllers told of themselves in logins: where a controller has gained and lost
-// machines, the configured ones may be of no use any more. Sessions that share one profit from each other's logins.
+// AddressBook remembers the addresses that controllers published in logins: where a controller has
+// gained and lost machines, the configured ones may be of no use any more. Sessions that share one
+// profit from each other's logins.
 //
-// What a controller told is used only with the addresses and the authority that it was known by then: another configuration begins
-// anew. The zero value is empty and remembers in memory only. It is safe for concurrent use.
+// What a controller published is used only with the addresses and the authority that it was known
+// by then: another configuration begins anew. The zero value is empty and remembers in memory only.
+// It is safe for concurrent use.
 type AddressBook struct {
 	path   string
 	write  func(path, text string) error
 	failed func(error)
 
 	mu      sync.Mutex
-	entries []bookEntry // the one that told last is last
+	entries []bookEntry // the one that published last is last
 }
 
-// bookEntry is what one controller told.
+// bookEntry is what one controller published.
 type bookEntry struct {
 	// Configured and CA, a fingerprint, are what it was known by.
 	Configured []string `json:"configured"`
@@ -49,9 +52,10 @@ type bookEntry struct {
 	Addresses  []string `json:"addresses"`
 }
 
-// OpenAddressBook reads the book at path, and keeps there what is learnt: write puts a file on disk whole or not at all; nil keeps
-// nothing, for who only looks. A book is never worth stopping for: failed is told of one that cannot be read, and is empty then, and
-// of what cannot be kept.
+// OpenAddressBook reads the book at path, and keeps there what is learnt: write puts a file on disk
+// whole or not at all; nil keeps nothing, for who only looks. A book is never worth stopping for:
+// failed is called with the error of one that cannot be read, and is empty then, and of what cannot
+// be kept.
 func OpenAddressBook(path string, write func(path, text string) error, failed func(error)) *AddressBook {
 	b := &AddressBook{path: path, write: write, failed: failed}
 	info, err := os.Stat(path)
@@ -75,7 +79,8 @@ func OpenAddressBook(path string, write func(path, text string) error, failed fu
 	return b
 }
 
-// look returns what the controller that is known so has told; nothing where nothing was, or may be, learnt of it.
+// look returns what the controller that is known so has published; nothing where nothing was, or
+// may be, learnt of it.
 func (b *AddressBook) look(c Controller) bookEntry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +91,8 @@ func (b *AddressBook) look(c Controller) bookEntry {
 	return known
 }
 
-// learn takes in what a login told. Only a controller with an authority of its own can be told from others at any address.
+// learn takes in what a login gave. Only a controller with an authority of its own can be told from
+// others at any address.
 func (b *AddressBook) learn(c Controller, info LoginInfo) {
 	entry := knownBy(c)
 	entry.Controller = info.ControllerUUID

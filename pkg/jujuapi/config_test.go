@@ -11,7 +11,8 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// clientFiles writes a folder of the juju client: lab is current and has a model, prod logs in by browser, k8s has a proxy.
+// clientFiles writes a folder of the juju client: lab is current and has a model, prod logs in by
+// browser, k8s has a proxy.
 func clientFiles(t *testing.T, ca string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -120,7 +121,7 @@ func getenv(dir string, env map[string]string) func(string) string {
 	}
 }
 
-func TestAllFaultsAreToldAtOnceWithWhatToDo(t *testing.T) {
+func TestAllFaultsAreReportedAtOnceWithWhatToDo(t *testing.T) {
 	t.Parallel()
 	ca, _ := authority(t)
 	dir := clientFiles(t, ca)

@@ -127,7 +127,7 @@ func TestAnAnswerOfTwentyMegabytesIsRead(t *testing.T) {
 	}
 }
 
-func TestErrorsAreToldByCodeAndNeverByLuck(t *testing.T) {
+func TestErrorsAreKnownByCodeAndNeverByLuck(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		code, message      string

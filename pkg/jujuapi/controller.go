@@ -11,15 +11,18 @@ import (
 	"strings"
 )
 
-// Controller says where a Juju controller is, how to know that it is the right one, and who we are to it.
+// Controller says where a Juju controller is, how to know that it is the right one, and who we are
+// to it.
 type Controller struct {
 	// Name is its name among the juju client's files, or empty.
 	Name string
 	// Addresses are tried all: "host:port", with or without "wss://" before and a path after.
 	Addresses []string
-	// CACert is the PEM text of the controller's own certificate authority. Without it the system's roots decide.
+	// CACert is the PEM text of the controller's own certificate authority. Without it the system's
+	// roots decide.
 	CACert string
-	// PublicHostname is the name for which a public authority signed the controller's certificate, where one did.
+	// PublicHostname is the name for which a public authority signed the controller's certificate,
+	// where one did.
 	PublicHostname string
 	// Username is a local user's name, without "user-" before it.
 	Username string
@@ -40,7 +43,8 @@ func (s Secret) GoString() string { return hidden }
 // MarshalText returns a placeholder.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// serverName is in every certificate that a controller's own authority signs, whatever address it is reached at.
+// serverName is in every certificate that a controller's own authority signs, whatever address it
+// is reached at.
 const serverName = "juju-apiserver"
 
 // defaultPort is Juju's api-port.
@@ -118,8 +122,9 @@ func (c Controller) endpoints() ([]endpoint, error) {
 	return all, errors.Join(faults...)
 }
 
-// tlsConfigs returns the ways in which the controller may prove itself on a route, in the order in which to try them. Where only a
-// login told of the address there is one: a certificate of the controller's own authority.
+// tlsConfigs returns the ways in which the controller may prove itself on a route, in the order in
+// which to try them. Where only a login gave the address there is one: a certificate of the
+// controller's own authority.
 func (c Controller) tlsConfigs(r route) ([]*tls.Config, error) {
 	var ways []*tls.Config
 	if c.CACert != "" {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A connection that is made and lost again and again is made again within seconds; only a controller that does not let us in at all is
-// left alone for longer and longer.
-func TestFlappingDoesNotMakeUsDeaf(t *testing.T) {
+// A connection that is made and lost again and again is made again within seconds; only a
+// controller that does not let us in at all is left alone for longer and longer.
+func TestFlappingDoesNotStopUsFromListening(t *testing.T) {
 	lost, refused := errors.New("connection lost"), errors.New("connection refused")
 	d := newDelays()
 	for i := range 20 {

@@ -62,11 +62,11 @@ func FuzzParseAddress(f *testing.F) {
 func TestOnlyTheControllersOwnAuthorityIsTrusted(t *testing.T) {
 	t.Parallel()
 	c := start(t, nil, empty)
-	stranger, _ := authority(t)
+	other, _ := authority(t)
 	for name, change := range map[string]func(*jujuapi.Controller){
-		"another authority":               func(k *jujuapi.Controller) { k.CACert = stranger },
+		"another authority":               func(k *jujuapi.Controller) { k.CACert = other },
 		"the system's roots":              func(k *jujuapi.Controller) { k.CACert = "" },
-		"another authority, then a name":  func(k *jujuapi.Controller) { k.CACert, k.PublicHostname = stranger, "localhost" },
+		"another authority, then a name":  func(k *jujuapi.Controller) { k.CACert, k.PublicHostname = other, "localhost" },
 		"the system's roots, then a name": func(k *jujuapi.Controller) { k.CACert, k.PublicHostname = "", "localhost" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestModelsHaveUUIDs(t *testing.T) {
 	}
 }
 
-func TestWhatAServerSaysInPlaceOfAWebsocketIsTold(t *testing.T) {
+func TestWhatAServerSaysInPlaceOfAWebsocketIsReported(t *testing.T) {
 	t.Parallel()
 	c := start(t, nil, empty)
 	c.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// loginPatience is how long a login is waited for before other addresses are tried beside it. A controller that is well takes a
-// fraction of that, and one under load is asked for one more login at most for each of its addresses.
+// loginPatience is how long a login is waited for before other addresses are tried beside it. A
+// controller that is well takes a fraction of that, and one under load is asked for one more login
+// at most for each of its addresses.
 const loginPatience = 5 * time.Second
 
 // entry is a connection that is logged in, or, with err, why a route does not lead to one.
@@ -25,9 +26,10 @@ type entry struct {
 	under bool
 }
 
-// enter connects and logs in, at the route that is dialled first. While a login is not answered, the other routes are dialled, too, one
-// after another: a machine that takes connections and says nothing must not hide one that is well. Whoever lets us in first is kept; a
-// login that is slow is given up for nothing else but that, and the end of ctx.
+// enter connects and logs in, at the route that is dialled first. While a login is not answered,
+// the other routes are dialled, too, one after another: a machine that takes connections and says
+// nothing must not hide one that is well. Whoever lets us in first is kept; a login that is slow is
+// given up for nothing else but that, and the end of ctx.
 func (s *supervisor) enter(ctx context.Context, ways routes, known bookEntry) (entry, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	entries := make(chan entry, 2*(len(ways.first)+len(ways.later))) // nobody has to wait for a reader
@@ -108,7 +110,7 @@ func (s *supervisor) try(ctx context.Context, ways routes, entries chan<- entry)
 	entries <- entry{way: way, conn: conn, info: info}
 }
 
-// prove says what is wrong with whoever has let us in at an address that a controller told of.
+// prove says what is wrong with whoever has let us in at an address that a controller published.
 func (s *supervisor) prove(e entry, known bookEntry) error {
 	if !e.way.published || known.Controller == e.info.ControllerUUID {
 		return nil

@@ -16,7 +16,8 @@ import (
 // hour is longer than anybody waits for.
 const hour = time.Hour
 
-// machines are two of one controller, the first of which connects sooner; told of is where the second is.
+// machines are two of one controller, the first of which connects sooner; publishedAddress is where
+// the second is.
 func machines(t *testing.T) (first, second *controller, inet *internet) {
 	t.Helper()
 	ca, leaf := authority(t)
@@ -35,15 +36,17 @@ func (c *controller) open() (n int) {
 	return n
 }
 
-// A machine of the controller that is in trouble may take connections and answer no login; one that has much to do answers late.
+// A machine of the controller that is in trouble may take connections and answer no login; one that
+// has much to do answers late.
 func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 	const second = time.Second
 	for _, test := range []struct {
 		name string
-		// first and other are how long logins take there; told says that the other address is not configured.
+		// first and other are how long logins take there; published says that the other address is
+		// not configured.
 		first, other time.Duration
-		told         bool
+		published    bool
 		refuse       *wire.Error // what the other one says
 		gone         bool        // nobody is there
 		want         string
@@ -52,7 +55,7 @@ func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T)
 		silent       string
 	}{
 		{name: "another one is configured", first: hour, want: publishedAddress, after: jujuapi.LoginPatience, logins: 1},
-		{name: "another one was told of", first: hour, told: true, want: publishedAddress, after: jujuapi.LoginPatience, logins: 1, silent: configured + " (no answer)"},
+		{name: "another one was published", first: hour, published: true, want: publishedAddress, after: jujuapi.LoginPatience, logins: 1, silent: configured + " (no answer)"},
 		{name: "it takes a few seconds", first: 4 * second, want: configured, after: 4 * second},
 		{name: "it takes long, and there is no other one", first: 50 * second, gone: true, want: configured, after: 50 * second},
 		{name: "it takes long, and the other one longer", first: 20 * second, other: 30 * second, want: configured, after: 20 * second, logins: 0},
@@ -68,7 +71,7 @@ func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T)
 					inet.put(publishedAddress, refused)
 				}
 				known, b := c.known(), &jujuapi.AddressBook{}
-				if test.told {
+				if test.published {
 					b.Learn(known, jujuapi.LoginInfo{Addresses: []string{publishedAddress}})
 				} else {
 					known.Addresses = append(known.Addresses, publishedAddress)
@@ -81,7 +84,7 @@ func TestALoginThatHangsHidesNoAddressAndOneThatIsSlowIsNotGivenUp(t *testing.T)
 				}
 				took, st := time.Since(began), s.State()
 				if st.Address != test.want || strings.Join(st.Silent, ", ") != test.silent {
-					t.Errorf("connected to %s, and told of %v; want %s and %q", st.Address, st.Silent, test.want, test.silent)
+					t.Errorf("connected to %s, and shows %v as silent; want %s and %q", st.Address, st.Silent, test.want, test.silent)
 				}
 				if took < test.after || took > test.after+500*time.Millisecond {
 					t.Errorf("after %s, want %s", took, test.after)
@@ -121,14 +124,15 @@ func TestWhereEveryLoginHangsItIsTriedAgainAfterTheTimeOfOne(t *testing.T) {
 	})
 }
 
-// An address that belongs to somebody else by now is no reason to ask for a person while a login at another one hangs.
-func TestAStrangerBesideALoginThatHangsNeedsNobody(t *testing.T) {
+// An address that belongs to somebody else by now is no reason to ask for a person while a login at
+// another one hangs.
+func TestAnotherControllerBesideALoginThatHangsNeedsNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _, inet := machines(t)
 		c.think = hour
 		theirs := newPipes()
-		stranger := start(t, theirs, status)
+		other := start(t, theirs, status)
 		inet.put(publishedAddress, theirs.place)
 		known := c.known()
 		known.Addresses = append(known.Addresses, publishedAddress)
@@ -137,8 +141,8 @@ func TestAStrangerBesideALoginThatHangsNeedsNobody(t *testing.T) {
 		if _, err := s.Snapshot(t.Context()); err == nil || jujuapi.NeedsPerson(err) {
 			t.Errorf("got %v", err)
 		}
-		if stranger.count() > 0 {
-			t.Error("a password was sent to a stranger")
+		if other.count() > 0 {
+			t.Error("a password was sent to another controller")
 		}
 	})
 }

@@ -28,7 +28,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("cannot call %s: %s (%s)", e.Call, e.Message, e.Code)
 }
 
-// Is makes errors.Is(err, ErrNotFound) and its like work: by code, and by message where Juju has no code.
+// Is makes errors.Is(err, ErrNotFound) and its like work: by code, and by message where Juju has no
+// code.
 func (e *Error) Is(target error) bool {
 	k, ok := target.(*kind)
 	if !ok {
@@ -50,7 +51,7 @@ func (e *Error) Is(target error) bool {
 // ErrTooLarge says that an answer has come and was too large to be kept. The connection goes on.
 var ErrTooLarge = errors.New("it is too large")
 
-// kind is a class of errors, told by their codes or, where there is none, by their messages.
+// kind is a class of errors, known by their codes or, where there is none, by their messages.
 type kind struct {
 	text     string
 	codes    []string
@@ -64,11 +65,12 @@ var (
 	// ErrUnauthorized: the credentials are wrong or have expired, or lack a grant.
 	ErrUnauthorized error = &kind{text: "unauthorized", codes: []string{wire.CodeUnauthorized, wire.CodeLoginExpired, wire.CodeNoCreds,
 		wire.CodeSessionTokenInvalid, wire.CodeAccessRequired, wire.CodeFatalLogin}}
-	// ErrBadCredentials: no such user, or not this password; Juju does not tell which.
+	// ErrBadCredentials: no such user, or not this password; Juju does not say which.
 	ErrBadCredentials error = &kind{text: "bad credentials", messages: []string{wire.MessageBadCredentials}}
 	// ErrPermissionDenied: the user is known, and lacks a grant.
 	ErrPermissionDenied error = &kind{text: "permission denied", messages: []string{wire.MessagePermissionDenied}}
-	// ErrDischargeRequired: the controller wants a login through another service, which this package does not do.
+	// ErrDischargeRequired: the controller wants a login through another service, which this
+	// package does not do.
 	ErrDischargeRequired error = &kind{text: "discharge required", codes: []string{wire.CodeDischargeRequired}}
 	// ErrRedirected: the model has moved to another controller.
 	ErrRedirected error = &kind{text: "redirected", codes: []string{wire.CodeRedirect}}
@@ -100,7 +102,8 @@ var (
 	ErrClosed = errors.New("session is closed")
 )
 
-// NeedsPerson says that err will not pass by itself: somebody has to change credentials, grants, or configuration.
+// NeedsPerson says that err will not pass by itself: somebody has to change credentials, grants, or
+// configuration.
 func NeedsPerson(err error) bool {
 	for _, class := range []error{ErrUnauthorized, ErrBadCredentials, ErrPermissionDenied, ErrDischargeRequired, ErrRedirected,
 		ErrModelNotFound, ErrBlocked, ErrNoFacade, ErrAmbiguousModel} {
@@ -114,8 +117,8 @@ func NeedsPerson(err error) bool {
 	return untrusted(err)
 }
 
-// Retriable says that the same call may succeed later without anybody's doing: the connection was lost, the controller is
-// away or busy, the time was too short.
+// Retriable says that the same call may succeed later without anybody's doing: the connection was
+// lost, the controller is away or busy, the time was too short.
 func Retriable(err error) bool {
 	if err == nil || NeedsPerson(err) || errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled) {
 		return false

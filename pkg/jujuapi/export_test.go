@@ -24,14 +24,15 @@ var (
 // ownAction is the action that the programs of these tests act through.
 const ownAction = "reconcile"
 
-// Routes are the ways that are tried first, and later, to a controller that has told of addresses and let nobody in at some.
-func Routes(c Controller, told, rejected []string) (first, later []string, err error) {
+// Routes are the ways that are tried first, and later, to a controller that has published addresses
+// and let nobody in at some.
+func Routes(c Controller, published, rejected []string) (first, later []string, err error) {
 	var faults []fault
 	for _, address := range rejected {
 		e, _ := parseAddress(address)
 		faults = append(faults, fault{route{endpoint: e}, ErrBusy})
 	}
-	r, err := routesTo(c, told, faults)
+	r, err := routesTo(c, published, faults)
 	for _, k := range r.first {
 		first = append(first, k.hostPort)
 	}
@@ -41,15 +42,15 @@ func Routes(c Controller, told, rejected []string) (first, later []string, err e
 	return first, later, err
 }
 
-// Ways are how a controller may prove itself at a configured, or a told address.
-func Ways(c Controller, told bool) ([]*tls.Config, error) {
-	return c.tlsConfigs(route{endpoint{hostPort: "10.0.0.1:17070"}, told})
+// Ways are how a controller may prove itself at a configured, or a published address.
+func Ways(c Controller, published bool) ([]*tls.Config, error) {
+	return c.tlsConfigs(route{endpoint{hostPort: "10.0.0.1:17070"}, published})
 }
 
-// Told is what the book has of a controller.
+// Published is what the book has of a controller.
 func (b *AddressBook) Published(c Controller) []string { return b.look(c).Addresses }
 
-// Learn has the book learn what a login told.
+// Learn has the book learn what a login gave.
 func (b *AddressBook) Learn(c Controller, info LoginInfo) { b.learn(c, info) }
 
 const (
@@ -77,7 +78,8 @@ func NewModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model { return ne
 // SentFacades is what this package speaks.
 var SentFacades = spoken
 
-// Replay calls do with a connection on which the first call gets that answer, and the next ones get later.
+// Replay calls do with a connection on which the first call gets that answer, and the next ones get
+// later.
 func Replay(answer, later json.RawMessage, do func(*Conn) (any, error)) (any, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{writes: make(chan []byte), waiting: map[uint64]chan reply{}, done: make(chan struct{}), cancel: cancel}

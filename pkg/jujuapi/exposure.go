@@ -18,7 +18,7 @@ type Exposure struct {
 // EveryEndpoint is the name under which an exposure of all endpoints stands.
 const EveryEndpoint = ""
 
-// Everywhere is what an application is exposed to for which Juju tells no more than that it is.
+// Everywhere is what an application is exposed to for which Juju reports no more than that it is.
 var Everywhere = Exposure{CIDRs: []string{"0.0.0.0/0", "::/0"}}
 
 // Covers says that every address of p is among the CIDRs. Of spaces it is not known.
@@ -50,15 +50,16 @@ func exposures(exposed bool, endpoints map[string]wire.ExposedEndpoint) map[stri
 	return all
 }
 
-// Expose sets what an endpoint of an application is exposed to, in place of what it was. Other endpoints stay as they are.
+// Expose sets what an endpoint of an application is exposed to, in place of what it was. Other
+// endpoints stay as they are.
 func (c *Conn) Expose(ctx context.Context, application, endpoint string, to Exposure) error {
 	params := wire.ApplicationExpose{Application: application, ExposedEndpoints: map[string]wire.ExposedEndpoint{
 		endpoint: {ExposeToSpaces: to.Spaces, ExposeToCIDRs: to.CIDRs}}}
 	return c.do(ctx, "Application", "Expose", params, nil)
 }
 
-// ExposeTo adds CIDRs to what an endpoint of an application is exposed to. Juju can only replace that, so it is read right before:
-// what somebody else changes in this very moment may be undone.
+// ExposeTo adds CIDRs to what an endpoint of an application is exposed to. Juju can only replace
+// that, so it is read right before: what somebody else changes in this very moment may be undone.
 func (s *Session) ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error {
 	return s.with(ctx, func(ctx context.Context, c *Conn) error {
 		infos, err := c.ApplicationsInfo(ctx, application)

@@ -13,7 +13,7 @@ import (
 // pageSize is the largest page of operations that 4.0 gives.
 const pageSize = 50
 
-// tellsStorage is the version of the facade Client from which on a status tells of storage.
+// reportsStorage is the version of the facade Client from which on a status reports storage.
 const reportsStorage = 7
 
 // maxPages bounds a listing that never ends.
@@ -35,8 +35,9 @@ func (c *Conn) FullStatus(ctx context.Context, ref ModelRef) (*Model, error) {
 	return m, nil
 }
 
-// UnitsInfo reads units by their tags; an application's tag stands for all its units. An error of one of several results is that
-// unit's: it is told in its place. An error of all that was asked for, such as an application that does not exist, is returned.
+// UnitsInfo reads units by their tags; an application's tag stands for all its units. An error of
+// one of several results is that unit's: it is reported in its place. An error of all that was
+// asked for, such as an application that does not exist, is returned.
 func (c *Conn) UnitsInfo(ctx context.Context, tags ...string) ([]UnitInfo, error) {
 	var r wire.UnitInfoResults
 	if err := c.do(ctx, "Application", "UnitsInfo", entities(tags), &r); err != nil {
@@ -124,7 +125,8 @@ func (c *Conn) Options(ctx context.Context, application string) (map[string]Opti
 	return options(r.Config), nil
 }
 
-// CharmConfig reads the configuration of an application like Options, by the older call of that name.
+// CharmConfig reads the configuration of an application like Options, by the older call of that
+// name.
 func (c *Conn) CharmConfig(ctx context.Context, application string) (map[string]Option, error) {
 	var r wire.ApplicationGetConfigResults
 	params := wire.ApplicationGetArgs{Args: []wire.ApplicationGet{{Application: application}}}
@@ -148,7 +150,7 @@ func options(config map[string]wire.ConfigOption) map[string]Option {
 	return all
 }
 
-// ApplicationInfo is what ApplicationsInfo tells of an application.
+// ApplicationInfo is what ApplicationsInfo reports of an application.
 type ApplicationInfo struct {
 	Name string
 	Life Life
@@ -158,7 +160,8 @@ type ApplicationInfo struct {
 	Principal bool
 }
 
-// ApplicationsInfo asks whether applications exist, cheaply. The error is ErrNotFound if one does not.
+// ApplicationsInfo asks whether applications exist, cheaply. The error is ErrNotFound if one does
+// not.
 func (c *Conn) ApplicationsInfo(ctx context.Context, applications ...string) ([]ApplicationInfo, error) {
 	tags := make([]string, len(applications))
 	for i, name := range applications {
@@ -193,7 +196,8 @@ func (c *Conn) Leader(ctx context.Context, application string) (string, error) {
 	return r.Result, inner("Application.Leader", r.Error)
 }
 
-// ListModels lists the models that the user who is logged in can see. It needs a controller's connection.
+// ListModels lists the models that the user who is logged in can see. It needs a controller's
+// connection.
 func (c *Conn) ListModels(ctx context.Context) ([]ModelRef, error) {
 	c.mu.Lock()
 	user := c.login.User

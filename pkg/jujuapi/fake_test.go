@@ -28,7 +28,8 @@ import (
 
 const modelUUID = "dfad32c3-5ac6-4202-8985-4272b797d702"
 
-// handler answers one call: a result, or an error with a code. Calls of one connection are answered concurrently.
+// handler answers one call: a result, or an error with a code. Calls of one connection are answered
+// concurrently.
 type handler func(ctx context.Context, r wire.Request) (any, *wire.Error)
 
 // controller is a Juju controller's outside: TLS, websocket, frames, login.
@@ -43,7 +44,7 @@ type controller struct {
 	// paths are those that connections were made to; logins counts attempts.
 	paths  []string
 	logins int
-	// refuse is answered to logins; servers is told in them.
+	// refuse is answered to logins; servers is given in them.
 	refuse  *wire.Error
 	think   time.Duration // before a login is answered
 	watch   bool          // says that AllWatcher is offered
@@ -195,8 +196,8 @@ func (c *controller) login(q wire.Request) (any, *wire.Error) {
 // empty answers pings, and every call with an empty object.
 func empty(context.Context, wire.Request) (any, *wire.Error) { return struct{}{}, nil }
 
-// authority makes a certificate authority and a leaf as a controller has: for juju-apiserver, and for no address. They are
-// valid in a synctest bubble, whose time begins in 2000.
+// authority makes a certificate authority and a leaf as a controller has: for juju-apiserver, and
+// for no address. They are valid in a synctest bubble, whose time begins in 2000.
 func authority(t *testing.T) (string, tls.Certificate) {
 	t.Helper()
 	make := func(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) ([]byte, *ecdsa.PrivateKey) {

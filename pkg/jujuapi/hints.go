@@ -12,21 +12,24 @@ import (
 
 // Hint says that it is time to look at the model. It is never the truth about anything.
 type Hint struct {
-	// Push says that more hints will come when more changes: nobody needs to poll. Without it there is no feed (any more).
+	// Push says that more hints will come when more changes: nobody needs to poll. Without it there
+	// is no feed (any more).
 	Push bool
-	// Own says that what happened looks like our own doing, an agent that begins or ends our action: worth a look some time.
+	// Own says that what happened looks like our own doing, an agent that begins or ends our
+	// action: worth a look some time.
 	Own bool
 	// Reason names what has changed, or why there is no feed.
 	Reason string
 }
 
-// filter turns deltas into hints. It remembers a digest of each entity, without the times in it, because Juju tells an
-// entity again when nothing but a time has moved.
+// filter turns deltas into hints. It remembers a digest of each entity, without the times in it,
+// because Juju reports an entity again when nothing but a time has moved.
 //
-// A unit's agent is another matter: each hook that ran has moved the time since when it is idle, and a hook is the only sign
-// that a databag has changed. Deltas are merged by the controller while we do not listen, so that the agent's last word may
-// stand for several hooks: whatever it says that it did not say before is a hint. That it begins or ends our own action is
-// a weaker one, and not none, because a hook may be hidden behind it.
+// A unit's agent is another matter: each hook that ran has moved the time since when it is idle,
+// and a hook is the only sign that a databag has changed. Deltas are merged by the controller while
+// we do not listen, so that the agent's last word may stand for several hooks: whatever it says
+// that it did not say before is a hint. That it begins or ends our own action is a weaker one, and
+// not none, because a hook may be hidden behind it.
 type filter struct {
 	// own is what an agent says of itself while it runs our action.
 	own     string
@@ -92,7 +95,8 @@ func (e entity) identity(kind string) string {
 	return cmp.Or(e.Name, string(e.ID))
 }
 
-// learn files an entity, and says whether it differs from what was known, and whether that may be our own doing.
+// learn files an entity, and says whether it differs from what was known, and whether that may be
+// our own doing.
 func (f *filter) learn(d wire.Delta, name string, e entity) (changed, own bool) {
 	if d.Removed {
 		_, known := f.digests[name]

@@ -14,14 +14,15 @@ import (
 // stopTimeout bounds the end of a watcher.
 const stopTimeout = 2 * time.Second
 
-// Listener is a Snapshotter that can tell when to ask: a *Session is one.
+// Listener is a Snapshotter that knows when to ask: a *Session is one.
 type Listener interface {
 	Listen(ctx context.Context, heard func(Hint)) error
 }
 
-// Listen tells when to look at the model, until ctx ends. On each connection it is chosen anew: where the controller has an
-// AllWatcher, that is followed, and started again whenever it fails; where it has none, or refuses it, nothing is told for
-// the life of the connection, but once that this is so. heard is called from one goroutine, and must not wait.
+// Listen calls back when to look at the model, until ctx ends. On each connection it is chosen
+// anew: where the controller has an AllWatcher, that is followed, and started again whenever it
+// fails; where it has none, or refuses it, nothing is reported for the life of the connection, but
+// once that this is so. heard is called from one goroutine, and must not wait.
 func (s *Session) Listen(ctx context.Context, heard func(Hint)) error {
 	for {
 		conn, err := s.connected(ctx)
@@ -77,7 +78,8 @@ func (s *Session) watch(ctx context.Context, conn *Conn) (feed, error) {
 	return budgeted{w, s.supervisor}, nil
 }
 
-// budgeted is a watcher that asks no more often than the budget allows: what changes meanwhile comes at once then.
+// budgeted is a watcher that asks no more often than the budget allows: what changes meanwhile
+// comes at once then.
 type budgeted struct {
 	*Watcher
 	supervisor *supervisor
@@ -126,15 +128,16 @@ func listen(ctx context.Context, lost <-chan struct{}, action string, watch func
 	}
 }
 
-// follow listens to one watcher until it fails. The first reply is all that there is: it is taken in, and tells that the feed
-// is open.
+// follow listens to one watcher until it fails. The first reply is all that there is: it is taken
+// in, and says that the feed is open.
 func follow(ctx context.Context, action string, watch func(context.Context) (feed, error), heard func(Hint)) (opened bool, err error) {
 	watcher, err := watch(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer func() {
-		// Also after an error, of which we do not know whether the watcher has survived it; with the connection it has not.
+		// Also after an error, of which we do not know whether the watcher has survived it; with
+		// the connection it has not.
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		_ = watcher.Stop(limited)

@@ -11,10 +11,11 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// watched is the outside of a Juju 3.6 whose model a test changes: it answers WatchAll, Next and FullStatus.
+// watched is the outside of a Juju 3.6 whose model a test changes: it answers WatchAll, Next and
+// FullStatus.
 type watched struct {
 	mu sync.Mutex
-	// version counts changes; asked is what of them Next has told.
+	// version counts changes; asked is what of them Next has returned.
 	version, asked int
 	changed        chan struct{}
 	// refuse is answered to WatchAll, and fail to the Next that waits, once.

@@ -12,24 +12,27 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// LoginInfo is what a login told.
+// LoginInfo is what a login gave.
 type LoginInfo struct {
 	// User is the name of the user who is logged in.
 	User             string
 	ControllerAccess string
-	// ModelAccess is "admin" for a superuser even without a grant, and then writes are refused all the same.
+	// ModelAccess is "admin" for a superuser even without a grant, and then writes are refused all
+	// the same.
 	ModelAccess    string
 	ControllerUUID string
 	// ModelUUID is empty on a controller's connection.
 	ModelUUID     string
 	ServerVersion string
-	// Addresses are all that the controller knows of itself, those that are reachable from afar first.
+	// Addresses are all that the controller knows of itself, those that are reachable from afar
+	// first.
 	Addresses []string
 	// Facades has the versions that are offered, by facade.
 	Facades map[string][]int
 }
 
-// spoken has the versions of each facade that this package speaks: their calls that it makes are the same in all of them.
+// spoken has the versions of each facade that this package speaks: their calls that it makes are
+// the same in all of them.
 var spoken = map[string][]int{
 	"Client":       {6, 7, 8},
 	"Application":  {15, 16, 17, 18, 19, 20, 21, 22},
@@ -69,7 +72,8 @@ func (c *Conn) Login(ctx context.Context, controller Controller) (LoginInfo, err
 	return info, nil
 }
 
-// Facade returns the highest version of a facade that both sides speak. The error wraps ErrNoFacade.
+// Facade returns the highest version of a facade that both sides speak. The error wraps
+// ErrNoFacade.
 func (c *Conn) Facade(name string) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +124,8 @@ func loginInfo(r wire.LoginResult) LoginInfo {
 
 func reachable(hp wire.HostPort) bool { return hp.Scope == "public" || hp.Scope == "local-cloud" }
 
-// redirected is the error of a login to a model that has moved. Its credentials there are others, so it is not followed.
+// redirected is the error of a login to a model that has moved. Its credentials there are others,
+// so it is not followed.
 func redirected(call string, r wire.Response) error {
 	message := "the model has moved to another controller: configure that one"
 	var info wire.RedirectErrorInfo

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// Model is an immutable snapshot of one Juju model, with the differences between Juju versions taken out. Share it freely;
-// never change it.
+// Model is an immutable snapshot of one Juju model, with the differences between Juju versions
+// taken out. Share it freely; never change it.
 type Model struct {
 	Name string
 	// Owner is the plain user name that owns the model.
@@ -13,16 +13,18 @@ type Model struct {
 	UUID  string
 	// Version is the model's agent version.
 	Version string
-	// TakenAt is the controller's own clock where it tells it, else ours.
+	// TakenAt is the controller's own clock where it reports it, else ours.
 	TakenAt time.Time
 	// AskedAt is when we asked for it, by our own clock: what had happened by then is in it.
 	AskedAt      time.Time
 	Applications map[string]Application
 	Machines     map[string]Machine
-	// Storage are all instances of storage, by ID; StorageReported says that the controller reports them, which 2.9 does not.
-	Storage     []Storage
+	// Storage are all instances of storage, by ID; StorageReported says that the controller reports
+	// them, which 2.9 does not.
+	Storage         []Storage
 	StorageReported bool
-	// Hash identifies the content: it leaves out all times but those of units' agent status, whose change means that a hook ran.
+	// Hash identifies the content: it leaves out all times but those of units' agent status, whose
+	// change means that a hook ran.
 	Hash string
 }
 
@@ -32,7 +34,8 @@ type Application struct {
 	Charm         string
 	CharmRevision int
 	Life          Life
-	// Exposures are what the application is exposed to, by endpoint or EveryEndpoint; none if it is not.
+	// Exposures are what the application is exposed to, by endpoint or EveryEndpoint; none if it is
+	// not.
 	Exposures       map[string]Exposure
 	Status          Status
 	WorkloadVersion string
@@ -46,7 +49,8 @@ type Relation struct {
 	ID        int
 	Key       string
 	Interface string
-	// Endpoint is the name on this side; RemoteApplication and RemoteEndpoint are the other side (the same for a peer relation).
+	// Endpoint is the name on this side; RemoteApplication and RemoteEndpoint are the other side
+	// (the same for a peer relation).
 	Endpoint          string
 	Peer              bool
 	RemoteApplication string
@@ -80,7 +84,8 @@ type Machine struct {
 	AgentStatus Status
 }
 
-// Storage is one instance of storage. What a unit leaves behind stays in the model, owned by nobody.
+// Storage is one instance of storage. What a unit leaves behind stays in the model, owned by
+// nobody.
 type Storage struct {
 	// ID is data/0.
 	ID string
@@ -107,12 +112,12 @@ const (
 	Dead  Life = "dead"
 )
 
-// UnitInfo is what Application.UnitsInfo tells of one unit.
+// UnitInfo is what Application.UnitsInfo reports of one unit.
 type UnitInfo struct {
 	// Name is empty where Err is set and the controller does not say of which unit.
 	Name string
-	// Err is why the controller tells nothing else of this unit, such as "unit is dead" between its last hook and its end. It says
-	// nothing of the other units.
+	// Err is why the controller reports nothing else of this unit, such as "unit is dead" between
+	// its last hook and its end. It says nothing of the other units.
 	Err             error
 	Machine         string
 	Leader          bool
@@ -128,21 +133,25 @@ type RelationData struct {
 	RelationID      int
 	Endpoint        string
 	RelatedEndpoint string
-	// ApplicationData is the application databag. For a peer relation it is the application's own on every version; for others
-	// Juju 3.6 gives the related application's, 4.0 the queried one's.
+	// ApplicationData is the application databag. For a peer relation it is the application's own
+	// on every version; for others Juju 3.6 gives the related application's, 4.0 the queried one's.
 	ApplicationData map[string]string
-	// ApplicationTooLarge is the size in bytes of an application databag that was too large to be kept; it is missing then, not empty.
+	// ApplicationTooLarge is the size in bytes of an application databag that was too large to be
+	// kept; it is missing then, not empty.
 	ApplicationTooLarge int64
-	// Units are the unit databags by unit name: all units for a peer relation, the remote ones else.
+	// Units are the unit databags by unit name: all units for a peer relation, the remote ones
+	// else.
 	Units map[string]UnitDatabag
 }
 
 // UnitDatabag is one unit's databag in a relation.
 type UnitDatabag struct {
 	InScope bool
-	// Unread says that the unit is in the relation and that its databag could not be read: Data is missing, not empty.
+	// Unread says that the unit is in the relation and that its databag could not be read: Data is
+	// missing, not empty.
 	Unread bool
-	// TooLarge is its size in bytes if it is unread for that: somebody writes more than anybody needs.
+	// TooLarge is its size in bytes if it is unread for that: somebody writes more than anybody
+	// needs.
 	TooLarge int64
 	Data     map[string]string
 }

@@ -1,6 +1,7 @@
 //go:build !race
 
-// A thousand histories take ten times as long under the race detector, which the tests of Listen serve better.
+// A thousand histories take ten times as long under the race detector, which the tests of Listen
+// serve better.
 
 package jujuapi_test
 
@@ -25,18 +26,20 @@ import (
 )
 
 const (
-	// debounce and debounceMax are what the package promises, resync how long what no feed tells may take.
+	// debounce and debounceMax are what the package promises, resync how long what no feed reports
+	// may take.
 	debounce    = 300 * time.Millisecond
 	debounceMax = 2 * time.Second
 	resync      = time.Minute
-	// latest is the longest that the feed of a model takes to tell.
+	// latest is the longest that the feed of a model takes to report.
 	latest = 700 * time.Millisecond
 	// polled is the longest time between polls while there is no feed.
 	polled = 6 * time.Second
 )
 
-// past is a model of Juju 3.6 that changes at random, and the one who looks at it: a jujuapi.Listener on its feed, which is
-// late at random, merges what happens meanwhile, and breaks now and then.
+// past is a model of Juju 3.6 that changes at random, and the one who looks at it: a
+// jujuapi.Listener on its feed, which is late at random, merges what happens meanwhile, and breaks
+// now and then.
 type past struct {
 	t      *testing.T
 	seed   uint64
@@ -48,7 +51,8 @@ type past struct {
 	mu    sync.Mutex
 	late  *rand.Rand
 	looks []time.Time
-	// prompt and own are when hints of either kind came; downs when the feed broke, ups when it was open (again).
+	// prompt and own are when hints of either kind came; downs when the feed broke, ups when it was
+	// open (again).
 	prompt, own, downs, ups []time.Time
 }
 
@@ -119,7 +123,7 @@ func (f *lateFeed) Next(ctx context.Context) ([]wire.Delta, error) {
 
 func (f *lateFeed) Stop(context.Context) error { return nil }
 
-// change is something that happens: what it is, and whether a feed tells of it.
+// change is something that happens: what it is, and whether a feed reports it.
 type change struct {
 	name     string
 	reported bool
@@ -281,8 +285,8 @@ func (h *past) check(moments []moment) {
 	}
 }
 
-// With deltas as hints only, no change of a model is missed, or seen later than is promised: 0.3 s after hints have ceased and
-// 2 s after the first; a minute for what no feed tells.
+// With deltas as hints only, no change of a model is missed, or seen later than is promised: 0.3 s
+// after hints have ceased and 2 s after the first; a minute for what no feed reports.
 func TestNoChangeIsMissedOrSeenLateInAThousandHistories(t *testing.T) {
 	t.Parallel()
 	identity, err := server.NewIdentity(time.Now())

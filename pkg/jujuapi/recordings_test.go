@@ -20,7 +20,8 @@ import (
 	"jujuetcd.io/test/recordings"
 )
 
-// reading is how the answer to a call becomes what callers see. A nil result is a call that we never make.
+// reading is how the answer to a call becomes what callers see. A nil result is a call that we
+// never make.
 func reading(r recordings.Request) func(json.RawMessage) (any, error) {
 	replay := func(do func(context.Context, *jujuapi.Conn) (any, error)) func(json.RawMessage) (any, error) {
 		return func(answer json.RawMessage) (any, error) {
@@ -75,7 +76,8 @@ func reading(r recordings.Request) func(json.RawMessage) (any, error) {
 var anotherPage = json.RawMessage(`{"results":[{"operation":"operation-998","summary":"","actions":[
 	{"action":{"tag":"action-999","receiver":"unit-etcd-0","name":"health"},"status":"completed"}]}]}`)
 
-// ignored names each key of the recorded answers that this package does not read, and why. "*" stands for any name or index.
+// ignored names each key of the recorded answers that this package does not read, and why. "*"
+// stands for any name or index.
 var ignored = map[string]string{
 	"Admin.Login/user-info/display-name":                                 "for people",
 	"Admin.Login/servers/*/*/type":                                       "an address says itself whether it is IPv4, IPv6 or a name",
@@ -90,7 +92,7 @@ var ignored = map[string]string{
 	"Client.FullStatus/storage/*/status/*":                               "storage that is on its way counts as well",
 	"Client.FullStatus/storage/*/life":                                   "storage that is about to go is still there",
 	"Client.FullStatus/storage/*/persistent":                             "what does not outlive its machine is gone with it",
-	"Client.FullStatus/storage/*/attachments/*":                          "only whose it is matters, which the key tells",
+	"Client.FullStatus/storage/*/attachments/*":                          "only whose it is matters, which the key shows",
 	"Client.FullStatus/filesystems/*":                                    "what is on it belongs to the storage instance",
 	"Client.FullStatus/model/type":                                       "the charm runs on machines only",
 	"Client.FullStatus/model/cloud-tag":                                  "nothing depends on the cloud",
@@ -102,23 +104,23 @@ var ignored = map[string]string{
 	"Client.FullStatus/machines/*/agent-status/version":                  "empty on 4.0; the unit's agent tells its version",
 	"Client.FullStatus/machines/*/instance-status/*":                     "an instance that is not there shows in instance-id and in the agent",
 	"Client.FullStatus/machines/*/modification-status/*":                 "of LXD profiles",
-	"Client.FullStatus/machines/*/hostname":                              "the agent tells the host's name",
+	"Client.FullStatus/machines/*/hostname":                              "the agent reports the host's name",
 	"Client.FullStatus/machines/*/display-name":                          "for people",
 	"Client.FullStatus/machines/*/base/*":                                "the charm's own manifest bounds it",
 	"Client.FullStatus/machines/*/id":                                    "same as the key",
-	"Client.FullStatus/machines/*/network-interfaces/*":                  "the agent tells its bind addresses, by the binding of the relation",
+	"Client.FullStatus/machines/*/network-interfaces/*":                  "the agent reports its bind addresses, by the binding of the relation",
 	"Client.FullStatus/machines/*/constraints":                           "for deploying",
-	"Client.FullStatus/machines/*/hardware":                              "the agent tells its architecture",
+	"Client.FullStatus/machines/*/hardware":                              "the agent reports its architecture",
 	"Client.FullStatus/machines/*/jobs/*":                                "of controllers' machines",
 	"Client.FullStatus/machines/*/has-vote":                              "of controllers' machines",
 	"Client.FullStatus/machines/*/wants-vote":                            "of controllers' machines",
-	"Client.FullStatus/applications/*/charm-version":                     "the agent tells its own version",
+	"Client.FullStatus/applications/*/charm-version":                     "the agent reports its own version",
 	"Client.FullStatus/applications/*/charm-profile":                     "of LXD profiles",
 	"Client.FullStatus/applications/*/base/*":                            "the charm's own manifest bounds it",
-	"Client.FullStatus/applications/*/relations/*":                       "the list of relations tells more",
+	"Client.FullStatus/applications/*/relations/*":                       "the list of relations has more",
 	"Client.FullStatus/applications/*/can-upgrade-to":                    "upgrades of the charm are not ours",
 	"Client.FullStatus/applications/*/subordinate-to":                    "the charm is no subordinate",
-	"Client.FullStatus/applications/*/status/data/*":                     "4.0 fills it only for hook errors, which the message tells",
+	"Client.FullStatus/applications/*/status/data/*":                     "4.0 fills it only for hook errors, which the message says",
 	"Client.FullStatus/applications/*/status/kind":                       "empty in practice",
 	"Client.FullStatus/applications/*/status/version":                    "empty in practice",
 	"Client.FullStatus/applications/*/status/life":                       "the application's own life is beside it",
@@ -130,9 +132,9 @@ var ignored = map[string]string{
 	"Client.FullStatus/applications/*/units/*/workload-status/kind":      "empty in practice",
 	"Client.FullStatus/applications/*/units/*/workload-status/version":   "empty in practice",
 	"Client.FullStatus/applications/*/units/*/workload-status/life":      "the unit's life is in its agent status",
-	"Client.FullStatus/applications/*/units/*/charm":                     "only while the charm is upgraded; the agent tells its own version",
+	"Client.FullStatus/applications/*/units/*/charm":                     "only while the charm is upgraded; the agent reports its own version",
 	"Client.FullStatus/relations/*/scope":                                "the charm has no container-scoped relation",
-	"Client.FullStatus/relations/*/endpoints/*/role":                     "peers are told by having one endpoint; else the endpoint's name tells",
+	"Client.FullStatus/relations/*/endpoints/*/role":                     "peers are known by having one endpoint; else the endpoint's name shows it",
 	"Client.FullStatus/relations/*/endpoints/*/subordinate":              "the charm is no subordinate",
 	"Client.FullStatus/relations/*/status/info":                          "empty in practice",
 	"Client.FullStatus/relations/*/status/data":                          "empty in practice",
@@ -140,10 +142,10 @@ var ignored = map[string]string{
 	"Client.FullStatus/relations/*/status/kind":                          "empty in practice",
 	"Client.FullStatus/relations/*/status/version":                       "empty in practice",
 	"Client.FullStatus/relations/*/status/life":                          "empty in practice",
-	"Application.UnitsInfo/results/*/result/charm":                       "the agent tells its own version",
+	"Application.UnitsInfo/results/*/result/charm":                       "the agent reports its own version",
 	"Application.UnitsInfo/results/*/result/relation-data/*/cross-model": "always false on 4.0",
 	"Application.Get/application":                                        "we asked for it",
-	"Application.Get/charm":                                              "FullStatus tells it",
+	"Application.Get/charm":                                              "FullStatus has it",
 	"Application.Get/application-config/*":                               "trust is not needed",
 	"Application.Get/constraints/*":                                      "for deploying",
 	"Application.Get/base/*":                                             "the charm's own manifest bounds it",
@@ -151,7 +153,7 @@ var ignored = map[string]string{
 	"Application.Get/endpoint-bindings/*":                                "the agent asks network-get, which applies them",
 	"Application.Get/config/*/description":                               "for people",
 	"Application.CharmConfig/Results/*/config/*/description":             "for people",
-	"Application.ApplicationsInfo/results/*/result/charm":                "FullStatus tells it",
+	"Application.ApplicationsInfo/results/*/result/charm":                "FullStatus has it",
 	"Application.ApplicationsInfo/results/*/result/base/*":               "the charm's own manifest bounds it",
 	"Application.ApplicationsInfo/results/*/result/constraints/*":        "for deploying",
 	"Application.ApplicationsInfo/results/*/result/remote":               "etcd's clients are in the model",
@@ -167,7 +169,7 @@ var ignored = map[string]string{
 	"Action.ListOperations/results/*/enqueued":                           "the task's own is beside it",
 	"Action.ListOperations/results/*/started":                            "the task's own is beside it",
 	"Action.ListOperations/results/*/status":                             "the task's own is beside it",
-	"Action.ListOperations/results/*/completed":                          "the task's status tells",
+	"Action.ListOperations/results/*/completed":                          "the task's status shows it",
 	"Action.ListOperations/results/*/actions/*/action/parameters/*":      "the agent's result names the spec that it applied",
 	"Action.ListOperations/results/*/actions/*/action/parallel":          "for queueing",
 	"Action.ListOperations/results/*/actions/*/action/execution-group":   "for queueing",
@@ -176,8 +178,9 @@ var ignored = map[string]string{
 	"ModelManager.ListModels/user-models/*/model/type":                   "the charm runs on machines only",
 }
 
-// TestEveryRecordedKeyIsReadOrIgnoredWithAReason changes every value of every recorded answer, one at a time, and looks
-// whether what callers get to see changes with it. So a key counts as read only if it has an effect.
+// TestEveryRecordedKeyIsReadOrIgnoredWithAReason changes every value of every recorded answer, one
+// at a time, and looks whether what callers get to see changes with it. So a key counts as read
+// only if it has an effect.
 func TestEveryRecordedKeyIsReadOrIgnoredWithAReason(t *testing.T) {
 	t.Parallel()
 	connections, err := recordings.Juju()
@@ -243,7 +246,8 @@ func readBelow(read map[string]bool, key string) bool {
 	return false
 }
 
-// match returns the entry of the list that covers key: itself, or "*" below it, or one above it that ends in "*".
+// match returns the entry of the list that covers key: itself, or "*" below it, or one above it
+// that ends in "*".
 func match(key string) string {
 	for _, pattern := range []string{key, key + "/*"} {
 		if _, ok := ignored[pattern]; ok {

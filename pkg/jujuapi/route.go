@@ -12,17 +12,19 @@ import (
 // route is one way to a controller.
 type route struct {
 	endpoint
-	// told says that it is not configured: only the controller itself told of it, and must prove itself there by its own authority.
+	// published says that it is not configured: only a login gave it, and the controller must prove
+	// itself there by its own authority.
 	published bool
 }
 
-// routes are the ways to a controller, each once. The later ones are for when none of the first ones answers.
+// routes are the ways to a controller, each once. The later ones are for when none of the first
+// ones answers.
 type routes struct{ first, later []route }
 
-// routesTo are those that are configured, then those that the controller told of itself, each in random order; then those where
-// somebody answered and did not let us in, the latest last: a controller's machine that answers and is of no use must not hide one
-// that is.
-func routesTo(c Controller, told []string, rejections []fault) (routes, error) {
+// routesTo are those that are configured, then those that the controller published, each in random
+// order; then those where somebody answered and did not let us in, the latest last: a controller's
+// machine that answers and is of no use must not hide one that is.
+func routesTo(c Controller, published []string, rejections []fault) (routes, error) {
 	endpoints, err := c.endpoints()
 	if err != nil {
 		return routes{}, err
@@ -31,8 +33,8 @@ func routesTo(c Controller, told []string, rejections []fault) (routes, error) {
 	for _, e := range endpoints {
 		r.first = append(r.first, route{endpoint: e})
 	}
-	for _, address := range told[:min(len(told), maxPublished)] {
-		// A told address that makes no sense is no reason not to try the others.
+	for _, address := range published[:min(len(published), maxPublished)] {
+		// A published address that makes no sense is no reason not to try the others.
 		if e, err := parseAddress(address); err == nil && !slices.Contains(endpoints, e) {
 			r.later = append(r.later, route{e, true})
 		}
@@ -57,8 +59,9 @@ type fault struct {
 	err error
 }
 
-// failure is the error where no route leads anywhere. It needs a person only if it does on each: an address that belongs to
-// somebody else by now says nothing about a controller that may come back at another one.
+// failure is the error where no route leads anywhere. It needs a person only if it does on each: an
+// address that belongs to somebody else by now says nothing about a controller that may come back
+// at another one.
 func failure(faults []fault) error {
 	person := !slices.ContainsFunc(faults, func(f fault) bool { return !untrusted(f.err) })
 	var all []error

@@ -18,7 +18,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// The addresses of a controller in these tests: one is configured, of the other only logins tell.
+// The addresses of a controller in these tests: one is configured, the other only logins give.
 const (
 	configured       = "10.0.0.1:17070"
 	publishedAddress = "10.0.0.2:17070"
@@ -69,14 +69,15 @@ func silence(ctx context.Context) (net.Conn, error) {
 
 func (p *pipes) place(ctx context.Context) (net.Conn, error) { return p.dial(ctx, "", "") }
 
-func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
+func TestAPublishedAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
 		// first is what there is at the configured address.
-		first func(t *testing.T, same, stranger *pipes) func(context.Context) (net.Conn, error)
+		first func(t *testing.T, same, other *pipes) func(context.Context) (net.Conn, error)
 		want  string
-		// after is when the told address is dialled, silent what is told of the configured one.
+		// after is when the published address is dialled, silent what is reported of the configured
+		// one.
 		after  time.Duration
 		silent string
 	}{
@@ -90,7 +91,7 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 		},
 		{
 			name: "the configured one is somebody else's", want: publishedAddress, silent: configured + " (its certificate is not trusted)",
-			first: func(_ *testing.T, _, stranger *pipes) func(context.Context) (net.Conn, error) { return stranger.place },
+			first: func(_ *testing.T, _, other *pipes) func(context.Context) (net.Conn, error) { return other.place },
 		},
 		{
 			name: "the configured one takes its time", want: configured, after: -1,
@@ -104,10 +105,10 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				same, strangers, inet := newPipes(), newPipes(), newInternet()
+				same, others, inet := newPipes(), newPipes(), newInternet()
 				c := start(t, same, status)
-				stranger := start(t, strangers, status)
-				inet.put(configured, test.first(t, same, strangers))
+				other := start(t, others, status)
+				inet.put(configured, test.first(t, same, others))
 				inet.put(publishedAddress, same.place)
 				s, _ := openKnowing(t, c, inet, publishedAddress)
 				began := time.Now()
@@ -116,27 +117,28 @@ func TestAToldAddressIsForWhenNoConfiguredOneIsOfUse(t *testing.T) {
 				}
 				st := s.State()
 				if st.Address != test.want || strings.Join(st.Silent, ", ") != test.silent {
-					t.Errorf("connected to %s, and told of %v; want %s and %q", st.Address, st.Silent, test.want, test.silent)
+					t.Errorf("connected to %s, and shows %v as silent; want %s and %q", st.Address, st.Silent, test.want, test.silent)
 				}
 				switch dials := inet.dialled(publishedAddress); {
 				case test.after < 0 && len(dials) > 0:
-					t.Errorf("the told address was dialled after %s", dials[0].Sub(began))
+					t.Errorf("the published address was dialled after %s", dials[0].Sub(began))
 				case test.after >= 0 && (len(dials) != 1 || dials[0].Sub(began) != test.after):
-					t.Errorf("the told address was dialled at %v, want it after %s", dials, test.after)
+					t.Errorf("the published address was dialled at %v, want it after %s", dials, test.after)
 				}
-				if stranger.count() > 0 {
-					t.Error("a password was sent to a stranger")
+				if other.count() > 0 {
+					t.Error("a password was sent to another controller")
 				}
 			})
 		})
 	}
 }
 
-// openKnowing opens a session with the controller as configured, that knows of told addresses, on a network.
-func openKnowing(t *testing.T, c *controller, inet *internet, told ...string) (*jujuapi.Session, *jujuapi.AddressBook) {
+// openKnowing opens a session with the controller as configured, that knows published addresses, on
+// a network.
+func openKnowing(t *testing.T, c *controller, inet *internet, published ...string) (*jujuapi.Session, *jujuapi.AddressBook) {
 	t.Helper()
 	b := &jujuapi.AddressBook{}
-	b.Learn(c.known(), jujuapi.LoginInfo{Addresses: told})
+	b.Learn(c.known(), jujuapi.LoginInfo{Addresses: published})
 	s := jujuapi.OpenModel(t.Context(), c.known(), ref, jujuapi.WithNetwork(jujuapi.Options{Book: b}, inet.dial))
 	t.Cleanup(func() { _ = s.Close() })
 	return s, b
@@ -170,17 +172,18 @@ func TestAMachineThatLetsNobodyInDoesNotHideOneThatDoes(t *testing.T) {
 	})
 }
 
-func TestWhoAnswersAtAToldAddressMustBeTheControllerThatToldOfIt(t *testing.T) {
+func TestWhoAnswersAtAPublishedAddressMustBeTheControllerThatPublishedIt(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		// stranger says that whoever is there has a certificate of another authority, uuid which controller it says it is.
-		stranger bool
-		uuid     string
-		logins   int
-		mention  string
+		// otherCA says that whoever is there has a certificate of another authority, uuid which
+		// controller it says it is.
+		otherCA bool
+		uuid    string
+		logins  int
+		mention string
 	}{
-		{name: "another authority's", stranger: true, mention: "certificate is not trusted"},
+		{name: "another authority's", otherCA: true, mention: "certificate is not trusted"},
 		{name: "another controller of the same authority", uuid: "another", logins: 1, mention: "controller another is there now"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -188,7 +191,7 @@ func TestWhoAnswersAtAToldAddressMustBeTheControllerThatToldOfIt(t *testing.T) {
 				ca, leaf := authority(t)
 				there, inet := newPipes(), newInternet()
 				c := startAs(t, newPipes(), status, ca, leaf)
-				if test.stranger {
+				if test.otherCA {
 					_, leaf = authority(t)
 				}
 				other := startAs(t, there, status, ca, leaf)
@@ -205,46 +208,46 @@ func TestWhoAnswersAtAToldAddressMustBeTheControllerThatToldOfIt(t *testing.T) {
 				if n := other.count(); n != test.logins {
 					t.Errorf("the password was sent %d times, want %d", n, test.logins)
 				}
-				if told := b.Published(c.known()); slices.Contains(told, "10.0.0.9:17070") || test.uuid != "" && slices.Contains(told, publishedAddress) {
-					t.Errorf("it has %v in the book", told)
+				if has := b.Published(c.known()); slices.Contains(has, "10.0.0.9:17070") || test.uuid != "" && slices.Contains(has, publishedAddress) {
+					t.Errorf("it has %v in the book", has)
 				}
 			})
 		})
 	}
 }
 
-func TestAToldAddressIsTrustedByTheControllersOwnAuthorityAlone(t *testing.T) {
+func TestAPublishedAddressIsTrustedByTheControllersOwnAuthorityAlone(t *testing.T) {
 	t.Parallel()
 	ca, _ := authority(t)
 	for _, test := range []struct {
 		name       string
 		controller jujuapi.Controller
 		configured []string // the names that a certificate may have
-		told       []string
+		published  []string
 	}{
 		{"by its authority", jujuapi.Controller{CACert: ca}, []string{"juju-apiserver"}, []string{"juju-apiserver"}},
 		{"by its authority or its public name", jujuapi.Controller{CACert: ca, PublicHostname: "juju.example"}, []string{"juju-apiserver", "juju.example"}, []string{"juju-apiserver"}},
 		{"by its public name", jujuapi.Controller{PublicHostname: "juju.example"}, []string{"juju.example"}, nil},
 		{"by the system's roots", jujuapi.Controller{}, []string{"10.0.0.1"}, nil},
 	} {
-		for _, told := range []bool{false, true} {
+		for _, published := range []bool{false, true} {
 			want := test.configured
-			if told {
-				want = test.told
+			if published {
+				want = test.published
 			}
-			ways, err := jujuapi.Ways(test.controller, told)
+			ways, err := jujuapi.Ways(test.controller, published)
 			if (err != nil) != (want == nil) {
-				t.Errorf("%s, told %t: got %v", test.name, told, err)
+				t.Errorf("%s, published %t: got %v", test.name, published, err)
 			}
 			var names []string
 			for _, way := range ways {
 				names = append(names, way.ServerName)
 				if own := way.ServerName == "juju-apiserver"; way.InsecureSkipVerify || own != (way.RootCAs != nil) {
-					t.Errorf("%s, told %t: %s is verified otherwise", test.name, told, way.ServerName)
+					t.Errorf("%s, published %t: %s is verified otherwise", test.name, published, way.ServerName)
 				}
 			}
 			if !slices.Equal(names, want) {
-				t.Errorf("%s, told %t: got %v, want %v", test.name, told, names, want)
+				t.Errorf("%s, published %t: got %v, want %v", test.name, published, names, want)
 			}
 		}
 	}
@@ -252,8 +255,8 @@ func TestAToldAddressIsTrustedByTheControllersOwnAuthorityAlone(t *testing.T) {
 
 func TestAnAddressThatIsSomebodyElsesNowNeedsAPersonOnlyWhereAllAre(t *testing.T) {
 	t.Parallel()
-	c, stranger, another := start(t, nil, empty), start(t, nil, empty), start(t, nil, empty)
-	theirs, yetTheirs, gone := stranger.listener.Addr().String(), another.listener.Addr().String(), "127.0.0.1:1"
+	c, other, another := start(t, nil, empty), start(t, nil, empty), start(t, nil, empty)
+	theirs, yetTheirs, gone := other.listener.Addr().String(), another.listener.Addr().String(), "127.0.0.1:1"
 	for _, test := range []struct {
 		addresses []string
 		person    bool
@@ -339,7 +342,7 @@ func TestAQuestionThatFailsOrHangsCostsNoConnection(t *testing.T) {
 	}
 }
 
-func TestAControllerThatSaysAModelHasMovedTellsNoAddresses(t *testing.T) {
+func TestAControllerThatSaysAModelHasMovedPublishesNoAddresses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		network, inet := newPipes(), newInternet()

@@ -53,7 +53,7 @@ func TestASessionReconnectsAfterALoss(t *testing.T) {
 			synctest.Wait()
 		}
 		if st := s.State(); st.Err == nil || !errors.Is(st.Err, jujuapi.ErrConnectionLost) {
-			t.Errorf("the state does not tell of the loss: %+v", st)
+			t.Errorf("the state does not show the loss: %+v", st)
 		}
 		if c.count() != 4 {
 			t.Errorf("%d logins, want 4", c.count())
@@ -240,7 +240,7 @@ func TestTheSessionEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestTheAddressesThatALoginToldAreTriedNextTime(t *testing.T) {
+func TestTheAddressesThatALoginGaveAreTriedNextTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
 		c := start(t, network, status)

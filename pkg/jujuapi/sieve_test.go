@@ -66,7 +66,7 @@ func (filler) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A message of any size takes bounded memory, names who is too large, and tells of everybody else.
+// A message of any size takes bounded memory, names who is too large, and reports everybody else.
 func TestSieveNamesWhoIsTooLargeAndKeepsTheRest(t *testing.T) {
 	many := make([]int, 500)
 	for i := range many {
@@ -122,7 +122,7 @@ func TestSieveNamesWhoIsTooLargeAndKeepsTheRest(t *testing.T) {
 	}
 }
 
-// Any text is cut, wherever it stands; what is too much even so is told to its caller alone.
+// Any text is cut, wherever it stands; what is too much even so is reported to its caller alone.
 func TestSieveCutsTextsAndGivesUpOnMasses(t *testing.T) {
 	kept, err := sieveMessage(io.MultiReader(strings.NewReader(`{"request-id":4,"response":{"info":"`), io.LimitReader(filler{}, 100<<20),
 		strings.NewReader(`\"","next":"\"`), io.LimitReader(filler{}, 50<<20), strings.NewReader(`"}}`)))

@@ -13,7 +13,8 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// newModel makes a Model from what a controller of any version said. now is used where the controller tells no time.
+// newModel makes a Model from what a controller of any version said. now is used where the
+// controller reports no time.
 func newModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model {
 	m := &Model{
 		Name: s.Model.Name, Owner: ref.Owner, UUID: ref.UUID, Version: s.Model.Version, TakenAt: now,
@@ -38,7 +39,8 @@ func newModel(ref ModelRef, s wire.FullStatus, now time.Time) *Model {
 	return m
 }
 
-// storage is in the order of its IDs. An instance whose tag cannot be read is left in, with the tag: it must not pass for absent.
+// storage is in the order of its IDs. An instance whose tag cannot be read is left in, with the
+// tag: it must not pass for absent.
 func storage(all []wire.StorageDetails) []Storage {
 	var list []Storage
 	for _, d := range all {
@@ -69,8 +71,8 @@ func unitOrApplication(tag string) string {
 	return tag
 }
 
-// addUnits files the units of an application, and their subordinates under their own applications: Juju lists those only
-// below the principals, and without a machine of their own.
+// addUnits files the units of an application, and their subordinates under their own applications:
+// Juju lists those only below the principals, and without a machine of their own.
 func addUnits(m *Model, application string, units map[string]wire.UnitStatus, machine string) {
 	for name, u := range units {
 		unit := Unit{
@@ -100,8 +102,8 @@ func addMachines(to map[string]Machine, machines map[string]wire.MachineStatus) 
 	}
 }
 
-// provisioned says that an instance exists and its agent has started once: an agent that is away now is "down", one that
-// never came is "pending".
+// provisioned says that an instance exists and its agent has started once: an agent that is away
+// now is "down", one that never came is "pending".
 func provisioned(s wire.MachineStatus) bool {
 	if s.InstanceID == "" || s.InstanceID == "pending" {
 		return false
@@ -120,7 +122,8 @@ func machineAddresses(s wire.MachineStatus) []string {
 	return s.IPAddresses
 }
 
-// relationsByApplication turns the model's list of relations into what each application sees, in a stable order.
+// relationsByApplication turns the model's list of relations into what each application sees, in a
+// stable order.
 func relationsByApplication(all []wire.RelationStatus) map[string][]Relation {
 	by := map[string][]Relation{}
 	for _, r := range all {
@@ -156,7 +159,8 @@ func life(s string) Life {
 	return Life(s)
 }
 
-// charmRevision is taken from the charm's URL where it is not told: before 3.0, and for revision 0.
+// charmRevision is taken from the charm's URL where it is not given: before 3.0, and for revision
+// 0.
 func charmRevision(a wire.ApplicationStatus) int {
 	if a.CharmRev != 0 {
 		return a.CharmRev
@@ -168,13 +172,14 @@ func charmRevision(a wire.ApplicationStatus) int {
 	return n
 }
 
-// HashOf identifies the content of one application: itself, its units, and the machines that they are on.
+// HashOf identifies the content of one application: itself, its units, and the machines that they
+// are on.
 func (m *Model) HashOf(application string) string {
 	return m.hash(func(name string) bool { return name == application })
 }
 
-// hash digests the applications that are wanted, and their machines (all machines, if nothing is left out), without the times
-// that change by themselves.
+// hash digests the applications that are wanted, and their machines (all machines, if nothing is
+// left out), without the times that change by themselves.
 func (m *Model) hash(want func(application string) bool) string {
 	content := Model{
 		Name: m.Name, Owner: m.Owner, UUID: m.UUID, Version: m.Version,

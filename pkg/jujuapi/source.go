@@ -12,17 +12,19 @@ const (
 	pollFast = time.Second
 	// pollDefault is the time between polls else.
 	pollDefault = 5 * time.Second
-	// pollQuiet and pollSlowest bound it when nothing has changed for quietAfter, or when a call takes longer than slowCall.
+	// pollQuiet and pollSlowest bound it when nothing has changed for quietAfter, or when a call
+	// takes longer than slowCall.
 	pollQuiet   = 15 * time.Second
 	pollSlowest = 30 * time.Second
 	quietAfter  = 10 * time.Minute
 	slowCall    = time.Second
 
-	// debounce is how long the hints of a feed must be silent before they are followed, and debounceMax how long they are
-	// waited for at most.
+	// debounce is how long the hints of a feed must be silent before they are followed, and
+	// debounceMax how long they are waited for at most.
 	debounce    = 300 * time.Millisecond
 	debounceMax = 2 * time.Second
-	// resync is the time between polls while there is a feed, at most: it does not tell of leaders, databags and lost agents.
+	// resync is the time between polls while there is a feed, at most: it does not report leaders,
+	// databags and lost agents.
 	resync = time.Minute
 )
 
@@ -31,20 +33,23 @@ type Snapshotter interface {
 	Snapshot(ctx context.Context) (*Model, error)
 }
 
-// Source tells of changes in a model, by asking for it again and again: often while somebody waits (Hurry), every five
-// seconds else, and every 15 to 30 s when nothing has happened for ten minutes or when the controller is slow to answer.
-// Where what it asks is a Listener and has a feed, it asks when that hints at a change, 0.3 s after the last hint and 2 s after the
-// first at the latest, every five seconds while somebody waits, and else every minute. The two ways differ in nothing but when
-// they ask: hints carry no content.
+// Source reports changes in a model, by asking for it again and again: often while somebody waits
+// (Hurry), every five seconds else, and every 15 to 30 s when nothing has happened for ten minutes
+// or when the controller is slow to answer. Where what it asks is a Listener and has a feed, it
+// asks when that hints at a change, 0.3 s after the last hint and 2 s after the first at the
+// latest, every five seconds while somebody waits, and else every minute. The two ways differ in
+// nothing but when they ask: hints carry no content.
 //
-// A poll is a call like others, within the session's budget. All methods are safe for concurrent use.
+// A poll is a call like others, within the session's budget. All methods are safe for concurrent
+// use.
 type Source struct {
 	from Snapshotter
 
 	mu      sync.Mutex
 	waiting map[string]bool
 	state   SourceState
-	// first and last are when hints came that no poll has followed yet, and own when the first one of our own doing.
+	// first and last are when hints came that no poll has followed yet, and own when the first one
+	// of our own doing.
 	first, last, own time.Time
 	// changed is when content last changed, or somebody stopped waiting for it.
 	changed time.Time
@@ -63,7 +68,7 @@ type SourceState struct {
 	Err error
 	// Interval is the time to the next poll.
 	Interval time.Duration
-	// Push says that there is a feed, and Reason what it told last, or why there is none.
+	// Push says that there is a feed, and Reason what it reported last, or why there is none.
 	Push   bool
 	Reason string
 }
@@ -146,14 +151,14 @@ func (s *Source) due() (at time.Time, hinted bool) {
 	return at, hinted
 }
 
-// Run polls until ctx ends, and calls notify with the first snapshot and with each whose hash differs from the one before.
-// Polls wait for notify to return. A poll that fails is repeated at the same pace, and its error is in State. Run returns
-// ctx's error.
+// Run polls until ctx ends, and calls notify with the first snapshot and with each whose hash
+// differs from the one before. Polls wait for notify to return. A poll that fails is repeated at
+// the same pace, and its error is in State. Run returns ctx's error.
 func (s *Source) Run(ctx context.Context, notify func(*Model)) error {
 	if listener, ok := s.from.(Listener); ok {
 		ctx, cancel := context.WithCancel(ctx)
 		var listening sync.WaitGroup
-		listening.Go(func() { _ = listener.Listen(ctx, s.heard) }) // It ends with ctx, or with the session: then polls fail and tell.
+		listening.Go(func() { _ = listener.Listen(ctx, s.heard) }) // It ends with ctx, or with the session: then polls fail and say why.
 		defer listening.Wait()
 		defer cancel()
 	}
@@ -204,7 +209,8 @@ func (s *Source) rest(ctx context.Context, until time.Time) error {
 	}
 }
 
-// learn files the outcome of a poll, and returns when to poll again and whether there is something new.
+// learn files the outcome of a poll, and returns when to poll again and whether there is something
+// new.
 func (s *Source) learn(model *Model, err error, took time.Duration) (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,7 +226,7 @@ func (s *Source) learn(model *Model, err error, took time.Duration) (time.Durati
 	switch waiting := len(s.waiting) > 0; {
 	case !s.state.Push || err != nil:
 		s.state.Interval = jitter(interval(waiting, now.Sub(s.changed), took))
-	case waiting: // for what the feed does not tell of
+	case waiting: // for what the feed does not report
 		s.state.Interval = jitter(interval(false, 0, took))
 	default:
 		s.state.Interval = resync - rand.N(resync/5)
@@ -228,11 +234,12 @@ func (s *Source) learn(model *Model, err error, took time.Duration) (time.Durati
 	return s.state.Interval, news
 }
 
-// interval is the time to the next poll: waiting says that somebody waits for a change, quiet for how long nothing has
-// changed, took how long the last poll was.
+// interval is the time to the next poll: waiting says that somebody waits for a change, quiet for
+// how long nothing has changed, took how long the last poll was.
 func interval(waiting bool, quiet, took time.Duration) time.Duration {
 	if waiting {
-		// A controller that needs long is not asked again before it had as long to do something else.
+		// A controller that needs long is not asked again before it had as long to do something
+		// else.
 		return min(max(pollFast, took), pollSlowest)
 	}
 	d := pollDefault

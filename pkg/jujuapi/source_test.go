@@ -142,7 +142,7 @@ func TestASlowControllerIsAskedLess(t *testing.T) {
 	}
 }
 
-func TestOnlyNewContentIsTold(t *testing.T) {
+func TestOnlyNewContentIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{hash: "a"}
 		s, heard := run(t, w)

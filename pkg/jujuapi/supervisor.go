@@ -16,13 +16,14 @@ import (
 const (
 	redialMin = time.Second
 	redialMax = 60 * time.Second
-	// flapMax is the longest delay while connections are made and lost again: a controller that lets us in is not helped by our
-	// absence, and what was begun, a learner half joined, waits for us.
+	// flapMax is the longest delay while connections are made and lost again: a controller that
+	// lets us in is not helped by our absence, and what was begun, a learner half joined, waits for
+	// us.
 	flapMax = 5 * time.Second
 	// renewEvery is how often a session that waits for a person looks whether one has been.
 	renewEvery = 2 * time.Second
-	// personDelay is the least time between attempts that only a person can make succeed: a login that is refused again and
-	// again looks like an attack.
+	// personDelay is the least time between attempts that only a person can make succeed: a login
+	// that is refused again and again looks like an attack.
 	personDelay = 60 * time.Second
 	// steadyAfter is how long a connection must have held for the delays to begin anew.
 	steadyAfter = 30 * time.Second
@@ -38,19 +39,22 @@ const (
 type Options struct {
 	// Budget limits the calls of all sessions that share it; nil does not limit.
 	Budget *rate.Limiter
-	// Renew is asked before each attempt to connect where the controller is and who we are: passwords and addresses change while
-	// a session lasts. Nil, or an error, leaves both as they were.
+	// Renew is asked before each attempt to connect where the controller is and who we are:
+	// passwords and addresses change while a session lasts. Nil, or an error, leaves both as they
+	// were.
 	Renew func() (Controller, error)
-	// Book has what controllers told of their addresses; nil gives the session one of its own, which is lost with it.
+	// Book has the addresses that controllers published; nil gives the session one of its own,
+	// which is lost with it.
 	Book *AddressBook
-	// Action is the charm action through which the program acts on units: what an agent says of it is our own doing (Hint.Own).
+	// Action is the charm action through which the program acts on units: what an agent says of it
+	// is our own doing (Hint.Own).
 	Action string
 
 	network dialFunc
 }
 
-// NewBudget returns a limit on calls to one controller, to be shared by all sessions with it: ten a second, and bursts
-// of forty, however many models are watched.
+// NewBudget returns a limit on calls to one controller, to be shared by all sessions with it: ten a
+// second, and bursts of forty, however many models are watched.
 func NewBudget() *rate.Limiter { return rate.NewLimiter(10, 40) }
 
 // State is what a session is doing.
@@ -60,14 +64,15 @@ type State struct {
 	Since time.Time
 	// Address is the controller's address that is, or was last, connected to.
 	Address string
-	// Silent are the configured addresses, each with what was wrong with it then, if Address is one that only the controller itself
-	// has told of; else there are none.
+	// Silent are the configured addresses, each with what was wrong with it then, if Address is one
+	// that only a login gave; else there are none.
 	Silent []string
 	// LocalAddress is the IP address that it is, or was last, connected from.
 	LocalAddress string
-	// Login is what the last login told; zero before the first.
+	// Login is what the last login gave; zero before the first.
 	Login LoginInfo
-	// Err is why the session is not connected, or why the connection before this one was lost; nil if neither happened.
+	// Err is why the session is not connected, or why the connection before this one was lost; nil
+	// if neither happened.
 	Err error
 	// NextAttempt is when it will try again, if it waits for that.
 	NextAttempt time.Time
@@ -75,7 +80,8 @@ type State struct {
 	Attempts int
 }
 
-// supervisor keeps one connection to a controller, of which Session and ControllerSession are the two kinds.
+// supervisor keeps one connection to a controller, of which Session and ControllerSession are the
+// two kinds.
 type supervisor struct {
 	// controller, and rejections since the last login, are of run's goroutine.
 	controller Controller
@@ -114,8 +120,9 @@ func (s *supervisor) Close() error {
 	return nil
 }
 
-// Done returns a channel that is closed when the session has ended, by Close or with the context that it was opened with.
-// Nothing else ends it: an error that needs a person is in State, and may be mended while the session waits.
+// Done returns a channel that is closed when the session has ended, by Close or with the context
+// that it was opened with. Nothing else ends it: an error that needs a person is in State, and may
+// be mended while the session waits.
 func (s *supervisor) Done() <-chan struct{} { return s.done }
 
 // Err returns nil while the session lasts, then ErrClosed.
@@ -128,7 +135,7 @@ func (s *supervisor) Err() error {
 	}
 }
 
-// State tells what the session is doing.
+// State says what the session is doing.
 func (s *supervisor) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,9 +146,10 @@ func (s *supervisor) State() State {
 //
 //  1. connect and log in;
 //  2. hand the connection to whoever calls, until it is lost;
-//  3. wait: not at all after a connection that had held, some seconds after one that did not, a growing and jittered time after a
-//     failure, a minute and more if a person is needed;
-//  4. begin again, with the addresses that logins told after those that we were given, and at once if who we are has changed.
+//  3. wait: not at all after a connection that had held, some seconds after one that did not, a
+//     growing and jittered time after a failure, a minute and more if a person is needed;
+//  4. begin again, with the addresses that logins gave after those that we were given, and at once
+//     if who we are has changed.
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.done)
 	delays := newDelays()
@@ -166,7 +174,8 @@ func newDelays() *delays {
 	return &delays{failures: growing(redialMax), flaps: growing(flapMax)}
 }
 
-// after is the delay after an attempt whose connection held for so long, zero if none was made, and ended with err.
+// after is the delay after an attempt whose connection held for so long, zero if none was made, and
+// ended with err.
 func (d *delays) after(held time.Duration, err error) time.Duration {
 	if held > 0 {
 		d.failures.Reset()
@@ -183,7 +192,8 @@ func (d *delays) after(held time.Duration, err error) time.Duration {
 	return min(d.failures.NextBackOff(), redialMax)
 }
 
-// rest waits, but no longer than until the controller or the credentials that we are given have changed.
+// rest waits, but no longer than until the controller or the credentials that we are given have
+// changed.
 func (s *supervisor) rest(ctx context.Context, delay time.Duration) {
 	end := time.Now().Add(delay)
 	for {
@@ -197,7 +207,7 @@ func (s *supervisor) rest(ctx context.Context, delay time.Duration) {
 	}
 }
 
-// renew takes over what Renew says, and tells whether that is something new.
+// renew takes over what Renew says, and says whether that is something new.
 func (s *supervisor) renew() bool {
 	if s.options.Renew == nil {
 		return false
@@ -210,7 +220,8 @@ func (s *supervisor) renew() bool {
 	return true
 }
 
-// attempt connects, and serves the connection until it is lost. It returns how long it held, and why it did not longer.
+// attempt connects, and serves the connection until it is lost. It returns how long it held, and
+// why it did not longer.
 func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
 	conn, info, silent, err := s.connect(ctx)
 	if err != nil {
@@ -235,9 +246,10 @@ func (s *supervisor) attempt(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// hold returns when the connection is lost, or ctx ends. A session with the controller itself, which has little else to do, logs in
-// once more from time to time, beside its connection: only a login tells of machines that the controller has gained meanwhile, and
-// when the ones that we know of have gone it is too late to ask.
+// hold returns when the connection is lost, or ctx ends. A session with the controller itself,
+// which has little else to do, logs in once more from time to time, beside its connection: only a
+// login reports machines that the controller has gained meanwhile, and when the ones that we know
+// of have gone it is too late to ask.
 func (s *supervisor) hold(ctx context.Context, conn *Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	conn.work.Go(func() { <-conn.Done(); cancel() })
@@ -258,8 +270,8 @@ func (s *supervisor) hold(ctx context.Context, conn *Conn) {
 	}
 }
 
-// connect makes a connection that is logged in, and learns from the login where the controller is. It also returns the configured
-// addresses that did not let us in, if none did.
+// connect makes a connection that is logged in, and learns from the login where the controller is.
+// It also returns the configured addresses that did not let us in, if none did.
 func (s *supervisor) connect(ctx context.Context) (*Conn, LoginInfo, []string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
@@ -290,8 +302,9 @@ func (s *supervisor) update(change func(*State)) {
 	s.changed = make(chan struct{})
 }
 
-// use returns the connection. While the first attempt, or the first after a loss, is under way it waits for that; after an
-// attempt that failed it says so at once, and the caller's own patience decides.
+// use returns the connection. While the first attempt, or the first after a loss, is under way it
+// waits for that; after an attempt that failed it says so at once, and the caller's own patience
+// decides.
 func (s *supervisor) use(ctx context.Context) (*Conn, error) {
 	for {
 		s.mu.Lock()

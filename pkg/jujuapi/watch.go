@@ -7,8 +7,8 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// Watcher is Juju's AllWatcher, which exists up to 3.6: it tells which entities of the model have changed. It dies with its
-// connection.
+// Watcher is Juju's AllWatcher, which exists up to 3.6: it says which entities of the model have
+// changed. It dies with its connection.
 type Watcher struct {
 	conn *Conn
 	id   string
@@ -29,8 +29,8 @@ func (c *Conn) WatchAll(ctx context.Context) (*Watcher, error) {
 	return &Watcher{conn: c, id: r.WatcherID}, nil
 }
 
-// Next returns all entities at first, and then waits for changes: each entity that has changed, whole. Call it again only when
-// it has returned. After an error the watcher is of no use.
+// Next returns all entities at first, and then waits for changes: each entity that has changed,
+// whole. Call it again only when it has returned. After an error the watcher is of no use.
 func (w *Watcher) Next(ctx context.Context) ([]wire.Delta, error) {
 	var r wire.AllWatcherNext
 	err := w.call(ctx, "Next", &r)

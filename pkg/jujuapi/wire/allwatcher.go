@@ -30,8 +30,9 @@ const (
 	KindBlock             = "block"
 )
 
-// Delta is one entity that has changed, whole, or that has gone: then only its identity is to be trusted. On the wire it is an
-// array of three, though the schema says otherwise: kind, change or remove, entity.
+// Delta is one entity that has changed, whole, or that has gone: then only its identity is to be
+// trusted. On the wire it is an array of three, though the schema says otherwise: kind, change or
+// remove, entity.
 type Delta struct {
 	Kind    string
 	Removed bool
@@ -114,7 +115,7 @@ type Port struct {
 	Number   int    `json:"number"`
 }
 
-// UnitEntity is a unit in a Delta. It tells neither who leads nor the workload's version.
+// UnitEntity is a unit in a Delta. It shows neither who leads nor the workload's version.
 type UnitEntity struct {
 	ModelUUID      string      `json:"model-uuid"`
 	Name           string      `json:"name"`

@@ -25,18 +25,21 @@ type ApplicationGetResults struct {
 	EndpointBindings  map[string]string       `json:"endpoint-bindings,omitempty"`
 }
 
-// ConfigOption is one option. Value is absent when the option is neither set nor defaulted, Default when it has none.
+// ConfigOption is one option. Value is absent when the option is neither set nor defaulted, Default
+// when it has none.
 type ConfigOption struct {
 	Default     any    `json:"default,omitempty"`
 	Description string `json:"description"`
 	// Source is "user", "default" or "unset".
 	Source string `json:"source"`
-	// Type is "string", "int", "float", "boolean" or "secret"; "bool" in the application's own configuration.
+	// Type is "string", "int", "float", "boolean" or "secret"; "bool" in the application's own
+	// configuration.
 	Type  string `json:"type"`
 	Value any    `json:"value,omitempty"`
 }
 
-// ApplicationGetConfigResults is the result of Application.CharmConfig. The capital letter is the real key.
+// ApplicationGetConfigResults is the result of Application.CharmConfig. The capital letter is the
+// real key.
 type ApplicationGetConfigResults struct {
 	Results []ConfigResult `json:"Results"`
 }
@@ -81,7 +84,7 @@ type ApplicationInfoResult struct {
 	Error  *Error             `json:"error,omitempty"`
 }
 
-// ApplicationResult is what ApplicationsInfo tells of an application.
+// ApplicationResult is what ApplicationsInfo reports of an application.
 type ApplicationResult struct {
 	Tag              string                     `json:"tag"`
 	Charm            string                     `json:"charm,omitempty"`
@@ -96,7 +99,8 @@ type ApplicationResult struct {
 	ExposedEndpoints map[string]ExposedEndpoint `json:"exposed-endpoints,omitempty"`
 }
 
-// UnitInfoResults is the result of Application.UnitsInfo. An application's tag expands to all its units.
+// UnitInfoResults is the result of Application.UnitsInfo. An application's tag expands to all its
+// units.
 type UnitInfoResults struct {
 	Results []UnitInfoResult `json:"results"`
 }
@@ -107,7 +111,7 @@ type UnitInfoResult struct {
 	Error  *Error      `json:"error,omitempty"`
 }
 
-// UnitResult is what UnitsInfo tells of a unit.
+// UnitResult is what UnitsInfo reports of a unit.
 type UnitResult struct {
 	Tag             string                 `json:"tag"`
 	WorkloadVersion string                 `json:"workload-version"`
@@ -122,8 +126,9 @@ type UnitResult struct {
 	Address         string                 `json:"address,omitempty"`
 }
 
-// EndpointRelationData is one relation as a unit sees it. ApplicationData is the related application's on 3.6, the queried
-// one's on 4.0. The capital letters, here and below, are the real keys.
+// EndpointRelationData is one relation as a unit sees it. ApplicationData is the related
+// application's on 3.6, the queried one's on 4.0. The capital letters, here and below, are the real
+// keys.
 type EndpointRelationData struct {
 	RelationID       int                     `json:"relation-id"`
 	Endpoint         string                  `json:"endpoint"`
@@ -139,15 +144,17 @@ type RelationData struct {
 	UnitData map[string]any `json:"UnitData"`
 }
 
-// ApplicationExpose is the parameters of Application.Expose. What it says of an endpoint replaces what was so; "" means all
-// endpoints. No endpoints at all mean all of them, and everywhere; nothing said of an endpoint means everywhere.
+// ApplicationExpose is the parameters of Application.Expose. What it says of an endpoint replaces
+// what was so; "" means all endpoints. No endpoints at all mean all of them, and everywhere;
+// nothing said of an endpoint means everywhere.
 type ApplicationExpose struct {
 	Application      string                     `json:"application"`
 	ExposedEndpoints map[string]ExposedEndpoint `json:"exposed-endpoints,omitempty"`
 }
 
-// TooLarge is the only key of a databag in the place of one that was too large to be kept; its value is how many bytes that had. It is
-// of this client alone: no controller sends it, and no charm can set a key that begins so.
+// TooLarge is the only key of a databag in the place of one that was too large to be kept; its
+// value is how many bytes that had. It is of this client alone: no controller sends it, and no
+// charm can set a key that begins so.
 const TooLarge = "=too large"
 
 // StringResult is the result of Application.Leader: the leader's name.
