@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// CertificateLife is what a status tells a certificate by.
+// CertificateLife is what a status needs to report a certificate.
 type CertificateLife struct {
 	// Name is what people call it, such as "server certificate".
 	Name                string
 	NotBefore, NotAfter time.Time
 }
 
-// How long before its end a certificate is told of. One that lives shorter than half a year is told of later, because it is renewed
-// at two thirds of its life: only a renewal that is overdue is news.
+// How long before its end a certificate is reported. One that lives shorter than half a year is
+// reported later, because it is renewed at two thirds of its life: only a renewal that is overdue
+// is news.
 const (
 	expiryNotice = 30 * 24 * time.Hour
 	expiryAlarm  = 7 * 24 * time.Hour
@@ -22,15 +23,15 @@ const (
 	alarmShare   = 12 // of its life, at most
 )
 
-// Notice is something that a status tells beside health.
+// Notice is something that a status shows beside health.
 type Notice struct {
 	Text string
 	// Urgent says that a person has to do something now.
 	Urgent bool
 }
 
-// CertificateNotice tells of the certificate that ends first if that is soon, by its date: the text is the same from look to look. The
-// zero Notice means that there is nothing to tell.
+// CertificateNotice reports the certificate that ends first if that is soon, by its date: the text
+// is the same from look to look. The zero Notice means that there is nothing to report.
 func CertificateNotice(now time.Time, certificates ...CertificateLife) Notice {
 	var first *CertificateLife
 	for _, c := range certificates {
@@ -55,10 +56,11 @@ func (c CertificateLife) share(d time.Duration, part int) time.Duration {
 	return min(d, c.NotAfter.Sub(c.NotBefore)/time.Duration(part))
 }
 
-// date is a day in UTC; a certificate that lives for hours only, as in tests, is told to the minute.
+// date is a day in UTC; a certificate that lives for hours only, as in tests, is given to the
+// minute.
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
-// WithNotices are the words with what is to be told beside them. An urgent notice blocks.
+// WithNotices are the words with what is to be shown beside them. An urgent notice blocks.
 func WithNotices(w Words, notices ...Notice) Words {
 	for _, n := range notices {
 		text := strings.TrimRight(n.Text, ".")
@@ -83,14 +85,16 @@ func OtherAuthorityWords(application, provider string) Words {
 		"this one take its place (juju run %s/leader rotate-ca)", provider, application)}
 }
 
-// UnusedAuthorityText tells an application of a provider that is related beside the one in use.
+// UnusedAuthorityText is what an application shows of a provider that is related beside the one in
+// use.
 func UnusedAuthorityText(application, provider string) string {
 	return fmt.Sprintf("%s is related, too, and offers another authority than the one in use: it is not used; remove its relation "+
 		"(juju remove-relation %s:certificates %s), or let it take the other's place (juju run %s/leader rotate-ca provider=%s)",
 		provider, application, provider, application, provider)
 }
 
-// UnusedUnitText tells an application of a unit of its provider that has an authority of its own.
+// UnusedUnitText is what an application shows of a unit of its provider that has an authority of
+// its own.
 func UnusedUnitText(unit string) string {
 	return fmt.Sprintf("%s has an authority of its own, which is not the one in use: it is not used; remove it (juju remove-unit %s)", unit, unit)
 }

@@ -7,7 +7,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-func TestACertificateIsToldOfBeforeItEndsAndNotWhileItIsRenewedInTime(t *testing.T) {
+func TestACertificateIsReportedBeforeItEndsAndNotWhileItIsRenewedInTime(t *testing.T) {
 	const day = 24 * time.Hour
 	end := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
 	life := func(d time.Duration) etcdops.CertificateLife {
@@ -41,7 +41,7 @@ func TestACertificateIsToldOfBeforeItEndsAndNotWhileItIsRenewedInTime(t *testing
 	}
 	other := etcdops.CertificateLife{Name: "certificate authority", NotBefore: end.Add(-3650 * day), NotAfter: end.Add(-day)}
 	if got := etcdops.CertificateNotice(end.Add(-20*day), life(3650*day), other); got.Text != "certificate authority expires on 2027-01-30 12:00 UTC" {
-		t.Errorf("of two the one that ends first is told, not %q", got.Text)
+		t.Errorf("of two the one that ends first is reported, not %q", got.Text)
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 // ChangeKind names a change of membership or leadership.
 type ChangeKind string
 
-// Changes. But for ChangeTouch they are kinds of ops, too (v1alpha1.OpKind): agents of other versions read them.
+// Changes. But for ChangeTouch they are kinds of ops, too (v1alpha1.OpKind): agents of other
+// versions read them.
 const (
 	ChangeAddLearner ChangeKind = "AddLearner"
 	ChangePromote    ChangeKind = "Promote"
@@ -18,17 +19,20 @@ const (
 	ChangeTouch      ChangeKind = "Touch"
 )
 
-// Change is one change of membership or leadership, as whoever decides on it says it to whoever carries it out: the daemon
-// itself, or a unit's agent where the daemon cannot reach etcd. It is a plain value that can be compared. Both go the same way with
-// it, under the lock: look; nothing to do if it is Done; Guard; Make; and, where the answer was lost, look once more whether it is Done.
+// Change is one change of membership or leadership, as whoever decides on it says it to whoever
+// carries it out: the daemon itself, or a unit's agent where the daemon cannot reach etcd. It is a
+// plain value that can be compared. Both go the same way with it, under the lock: look; nothing to
+// do if it is Done; Guard; Make; and, where the answer was lost, look once more whether it is Done.
 type Change interface {
 	// Kind names the change in logs.
 	Kind() ChangeKind
 	// Op is what an agent is asked for that is to make the change.
 	Op() Op
-	// Subject is the member that the change is about, which is the last one to be asked for it; zero if nobody is.
+	// Subject is the member that the change is about, which is the last one to be asked for it;
+	// zero if nobody is.
 	Subject() MemberID
-	// Done says that v shows the world as the change would make it. Without a member list that cannot be told.
+	// Done says that v shows the world as the change would make it. Without a member list that
+	// cannot be known.
 	Done(v View) bool
 	// Guard is why the change may not be made on what v shows; nil if it may.
 	Guard(v View, l Limits) error

@@ -39,12 +39,14 @@ func (c AddLearner) Make(ctx context.Context, p *Pool, v View) error {
 	return err
 }
 
-// AddLearner adds a member that does not vote yet, and returns it and all members, as its initial-cluster needs them. v is
-// the view that the change was decided on: it says whom to ask, and which cluster it must be.
+// AddLearner adds a member that does not vote yet, and returns it and all members, as its
+// initial-cluster needs them. v is the view that the change was decided on: it says whom to ask,
+// and which cluster it must be.
 //
-//  1. Look again. A member with that peer URL that has never started is adopted: it is what an earlier call left behind.
+//  1. Look again. A member with that peer URL that has never started is adopted: it is what an
+//     earlier call left behind.
 //  2. Ask CanAdd.
-//  3. Add. If the answer is lost, or says that there is such a member, the list tells.
+//  3. Add. If the answer is lost, or says that there is such a member, the list shows.
 //  4. List again, and find the member.
 func (p *Pool) AddLearner(ctx context.Context, v View, peerURL string) (Member, []Member, error) {
 	act := "cannot add member at " + peerURL

@@ -13,9 +13,10 @@ import (
 // healthKey is read to see whether reads go through. It need not exist.
 const healthKey = "jujuetcd.io/health"
 
-// Check asks one endpoint how it is: its Status, then a linearizable read, which proves that it reaches a quorum; a learner
-// is asked for a serializable read, because it serves no other. All of it ends within the pool's health timeout. Now and
-// then a new TLS handshake is made beside the kept connection.
+// Check asks one endpoint how it is: its Status, then a linearizable read, which proves that it
+// reaches a quorum; a learner is asked for a serializable read, because it serves no other. All of
+// it ends within the pool's health timeout. Now and then a new TLS handshake is made beside the
+// kept connection.
 func (p *Pool) Check(ctx context.Context, endpoint string) EndpointHealth {
 	h := EndpointHealth{Endpoint: endpoint, At: time.Now()}
 	c, err := p.acquire(endpoint)
@@ -49,7 +50,8 @@ func (p *Pool) Check(ctx context.Context, endpoint string) EndpointHealth {
 	h.RaftTerm, h.RaftIndex, h.AppliedIndex = status.RaftTerm, status.RaftIndex, status.RaftAppliedIndex
 	h.Revision, h.DBSize, h.DBSizeInUse = status.Header.Revision, status.DbSize, status.DbSizeInUse
 	for _, text := range status.Errors {
-		// What it says of alarms is for people, and may be about a member that is gone; Look asks for the list.
+		// What it says of alarms is for people, and may be about a member that is gone; Look asks
+		// for the list.
 		if text != rpctypes.ErrNoLeader.Error() {
 			h.Alarmed = true
 		}
@@ -77,7 +79,8 @@ func (p *Pool) Check(ctx context.Context, endpoint string) EndpointHealth {
 	return h
 }
 
-// read is a linearizable read, or for a learner a serializable one. With no leader it fails at once rather than in time.
+// read is a linearizable read, or for a learner a serializable one. With no leader it fails at once
+// rather than in time.
 func read(ctx context.Context, client *clientv3.Client, learner bool) error {
 	if learner {
 		_, err := client.Get(ctx, healthKey, clientv3.WithSerializable(), clientv3.WithCountOnly())
@@ -87,8 +90,9 @@ func read(ctx context.Context, client *clientv3.Client, learner bool) error {
 	return err
 }
 
-// status asks for the endpoint's Status. When the connection is not there, a fresh one tells why, now, and not what the
-// kept connection remembers of its last attempt; if the fresh one succeeds, the kept one is woken, and asked again.
+// status asks for the endpoint's Status. When the connection is not there, a fresh one says why,
+// now, and not what the kept connection remembers of its last attempt; if the fresh one succeeds,
+// the kept one is woken, and asked again.
 func (p *Pool) status(ctx context.Context, endpoint string, c *conn) (*clientv3.StatusResponse, error) {
 	status, err := c.client.Status(ctx, endpoint)
 	if err == nil || !isConnection(err) {
@@ -102,7 +106,8 @@ func (p *Pool) status(ctx context.Context, endpoint string, c *conn) (*clientv3.
 	return c.client.Status(ctx, endpoint)
 }
 
-// wake makes a connection that waits for its next attempt connect now, and waits until it is ready or ctx is done.
+// wake makes a connection that waits for its next attempt connect now, and waits until it is ready
+// or ctx is done.
 func wake(ctx context.Context, client *clientv3.Client) {
 	cc := client.ActiveConnection()
 	cc.ResetConnectBackoff()
@@ -129,7 +134,8 @@ func statusFault(err error) (Fault, string) {
 	return FaultOther, detail(err.Error())
 }
 
-// shakeIfDue makes a fresh handshake if the last good one is older than the pool's interval, or the last one failed.
+// shakeIfDue makes a fresh handshake if the last good one is older than the pool's interval, or the
+// last one failed.
 func (p *Pool) shakeIfDue(ctx context.Context, endpoint string, c *conn) {
 	c.mu.Lock()
 	due := c.shakeFault != FaultNone || time.Since(c.shaken) >= p.freshHandshakes

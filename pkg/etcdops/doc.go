@@ -1,5 +1,6 @@
-// Package etcdops is all that is said to etcd: connections, what a cluster looks like, membership changes, the lock that
-// whoever disturbs a cluster holds, quorum arithmetic, and the words in which health is told to people.
+// Package etcdops is all that is said to etcd: connections, what a cluster looks like, membership
+// changes, the lock that whoever disturbs a cluster holds, quorum arithmetic, and the words in
+// which health is shown to people.
 //
 // # Use
 //
@@ -17,13 +18,14 @@
 //
 // # Guarantees
 //
-//   - A View is a value. Everything that decides on one (Quorum, Tolerance, CanStop, CanAdd, CanPromote, CanRemove,
-//     UnitWords, ApplicationWords) is a pure function: no clock, no I/O.
-//   - The guards are pessimistic: who has not been seen to serve counts as down, an unstarted member counts as down, and
-//     without a linearizable member list nothing is allowed.
-//   - A Pool is safe for concurrent use. Each call has a deadline of its own, and no endpoint waits for another one.
-//   - A membership change looks again before it acts, and again after it. What the change's own answer says is never taken
-//     for the outcome when that answer is lost: the member list is.
+//   - A View is a value. Everything that decides on one (Quorum, Tolerance, CanStop, CanAdd,
+//     CanPromote, CanRemove, UnitWords, ApplicationWords) is a pure function: no clock, no I/O.
+//   - The guards are pessimistic: who has not been seen to serve counts as down, an unstarted
+//     member counts as down, and without a linearizable member list nothing is allowed.
+//   - A Pool is safe for concurrent use. Each call has a deadline of its own, and no endpoint waits
+//     for another one.
+//   - A membership change looks again before it acts, and again after it. What the change's own
+//     answer says is never taken for the outcome when that answer is lost: the member list is.
 //   - A settled cluster is not written to: looking at it adds nothing to etcd's log.
 //   - No error, detail or word holds key material.
 //
@@ -44,10 +46,13 @@
 //	test/simulation/changes.go            what the imitated etcd does for it
 //	test/statuswords/walk_test.go         its file, whose errors are no words of a status
 //
-// What can be asked of an agent is said to agents of other versions, too: pkg/apis/v1alpha1/op_types.go gets its OpKind (then make
-// generate), and pkg/apis/v1alpha1/protocol.go a Protocol that promises it. Until all agents have that, either the daemon does without
-// where the network is closed, or the change has an Op that the older ones know (Touch). Actor, agent, pkg/reconcile/through and the fakes
-// know no kinds. Tests have a row each: TestAChangeIsDoneOnlyWhereAListShowsIt, TestAnOpMakesTheChangeThatItCameFrom, and the guard's own.
+// What can be asked of an agent is said to agents of other versions, too:
+// pkg/apis/v1alpha1/op_types.go gets its OpKind (then make generate), and
+// pkg/apis/v1alpha1/protocol.go a Protocol that promises it. Until all agents have that, either the
+// daemon does without where the network is closed, or the change has an Op that the older ones know
+// (Touch). Actor, agent, pkg/reconcile/through and the fakes know no kinds. Tests have a row each:
+// TestAChangeIsDoneOnlyWhereAListShowsIt, TestAnOpMakesTheChangeThatItCameFrom, and the guard's
+// own.
 //
 // The package imports nothing of ours but pkg/printable, which cleans what others write.
 package etcdops

@@ -17,13 +17,15 @@ var (
 	ErrNotReady = errors.New("learner is not ready")
 	// ErrTooManyLearners: there is a learner already.
 	ErrTooManyLearners = errors.New("too many learners")
-	// ErrUnhealthy: etcd refuses because not all its members are connected or started; wait and try again.
+	// ErrUnhealthy: etcd refuses because not all its members are connected or started; wait and try
+	// again.
 	ErrUnhealthy = errors.New("cluster is not healthy enough")
 	// ErrPeerURLInUse: a started member has that peer URL.
 	ErrPeerURLInUse = errors.New("peer URL is in use")
 	// ErrOtherCluster: another cluster answers than the one that the caller saw.
 	ErrOtherCluster = errors.New("another cluster answers")
-	// ErrUnknownOutcome: no answer came, and looking again did not tell either. The change may still be carried out.
+	// ErrUnknownOutcome: no answer came, and looking again did not show it either. The change may
+	// still be carried out.
 	ErrUnknownOutcome = errors.New("unknown outcome")
 	// ErrUnsettled: the change is in the member list, and the member itself does not show it yet.
 	ErrUnsettled = errors.New("change has not settled")

@@ -69,13 +69,15 @@ func certificateReason(err error) string {
 	return detail(err.Error())
 }
 
-// isConnection says that the call did not reach etcd, or that its connection broke: grpc's own Unavailable, not etcd's.
+// isConnection says that the call did not reach etcd, or that its connection broke: grpc's own
+// Unavailable, not etcd's.
 func isConnection(err error) bool {
 	var e rpctypes.EtcdError
 	return err != nil && !errors.As(err, &e) && status.Code(err) == codes.Unavailable
 }
 
-// isTimeout says that a deadline, ours or one that grpc or etcd saw first, ended the call, or that it was given up.
+// isTimeout says that a deadline, ours or one that grpc or etcd saw first, ended the call, or that
+// it was given up.
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
@@ -103,7 +105,8 @@ func classifyRead(err error, h EndpointHealth) (Fault, string) {
 			return FaultLagging, strconv.FormatInt(behind, 10) + " entries to apply"
 		}
 		if isTimeout(err) && h.Leader != 0 {
-			// It may have lost its quorum or have stopped an instant ago; the next check tells which.
+			// It may have lost its quorum or have stopped an instant ago; the next check says
+			// which.
 			return FaultOther, "a linearizable read is not answered"
 		}
 		return FaultNoLeader, ""

@@ -40,7 +40,8 @@ func TestADeadMemberIsRemovedByIDAndALiveOneIsNot(t *testing.T) {
 		t.Errorf("%d members, %d healthy", len(v.Members), len(v.HealthyVoters()))
 	}
 
-	// Wiped and started under its old identity, it is a member of nothing: it must not be taken for one.
+	// Wiped and started under its old identity, it is a member of nothing: it must not be taken for
+	// one.
 	dead.Wipe()
 	dead.StartWith("existing", cluster.Initial())
 	dead.WaitGone(30 * time.Second)
@@ -60,7 +61,7 @@ func TestAMemberMovesToAnotherPeerURLAndBack(t *testing.T) {
 		t.Errorf("a member moves to another one's peer URL: %v", err)
 	}
 	if err := pool.UpdatePeerURL(t.Context(), v, 4711, moved.PeerURL); !errors.Is(err, etcdops.ErrNotMember) {
-		t.Errorf("a stranger moves: %v", err)
+		t.Errorf("an unknown member moves: %v", err)
 	}
 	moved.Kill()
 	etcdtest.Eventually(t, 10*time.Second, "two serve, with a leader", func(ctx context.Context) bool {
@@ -149,7 +150,7 @@ func TestAFullMemberIsNotHealthyAndVotes(t *testing.T) {
 	}
 }
 
-func TestAlarmsOfStrangersAreDropped(t *testing.T) {
+func TestAlarmsOfUnknownMembersAreDropped(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool := newPool(t, cluster.TLS())

@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// FuzzView: a view that a unit has sent, whatever is in it, decides nothing without a list, removes no last voter, and adds
-// nobody to a cluster that is not whole; and words are made of it.
+// FuzzView: a view that a unit has sent, whatever is in it, decides nothing without a list, removes
+// no last voter, and adds nobody to a cluster that is not whole; and words are made of it.
 func FuzzView(f *testing.F) {
 	for _, w := range []world{{voters: ups(3, 0)}, {voters: ups(3, 1), learners: []bool{true}}, {voters: ups(1, 0), unstartedVoter: true}, {unlisted: true}} {
 		text, err := json.Marshal(w.view())
@@ -45,7 +45,7 @@ func FuzzView(f *testing.F) {
 	})
 }
 
-// FuzzLockHolder: who holds the lock is told in one sentence, whatever stands in the key.
+// FuzzLockHolder: who holds the lock is said in one sentence, whatever stands in the key.
 func FuzzLockHolder(f *testing.F) {
 	f.Add([]byte(`{"holder":"jujuetcd d","purpose":"Promote","since":"2026-11-22T10:00:00Z"}`))
 	f.Add([]byte(`null`))
@@ -56,7 +56,7 @@ func FuzzLockHolder(f *testing.F) {
 			return
 		}
 		if !strings.Contains((&etcdops.LockedError{LockHolder: h}).Error(), "holds the lock") {
-			t.Error("nobody is told to hold the lock")
+			t.Error("nobody is said to hold the lock")
 		}
 	})
 }

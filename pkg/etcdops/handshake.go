@@ -36,25 +36,28 @@ func (e *FaultError) Error() string {
 // Unwrap returns the error as the network gave it.
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// http2Hello is a client's HTTP/2 preface with empty settings. In TLS 1.3 the client finishes first: only what the member
-// says afterwards shows whether it has accepted our certificate, and it says nothing before we do.
+// http2Hello is a client's HTTP/2 preface with empty settings. In TLS 1.3 the client finishes
+// first: only what the member says afterwards shows whether it has accepted our certificate, and it
+// says nothing before we do.
 const http2Hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-// FreshHandshake makes a new connection to the endpoint, to the point where the member has accepted our certificate and
-// speaks HTTP/2, and closes it. Kept connections survive a broken certificate authority; this does not. The error wraps a
-// *FaultError.
+// FreshHandshake makes a new connection to the endpoint, to the point where the member has accepted
+// our certificate and speaks HTTP/2, and closes it. Kept connections survive a broken certificate
+// authority; this does not. The error wraps a *FaultError.
 func (p *Pool) FreshHandshake(ctx context.Context, endpoint string) (Handshake, error) {
 	return p.shake(ctx, endpoint, greet)
 }
 
-// Served makes a new connection to a member's client or peer URL, looks at the certificate that it serves, and closes it. Whether the
-// member has accepted ours it does not tell: peers speak another protocol than clients. The error wraps a *FaultError.
+// Served makes a new connection to a member's client or peer URL, looks at the certificate that it
+// serves, and closes it. Whether the member has accepted ours it does not show: peers speak another
+// protocol than clients. The error wraps a *FaultError.
 func (p *Pool) Served(ctx context.Context, url string) (Handshake, error) {
 	return p.shake(ctx, url, func(*tls.Conn) error { return nil })
 }
 
-// Accepted makes a new connection to a member's client or peer URL, to the point where the member has accepted our certificate, and closes
-// it. It asks for the version, which etcd tells on both ports. The error wraps a *FaultError.
+// Accepted makes a new connection to a member's client or peer URL, to the point where the member
+// has accepted our certificate, and closes it. It asks for the version, which etcd gives on both
+// ports. The error wraps a *FaultError.
 func (p *Pool) Accepted(ctx context.Context, url string) error {
 	_, err := p.shake(ctx, url, func(c *tls.Conn) error {
 		if _, err := fmt.Fprintf(c, "GET /version HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.RemoteAddr()); err != nil {
@@ -131,7 +134,8 @@ func shakeHands(ctx context.Context, endpoint string, config *tls.Config, say fu
 	}, nil
 }
 
-// usable says whether the endpoint is an https URL with a host and a port, and whether we have TLS to speak to it.
+// usable says whether the endpoint is an https URL with a host and a port, and whether we have TLS
+// to speak to it.
 func (p *Pool) usable(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	switch {

@@ -33,10 +33,11 @@ type LockHolder struct {
 	Since   time.Time `json:"since"`
 }
 
-// LockedError tells who holds the lock. It is an ErrLocked.
+// LockedError says who holds the lock. It is an ErrLocked.
 type LockedError struct {
 	LockHolder
-	// Stuck says that the key has no lease, and so never goes by itself. None of ours is written so; any client of etcd can.
+	// Stuck says that the key has no lease, and so never goes by itself. None of ours is written
+	// so; any client of etcd can.
 	Stuck bool
 }
 
@@ -69,8 +70,8 @@ func Purpose(text string) LockOption { return func(o *lockOptions) { o.purpose =
 // WaitUpTo sets how long Lock waits for another holder; default 5 s, 0 not at all.
 func WaitUpTo(d time.Duration) LockOption { return func(o *lockOptions) { o.wait = d } }
 
-// Lock is a held lock. Its lease is kept alive until Unlock; a holder that dies leaves nothing behind once the time to live
-// is over.
+// Lock is a held lock. Its lease is kept alive until Unlock; a holder that dies leaves nothing
+// behind once the time to live is over.
 type Lock struct {
 	lost   <-chan struct{}
 	unlock func(context.Context) error
@@ -81,15 +82,17 @@ func NewLock(lost <-chan struct{}, unlock func(context.Context) error) *Lock {
 	return &Lock{lost: lost, unlock: unlock}
 }
 
-// Lost is closed when the lock is no longer held, Unlock included: its lease could not be kept alive in time, or somebody
-// has taken the key away.
+// Lost is closed when the lock is no longer held, Unlock included: its lease could not be kept
+// alive in time, or somebody has taken the key away.
 func (l *Lock) Lost() <-chan struct{} { return l.lost }
 
-// Unlock gives the lock back, if it is still ours. The error is ErrLockLost if it was not. A second call does nothing.
+// Unlock gives the lock back, if it is still ours. The error is ErrLockLost if it was not. A second
+// call does nothing.
 func (l *Lock) Unlock(ctx context.Context) error { return l.unlock(ctx) }
 
-// Lock takes the lock of the cluster that answers at the endpoints: the key LockKey, created if absent, under a lease of the
-// time to live (at least 2 s). It waits a bounded time for another holder, and then fails with a *LockedError.
+// Lock takes the lock of the cluster that answers at the endpoints: the key LockKey, created if
+// absent, under a lease of the time to live (at least 2 s). It waits a bounded time for another
+// holder, and then fails with a *LockedError.
 func (p *Pool) Lock(ctx context.Context, endpoints []string, holder string, ttl time.Duration, options ...LockOption,
 ) (*Lock, error) {
 	o := lockOptions{wait: defaultLockWait}
@@ -112,7 +115,8 @@ type held struct {
 	endpoints []string
 	ttl       time.Duration
 	lease     clientv3.LeaseID
-	// until is when the lease ends at the latest, by our clock: from before the call that etcd last granted it for.
+	// until is when the lease ends at the latest, by our clock: from before the call that etcd last
+	// granted it for.
 	until time.Time
 }
 
@@ -168,7 +172,8 @@ func (h *held) take(ctx context.Context, value LockHolder, wait time.Duration) (
 	}
 }
 
-// create makes the key if it is absent, and returns who has it then. A lost answer is no harm: the next try finds our lease.
+// create makes the key if it is absent, and returns who has it then. A lost answer is no harm: the
+// next try finds our lease.
 func (h *held) create(ctx context.Context, text string) (LockHolder, clientv3.LeaseID, error) {
 	var owner LockHolder
 	lease := clientv3.LeaseID(-1) // nobody's: the key has gone while it was looked at
@@ -204,7 +209,8 @@ func holderOf(value []byte) LockHolder {
 	return owner
 }
 
-// keep starts the goroutine that keeps the lease alive; it ends with Unlock, or when the lock is lost.
+// keep starts the goroutine that keeps the lease alive; it ends with Unlock, or when the lock is
+// lost.
 func (h *held) keep() *Lock {
 	lost := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -218,7 +224,8 @@ func (h *held) keep() *Lock {
 				return
 			case <-tick.C:
 			}
-			// A failure is tried again at the next tick, through another endpoint, while there is time.
+			// A failure is tried again at the next tick, through another endpoint, while there is
+			// time.
 			err := h.renew(ctx)
 			if errors.Is(err, rpctypes.ErrLeaseNotFound) || !time.Now().Before(h.until) {
 				return
@@ -252,7 +259,8 @@ func (h *held) renew(ctx context.Context) error {
 	return err
 }
 
-// keepAliveOnce sends one keep-alive. clientv3's own KeepAliveOnce tries again without a pause while the member is down.
+// keepAliveOnce sends one keep-alive. clientv3's own KeepAliveOnce tries again without a pause
+// while the member is down.
 func keepAliveOnce(ctx context.Context, c *clientv3.Client, lease clientv3.LeaseID) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
@@ -308,8 +316,9 @@ func (h *held) revoke(ctx context.Context) {
 	})
 }
 
-// any runs f at one endpoint after the other, the one that worked last first, until it succeeds or etcd has an answer that
-// will not differ elsewhere. budget bounds it all; an endpoint that says nothing may use a third of it.
+// any runs f at one endpoint after the other, the one that worked last first, until it succeeds or
+// etcd has an answer that will not differ elsewhere. budget bounds it all; an endpoint that says
+// nothing may use a third of it.
 func (h *held) any(ctx context.Context, budget time.Duration, f func(context.Context, *clientv3.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()

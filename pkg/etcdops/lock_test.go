@@ -15,7 +15,7 @@ import (
 	"jujuetcd.io/test/etcdtest"
 )
 
-func TestLockIsHeldByOneAndToldToOthers(t *testing.T) {
+func TestLockIsHeldByOneAndShownToOthers(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	pool, other := newPool(t, cluster.TLS()), newPool(t, cluster.TLS())
@@ -90,7 +90,7 @@ func TestADeadHoldersLockVanishes(t *testing.T) {
 	select {
 	case <-lock.Lost():
 	case <-time.After(10 * time.Second):
-		t.Error("the dead holder is not told")
+		t.Error("the dead holder is not named")
 	}
 	if err := lock.Unlock(t.Context()); err == nil {
 		t.Error("unlock of a lost lock says nothing")
@@ -121,8 +121,8 @@ func TestLockOutlivesItsMembersRestartAndItsTTL(t *testing.T) {
 	}
 }
 
-// Any client of etcd can put the lock key without a lease: it is told as what it is, with what to do, and what it says is not printed as
-// it stands.
+// Any client of etcd can put the lock key without a lease: it is reported as what it is, with what
+// to do, and what it says is not printed as it stands.
 func TestALockKeyWithoutALeaseIsNamedWithItsRemedy(t *testing.T) {
 	t.Parallel()
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
@@ -186,7 +186,7 @@ func TestALockThatIsTakenAwayIsLost(t *testing.T) {
 	select {
 	case <-lock.Lost():
 	case <-time.After(10 * time.Second):
-		t.Fatal("nobody is told")
+		t.Fatal("nothing is reported")
 	}
 	if err := lock.Unlock(t.Context()); !errors.Is(err, etcdops.ErrLockLost) {
 		t.Errorf("unlock: %v", err)

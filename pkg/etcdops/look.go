@@ -11,17 +11,19 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Look looks at a cluster, beginning at the endpoints: it checks them all at once, has the first voter that serves list the
-// members, and checks the members' own client URLs, too. Alarms of members that are gone are left out. A look never fails:
-// what could not be seen is in the view, each endpoint's reason in its health, and why there is no list in Err.
+// Look looks at a cluster, beginning at the endpoints: it checks them all at once, has the first
+// voter that serves list the members, and checks the members' own client URLs, too. Alarms of
+// members that are gone are left out. A look never fails: what could not be seen is in the view,
+// each endpoint's reason in its health, and why there is no list in Err.
 //
-// It takes at most two health timeouts and one membership timeout, and that only where packets vanish.
+// It takes at most two health timeouts and one membership timeout, and that only where packets
+// vanish.
 func (p *Pool) Look(ctx context.Context, endpoints []string) View {
 	return p.look(ctx, endpoints, true)
 }
 
-// LookFrom looks at a cluster from the endpoints only: they are checked, and list the members, but no further member is
-// asked. It is the cheap look of a unit that wants to know about itself.
+// LookFrom looks at a cluster from the endpoints only: they are checked, and list the members, but
+// no further member is asked. It is the cheap look of a unit that wants to know about itself.
 func (p *Pool) LookFrom(ctx context.Context, endpoints []string) View {
 	return p.look(ctx, endpoints, false)
 }
@@ -61,7 +63,8 @@ func (p *Pool) look(ctx context.Context, endpoints []string, further bool) View 
 	return v
 }
 
-// checkAll checks all endpoints at once. The channel takes all results without a reader, and is closed after the last one.
+// checkAll checks all endpoints at once. The channel takes all results without a reader, and is
+// closed after the last one.
 func (p *Pool) checkAll(ctx context.Context, endpoints []string) <-chan EndpointHealth {
 	results := make(chan EndpointHealth, len(endpoints))
 	var running sync.WaitGroup
@@ -77,8 +80,9 @@ func (p *Pool) checkAll(ctx context.Context, endpoints []string) <-chan Endpoint
 	return results
 }
 
-// listFrom has the voters that serve list the members, in the order in which they answer, until one does; it takes results
-// up to there. If none can, the list is what any member remembers, and the view is not Listed.
+// listFrom has the voters that serve list the members, in the order in which they answer, until one
+// does; it takes results up to there. If none can, the list is what any member remembers, and the
+// view is not Listed.
 func (p *Pool) listFrom(ctx context.Context, v *View, asked <-chan EndpointHealth) (lister string) {
 	var answered []string
 	for h := range asked {
@@ -89,7 +93,8 @@ func (p *Pool) listFrom(ctx context.Context, v *View, asked <-chan EndpointHealt
 		if !h.Serves || h.Learner {
 			continue
 		}
-		// 3.4 lists what the member knows itself. The linearizable read of the check has just brought it up to date.
+		// 3.4 lists what the member knows itself. The linearizable read of the check has just
+		// brought it up to date.
 		list, err := p.list(ctx, h.Endpoint, true)
 		if err != nil {
 			v.Err = detail(err.Error())
@@ -127,7 +132,8 @@ func (v View) unlistedReason(endpoints []string) string {
 	return best
 }
 
-// compare marks what the answers tell together: another cluster's endpoints, and members with an alarm.
+// compare marks what the answers show together: another cluster's endpoints, and members with an
+// alarm.
 func (v View) compare() {
 	for url, h := range v.Health {
 		if h.ClusterID != 0 && h.ClusterID != v.ClusterID {
@@ -167,8 +173,8 @@ func (p *Pool) list(ctx context.Context, endpoint string, linearizable bool) (me
 	return list, err
 }
 
-// alarms asks for the active alarms. Each such question is an entry in etcd's log, so it is asked only when a member's
-// Status has mentioned one.
+// alarms asks for the active alarms. Each such question is an entry in etcd's log, so it is asked
+// only when a member's Status has mentioned one.
 func (p *Pool) alarms(ctx context.Context, endpoint string, v View) ([]Alarm, error) {
 	var alarms []Alarm
 	// A failure leaves the alarms out of this look; the next one asks again.

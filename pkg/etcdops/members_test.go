@@ -31,7 +31,8 @@ func grow(t *testing.T, pool *etcdops.Pool, cluster *etcdtest.Cluster) (*etcdtes
 	return m, added
 }
 
-// initialCluster is what a new member is started with: the list as etcd gave it, with its own name put in.
+// initialCluster is what a new member is started with: the list as etcd gave it, with its own name
+// put in.
 func initialCluster(members []etcdops.Member, own etcdops.MemberID, name string) string {
 	var parts []string
 	for _, m := range members {
@@ -161,7 +162,7 @@ func TestEtcdsRefusalsAreTyped(t *testing.T) {
 		t.Errorf("early promotion: %v", err)
 	}
 	if _, err := client.MemberRemove(t.Context(), 4711); !errors.Is(etcdops.Typed(err), etcdops.ErrNotMember) {
-		t.Errorf("removal of a stranger: %v", err)
+		t.Errorf("removal of an unknown member: %v", err)
 	}
 }
 
@@ -257,7 +258,7 @@ func TestLeadershipMovesAndTheLeaderCanGo(t *testing.T) {
 		t.Errorf("move to where it is: %v", err)
 	}
 	if err := pool.MoveLeader(t.Context(), v, 4711); !errors.Is(err, etcdops.ErrNotMember) {
-		t.Errorf("move to a stranger: %v", err)
+		t.Errorf("move to an unknown member: %v", err)
 	}
 
 	writer := etcdtest.StartWriter(t, cluster.TLS(), cluster.Endpoints())

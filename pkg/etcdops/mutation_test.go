@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package etcdops_test
 
@@ -18,7 +19,8 @@ const (
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
 		{"CanStop: the quorum of the others", "quorum.go", "|| left >= Quorum(voters) || slices", "|| left >= 0 || slices", pure},
@@ -49,7 +51,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"CanMove: a quorum without it", "quorum.go", "case voters > 1 && left < Quorum(voters):", "case false:", pure},
 		{"nothing is decided without a list", "quorum.go", "if !v.Listed {\n\t\twhy := v.Err", "if false {\n\t\twhy := v.Err", pure},
 		{"nothing is decided where two clusters answer", "quorum.go", "ids := v.ClusterIDs(); len(ids) > 1", "ids := v.ClusterIDs(); len(ids) > 99", pure},
-		{"nothing is decided about a stranger", "quorum.go", "if !ok {\n\t\treturn Member{}, refuse(ErrNotMember", "if !ok && false {\n\t\treturn Member{}, refuse(ErrNotMember", pure},
+		{"nothing is decided about an unknown member", "quorum.go", "if !ok {\n\t\treturn Member{}, refuse(ErrNotMember", "if !ok && false {\n\t\treturn Member{}, refuse(ErrNotMember", pure},
 		{"an alarm still votes, another fault does not", "view.go", "(h.Fault == FaultNone || h.Fault == FaultAlarm)", "true", pure},
 		{"a learner does not vote", "view.go", "h.Serves && !h.Learner && (", "h.Serves && (", pure},
 		{"another member's answer is not its own", "view.go", "if h.MemberID != 0 && h.MemberID != m.ID {", "if false {", pure + "|AnotherClusters"},

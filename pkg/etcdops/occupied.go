@@ -9,7 +9,7 @@ import (
 type Occupant struct {
 	// Units are whose it may be, as people call them; none: nobody's.
 	Units []string
-	// Dir and Cluster tell of the data that is there; empty if there is none.
+	// Dir and Cluster report the data that is there; empty if there is none.
 	Dir, Cluster string
 	// Runs says that etcd runs there.
 	Runs bool
@@ -43,8 +43,9 @@ func occupied(o Occupant) string {
 	return "an etcd that no unit has started runs on this machine: stop it with snap stop --disable etcd to begin"
 }
 
-// Gone says whether a member is certain to be no member of its cluster any more, so that what is left of it may be set aside: nil, or
-// why not. Nothing is concluded from a list that could not be had, or that is another cluster's.
+// Gone says whether a member is certain to be no member of its cluster any more, so that what is
+// left of it may be set aside: nil, or why not. Nothing is concluded from a list that could not be
+// had, or that is another cluster's.
 func Gone(v View, cluster ClusterID, id MemberID) error {
 	switch {
 	case !v.Listed:

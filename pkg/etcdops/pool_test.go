@@ -60,7 +60,8 @@ func TestLookSeesAHealthyClusterWhole(t *testing.T) {
 		for range 20 {
 			v = pool.Look(t.Context(), cluster.Endpoints())
 		}
-		// etcd itself writes now and then, when a member publishes itself or a version is agreed on.
+		// etcd itself writes now and then, when a member publishes itself or a version is agreed
+		// on.
 		if after := v.HealthOf(v.Members[0]).RaftIndex; after > before+5 {
 			t.Errorf("raft index went from %d to %d in 20 looks", before, after)
 		}
@@ -72,7 +73,7 @@ func TestFaultsAreToldApart(t *testing.T) {
 	cluster := etcdtest.Start(t, etcdtest.Options{Members: 1})
 	endpoint := cluster.Endpoints()[0]
 	address := cluster.Members[0].Address
-	stranger := etcdtest.NewCA(t)
+	other := etcdtest.NewCA(t)
 
 	// A listener that never answers, as a machine behind a packet filter would be once connected.
 	silent, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
@@ -98,9 +99,9 @@ func TestFaultsAreToldApart(t *testing.T) {
 		{"served", cluster.TLS(), endpoint, etcdops.FaultNone, ""},
 		{"nothing listens", cluster.TLS(), "https://" + refusedAddr, etcdops.FaultRefused, "down (connection refused)"},
 		{"no answer", cluster.TLS(), "https://" + silent.Addr().String(), etcdops.FaultUnreachable, "unreachable (no answer)"},
-		{"we trust another authority", etcdtest.ClientTLS(stranger, cluster.CA.Issue(t, "c")), endpoint, etcdops.FaultTLS,
+		{"we trust another authority", etcdtest.ClientTLS(other, cluster.CA.Issue(t, "c")), endpoint, etcdops.FaultTLS,
 			"TLS handshake failed: certificate signed by unknown authority"},
-		{"our certificate is of another authority", etcdtest.ClientTLS(cluster.CA, stranger.Issue(t, "c")), endpoint,
+		{"our certificate is of another authority", etcdtest.ClientTLS(cluster.CA, other.Issue(t, "c")), endpoint,
 			etcdops.FaultTLS, "TLS handshake failed: the member refuses our certificate"},
 		{"our certificate has expired", etcdtest.ClientTLS(cluster.CA, expired), endpoint, etcdops.FaultTLS,
 			"TLS handshake failed: the member refuses our certificate"},
@@ -219,7 +220,7 @@ func TestWithoutQuorumThereIsNoLeaderAndNoList(t *testing.T) {
 	cluster.Members[1].Kill()
 	units := []string{"etcd/0", "etcd/1", "etcd/2"}
 	var v etcdops.View
-	etcdtest.Eventually(t, 15*time.Second, "no leader is told", func(ctx context.Context) bool {
+	etcdtest.Eventually(t, 15*time.Second, "no leader is reported", func(ctx context.Context) bool {
 		v = pool.Look(ctx, cluster.Endpoints())
 		return v.Health[cluster.Members[2].ClientURL].Fault == etcdops.FaultNoLeader && !v.Listed
 	})
@@ -245,7 +246,7 @@ func TestWithoutQuorumThereIsNoLeaderAndNoList(t *testing.T) {
 	start := time.Now()
 	h := pool.Check(t.Context(), cluster.Members[2].ClientURL)
 	if took := time.Since(start); h.Fault != etcdops.FaultNoLeader || took > time.Second {
-		t.Errorf("no leader is told as %q, after %s", h.Reason(), took)
+		t.Errorf("no leader is reported as %q, after %s", h.Reason(), took)
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 // Quorum is how many of n voters must agree. Of no voters it is 1, which nobody can reach.
 func Quorum(n int) int { return n/2 + 1 }
 
-// Tolerance is how many more voters the cluster can lose and still serve, as the view shows it: the voters that can be
-// counted on, less the quorum. It is negative when there is no quorum, and without a member list.
+// Tolerance is how many more voters the cluster can lose and still serve, as the view shows it: the
+// voters that can be counted on, less the quorum. It is negative when there is no quorum, and
+// without a member list.
 func Tolerance(v View) int {
 	if !v.Listed {
 		return -1
@@ -25,12 +26,14 @@ type Accept int
 // AcceptOutage lets CanStop pass although the cluster will not serve until the member is back.
 const AcceptOutage Accept = iota + 1
 
-// CanStop says whether the member may be stopped for a restart: nil, or a sentence that tells why not.
+// CanStop says whether the member may be stopped for a restart: nil, or a sentence that says why
+// not.
 //
-// The voters that are left must be a quorum, and only those count that were seen to serve. Two cases are a matter of
-// choice. A cluster of one voter may always be restarted: it cannot be done without an outage (StopCost tells it). With
-// two voters or more, a stop that costs the quorum needs AcceptOutage: it could wait for a repair or for growth. A learner
-// may always be stopped. Without a member list nobody may be stopped, whatever is accepted.
+// The voters that are left must be a quorum, and only those count that were seen to serve. Two
+// cases are a matter of choice. A cluster of one voter may always be restarted: it cannot be done
+// without an outage (StopCost reports it). With two voters or more, a stop that costs the quorum
+// needs AcceptOutage: it could wait for a repair or for growth. A learner may always be stopped.
+// Without a member list nobody may be stopped, whatever is accepted.
 func CanStop(v View, id MemberID, accept ...Accept) error {
 	m, err := v.subject("stop", id)
 	if err != nil {
@@ -48,7 +51,8 @@ func CanStop(v View, id MemberID, accept ...Accept) error {
 		m.label(), left, voters, Quorum(voters), v.downList(id))
 }
 
-// StopCost tells in a sentence what a stop of the member costs while it lasts; empty means that clients notice no outage.
+// StopCost says in a sentence what a stop of the member costs while it lasts; empty means that
+// clients notice no outage.
 func StopCost(v View, id MemberID) string {
 	m, ok := v.Member(id)
 	if !ok || m.Learner {
@@ -65,11 +69,13 @@ func StopCost(v View, id MemberID) string {
 	return ""
 }
 
-// CanRemove says whether the member may be removed from the member list: nil, or a sentence that tells why not.
+// CanRemove says whether the member may be removed from the member list: nil, or a sentence that
+// says why not.
 //
-// A learner may go at any time. Of the voters that stay a quorum (of the smaller cluster) must have been seen to serve, and
-// the last voter never goes. A voter that serves does not go while another one is down: the dead one has to go, or come
-// back, first, because every live voter is worth more then. etcd itself would let it pass.
+// A learner may go at any time. Of the voters that stay a quorum (of the smaller cluster) must have
+// been seen to serve, and the last voter never goes. A voter that serves does not go while another
+// one is down: the dead one has to go, or come back, first, because every live voter is worth more
+// then. etcd itself would let it pass.
 func CanRemove(v View, id MemberID) error {
 	m, err := v.subject("remove", id)
 	if err != nil {
@@ -94,11 +100,11 @@ func CanRemove(v View, id MemberID) error {
 	return nil
 }
 
-// CanAdd says whether a learner may be added: nil, or a sentence that tells why not.
+// CanAdd says whether a learner may be added: nil, or a sentence that says why not.
 //
-// All voters must be healthy, without an alarm, and agree on a leader, and no other change may be under way: no learner, no
-// member that has never started, one cluster ID. (etcd accepts a second unstarted voter in a healthy cluster of three,
-// after which the next death stops all writes.)
+// All voters must be healthy, without an alarm, and agree on a leader, and no other change may be
+// under way: no learner, no member that has never started, one cluster ID. (etcd accepts a second
+// unstarted voter in a healthy cluster of three, after which the next death stops all writes.)
 func CanAdd(v View) error {
 	const act = "cannot add a member: "
 	if err := v.decidable(act); err != nil {
@@ -123,11 +129,11 @@ func CanAdd(v View) error {
 	return nil
 }
 
-// CanPromote says whether the learner may become a voter: nil, or a sentence that tells why not.
+// CanPromote says whether the learner may become a voter: nil, or a sentence that says why not.
 //
-// It must serve and be at most lagLimit entries behind. The quorum of the larger cluster must be there without it, so that
-// its death right after the promotion does no harm; only a single voter cannot meet that, and for it the learner itself
-// counts.
+// It must serve and be at most lagLimit entries behind. The quorum of the larger cluster must be
+// there without it, so that its death right after the promotion does no harm; only a single voter
+// cannot meet that, and for it the learner itself counts.
 func CanPromote(v View, id MemberID, lagLimit int64) error {
 	m, err := v.subject("promote", id)
 	if err != nil {
@@ -160,7 +166,7 @@ func CanPromote(v View, id MemberID, lagLimit int64) error {
 	return nil
 }
 
-// CanLead says whether leadership may be moved to the member: nil, or a sentence that tells why not.
+// CanLead says whether leadership may be moved to the member: nil, or a sentence that says why not.
 func CanLead(v View, id MemberID) error {
 	m, err := v.subject("move leadership to", id)
 	if err != nil {
@@ -176,11 +182,13 @@ func CanLead(v View, id MemberID) error {
 	return nil
 }
 
-// CanMove says whether the member's peer URL may be replaced by another one: nil, or a sentence that tells why not.
+// CanMove says whether the member's peer URL may be replaced by another one: nil, or a sentence
+// that says why not.
 //
-// To the others it is as if the member stopped, until it can be found at the new URL: a quorum must serve without it, and no
-// other change may be under way. It counts itself if it serves anywhere under its ID, which is then at its new place. A learner stays where it is: etcd up to 3.5.30 and 3.6.11 made a voter of it in the list,
-// and kept a learner in raft. Nobody else may have the URL.
+// To the others it is as if the member stopped, until it can be found at the new URL: a quorum must
+// serve without it, and no other change may be under way. It counts itself if it serves anywhere
+// under its ID, which is then at its new place. A learner stays where it is: etcd up to 3.5.30 and
+// 3.6.11 made a voter of it in the list, and kept a learner in raft. Nobody else may have the URL.
 func CanMove(v View, id MemberID, peerURL string) error {
 	m, err := v.subject("change the peer URL of", id)
 	if err != nil {
@@ -238,9 +246,10 @@ func (v View) subject(verb string, id MemberID) (Member, error) {
 	return m, nil
 }
 
-// othersVoting counts the voters but this one that can be counted on: those that serve where they say, and those that have moved,
-// serve at their new place, and are looked for there by the others. One that the others look for at its old place does not count:
-// it may serve through one of them alone, and not without that one.
+// othersVoting counts the voters but this one that can be counted on: those that serve where they
+// say, and those that have moved, serve at their new place, and are looked for there by the others.
+// One that the others look for at its old place does not count: it may serve through one of them
+// alone, and not without that one.
 func (v View) othersVoting(id MemberID) int {
 	n := 0
 	for _, m := range v.Voters() {
@@ -251,7 +260,8 @@ func (v View) othersVoting(id MemberID) int {
 	return n
 }
 
-// votesWhereFound says that the member serves under its own ID at a host at which its peers look for it.
+// votesWhereFound says that the member serves under its own ID at a host at which its peers look
+// for it.
 func (v View) votesWhereFound(m Member) bool {
 	for at, h := range v.Health {
 		if h.MemberID == m.ID && h.Votes() && slices.ContainsFunc(m.PeerURLs, func(peer string) bool { return hostOf(peer) == hostOf(at) }) {

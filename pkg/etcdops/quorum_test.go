@@ -184,7 +184,7 @@ func TestHealthyClustersMayDoWhatTheyNeed(t *testing.T) {
 	}
 }
 
-func TestGuardsTellTheNumbers(t *testing.T) {
+func TestGuardsSayTheNumbers(t *testing.T) {
 	three := world{voters: ups(3, 1)}.view()
 	two := world{voters: ups(2, 0)}.view()
 	learner := world{voters: ups(3, 0), learners: []bool{true}}.view()
@@ -216,7 +216,7 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 			"cannot stop member etcd2: 1 of 2 voters would be left, and a quorum is 2"},
 		{"stop one of two, outage accepted", etcdops.CanStop(two, 2, etcdops.AcceptOutage), nil, ""},
 		{"stop a learner", etcdops.CanStop(learner, 4), nil, ""},
-		{"stop a stranger", etcdops.CanStop(two, 7), etcdops.ErrNotMember,
+		{"stop an unknown member", etcdops.CanStop(two, 7), etcdops.ErrNotMember,
 			"cannot stop member 0000000000000007: it is none of the 2 members"},
 		{"stop unlisted", etcdops.CanStop(etcdops.View{Err: "no leader"}, 7, etcdops.AcceptOutage), etcdops.ErrUnlisted,
 			"cannot stop member 0000000000000007: there is no current member list (no leader)"},
@@ -253,7 +253,7 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 				h.Serves, h.Fault = false, etcdops.FaultNoLeader
 			}), 4, 90), etcdops.ErrNotReady,
 			"cannot promote member etcd4: it does not serve: no leader"},
-		{"promote while nobody tells how far the voters are",
+		{"promote while nobody says how far the voters are",
 			etcdops.CanPromote(change(change(change(learner, 1, silent), 2, silent), 3, silent), 4, 90), etcdops.ErrNotReady,
 			"cannot promote member etcd4: how far it is behind cannot be told"},
 		{"move to the URL of another", etcdops.CanMove(world{voters: ups(3, 0)}.view(), 1, "https://127.0.0.2:2380"), etcdops.ErrPeerURLInUse,
@@ -276,8 +276,8 @@ func TestGuardsTellTheNumbers(t *testing.T) {
 	}
 }
 
-// TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter: a member that refuses new connections, or is another cluster's, cannot be counted on even
-// if it answers now.
+// TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter: a member that refuses new connections, or is another
+// cluster's, cannot be counted on even if it answers now.
 func TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter(t *testing.T) {
 	for _, fault := range []etcdops.Fault{etcdops.FaultNone, etcdops.FaultAlarm, etcdops.FaultTLS, etcdops.FaultNoLeader,
 		etcdops.FaultLagging, etcdops.FaultOtherID, etcdops.FaultOther} {
@@ -292,7 +292,8 @@ func TestOnlyAnAlarmIsNoReasonNotToCountOnAVoter(t *testing.T) {
 	}
 }
 
-// TestAChangeIsDoneOnlyWhereAListShowsIt: what cannot be seen has not happened, and half of it neither.
+// TestAChangeIsDoneOnlyWhereAListShowsIt: what cannot be seen has not happened, and half of it
+// neither.
 func TestAChangeIsDoneOnlyWhereAListShowsIt(t *testing.T) {
 	learner := world{voters: ups(3, 0), learners: []bool{true}}.view()
 	voter, url := world{voters: ups(4, 0)}.view(), "https://127.0.0.4:2380"
@@ -316,8 +317,8 @@ func TestAChangeIsDoneOnlyWhereAListShowsIt(t *testing.T) {
 	}
 }
 
-// A member that has moved is counted on when it serves where the others look for it. Before that it may be found through the one
-// that has not moved alone, which must then not stop.
+// A member that has moved is counted on when it serves where the others look for it. Before that it
+// may be found through the one that has not moved alone, which must then not stop.
 func TestAMemberThatHasMovedCountsWhereItsPeersLookForIt(t *testing.T) {
 	v := world{voters: ups(3, 0)}.view()
 	move := func(id int) string {
@@ -333,14 +334,14 @@ func TestAMemberThatHasMovedCountsWhereItsPeersLookForIt(t *testing.T) {
 		t.Errorf("the one that the others are found through stops: %v", err)
 	}
 	if err := etcdops.CanMove(v, 2, two); err != nil {
-		t.Errorf("the first is not told: %v", err)
+		t.Errorf("the first is not named: %v", err)
 	}
 	v.Members[1].PeerURLs = []string{two}
 	if err := etcdops.CanStop(v, 2); !errors.Is(err, etcdops.ErrGuard) {
 		t.Errorf("the first stops while the other one is found through one alone: %v", err)
 	}
 	if err := etcdops.CanMove(v, 3, three); err != nil {
-		t.Errorf("the second is not told: %v", err)
+		t.Errorf("the second is not named: %v", err)
 	}
 	v.Members[2].PeerURLs = []string{three}
 	for id := range 3 {

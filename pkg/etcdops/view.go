@@ -12,13 +12,14 @@ func MemberName(unit string) string { return strings.ReplaceAll(unit, "/", "") }
 // Healthy says that the endpoint serves and nothing is wrong with it.
 func (h EndpointHealth) Healthy() bool { return h.Serves && h.Fault == FaultNone }
 
-// Votes says that the endpoint's member can be counted on for quorum. A member that is out of space still votes; one that
-// refuses new connections, or that is another cluster's, cannot be counted on even if it answers now.
+// Votes says that the endpoint's member can be counted on for quorum. A member that is out of space
+// still votes; one that refuses new connections, or that is another cluster's, cannot be counted on
+// even if it answers now.
 func (h EndpointHealth) Votes() bool {
 	return h.Serves && !h.Learner && (h.Fault == FaultNone || h.Fault == FaultAlarm)
 }
 
-// Reason tells why the endpoint is not healthy, for people; it is empty for a healthy one.
+// Reason says why the endpoint is not healthy, for people; it is empty for a healthy one.
 func (h EndpointHealth) Reason() string {
 	switch {
 	case h.Healthy():
@@ -76,7 +77,8 @@ func (v View) Member(id MemberID) (Member, bool) {
 	return v.find(func(m Member) bool { return m.ID == id })
 }
 
-// MemberByName returns the started member with that name. Names need not be unique in etcd: match an ID first.
+// MemberByName returns the started member with that name. Names need not be unique in etcd: match
+// an ID first.
 func (v View) MemberByName(name string) (Member, bool) {
 	return v.find(func(m Member) bool { return name != "" && m.Name == name })
 }
@@ -99,8 +101,9 @@ func (v View) find(match func(Member) bool) (Member, bool) {
 	return v.Members[i], true
 }
 
-// HealthOf is what the member answered at one of its client URLs, the best answer first. A member that has not been asked,
-// or that never started, has Serves false and a Fault. Another member's answer at its URL is a FaultOtherID.
+// HealthOf is what the member answered at one of its client URLs, the best answer first. A member
+// that has not been asked, or that never started, has Serves false and a Fault. Another member's
+// answer at its URL is a FaultOtherID.
 func (v View) HealthOf(m Member) EndpointHealth {
 	var best EndpointHealth
 	found := false
@@ -134,7 +137,8 @@ func (v View) HealthOf(m Member) EndpointHealth {
 	return EndpointHealth{At: v.At, Learner: m.Learner, Fault: FaultUnreachable, Detail: "no client URL of it was asked"}
 }
 
-// Leader is the member that all voters which serve call their leader; zero if they know none, or disagree.
+// Leader is the member that all voters which serve call their leader; zero if they know none, or
+// disagree.
 func (v View) Leader() MemberID {
 	var leader MemberID
 	for _, m := range v.VotingMembers() {
@@ -147,8 +151,8 @@ func (v View) Leader() MemberID {
 	return leader
 }
 
-// ClusterIDs are the different cluster IDs among all that answered, sorted. More than one is a foreign or split cluster:
-// then nothing may be decided without a person.
+// ClusterIDs are the different cluster IDs among all that answered, sorted. More than one is a
+// foreign or split cluster: then nothing may be decided without a person.
 func (v View) ClusterIDs() []ClusterID {
 	seen := map[ClusterID]bool{}
 	if v.ClusterID != 0 {
@@ -186,8 +190,8 @@ func (v View) ClientURLs() []string {
 	return urls
 }
 
-// Places are the client URLs that members name, and those at which something answered beside: a member that has moved serves at
-// one that is in no list yet.
+// Places are the client URLs that members name, and those at which something answered beside: a
+// member that has moved serves at one that is in no list yet.
 func (v View) Places() []string {
 	urls := v.ClientURLs()
 	for at, h := range v.Health {
@@ -199,8 +203,9 @@ func (v View) Places() []string {
 	return urls
 }
 
-// Lag is how many raft entries the member has still to apply to be where the cluster was seen to be: the highest raft index
-// of all members of this cluster, less what the member has applied. False means that it cannot be told.
+// Lag is how many raft entries the member has still to apply to be where the cluster was seen to
+// be: the highest raft index of all members of this cluster, less what the member has applied.
+// False means that it cannot be known.
 func Lag(v View, id MemberID) (int64, bool) {
 	m, ok := v.Member(id)
 	if !ok {
@@ -222,12 +227,13 @@ func Lag(v View, id MemberID) (int64, bool) {
 	if !voterSeen {
 		return 0, false
 	}
-	// The answers are not of the same instant: a member asked last may have passed the highest index seen.
+	// The answers are not of the same instant: a member asked last may have passed the highest
+	// index seen.
 	return max(0, int64(top)-int64(own.AppliedIndex)), true
 }
 
-// BestLeader is the voter that should lead instead of the given ones: the one that votes with the smallest lag, the smaller
-// ID among equals. Zero means that there is none.
+// BestLeader is the voter that should lead instead of the given ones: the one that votes with the
+// smallest lag, the smaller ID among equals. Zero means that there is none.
 func BestLeader(v View, except ...MemberID) MemberID {
 	var best MemberID
 	var bestLag int64

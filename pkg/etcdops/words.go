@@ -16,8 +16,8 @@ const (
 	Blocked     = "blocked"
 )
 
-// Words are a Juju status. All statuses that this product shows are made in this file, because people and their scripts
-// read them: the charm's texts first, then the reason.
+// Words are a Juju status. All statuses that this product shows are made in this file, because
+// people and their scripts read them: the charm's texts first, then the reason.
 type Words struct {
 	State   string `json:"state"`
 	Message string `json:"message,omitempty"`
@@ -38,7 +38,8 @@ const (
 	PhaseLeaving    Phase = "leaving"    // until it is no member any more
 )
 
-// Ref names the member of a unit: by ID, else by client URL, else by name. Empty fields are not compared.
+// Ref names the member of a unit: by ID, else by client URL, else by name. Empty fields are not
+// compared.
 type Ref struct {
 	ID        MemberID
 	ClientURL string
@@ -58,8 +59,9 @@ func (v View) Find(r Ref) (Member, bool) {
 	return v.MemberByName(r.Name)
 }
 
-// Counted is the view as statuses are made from it: members that do not vote yet are left out, but for the one that is looked at.
-// Who joins is told by the joining unit, and is no news on the others.
+// Counted is the view as statuses are made from it: members that do not vote yet are left out, but
+// for the one that is looked at. Who joins is shown by the joining unit, and is no news on the
+// others.
 func (v View) Counted(own Ref) View {
 	self, found := v.Find(own)
 	v.Members = v.filter(func(m Member) bool { return !m.Learner || found && m.ID == self.ID })
@@ -75,15 +77,16 @@ var troublePrefixes = []string{
 	string(PhaseStarting), string(PhaseJoining), string(PhaseRestarting), string(PhaseUpgrading),
 }
 
-// TellsOfTrouble says that the status of a unit is about its member, and that this does not serve, or not yet.
+// IsAboutTrouble says that the status of a unit is about its member, and that this does not serve,
+// or not yet.
 func IsAboutTrouble(w Words) bool { return w.beginsWith(troublePrefixes) }
 
 func (w Words) beginsWith(prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(w.Message, prefix) })
 }
 
-// UnitWords are the status of one unit. The number of peers counts all members, the unit itself included, as the charm's
-// always did.
+// UnitWords are the status of one unit. The number of peers counts all members, the unit itself
+// included, as the charm's always did.
 func UnitWords(v View, ref Ref, phase Phase) Words {
 	m, found := v.Find(ref)
 	health := v.HealthOf(m)
@@ -154,8 +157,8 @@ func joiningWords(v View, m Member, found bool) Words {
 	return Words{Maintenance, fmt.Sprintf("joining: learner, %d entries behind", lag)}
 }
 
-// whyUnlisted is the reason for a missing member list: the unit's own fault if it has one, because that is what can be
-// repaired there.
+// whyUnlisted is the reason for a missing member list: the unit's own fault if it has one, because
+// that is what can be repaired there.
 func (v View) whyUnlisted(own EndpointHealth) string {
 	switch {
 	case own.Fault != FaultNone && !own.Healthy():
@@ -166,8 +169,8 @@ func (v View) whyUnlisted(own EndpointHealth) string {
 	return v.Err
 }
 
-// ApplicationWords are the status of the application. units are those that should be members, by Juju's names; step is what
-// is being done to the cluster, empty if nothing is.
+// ApplicationWords are the status of the application. units are those that should be members, by
+// Juju's names; step is what is being done to the cluster, empty if nothing is.
 func ApplicationWords(v View, units []string, step string) Words {
 	voters, healthy := len(v.Voters()), len(v.HealthyVoters())
 	if !v.Listed {
@@ -201,8 +204,8 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// reasons are what keeps the application from being simply healthy: faults of voters, units that are no members, members
-// without a unit, and the step under way.
+// reasons are what keeps the application from being simply healthy: faults of voters, units that
+// are no members, members without a unit, and the step under way.
 func (v View) reasons(units []string, step string) []string {
 	var reasons []string
 	unitOf := map[string]string{}
@@ -257,13 +260,14 @@ func MissingAuthorityWords() Words {
 	return Words{Blocked, "Missing relation to certificate authority."}
 }
 
-// EndingWords are for an application of which Juju keeps no unit, while the last ones leave and after that: nobody is left then to write
-// others.
+// EndingWords are for an application of which Juju keeps no unit, while the last ones leave and
+// after that: nobody is left then to write others.
 func EndingWords() Words {
 	return Words{Waiting, "No unit stays: the cluster ends with the last one."}
 }
 
-// WaitingForControllerWords are for a unit, or an application, that lacks nothing but the controller.
+// WaitingForControllerWords are for a unit, or an application, that lacks nothing but the
+// controller.
 func WaitingForControllerWords(model string) Words {
 	if model == "" {
 		model = "<model>"
@@ -271,13 +275,15 @@ func WaitingForControllerWords(model string) Words {
 	return Words{Waiting, "Waiting for the jujuetcd controller (jujuetcd run --model " + model + ")"}
 }
 
-// WaitingForHolderWords are for a unit that lacks nothing but the controller, of a cluster that one leads: only that one delivers.
+// WaitingForHolderWords are for a unit that lacks nothing but the controller, of a cluster that one
+// leads: only that one delivers.
 func WaitingForHolderWords(holder string) Words {
 	return Words{Waiting, OneLine("Waiting for the jujuetcd controller "+holder+", which leads this cluster; another one replaces it with "+
 		"jujuetcd run --take-over", wordsLimit)}
 }
 
-// UnreadableLatchWords are for a unit that cannot read what the cluster remembers of itself, which no controller acts without.
+// UnreadableLatchWords are for a unit that cannot read what the cluster remembers of itself, which
+// no controller acts without.
 func UnreadableLatchWords(err error) Words {
 	return Words{Blocked, OneLine("The cluster's latch is damaged, and nothing is done without it: "+err.Error(), wordsLimit)}
 }
@@ -285,8 +291,8 @@ func UnreadableLatchWords(err error) Words {
 // wordsLimit bounds words that are made from somebody else's text, in bytes.
 const wordsLimit = 300
 
-// WaitingForCertificateWords are for a unit whose certificate authority has not given all that was asked for. missing is
-// what is not there: "CA", "server certificate", "client certificate".
+// WaitingForCertificateWords are for a unit whose certificate authority has not given all that was
+// asked for. missing is what is not there: "CA", "server certificate", "client certificate".
 func WaitingForCertificateWords(missing ...string) Words {
 	return Words{Waiting, "Waiting for the certificate authority: no " + strings.Join(missing, ", no ") + " yet"}
 }
@@ -305,9 +311,10 @@ func Worse(a, b Words) Words {
 	return a
 }
 
-// Shown is what a unit shows between two reconciles: last is the controller's last word, local is UnitWords of what the
-// unit sees now. A last word that was about etcd's health gives way, so that the status heals, and falls ill, while the
-// controller is away; any other last word, such as a missing relation, stays unless local is worse.
+// Shown is what a unit shows between two reconciles: last is the controller's last word, local is
+// UnitWords of what the unit sees now. A last word that was about etcd's health gives way, so that
+// the status heals, and falls ill, while the controller is away; any other last word, such as a
+// missing relation, stays unless local is worse.
 func Shown(last, local Words) Words {
 	if last.beginsWith(healthPrefixes) {
 		return local
@@ -318,11 +325,12 @@ func Shown(last, local Words) Words {
 // authorityPrefixes begin what a unit shows by itself of its certificate authority.
 var authorityPrefixes = []string{"Missing relation to certificate authority", "Waiting for the certificate authority"}
 
-// TellsOfAuthority says that the status of a unit is about what it lacks of its certificate authority.
+// IsAboutAuthority says that the status of a unit is about what it lacks of its certificate
+// authority.
 func IsAboutAuthority(w Words) bool { return w.beginsWith(authorityPrefixes) }
 
-// HeldWords are for a unit that is handed nothing for now, or an application that nothing is done with, and tell why: a sentence of the
-// planner's. What a person must put right blocks.
+// HeldWords are for a unit that is handed nothing for now, or an application that nothing is done
+// with, and say why: a sentence of the planner's. What a person must put right blocks.
 func HeldWords(reason string, person bool, limit int) Words {
 	w := Words{Waiting, OneLine(reason, limit)}
 	if person {

@@ -100,7 +100,7 @@ func TestALearnerIsCountedByItselfOnly(t *testing.T) {
 	}
 }
 
-func TestApplicationWordsTellTheToleranceAndTheReason(t *testing.T) {
+func TestApplicationWordsSayTheToleranceAndTheReason(t *testing.T) {
 	units := []string{"etcd/1", "etcd/2", "etcd/3"}
 	three := world{voters: ups(3, 0)}.view()
 	twoAnswer := etcdops.View{Members: three.Members, Health: map[string]etcdops.EndpointHealth{
@@ -194,7 +194,7 @@ func TestTheWorseWordsWinAndHealthHealsByItself(t *testing.T) {
 	}
 }
 
-// Told sentences fit on a line of juju status, whoever's text is in them.
+// Sentences of a status fit on a line of juju status, whoever's text is in them.
 func TestOneLine(t *testing.T) {
 	for _, c := range []struct {
 		text  string
