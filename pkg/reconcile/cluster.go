@@ -105,7 +105,7 @@ func (c *cluster) notePhase(serving []string) {
 	}
 }
 
-// access tells how to reach the cluster, credentials included. It is safe for concurrent use.
+// access says how to reach the cluster, credentials included. It is safe for concurrent use.
 func (c *cluster) access() (registry.Access, error) {
 	credentials := c.observer.Credentials()
 	if credentials.Empty() {

@@ -52,7 +52,7 @@ func (r *clusterReconciler) SetupWithManager(mgr ctrl.Manager) error {
 //  4. file what is known;
 //  5. say when to look again, and whether the model should be read often meanwhile.
 //
-// The package's doc tells which failures are returned.
+// The package's doc says which failures are returned.
 func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl.Result, error) {
 	c := r.clusters.get(key)
 	if c == nil {
@@ -88,7 +88,8 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 	c.note(obs, step, pending)
 	if pending && (step.Kind != planner.StepWait || len(step.Words) > 0) {
 		if err := r.perform(ctx, c, obs, step); err != nil && ctx.Err() == nil {
-			// The failure is in the memory, which bars the next attempt: the queue need not back off, too.
+			// The failure is in the memory, which bars the next attempt: the queue need not back
+			// off, too.
 			c.log.Error(err, "Step was not done", "step", step.Kind)
 		}
 	}
@@ -102,9 +103,9 @@ func (r *clusterReconciler) Reconcile(ctx context.Context, key ClusterKey) (ctrl
 	return ctrl.Result{RequeueAfter: again(obs, situation, step, pending, obs.Now.Sub(c.since))}, nil
 }
 
-// unobserved ends a pass that has nothing to plan from. What is known is shown as it was, with Juju's
-// health. Trouble with Juju is the model's: its health has told it, once for all clusters, and its
-// end wakes them. Any other error is told by nobody else.
+// unobserved ends a pass that has nothing to plan from. What is known is shown as it was, with
+// Juju's health. Trouble with Juju is the model's: its health has reported it, once for all
+// clusters, and its end wakes them. Any other error is reported by nobody else.
 func (r *clusterReconciler) unobserved(c *cluster, err error) (ctrl.Result, error) {
 	r.showJuju(c)
 	if _, trouble := troubleOf(err); trouble {
@@ -113,7 +114,7 @@ func (r *clusterReconciler) unobserved(c *cluster, err error) (ctrl.Result, erro
 	return ctrl.Result{}, err
 }
 
-// perform has the step done, or the words of a wait told, and counts it.
+// perform has the step done, or the words of a wait delivered, and counts it.
 func (r *clusterReconciler) perform(ctx context.Context, c *cluster, obs observation.Observation, step planner.Step) error {
 	err := c.actor.Act(ctx, obs, step)
 	outcome, deliveries := outcomeDone, slices.Concat(step.Units, step.Words)

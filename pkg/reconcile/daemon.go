@@ -83,7 +83,7 @@ func (d *Daemon) Wake() { d.clusters.wakeAll() }
 // Ready says that every model has been read, and can be.
 func (d *Daemon) Ready() bool { return d.health.unready() == "" }
 
-// Models tells how the daemon stands with its models.
+// Models says how the daemon stands with its models.
 func (d *Daemon) Models() []registry.Model {
 	var list []registry.Model
 	for _, m := range d.models {
@@ -92,7 +92,7 @@ func (d *Daemon) Models() []registry.Model {
 	return list
 }
 
-// Access tells how to reach a cluster, credentials included: for the person who asks over the
+// Access says how to reach a cluster, credentials included: for the person who asks over the
 // daemon's own socket.
 func (d *Daemon) Access(ref registry.Ref) (registry.Access, error) {
 	c, err := d.clusters.find(ref)

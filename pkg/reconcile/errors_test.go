@@ -17,26 +17,26 @@ import (
 // unknownAnswer is an answer of Juju's that we do not know what to make of.
 var unknownAnswer = &jujuapi.Error{Call: "A.B", Code: "never seen", Message: "cannot say what is wrong"}
 
-// TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleTellsWhy holds the package to what its doc says
-// of errors.
-func TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleTellsWhy(t *testing.T) {
+// TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleSaysWhy holds the package to what its doc
+// says of errors.
+func TestAPassThatCannotBeMadeIsCountedUnlessJujusTroubleSaysWhy(t *testing.T) {
 	r := newRig(t, "local:etcd-0", true)
 	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
 	before := reconcileErrors(t, "cluster")
 	r.fail("Snapshot", &jujuapi.Error{Call: "Client.FullStatus", Code: wire.CodeTryAgain, Message: "try again"})
 	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleMaintenance)
 	if n := reconcileErrors(t, "cluster"); n != before {
-		t.Errorf("trouble with Juju, which is told already, counts %v errors", n-before)
+		t.Errorf("trouble with Juju, which is reported already, counts %v errors", n-before)
 	}
 	r.fail("Snapshot", unknownAnswer)
 	r.daemon.Wake()
-	r.eventually(t, "what nobody else tells is counted", func() bool { return reconcileErrors(t, "cluster") > before })
+	r.eventually(t, "what nobody else reports is counted", func() bool { return reconcileErrors(t, "cluster") > before })
 	r.eventually(t, "it is logged", func() bool { return r.logged(unknownAnswer.Message) > 0 })
 	r.fail("Snapshot", nil)
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
 }
 
-func TestADeliveryThatCannotBeFollowedIsAnErrorUnlessJujusTroubleTellsWhy(t *testing.T) {
+func TestADeliveryThatCannotBeFollowedIsAnErrorUnlessJujusTroubleSaysWhy(t *testing.T) {
 	r := newRig(t, "local:etcd-0", true)
 	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
 	unit := reconcile.UnitKey{Model: "admin/prod", Unit: "etcd/0"}
@@ -52,7 +52,7 @@ func TestADeliveryThatCannotBeFollowedIsAnErrorUnlessJujusTroubleTellsWhy(t *tes
 	}
 	r.fail("Task", unknownAnswer)
 	if _, err := r.daemon.ReconcileUnit(t.Context(), unit); !errors.Is(err, unknownAnswer) {
-		t.Errorf("what nobody else tells: %v", err)
+		t.Errorf("what nobody else reports: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

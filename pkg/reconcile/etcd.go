@@ -12,11 +12,12 @@ import (
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
-// DialEtcd is the world.Dial of the daemon: connections with mutual TLS, or, without credentials, ones that only tell
-// whether something answers.
+// DialEtcd is the world.Dial of the daemon: connections with mutual TLS, or, without credentials,
+// ones that only show whether something answers.
 func DialEtcd(c world.Credentials) (world.Etcd, error) {
 	if c.Empty() {
-		// Nothing that such a connection hears is believed, and nothing is said on it: it has no certificate to show.
+		// Nothing that such a connection hears is believed, and nothing is said on it: it has no
+		// certificate to show.
 		config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 		return anonymousEtcd{etcdops.NewPool(config, etcdops.WithHealthTimeout(2*time.Second))}, nil
 	}
@@ -41,7 +42,8 @@ func (c connected) Under(ctx context.Context, h etcdops.Hold, do func(context.Co
 // errAnonymous is why nothing is changed without a certificate.
 var errAnonymous = errors.New("cannot speak to etcd: there is no client certificate yet")
 
-// anonymousEtcd has no client certificate. It tells whether an endpoint answers as etcd would: with TLS that wants one.
+// anonymousEtcd has no client certificate. It says whether an endpoint answers as etcd would: with
+// TLS that wants one.
 type anonymousEtcd struct{ pool *etcdops.Pool }
 
 func (a anonymousEtcd) Look(ctx context.Context, endpoints []string) etcdops.View {

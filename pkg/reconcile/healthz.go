@@ -10,8 +10,8 @@ import (
 // healthEndpoints answer those who ask whether the daemon works.
 type healthEndpoints struct{ models func() []registry.Model }
 
-// healthz answers while the process works at all: being cut off from Juju is not cured by a restart,
-// but told.
+// healthz answers while the process works at all: being cut off from Juju is not cured by a
+// restart, but reported.
 func (h healthEndpoints) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte("ok\n"))
 	for _, m := range h.models() {

@@ -18,7 +18,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/registry"
 )
 
-func TestTroubleIsToldByWhatJujuAnswers(t *testing.T) {
+func TestTroubleIsKnownByWhatJujuAnswers(t *testing.T) {
 	answer := func(code, message string) error {
 		return fmt.Errorf("cannot read the model: %w", &jujuapi.Error{Call: "A.B", Code: code, Message: message})
 	}
@@ -57,7 +57,7 @@ func TestTroubleIsShownOnTheClusterAndLoggedOnce(t *testing.T) {
 	r.fail("Snapshot", nil)
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
 	if n := r.logged("Juju cannot be worked with"); n != 1 {
-		t.Errorf("told %d times", n)
+		t.Errorf("reported %d times", n)
 	}
 }
 
@@ -84,7 +84,7 @@ func (r *rig) logged(text string) int {
 	return strings.Count(strings.Join(r.log, "\n"), text)
 }
 
-func TestAControllerThatIsNotWhereItIsConfiguredToBeIsToldOnceAndIsNoTrouble(t *testing.T) {
+func TestAControllerThatIsNotWhereItIsConfiguredToBeIsReportedOnceAndIsNoTrouble(t *testing.T) {
 	r := newRig(t, "local:etcd-0", true)
 	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
@@ -100,7 +100,7 @@ func TestAControllerThatIsNotWhereItIsConfiguredToBeIsToldOnceAndIsNoTrouble(t *
 			t.Errorf("the condition does not name %s: %s", want, message)
 		}
 	}
-	r.eventually(t, "it is told as an event", func() bool {
+	r.eventually(t, "it is reported as an event", func() bool {
 		return slices.ContainsFunc(r.objects.Records(registry.Ref{Model: "admin/prod", Name: "etcd"}), func(n registry.Record) bool {
 			return n.Kind == registry.RecordJuju && n.Reason == reconcile.ReasonOtherAddress
 		})
@@ -112,6 +112,6 @@ func TestAControllerThatIsNotWhereItIsConfiguredToBeIsToldOnceAndIsNoTrouble(t *
 	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
 	r.eventually(t, "its end is logged", func() bool { return r.logged("Juju answers at a configured address again") == 1 })
 	if n := r.logged("Juju answers at no configured address"); n != 1 {
-		t.Errorf("told %d times", n)
+		t.Errorf("reported %d times", n)
 	}
 }

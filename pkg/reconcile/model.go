@@ -17,7 +17,7 @@ import (
 type Model struct {
 	Ref  jujuapi.ModelRef
 	Juju world.Juju
-	// Link tells how the connection is; nil if there is nothing to tell.
+	// Link says how the connection is; nil if there is nothing to show.
 	Link func() jujuapi.State
 }
 
@@ -38,8 +38,9 @@ const (
 // snapshotFresh is how old a snapshot may be that several clusters of a model share.
 const snapshotFresh = time.Second
 
-// model is a Model at work. It is a world.Juju itself: calls are counted, and snapshots shared between the source and the
-// model's clusters, as long as we have not changed anything since they were asked for.
+// model is a Model at work. It is a world.Juju itself: calls are counted, and snapshots shared
+// between the source and the model's clusters, as long as we have not changed anything since they
+// were asked for.
 type model struct {
 	Model
 	source   *jujuapi.Source
@@ -51,9 +52,9 @@ type model struct {
 	touched time.Time
 }
 
-// newModel puts a Model to work. healthChanged is called when trouble with Juju begins, and with nil
-// when it is over; addressChanged when Juju is reached at no configured address, and with nothing
-// when it is again.
+// newModel puts a Model to work. healthChanged is called when trouble with Juju begins, and with
+// nil when it is over; addressChanged when Juju is reached at no configured address, and with
+// nothing when it is again.
 func newModel(m Model, now func() time.Time, log logr.Logger, healthChanged func(*Trouble), addressChanged func(string)) *model {
 	w := &model{Model: m, now: now}
 	w.health = &jujuHealth{log: log, model: m.Name(), now: now, report: healthChanged, failed: map[string]Trouble{}}
@@ -130,7 +131,8 @@ func (m *model) Enqueue(ctx context.Context, unit, action string, params map[str
 	return task, err
 }
 
-// ExposeTo implements world.Juju. How it ends is told by the cluster that wanted it: it says nothing of Juju's health.
+// ExposeTo implements world.Juju. How it ends is reported by the cluster that wanted it: it says
+// nothing of Juju's health.
 func (m *model) ExposeTo(ctx context.Context, application, endpoint string, cidrs []string) error {
 	m.touch()
 	err := m.Juju.ExposeTo(ctx, application, endpoint, cidrs)
@@ -146,7 +148,7 @@ func (m Model) local() string {
 	return m.link().LocalAddress
 }
 
-// link is how the connection is; zero if there is nothing to tell.
+// link is how the connection is; zero if there is nothing to show.
 func (m Model) link() jujuapi.State {
 	if m.Link == nil {
 		return jujuapi.State{}

@@ -11,8 +11,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/registry"
 )
 
-// reporter tells, in one line each, whenever the world has changed because of us. Messages come from agents and from Juju,
-// which never hold secrets; specs are not logged.
+// reporter shows, in one line each, whenever the world has changed because of us. Messages come
+// from agents and from Juju, which never hold secrets; specs are not logged.
 type reporter struct {
 	key      ClusterKey
 	log      logr.Logger

@@ -31,7 +31,8 @@ const (
 	TroubleCut         = "Cut"
 )
 
-// troubleOf tells what an error of Juju's means for us. An error that is about one object, and not about Juju, is none.
+// troubleOf says what an error of Juju's means for us. An error that is about one object, and not
+// about Juju, is none.
 func troubleOf(err error) (Trouble, bool) {
 	answer, answered := errors.AsType[*jujuapi.Error](err)
 	code := ""

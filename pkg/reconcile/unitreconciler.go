@@ -23,7 +23,7 @@ func (r *unitReconciler) SetupWithManager(mgr ctrl.Manager) error {
 }
 
 // Reconcile moves a unit's delivery on: it queues the charm's action, asks how the task does, and
-// wakes the cluster when the task has ended. It never waits. The package's doc tells which failures
+// wakes the cluster when the task has ended. It never waits. The package's doc says which failures
 // are returned.
 func (r *unitReconciler) Reconcile(ctx context.Context, key UnitKey) (ctrl.Result, error) {
 	c := r.clusters.get(key.cluster())

@@ -156,12 +156,13 @@ func TestFailedDeliveriesBackOff(t *testing.T) {
 	}
 }
 
-// What the store has, where it lacks the channel that is wanted, is remembered until a delivery has been applied.
+// What the store has, where it lacks the channel that is wanted, is remembered until a delivery has
+// been applied.
 func TestChannelsOfTheStoreAreRememberedUntilTheSnapIsThere(t *testing.T) {
 	r := newRig(t)
 	for i, c := range []struct {
 		outcome v1alpha1.Outcome
-		tells   []string
+		reports []string
 		want    string
 	}{
 		{v1alpha1.OutcomeFailed, []string{"3.4/stable", "3.5/stable"}, "3.4/stable 3.5/stable"},
@@ -174,7 +175,7 @@ func TestChannelsOfTheStoreAreRememberedUntilTheSnapIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.deliver("etcd/0")
-		r.juju.End(fmt.Sprint(i+1), jujuapi.TaskCompleted, v1alpha1.EtcdUnitStatus{Outcome: c.outcome, Channels: c.tells})
+		r.juju.End(fmt.Sprint(i+1), jujuapi.TaskCompleted, v1alpha1.EtcdUnitStatus{Outcome: c.outcome, Channels: c.reports})
 		if got := strings.Join(r.deliver("etcd/0").Ended.Channels, " "); got != c.want {
 			t.Errorf("result %d: remembered %q, want %q", i, got, c.want)
 		}

@@ -14,10 +14,12 @@ import (
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
-// ErrFenced says that another daemon, or a later run of this one, holds the cluster's epoch. Nothing was done.
+// ErrFenced says that another daemon, or a later run of this one, holds the cluster's epoch.
+// Nothing was done.
 var ErrFenced = errors.New("another daemon holds this cluster's epoch")
 
-// ErrGuard says that the guard, asked again right before the change, forbids it now. Nothing was done.
+// ErrGuard says that the guard, asked again right before the change, forbids it now. Nothing was
+// done.
 var ErrGuard = errors.New("the guard forbids it now")
 
 // Reporter hears of everything that this package does to the world. Its methods must not block.
@@ -45,7 +47,8 @@ type Config struct {
 	Reporter Reporter
 }
 
-// Actor acts on one cluster. It is safe for concurrent use: deliveries to different units go on beside each other.
+// Actor acts on one cluster. It is safe for concurrent use: deliveries to different units go on
+// beside each other.
 type Actor struct {
 	cfg Config
 }
@@ -61,8 +64,9 @@ func New(cfg Config) *Actor {
 	return &Actor{cfg: cfg}
 }
 
-// Act performs the step; of a Wait it hands out the words. A unit step is handed to the memory, and done by Deliver; a membership step or an exposure is done when
-// Act returns nil. Failures of those are counted in the memory, so that the next observation shows them.
+// Act performs the step; of a Wait it hands out the words. A unit step is handed to the memory, and
+// done by Deliver; a membership step or an exposure is done when Act returns nil. Failures of those
+// are counted in the memory, so that the next observation shows them.
 func (a *Actor) Act(ctx context.Context, obs observation.Observation, step planner.Step) error {
 	if step.Disruptive() {
 		if err := a.alone(ctx, obs); err != nil {
@@ -84,7 +88,7 @@ func (a *Actor) Act(ctx context.Context, obs observation.Observation, step plann
 	return a.hand(obs, string(step.Kind), step.Units)
 }
 
-// tell hands out the words of a Wait.
+// handWords hands out the words of a Wait.
 func (a *Actor) handWords(obs observation.Observation, words []observation.Delivery) error {
 	return a.hand(obs, "that only tells", words)
 }
@@ -118,7 +122,8 @@ func (a *Actor) counted(step planner.Step, do func() error) error {
 	return err
 }
 
-// joined keeps the row of those that join: whose member was taken back waits, and who votes has forgotten it.
+// joined keeps the row of those that join: whose member was taken back waits, and who votes has
+// forgotten it.
 func (a *Actor) joined(step planner.Step) {
 	key := planner.JoinKey(step.Unit)
 	switch {
@@ -130,7 +135,8 @@ func (a *Actor) joined(step planner.Step) {
 	}
 }
 
-// rested is counted for a step that, once it was done, is not done again for so long; zero is at once.
+// rested is counted for a step that, once it was done, is not done again for so long; zero is at
+// once.
 func (a *Actor) rested(step planner.Step, rest time.Duration, do func() error) error {
 	err := a.counted(step, do)
 	if err == nil && rest > 0 {
@@ -139,8 +145,8 @@ func (a *Actor) rested(step planner.Step, rest time.Duration, do func() error) e
 	return err
 }
 
-// exposeRest is how long an exposure that was made is not made again: Juju shows it at once, and one that it does not show, or that a
-// person takes back, is not worth a quarrel.
+// exposeRest is how long an exposure that was made is not made again: Juju shows it at once, and
+// one that it does not show, or that a person takes back, is not worth a quarrel.
 const exposeRest = 30 * time.Second
 
 // expose opens an endpoint to us. Like a change it is made only by who holds the epoch.

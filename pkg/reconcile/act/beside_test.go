@@ -25,7 +25,7 @@ func TestNothingDisruptiveIsDoneBesideAPersonsAction(t *testing.T) {
 		{"one that went with its unit", []jujuapi.Task{{ID: "12", Unit: "etcd/9", Name: "restore", Status: jujuapi.TaskPending}}, nil, ""},
 		{"one that has ended", []jujuapi.Task{{ID: "12", Unit: "etcd/1", Name: "restore", Status: jujuapi.TaskFailed}}, nil, ""},
 		{"our own are judged by the planner", []jujuapi.Task{{ID: "12", Unit: "etcd/1", Name: "reconcile", Status: jujuapi.TaskPending}}, nil, ""},
-		{"nobody tells", nil, errors.New("connection lost"), "connection lost"},
+		{"nobody says", nil, errors.New("connection lost"), "connection lost"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, step := range []planner.Step{add, restart} {
@@ -54,7 +54,8 @@ func TestNothingDisruptiveIsDoneBesideAPersonsAction(t *testing.T) {
 	}
 }
 
-// A delivery behind an action that takes long would be late when its turn comes; one behind a short one is not held up.
+// A delivery behind an action that takes long would be late when its turn comes; one behind a short
+// one is not held up.
 func TestADeliveryIsNotQueuedBehindWhatDisturbs(t *testing.T) {
 	for action, sent := range map[string]int{"restore": 0, "health": 1} {
 		r := newRig(t)

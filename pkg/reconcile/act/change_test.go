@@ -64,7 +64,8 @@ func TestFencedDaemonChangesNothing(t *testing.T) {
 	}
 }
 
-// between is an Etcd in which something happens while the lock is taken, and which tells until when a change may take.
+// between is an Etcd in which something happens while the lock is taken, and which says until when
+// a change may take.
 type between struct {
 	*worldtest.Etcd
 	locking  func()
@@ -94,7 +95,8 @@ func TestTakeOverWhileTheLockIsWaitedForIsNoticed(t *testing.T) {
 	}
 }
 
-// A process that is stopped in the middle of a step, for longer than its lease, sends nothing when it goes on.
+// A process that is stopped in the middle of a step, for longer than its lease, sends nothing when
+// it goes on.
 func TestChangeEndsWithTheLease(t *testing.T) {
 	r := newRig(t)
 	etcd := &between{Etcd: r.etcd, locking: func() {}}
@@ -208,7 +210,8 @@ func TestLosingTheLockEndsTheStep(t *testing.T) {
 		return v
 	}
 	r.etcd.OnChange = func(e *worldtest.Etcd, _ string) { learn(e, "") }
-	// The loss is noticed before the change or after it: either way the step ends and nothing hangs.
+	// The loss is noticed before the change or after it: either way the step ends and nothing
+	// hangs.
 	_ = r.actor.Act(t.Context(), r.observation(), add)
 	if r.etcd.Held {
 		t.Error("the lock is still held")

@@ -10,10 +10,12 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// clockOf is how far the unit's clock is from ours, now that the task is seen to have ended. It showed its time while its task ran, which
-// Juju tells by the controller's clock, and how far that is from ours the moment of queueing tells: how long the task waited is in
-// neither. Only what is certain counts, so that a right clock is never called wrong; Juju tells whole seconds on some versions, and so one
-// second is nobody's. Juju 4.0 never tells the end: there it is taken to be now.
+// clockOf is how far the unit's clock is from ours, now that the task is seen to have ended. It
+// showed its time while its task ran, which Juju says by the controller's clock, and how far that
+// is from ours the moment of queueing shows: how long the task waited is in neither. Only what is
+// certain counts, so that a right clock is never called wrong; Juju gives whole seconds on some
+// versions, and so one second is nobody's. Juju 4.0 never reports the end: there it is taken to be
+// now.
 func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now time.Time) (observation.Clock, bool) {
 	if s.Clock == nil {
 		return observation.Clock{}, false
@@ -35,9 +37,10 @@ func clockOf(t jujuapi.Task, f memory.Flight, s v1alpha1.EtcdUnitStatus, now tim
 	return observation.Clock{At: now}, true
 }
 
-// byUnitsClock is a deadline as the unit's clock shows it. One that is behind would take the delivery for good for longer than it is: for
-// everybody's sake that is taken back. One that is ahead is given what it lacks for what harms nobody; what stops, starts or sets aside
-// is refused there until the clock is right, because a clock that jumps back meanwhile would let it run late.
+// byUnitsClock is a deadline as the unit's clock shows it. One that is behind would take the
+// delivery for good for longer than it is: for everybody's sake that is taken back. One that is
+// ahead is given what it lacks for what harms nobody; what stops, starts or sets aside is refused
+// there until the clock is right, because a clock that jumps back meanwhile would let it run late.
 func (a *Actor) byUnitsClock(d observation.Delivery, deadline time.Time) time.Time {
 	clock, _ := a.cfg.Memory.Clock(d.Unit)
 	if clock.Ahead > 0 && !harmless(d.Spec) {
@@ -46,8 +49,8 @@ func (a *Actor) byUnitsClock(d observation.Delivery, deadline time.Time) time.Ti
 	return deadline.Add(clock.Ahead)
 }
 
-// harmless says that the delivery may run at any time, and do no harm: it neither stops nor starts nor resets, and of the latch it asks
-// for nothing but the epoch, which is a compare-and-set.
+// harmless says that the delivery may run at any time, and do no harm: it neither stops nor starts
+// nor resets, and of the latch it asks for nothing but the epoch, which is a compare-and-set.
 func harmless(s v1alpha1.EtcdUnitSpec) bool {
 	latch := s.Latch == nil || reflect.DeepEqual(*s.Latch, v1alpha1.LatchRequest{Claim: s.Latch.Claim})
 	return latch && !s.NeedsPhase() && !s.Delivery.AllowRestart && !s.Delivery.AllowReset && s.Delivery.Orphans == nil && s.Etcd.Initial == nil

@@ -12,8 +12,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/memory"
 )
 
-// The property: only what is certain counts. A task that waited long, or ran long, on a machine whose clock is right tells of no clock
-// that is wrong, whatever the controller's own clock shows.
+// The property: only what is certain counts. A task that waited long, or ran long, on a machine
+// whose clock is right shows no clock that is wrong, whatever the controller's own clock shows.
 func TestAClockIsMeasuredByTheTaskAlone(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -50,12 +50,12 @@ func TestAClockIsMeasuredByTheTaskAlone(t *testing.T) {
 		})
 	}
 	if _, ok := act.ClockOf(jujuapi.Task{Enqueued: at, Started: at, Completed: at}, memory.Flight{Enqueued: at, Taken: at}, v1alpha1.EtcdUnitStatus{}, at); ok {
-		t.Error("an agent that tells no clock was measured")
+		t.Error("an agent that reports no clock was measured")
 	}
 }
 
-// The property: to a clock that is ahead the deadline is shifted for what harms nobody alone, and to one that is behind for all: nothing
-// may begin later than everybody reckons with.
+// The property: to a clock that is ahead the deadline is shifted for what harms nobody alone, and
+// to one that is behind for all: nothing may begin later than everybody reckons with.
 func TestOnlyWhatIsHarmlessIsShifted(t *testing.T) {
 	claim := &v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{}}
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 //go:build !race
 
-// The programs with a guard taken out are built without the race detector in any case: once is enough.
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
 
 package act_test
 
@@ -12,10 +13,11 @@ import (
 
 type guard mutation.Guard
 
-// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other tests to fail.
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
-		{"units are told only by who holds the epoch", "actor.go", "!claim && !holds(obs.Latch.Epoch, obs) {", "!claim && false {", ""},
+		{"units are handed words only by who holds the epoch", "actor.go", "!claim && !holds(obs.Latch.Epoch, obs) {", "!claim && false {", ""},
 		{"a failure backs off", "actor.go", "a.cfg.Now().Add(a.backoff(attempts[step.Key()]+1))", "a.cfg.Now().Add(0*a.backoff(attempts[step.Key()]))", ""},
 		{"what was done rests", "actor.go", "a.cfg.Memory.Rest(step.Key(), a.cfg.Now().Add(rest))", "_ = rest", ""},
 		{"an exposure needs the epoch", "actor.go", "if err := a.ownEpoch(ctx, obs); err != nil {", "if err := a.ownEpoch(ctx, obs); err != nil && false {", ""},

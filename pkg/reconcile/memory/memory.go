@@ -1,9 +1,10 @@
-// Package memory is what one process remembers of one cluster: the epoch it has claimed, the deliveries on their way to
-// units, how the last ones ended, and how often a membership step has failed.
+// Package memory is what one process remembers of one cluster: the epoch it has claimed, the
+// deliveries on their way to units, how the last ones ended, and how often a membership step has
+// failed.
 //
-// Nothing here outlives the process, and nothing needs to: whoever starts again claims again, finds tasks in Juju and
-// members in etcd, and begins its windows anew. The actor writes; the observer reads it into an Observation.
-// A Memory is safe for concurrent use.
+// Nothing here outlives the process, and nothing needs to: whoever starts again claims again, finds
+// tasks in Juju and members in etcd, and begins its windows anew. The actor writes; the observer
+// reads it into an Observation. A Memory is safe for concurrent use.
 package memory
 
 import (
@@ -73,8 +74,8 @@ func (m *Memory) Claim(epoch int64) {
 	m.changes++
 }
 
-// Changes grows whenever something is recorded that may show in Juju or etcd: an observer that saw the same number before
-// need not read again because of us.
+// Changes grows whenever something is recorded that may show in Juju or etcd: an observer that saw
+// the same number before need not read again because of us.
 func (m *Memory) Changes() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,7 +89,8 @@ func (m *Memory) Touch() {
 	m.changes++
 }
 
-// Hand gives the memory the delivery that its unit should get next. It replaces one that has not been queued yet.
+// Hand gives the memory the delivery that its unit should get next. It replaces one that has not
+// been queued yet.
 func (m *Memory) Hand(d observation.Delivery, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,8 +144,8 @@ func (m *Memory) Seen(unit string, task int64, running bool) {
 	}
 }
 
-// Landed records how a delivery ended, whether it was queued or not. One that brought words only says nothing of the machine, and
-// leaves what is known of it.
+// Landed records how a delivery ended, whether it was queued or not. One that brought words only
+// says nothing of the machine, and leaves what is known of it.
 func (m *Memory) Landed(unit string, r observation.Result, wordsOnly bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,7 +173,7 @@ func (m *Memory) Last(unit string) (observation.Result, bool) {
 	return r, ok
 }
 
-// Told is how the unit's last delivery ended that brought words only.
+// LastWords is how the unit's last delivery ended that brought words only.
 func (m *Memory) LastWords(unit string) (observation.Result, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -179,8 +181,9 @@ func (m *Memory) LastWords(unit string) (observation.Result, bool) {
 	return r, ok
 }
 
-// steadyClock is how far a measure of a clock may be from the one before and still be the same: it is bounded by how long a task takes
-// and by Juju's seconds, and a sentence must not change with it.
+// steadyClock is how far a measure of a clock may be from the one before and still be the same: it
+// is bounded by how long a task takes and by Juju's seconds, and a sentence must not change with
+// it.
 const steadyClock = 30 * time.Second
 
 // Clocked records what a unit's clock has shown.
@@ -215,7 +218,8 @@ func (m *Memory) Busy() bool {
 	return len(m.handed)+len(m.flights) > 0
 }
 
-// Failed counts a failed attempt of a step, with why it failed, and bars the next one until notBefore.
+// Failed counts a failed attempt of a step, with why it failed, and bars the next one until
+// notBefore.
 func (m *Memory) Failed(key, why string, notBefore time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -241,7 +245,8 @@ func (m *Memory) Rest(key string, until time.Time) {
 	m.notBefore[key] = until
 }
 
-// Attempts are the failures in a row by step key, and until when the next attempt is barred. The maps are copies.
+// Attempts are the failures in a row by step key, and until when the next attempt is barred. The
+// maps are copies.
 func (m *Memory) Attempts() (attempts map[string]int, notBefore map[string]time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

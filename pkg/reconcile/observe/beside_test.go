@@ -22,7 +22,7 @@ func (r *rig) offering(relation int, unit string, pair world.Credentials) {
 	}
 }
 
-// tell changes what every unit tells of its certificates.
+// publishCertificates changes what every unit reports of its certificates.
 func (r *rig) publishCertificates(change func(unit string, c *v1alpha1.CertificateFacts)) {
 	r.t.Helper()
 	for name, bag := range r.juju.Units[0].RelationData[0].Units {
@@ -39,8 +39,8 @@ func (r *rig) publishCertificates(change func(unit string, c *v1alpha1.Certifica
 	}
 }
 
-// The daemon connects with what the provider gives whose authority members trust, and hands out that one's bundle, in whatever order
-// providers and their units are related.
+// The daemon connects with what the provider gives whose authority members trust, and hands out
+// that one's bundle, in whatever order providers and their units are related.
 func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 	ours, theirs := newPair(t, start.Add(-time.Hour), start.Add(time.Hour)), newPair(t, start.Add(-time.Hour), start.Add(time.Hour))
 	trusting := func(_ string, c *v1alpha1.CertificateFacts) { c.CA = pki.Fingerprints(ours.CA) }
@@ -95,8 +95,8 @@ func TestTheProviderThatMembersTrustCounts(t *testing.T) {
 	}
 }
 
-// A provider that units have set aside is told as long as it is related.
-func TestWhatIsSetAsideIsToldAsLongAsItIsRelated(t *testing.T) {
+// A provider that units have set aside is reported as long as it is related.
+func TestWhatIsSetAsideIsReportedAsLongAsItIsRelated(t *testing.T) {
 	r := newRig(t)
 	r.publishCertificates(func(unit string, c *v1alpha1.CertificateFacts) {
 		c.Unused = []string{"gone", "easyrsa/1"}
@@ -105,11 +105,12 @@ func TestWhatIsSetAsideIsToldAsLongAsItIsRelated(t *testing.T) {
 		}
 	})
 	if obs := r.observe(true); !slices.Equal(obs.CA.Unused, []string{"easyrsa/1"}) {
-		t.Errorf("told: %v", obs.CA.Unused)
+		t.Errorf("reported: %v", obs.CA.Unused)
 	}
 }
 
-// One certificate that cannot be read beside a good one would have every unit refuse the whole desired state.
+// One certificate that cannot be read beside a good one would have every unit refuse the whole
+// desired state.
 func TestACertificateThatCannotBeReadIsLeftOutOfTheBundle(t *testing.T) {
 	pair := newPair(t, start.Add(-time.Hour), start.Add(time.Hour))
 	r := newRig(t)

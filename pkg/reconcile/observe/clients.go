@@ -13,11 +13,12 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// clientsEndpoints are where the charm tells others how to reach etcd.
+// clientsEndpoints are where the charm publishes how to reach etcd.
 var clientsEndpoints = []string{v1alpha1.EndpointDB, v1alpha1.EndpointProxy}
 
-// clients are who is related to the application there: the units of its own model that have begun, and, unseen, those of others.
-// A relation of another model may show in the units' own relations only.
+// clients are who is related to the application there: the units of its own model that have begun,
+// and, unseen, those of others. A relation of another model may show in the units' own relations
+// only.
 func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application) []observation.Client {
 	found := map[string]observation.Client{}
 	shown := map[int]bool{}
@@ -48,35 +49,37 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 	return clients
 }
 
-// notice takes in which news clients' databags have. taken is when Juju was looked at, by its own clock; obs lacks nothing but this
-// history.
+// notice takes in which news clients' databags have. taken is when Juju was looked at, by its own
+// clock; obs lacks nothing but this history.
 //
-// To a process that has just begun everything is news, told now: who has run no hook since then has the whole time for it, once, in
-// the first half minute of a daemon. When it was told in truth cannot be had from outside. Juju shows no time with a databag. What it
-// shows with the unit that wrote it, its agent's status, is new with each of its hooks, such as the one that the change of an option
-// runs, and a databag that is read after it may be newer. When a task ended is no better: hooks write databags, too, and one that
-// told clients nothing new ends later than those heard. A guess would send members away whom some client has just been told to use.
+// To a process that has just begun everything is news, published now: who has run no hook since
+// then has the whole time for it, once, in the first half minute of a daemon. When it was published
+// in truth cannot be had from outside. Juju shows no time with a databag. What it shows with the
+// unit that wrote it, its agent's status, is new with each of its hooks, such as the one that the
+// change of an option runs, and a databag that is read after it may be newer. When a task ended is
+// no better: hooks write databags, too, and one that published nothing new to clients ends later
+// than those heard. A guess would send members away whom some client has just been told to use.
 func (h *history) notice(taken time.Time, obs *observation.Observation) {
 	situation := planner.See(*obs)
 	news := situation.News()
 	if obs.Etcd.Listed || len(obs.Clients) == 0 { // else where members serve is half known: nothing is forgotten for that
 		old := func(n string) bool { return !slices.Contains(news, n) }
 		maps.DeleteFunc(h.notices, func(n string, _ observation.Notice) bool { return old(n) })
-		maps.DeleteFunc(h.untold, func(n string, _ time.Time) bool { return old(n) })
+		maps.DeleteFunc(h.before, func(n string, _ time.Time) bool { return old(n) })
 	}
 	if len(news) == 0 {
 		return
 	}
-	told := situation.ClientsInformed()
+	informed := situation.ClientsInformed()
 	for _, n := range news {
 		if _, known := h.notices[n]; known {
-			continue // what is told later is no news about this
+			continue // what is published later is no news about this
 		}
-		if !told {
-			h.untold[n] = taken
+		if !informed {
+			h.before[n] = taken
 			continue
 		}
-		after, seen := h.untold[n]
+		after, seen := h.before[n]
 		if !seen {
 			after = taken
 		}

@@ -53,9 +53,9 @@ func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
 	}
 }
 
-// What clients were told of a unit that leaves is remembered with the last look of Juju's that did not show it yet, by Juju's
-// clock, and what they are told later does not begin it anew.
-func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
+// The notice to clients of a unit that leaves is remembered with the last look of Juju's that did
+// not show it yet, by Juju's clock, and what is published later does not begin it anew.
+func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasPublished(t *testing.T) {
 	r := newRig(t)
 	r.relate()
 	juju := start.Add(7 * time.Hour) // its clock is another one
@@ -72,26 +72,26 @@ func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
 	leaving.Life = jujuapi.Dying
 	app.Units["etcd/2"] = leaving
 	if n := look().History.Notices; len(n) != 0 {
-		t.Fatalf("notices before anybody was told: %+v", n)
+		t.Fatalf("notices before anything was published: %+v", n)
 	}
-	untold := juju
-	// Nobody applies anything in this rig: agents that are away are what ends the telling.
+	before := juju
+	// Nobody applies anything in this rig: agents that are away are what ends the publishing.
 	for _, name := range []string{"etcd/0", "etcd/1"} {
 		u := app.Units[name]
 		u.AgentStatus.Current = "lost"
 		app.Units[name] = u
 	}
-	told := look().History.Notices["etcd/2"]
-	if !told.At.Equal(r.now) || !told.After.Equal(untold) {
-		t.Errorf("told %+v, want at %s, after %s", told, r.now, untold)
+	notice := look().History.Notices["etcd/2"]
+	if !notice.At.Equal(r.now) || !notice.After.Equal(before) {
+		t.Errorf("noticed %+v, want at %s, after %s", notice, r.now, before)
 	}
 	for _, name := range []string{"etcd/0", "etcd/1"} {
 		u := app.Units[name]
 		u.AgentStatus.Current = "idle"
 		app.Units[name] = u
 	}
-	if again := look().History.Notices["etcd/2"]; again != told {
-		t.Errorf("told anew: %+v", again)
+	if again := look().History.Notices["etcd/2"]; again != notice {
+		t.Errorf("noticed anew: %+v", again)
 	}
 	delete(app.Units, "etcd/2")
 	if n, known := look().History.Notices["etcd/2"]; known {
@@ -99,8 +99,8 @@ func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasTold(t *testing.T) {
 	}
 }
 
-// Where each member serves is news of its own: one that moves does not make what is known of the others new, nor does a look at which
-// nobody lists the members.
+// Where each member serves is news of its own: one that moves does not make what is known of the
+// others new, nor does a look at which nobody lists the members.
 func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
 	r := newRig(t)
 	r.relate()
@@ -123,7 +123,7 @@ func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
 	listed := r.etcd.View
 	r.etcd.View = etcdops.View{At: r.now, Err: "no leader"}
 	if again := look(at(1, 2379), at(2, 2379), at(3, 2379)); !maps.Equal(again, first) {
-		t.Errorf("told anew for want of a list: %v, then %v", first, again)
+		t.Errorf("noticed anew for want of a list: %v, then %v", first, again)
 	}
 	listed.Members[1].ClientURLs = []string{at(2, 4001)}
 	health := listed.Health[at(2, 2379)]
@@ -136,9 +136,9 @@ func TestNoticesOfWhereMembersServeLastUntilOneMoves(t *testing.T) {
 	}
 }
 
-// What a daemon finds told when it begins may have been written a moment before: no time that Juju shows proves that it is older, and
-// clients have all the time for it.
-func TestWhatIsToldWhenADaemonBeginsIsNews(t *testing.T) {
+// What a daemon finds published when it begins may have been written a moment before: no time that
+// Juju shows proves that it is older, and clients have all the time for it.
+func TestWhatIsReportedWhenADaemonBeginsIsNews(t *testing.T) {
 	r := newRig(t)
 	r.relate()
 	app := r.juju.Model.Applications["etcd"]
@@ -150,7 +150,7 @@ func TestWhatIsToldWhenADaemonBeginsIsNews(t *testing.T) {
 	for range 3 {
 		for url, n := range r.observe(true).History.Notices {
 			if !n.At.Equal(start) || !n.After.Equal(r.juju.Model.TakenAt) {
-				t.Errorf("%s is told at %s, after %s; the daemon began at %s, which is %s for Juju", url, n.At, n.After, start, r.juju.Model.TakenAt)
+				t.Errorf("%s is noticed at %s, after %s; the daemon began at %s, which is %s for Juju", url, n.At, n.After, start, r.juju.Model.TakenAt)
 			}
 		}
 	}

@@ -25,11 +25,12 @@ type databags struct {
 	facts     map[string]*v1alpha1.UnitFacts
 	latch     v1alpha1.Latch
 	latchRead bool
-	// classic is what units of classic providers offer, by relation and unit, in order of their numbers.
+	// classic is what units of classic providers offer, by relation and unit, in order of their
+	// numbers.
 	classic []offer
 	blind   []string
-	// answered are the units that Juju told of, and unread those of which it could not, with why; a nameless error is of some unit
-	// that is not among the answered.
+	// answered are the units that Juju reported, and unread those of which it could not, with why;
+	// a nameless error is of some unit that is not among the answered.
 	answered map[string]bool
 	unread   map[string]error
 	nameless error
@@ -37,7 +38,8 @@ type databags struct {
 	tooLarge []observation.Databag
 }
 
-// readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so the first that has it will do.
+// readInfo reads what the units' databags say. Each unit of the reply repeats the peer relation, so
+// the first that has it will do.
 func readInfo(units []jujuapi.UnitInfo, application string) databags {
 	d := databags{facts: map[string]*v1alpha1.UnitFacts{}, answered: map[string]bool{}, unread: map[string]error{}}
 	units = slices.Clone(units)
@@ -71,8 +73,8 @@ func readInfo(units []jujuapi.UnitInfo, application string) databags {
 	return d
 }
 
-// measure notes whose databag is too large. The application's own is somebody else's on some versions of Juju only: the units are
-// enough to name a relation.
+// measure notes whose databag is too large. The application's own is somebody else's on some
+// versions of Juju only: the units are enough to name a relation.
 func (d *databags) measure(r jujuapi.RelationData) {
 	for name, bag := range r.Units {
 		if bag.TooLarge > 0 {
@@ -124,7 +126,8 @@ func (d *databags) say(sentence string) {
 	}
 }
 
-// controller are the answers to the daemon's own requests, whichever unit tells of them: Juju's leader has put them before the provider.
+// controller are the answers to the daemon's own requests, whichever unit reports them: Juju's
+// leader has put them before the provider.
 func (d *databags) controller() []v1alpha1.SignedRequest {
 	var all []v1alpha1.SignedRequest
 	for _, unit := range slices.Sorted(maps.Keys(d.facts)) {

@@ -9,10 +9,11 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// remember completes what was read with what is known of units that Juju could not tell of: a fact that is missing because of an error
-// is not one that is absent. What it could tell of the others stands. A unit that is not alive is on its way out: between its last hook
-// and its end Juju answers "unit is dead" for it, at each removal and for seconds, and that makes nobody blind. For one that is alive,
-// and of which nothing is known, it does.
+// remember completes what was read with what is known of units that Juju could not report: a fact
+// that is missing because of an error is not one that is absent. What it could report of the others
+// stands. A unit that is not alive is on its way out: between its last hook and its end Juju
+// answers "unit is dead" for it, at each removal and for seconds, and that makes nobody blind. For
+// one that is alive, and of which nothing is known, it does.
 func (o *Observer) remember(d *databags, application jujuapi.Application) {
 	for _, name := range slices.Sorted(maps.Keys(application.Units)) {
 		if d.facts[name] != nil {

@@ -13,8 +13,8 @@ import (
 
 var errDead = errors.New("getting unit machine name: unit is dead")
 
-// dies makes Juju answer for etcd/2 as it does between a unit's last hook and its end: an error in its place, which does not say of
-// whom it is, and nothing of it in its peers' relation.
+// dies makes Juju answer for etcd/2 as it does between a unit's last hook and its end: an error in
+// its place, which does not say of whom it is, and nothing of it in its peers' relation.
 func (r *rig) dies(shown jujuapi.Life) {
 	for _, u := range r.juju.Units {
 		for _, d := range u.RelationData {
@@ -53,7 +53,7 @@ func TestAUnitThatCannotBeReadAndStaysIsABlindSpot(t *testing.T) {
 			r.dies(jujuapi.Alive)
 			r.juju.Units[2].Name = "etcd/2"
 		},
-		"a databag that is not told": func(r *rig) {
+		"a databag that is not shown": func(r *rig) {
 			for _, u := range r.juju.Units {
 				u.RelationData[0].Units["etcd/2"] = jujuapi.UnitDatabag{InScope: true, Unread: true}
 			}

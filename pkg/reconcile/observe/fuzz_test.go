@@ -7,8 +7,8 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// FuzzDatabags: whatever units have published, facts that cannot be read are no facts, and a latch that cannot be read is not one that is
-// absent.
+// FuzzDatabags: whatever units have published, facts that cannot be read are no facts, and a latch
+// that cannot be read is not one that is absent.
 func FuzzDatabags(f *testing.F) {
 	f.Add(`{"protocol":2,"addresses":{"peer":"10.0.0.4"}}`, `{"number":4,"holder":"d"}`, "", "c1", "ca", "cert", "key")
 	f.Add(`null`, `null`, `null`, `null`, "", "", "")
@@ -23,7 +23,7 @@ func FuzzDatabags(f *testing.F) {
 			t.Error("the latch cannot be read, and nothing says so")
 		}
 		if _, there := d.facts["etcd/1"]; there {
-			t.Error("facts of a unit that was not told of")
+			t.Error("facts of a unit that was not reported")
 		}
 		for _, sentence := range d.blind {
 			if sentence == "" {

@@ -28,9 +28,10 @@ type history struct {
 	noQuorumSince time.Time
 	gone          map[string]observation.Gone
 
-	// notices are, by piece of news, when clients were told, and untold when Juju last showed that they were not, by its clock.
+	// notices are, by piece of news, when clients were informed, and before when Juju last showed
+	// that they were not, by its clock.
 	notices map[string]observation.Notice
-	untold  map[string]time.Time
+	before  map[string]time.Time
 
 	held observation.HeldUp
 }
@@ -47,7 +48,7 @@ func newHistory() history {
 	return history{
 		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
 		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{}, serves: map[string]time.Time{},
-		notices: map[string]observation.Notice{}, untold: map[string]time.Time{},
+		notices: map[string]observation.Notice{}, before: map[string]time.Time{},
 	}
 }
 
@@ -64,7 +65,8 @@ func (h *history) keepUnits(units map[string]jujuapi.Unit) {
 	maps.DeleteFunc(h.units, func(name string, _ time.Time) bool { _, ok := units[name]; return !ok })
 }
 
-// note takes in one look. A look without a member list ends stability, but says nothing of the list.
+// note takes in one look. A look without a member list ends stability, but says nothing of the
+// list.
 func (h *history) note(now time.Time, obs *observation.Observation) {
 	v := obs.Etcd
 	if v.Listed {
@@ -153,7 +155,8 @@ func (h *history) noteGone(now time.Time, model *jujuapi.Model, units []observat
 	h.gone = gone
 }
 
-// snapshot is the history as it goes into an observation: copies, so that the observation stays as it is.
+// snapshot is the history as it goes into an observation: copies, so that the observation stays as
+// it is.
 func (h *history) snapshot(m *memory.Memory) observation.History {
 	attempts, notBefore := m.Attempts()
 	stable := h.stableSince

@@ -20,7 +20,8 @@ import (
 // ErrGone says that the model has no such application any more.
 var ErrGone = errors.New("the application is not in the model")
 
-// DefaultResync is how long what UnitsInfo, options and tasks said is believed while the model's hash does not change.
+// DefaultResync is how long what UnitsInfo, options and tasks said is believed while the model's
+// hash does not change.
 const DefaultResync = time.Minute
 
 // Config is what an Observer is made of. All fields but the last seven are needed.
@@ -40,13 +41,15 @@ type Config struct {
 	TakeOver bool
 	// Resync replaces DefaultResync.
 	Resync time.Duration
-	// ThroughUnits allows to look at etcd through its units, which costs actions, where the network is closed to us.
+	// ThroughUnits allows to look at etcd through its units, which costs actions, where the network
+	// is closed to us.
 	ThroughUnits bool
 	// Pause is how time passes while a unit is asked; nil means by itself.
 	Pause func(ctx context.Context, d time.Duration) error
-	// Local tells the address from which we are connected to Juju, or nothing if it is not known.
+	// Local reports the address from which we are connected to Juju, or nothing if it is not known.
 	Local func() string
-	// Foreign are credentials that a person gave; without them those of the certificates relation are used.
+	// Foreign are credentials that a person gave; without them those of the certificates relation
+	// are used.
 	Foreign world.Credentials
 	// Keys keep the daemon's own; nil for who only looks.
 	Keys world.Keys
@@ -117,9 +120,10 @@ type tasksRead struct {
 	err   error
 }
 
-// Observe looks at everything once. waiting says that a step is under way or waited for: then all is read again though Juju
-// shows no change, because a databag may have changed without one. It fails only if there is nothing to plan from: the
-// model's snapshot could not be had, or the application is gone (ErrGone).
+// Observe looks at everything once. waiting says that a step is under way or waited for: then all
+// is read again though Juju shows no change, because a databag may have changed without one. It
+// fails only if there is nothing to plan from: the model's snapshot could not be had, or the
+// application is gone (ErrGone).
 func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Observation, error) {
 	model, err := o.cfg.Juju.Snapshot(ctx)
 	if err != nil {
@@ -175,8 +179,8 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Obser
 	return obs, nil
 }
 
-// Etcd is the way to the cluster as of the last observation, direct or through its units; nil before the first. It is safe
-// for concurrent use.
+// Etcd is the way to the cluster as of the last observation, direct or through its units; nil
+// before the first. It is safe for concurrent use.
 func (o *Observer) Etcd() world.Etcd {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -186,16 +190,16 @@ func (o *Observer) Etcd() world.Etcd {
 	return o.etcd
 }
 
-// Endpoints are the addresses that the last observation asked, beside those that members name themselves. It is safe for
-// concurrent use.
+// Endpoints are the addresses that the last observation asked, beside those that members name
+// themselves. It is safe for concurrent use.
 func (o *Observer) Endpoints() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.endpoints
 }
 
-// Credentials are those of the connection. Whoever asks for them must not let them out of the process's memory, but for a
-// file that a person asked for.
+// Credentials are those of the connection. Whoever asks for them must not let them out of the
+// process's memory, but for a file that a person asked for.
 func (o *Observer) Credentials() world.Credentials {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -219,7 +223,8 @@ func (o *Observer) stale(now time.Time, hash string, changes int64) bool {
 		now.Sub(o.readAt) >= o.cfg.Resync || o.info.err != nil || o.options.err != nil || o.tasks.err != nil
 }
 
-// read asks Juju for everything that the snapshot does not hold, at once. What fails keeps its last value, and its error.
+// read asks Juju for everything that the snapshot does not hold, at once. What fails keeps its last
+// value, and its error.
 func (o *Observer) read(ctx context.Context) {
 	var wait sync.WaitGroup
 	var units []jujuapi.UnitInfo
@@ -255,7 +260,7 @@ func values(options map[string]jujuapi.Option) map[string]any {
 	return out
 }
 
-// blind tells what Juju did not say.
+// blind says what Juju did not say.
 func (o *Observer) blind(model string) []string {
 	var blind []string
 	say := func(what string, err error) {

@@ -16,11 +16,12 @@ import (
 // offer is what one authority offers: a unit of a classic provider, or one that signs requests.
 type offer struct {
 	relation int
-	// unit is the provider's; empty for one that signs requests, of which our own units tell.
+	// unit is the provider's; empty for one that signs requests, which our own units report.
 	unit string
-	// application is the provider's name, empty if an agent of before tells of it.
+	// application is the provider's name, empty if an agent of before reports it.
 	application string
-	// credentials are what a classic provider gives to every requirer, as far as it does; of another there is the CA.
+	// credentials are what a classic provider gives to every requirer, as far as it does; of
+	// another there is the CA.
 	credentials world.Credentials
 	// chain are further certificates of the authority.
 	chain string
@@ -44,8 +45,8 @@ func (d *databags) readProvider(r jujuapi.RelationData) {
 	}
 }
 
-// offers are all that is offered, in an order that is the same from look to look: what classic providers write, and what our units tell
-// of others.
+// offers are all that is offered, in an order that is the same from look to look: what classic
+// providers write, and what our units report of others.
 func (d *databags) offers() []offer {
 	all := slices.Clone(d.classic)
 	units := slices.SortedFunc(maps.Keys(d.facts), func(a, b string) int { return cmp.Compare(unitNumber(a), unitNumber(b)) })
@@ -83,8 +84,9 @@ func (d *databags) authorities() []observation.AuthorityOffer {
 	return all
 }
 
-// chosen is the offer that counts; ok is false where there is none. Who is trusted decides, whoever else is related, and then the first
-// that is whole: so that the connection does not change from look to look. trusted are fingerprints.
+// chosen is the offer that counts; ok is false where there is none. Who is trusted decides, whoever
+// else is related, and then the first that is whole: so that the connection does not change from
+// look to look. trusted are fingerprints.
 func (d *databags) chosen(trusted []string) (best offer, ok bool) {
 	rank := func(o offer) int {
 		bundle, r := o.bundle(), 0
@@ -108,7 +110,8 @@ func (d *databags) chosen(trusted []string) (best offer, ok bool) {
 	return best, highest >= 0
 }
 
-// trusted are the fingerprints of what units with a member trust; before there is one, of what any unit does.
+// trusted are the fingerprints of what units with a member trust; before there is one, of what any
+// unit does.
 func (d *databags) trusted() []string {
 	var members, any []string
 	for _, facts := range d.facts {
@@ -147,9 +150,10 @@ func (d *databags) unused(related []string) []string {
 	return slices.Compact(all)
 }
 
-// bundle is all that servers may be verified with, without the text that easyrsa writes between certificates, and each
-// certificate once: the units' desired state holds it, which must not change with its layout. One that cannot be read, which units would
-// refuse the whole of it for, is left out.
+// bundle is all that servers may be verified with, without the text that easyrsa writes between
+// certificates, and each certificate once: the units' desired state holds it, which must not change
+// with its layout. One that cannot be read, which units would refuse the whole of it for, is left
+// out.
 func (o offer) bundle() string {
 	all, _ := pki.Readable(o.credentials.CA + "\n" + o.chain)
 	return pki.Encode(pki.Union(nil, all...)...)

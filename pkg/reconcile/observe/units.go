@@ -51,8 +51,8 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 		if clock, ok := o.cfg.Memory.Clock(name); ok {
 			unit.Clock = &clock
 		}
-		if told, ok := o.cfg.Memory.LastWords(name); ok {
-			unit.LastWords = &told
+		if words, ok := o.cfg.Memory.LastWords(name); ok {
+			unit.LastWords = &words
 		}
 		units = append(units, unit)
 	}
@@ -60,13 +60,14 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 	return units
 }
 
-// agentStarted says that the unit's agent has run at least once: before that Juju shows it as allocating.
+// agentStarted says that the unit's agent has run at least once: before that Juju shows it as
+// allocating.
 func agentStarted(u jujuapi.Unit) bool {
 	return u.AgentStatus.Current != "" && u.AgentStatus.Current != "allocating"
 }
 
-// task is the unit's reconcile that is not final: as we remember it, else as Juju lists it. What was handed and not queued
-// counts, too: whoever plans must not hand out another one meanwhile.
+// task is the unit's reconcile that is not final: as we remember it, else as Juju lists it. What
+// was handed and not queued counts, too: whoever plans must not hand out another one meanwhile.
 func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 	if f, ok := o.cfg.Memory.Flight(unit); ok {
 		t := &observation.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
@@ -150,9 +151,10 @@ func tcpPorts(opened []string) []int32 {
 	return slices.Compact(ports)
 }
 
-// clientEndpoints are the addresses where a member may answer: each unit's client address with the application's port, with the
-// one that its etcd runs with, and with the ports that it has open, which are others while the option changes. Where Juju's exposures
-// decide what is closed, a unit that has yet to open its port and to become a member is left out: packets to it vanish, and each
+// clientEndpoints are the addresses where a member may answer: each unit's client address with the
+// application's port, with the one that its etcd runs with, and with the ports that it has open,
+// which are others while the option changes. Where Juju's exposures decide what is closed, a unit
+// that has yet to open its port and to become a member is left out: packets to it vanish, and each
 // look would wait for them.
 func clientEndpoints(obs observation.Observation) []string {
 	var endpoints []string
@@ -185,7 +187,8 @@ func clientEndpoints(obs observation.Observation) []string {
 	return slices.Compact(endpoints)
 }
 
-// volumes are the storage that the application's units have, or that nobody has any more: Juju does not tell whose that was.
+// volumes are the storage that the application's units have, or that nobody has any more: Juju does
+// not say whose that was.
 func volumes(all []jujuapi.Storage, application jujuapi.Application) []string {
 	ours := func(name string) bool {
 		owner, _, _ := strings.Cut(name, "/")
@@ -201,8 +204,8 @@ func volumes(all []jujuapi.Storage, application jujuapi.Application) []string {
 	return ids
 }
 
-// closedToUs says that units whose agents Juju reaches have members while not one packet comes back from any client port: a
-// firewall.
+// closedToUs says that units whose agents Juju reaches have members while not one packet comes back
+// from any client port: a firewall.
 func closedToUs(units []observation.Unit, v etcdops.View) bool {
 	return silent(v) && slices.ContainsFunc(units, func(u observation.Unit) bool {
 		return u.Facts != nil && u.Facts.Member.Present && u.Provisioned && !u.Lost

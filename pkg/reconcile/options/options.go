@@ -16,7 +16,8 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// DefaultChannel is what new clusters install while the option channel is auto, where the store has it: see autoChannels.
+// DefaultChannel is what new clusters install while the option channel is auto, where the store has
+// it: see autoChannels.
 const DefaultChannel = "3.6/stable"
 
 // Limits of options.
@@ -33,7 +34,7 @@ const (
 	maxRequest     = 10 << 20
 	// InsecurePort is that of bind_with_insecure_http.
 	InsecurePort = 4001
-	// Less would compact what watchers are still to be told.
+	// Less would compact what watchers have still to be sent.
 	minRetention          = time.Minute
 	maxRetention          = 366 * 24 * time.Hour
 	minRetentionRevisions = 100
@@ -44,8 +45,9 @@ const AddressPlaceholder = "{address}"
 
 var channelForm = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*/)?(stable|candidate|beta|edge)(/[a-zA-Z0-9][a-zA-Z0-9._-]*)?$`)
 
-// Options are the application's own options, checked. Invalid ones are in Faults, each a sentence that names the option, its
-// value and what is allowed; the field then has its default, until OrLast puts the last good value there.
+// Options are the application's own options, checked. Invalid ones are in Faults, each a sentence
+// that names the option, its value and what is allowed; the field then has its default, until
+// OrLast puts the last good value there.
 type Options struct {
 	v1alpha1.ClusterOptions
 	Faults []string
@@ -53,15 +55,17 @@ type Options struct {
 	Bad []string
 }
 
-// Default are the options of an application that nobody has configured. Channel is empty for auto: one of
-// autoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for auto: etcd's own default of its version.
+// Default are the options of an application that nobody has configured. Channel is empty for auto:
+// one of autoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for
+// auto: etcd's own default of its version.
 func Default() Options {
 	return Options{ClusterOptions: v1alpha1.ClusterOptions{
 		Port: 2379, ManagementPort: 2380, HeartbeatIntervalMs: 100, ElectionTimeoutMs: 1000, BindToAllInterfaces: true,
 	}}
 }
 
-// group is one option, or several that are good or bad only together, and how the last good value of all is kept.
+// group is one option, or several that are good or bad only together, and how the last good value
+// of all is kept.
 type group struct {
 	names []string
 	read  func(p *parser)
@@ -102,8 +106,9 @@ var groups = []group{
 	{[]string{"log_level"}, readLogLevel, func(o *v1alpha1.ClusterOptions, last v1alpha1.ClusterOptions) { o.LogLevel = last.LogLevel }},
 }
 
-// Parse reads an application's options as Juju gives them. All faults are found at once; a faulty option keeps its
-// default, and OrLast puts the last good value there. Options that are missing have their defaults; unknown ones are ignored.
+// Parse reads an application's options as Juju gives them. All faults are found at once; a faulty
+// option keeps its default, and OrLast puts the last good value there. Options that are missing
+// have their defaults; unknown ones are ignored.
 func Parse(raw map[string]any) Options {
 	p := parser{raw: raw, options: Default()}
 	for _, g := range groups {
@@ -117,7 +122,8 @@ func Parse(raw map[string]any) Options {
 	return p.options
 }
 
-// OrLast is o with the last good values where o has faults. Options that depend on each other are kept together.
+// OrLast is o with the last good values where o has faults. Options that depend on each other are
+// kept together.
 func (o Options) OrLast(last v1alpha1.ClusterOptions) Options {
 	for _, g := range groups {
 		if slices.ContainsFunc(g.names, func(name string) bool { return slices.Contains(o.Bad, name) }) {
@@ -157,8 +163,8 @@ func readListeners(p *parser) {
 	take("metrics_url", MetricsPort(o.MetricsURL), o.MetricsURL, "a URL with another port")
 }
 
-// MetricsPort is the port of a good metrics_url, else zero. In clear it is for the machine itself only: metrics tell names of
-// keys' owners and peers, and no one has to show who asks.
+// MetricsPort is the port of a good metrics_url, else zero. In clear it is for the machine itself
+// only: metrics show names of keys' owners and peers, and no one has to show who asks.
 func MetricsPort(text string) int32 {
 	u, err := url.Parse(strings.Replace(text, AddressPlaceholder, "0.0.0.0", 1))
 	if err != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil || strings.ContainsAny(text, ", ") {
@@ -221,7 +227,8 @@ func readRequestSize(p *parser) {
 		})
 }
 
-// readCompaction reads mode and retention, which only make sense together. A retention of 0 is off, whatever the mode.
+// readCompaction reads mode and retention, which only make sense together. A retention of 0 is off,
+// whatever the mode.
 func readCompaction(p *parser) {
 	o := &p.options
 	mode := "periodic"
@@ -283,8 +290,8 @@ func listed(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' })
 }
 
-// readCipherSuites takes safe suites of TLS 1.2, and puts them into one order, so that another order restarts nobody. All of the
-// default ones are as none.
+// readCipherSuites takes safe suites of TLS 1.2, and puts them into one order, so that another
+// order restarts nobody. All of the default ones are as none.
 func readCipherSuites(p *parser) {
 	p.text("tls_cipher_suites", "a list of Go's names of safe TLS 1.2 cipher suites, separated by commas, with "+
 		"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 among them, which HTTP/2 needs", func(text string) bool {
@@ -313,7 +320,8 @@ func readCipherSuites(p *parser) {
 	})
 }
 
-// safeCipherSuite says that etcd takes the suite, and that its choice means anything: those of TLS 1.3 are always on.
+// safeCipherSuite says that etcd takes the suite, and that its choice means anything: those of TLS
+// 1.3 are always on.
 func safeCipherSuite(name string) bool {
 	if strings.HasSuffix(name, "_CHACHA20_POLY1305") {
 		name += "_SHA256"

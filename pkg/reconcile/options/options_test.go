@@ -10,7 +10,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/options"
 )
 
-func TestAllFaultsOfOptionsAreToldAtOnce(t *testing.T) {
+func TestAllFaultsOfOptionsAreReportedAtOnce(t *testing.T) {
 	o := options.Parse(map[string]any{
 		"port": 0, "management_port": "70000", "heartbeat_interval": 1.5, "election_timeout": 60000, "snapshot_count": "many",
 		"channel": "3.6/solid", "bind_to_all_interfaces": "perhaps", "tls_cipher_suites": "ROT13",

@@ -83,7 +83,7 @@ func TestABundleWithOneMoreAuthorityIsHandedOut(t *testing.T) {
 	}
 }
 
-func TestCertificatesThatEndSoonAreTold(t *testing.T) {
+func TestCertificatesThatEndSoonAreReported(t *testing.T) {
 	ends := func(o *observation.Observation, unit int, left time.Duration) {
 		o.Units[unit].Facts.Certificates.Server = &v1alpha1.LeafFacts{
 			Fingerprint: "f", NotBefore: metav1.NewTime(o.Now.Add(left - 365*24*time.Hour)), NotAfter: metav1.NewTime(o.Now.Add(left)),
@@ -118,7 +118,7 @@ func TestCertificatesThatEndSoonAreTold(t *testing.T) {
 	}
 }
 
-func TestWhatStandsBetweenAUnitAndItsCertificateIsTold(t *testing.T) {
+func TestWhatStandsBetweenAUnitAndItsCertificateIsReported(t *testing.T) {
 	o := settled(3)
 	o.Units[1].Facts.Certificates.Trouble = "lego refuses to sign the server certificate: IP addresses are not allowed."
 	unit := planner.Desired(o, "etcd/1").Status.Unit
@@ -128,7 +128,7 @@ func TestWhatStandsBetweenAUnitAndItsCertificateIsTold(t *testing.T) {
 }
 
 // A provider beside the one in use changes nothing but one sentence, of the application: members stay as they are, and a unit joins.
-func TestAnAuthorityBesideTheOneInUseIsToldInTheApplicationOnly(t *testing.T) {
+func TestAnAuthorityBesideTheOneInUseIsShownInTheApplicationOnly(t *testing.T) {
 	o := settled(3)
 	under(&o, "one")
 	before := hashes(o)
@@ -187,7 +187,7 @@ func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
 }
 
 // An authority that ends is told 30 days ahead, and blocks 7 days ahead, though the certificates themselves would last.
-func TestAnAuthorityThatEndsSoonIsTold(t *testing.T) {
+func TestAnAuthorityThatEndsSoonIsReported(t *testing.T) {
 	for left, state := range map[time.Duration]string{31 * 24 * time.Hour: "", 29 * 24 * time.Hour: "active", 6 * 24 * time.Hour: "blocked"} {
 		o := settled(3)
 		o.Units[1].Facts.Certificates.Authority = &v1alpha1.LeafFacts{

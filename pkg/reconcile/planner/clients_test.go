@@ -10,7 +10,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-func TestClientsAreToldWhenEveryUnitThatCanHasToldThem(t *testing.T) {
+func TestClientsAreInformedWhenEveryUnitThatCanHasPublished(t *testing.T) {
 	for name, c := range map[string]struct {
 		do   func(o *observation.Observation)
 		told bool

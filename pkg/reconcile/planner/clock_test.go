@@ -16,7 +16,7 @@ func clock(o *observation.Observation, i int, ahead time.Duration) {
 }
 
 // The property: whose clock is off, and by how much, is told; it is the daemon's if all units are off alike.
-func TestAClockThatIsOffIsTold(t *testing.T) {
+func TestAClockThatIsOffIsReported(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		ahead     []time.Duration
@@ -93,7 +93,7 @@ func TestATaskOnAClockThatIsBehindMayRunLonger(t *testing.T) {
 }
 
 // The property: a unit that does not take what it is handed is in the application's status, in words that stay the same.
-func TestDeliveriesThatFailForEverAreTold(t *testing.T) {
+func TestDeliveriesThatFailForEverAreReported(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		result observation.Result

@@ -12,7 +12,7 @@ import (
 )
 
 // A closed network is told in one condition, with how etcd is seen instead; what is seen is told as ever.
-func TestClosedNetworkIsToldInTheConditionReachable(t *testing.T) {
+func TestClosedNetworkIsShownInTheConditionReachable(t *testing.T) {
 	o := settled(3)
 	o.Closed, o.Through = true, "etcd/0"
 	want := map[string]string{

@@ -51,7 +51,7 @@ func roll(t *testing.T, o observation.Observation) (observation.Observation, []s
 	return o, nil
 }
 
-func TestPortsMoveOneAfterTheOtherAndClientsAreToldBetween(t *testing.T) {
+func TestPortsMoveOneAfterTheOtherAndClientsAreInformedBetween(t *testing.T) {
 	o := running(3)
 	o.Options.Port, o.Options.ManagementPort = 4001, 7001
 	end, done := roll(t, o)
@@ -310,7 +310,7 @@ func TestSeveralOptionsAtOnceAreOneRollAndAChangeBackIsNone(t *testing.T) {
 	}
 }
 
-func TestAPortThatJujuDoesNotOpenIsTold(t *testing.T) {
+func TestAPortThatJujuDoesNotOpenIsReported(t *testing.T) {
 	o := running(3)
 	o.Options.Port = 4001
 	o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeApplied, Ports: []int32{2379, 4001}, At: o.Now.Add(-time.Hour)}

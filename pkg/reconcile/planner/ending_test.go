@@ -228,7 +228,7 @@ func TestABirthAnewIsOneWriteUnderAnotherToken(t *testing.T) {
 }
 
 // The mark tells where the members were, and the application's words do not outlive it.
-func TestTheMarkTellsWhereTheMembersWere(t *testing.T) {
+func TestTheMarkSaysWhereTheMembersWere(t *testing.T) {
 	o := going()
 	step, _ := planner.Next(o)
 	request := step.Units[0].Spec.Latch

@@ -32,7 +32,7 @@ func told(t *testing.T, o observation.Observation) string {
 	return strings.Join(list, " ")
 }
 
-func TestClientsAreToldOfMembersThatServe(t *testing.T) {
+func TestClientsAreGivenMembersThatServe(t *testing.T) {
 	serve := func(o *observation.Observation, i int) {
 		o.Etcd.Health[url(i)] = etcdops.EndpointHealth{Endpoint: url(i), Answered: true, Serves: true, MemberID: id(i), ClusterID: clusterID, Leader: id(0)}
 		delete(o.History.UnhealthySince, url(i))
@@ -95,7 +95,7 @@ func TestClientsAreToldOfMembersThatServe(t *testing.T) {
 }
 
 // At birth, and of a cluster whose units tell nothing yet, clients hear of those that serve; of all if none does.
-func TestClientsAreToldOfSomebodyFromTheBeginning(t *testing.T) {
+func TestClientsAreGivenSomeMemberFromTheBeginning(t *testing.T) {
 	fresh := func() observation.Observation {
 		o := settled(3)
 		for i := range o.Units {
@@ -118,7 +118,7 @@ func TestClientsAreToldOfSomebodyFromTheBeginning(t *testing.T) {
 }
 
 // A client may read one unit's databag and no other: from its first delivery on a unit tells of those that serve, and of itself when it votes.
-func TestAUnitTellsItsClientsOfTheOthersUntilItsMemberVotes(t *testing.T) {
+func TestAUnitPublishesTheOthersToItsClientsUntilItsMemberVotes(t *testing.T) {
 	o := settled(3)
 	others := planner.Desired(o, "etcd/0").Clients
 	others.Members = nil
@@ -161,7 +161,7 @@ func TestAUnitTellsItsClientsOfTheOthersUntilItsMemberVotes(t *testing.T) {
 }
 
 // The only member is of a unit that leaves, and the one that stays has yet to join.
-func TestClientsAreToldOfWhoLeavesAsLongAsNobodyElseHasTheData(t *testing.T) {
+func TestClientsAreGivenWhoLeavesAsLongAsNobodyElseHasTheData(t *testing.T) {
 	o := settled(1)
 	join(&o)
 	o.Units[0].Dying = true
@@ -186,7 +186,7 @@ func TestCharmDefect16TheClusterForProxiesLeavesOutAMemberThatNeverStarted(t *te
 	}
 }
 
-func TestClientsAreToldWhereMembersServeNow(t *testing.T) {
+func TestClientsAreGivenWhereMembersServeNow(t *testing.T) {
 	o := settled(3)
 	o.Etcd.Members[1].ClientURLs = []string{"https://10.9.9.9:4001"}
 	o.Etcd.Health["https://10.9.9.9:4001"] = o.Etcd.Health[url(1)]
@@ -218,7 +218,7 @@ func TestDueIsWhenASilentMemberGoesOffTheList(t *testing.T) {
 }
 
 // A monitor that forgot a member which is down would never tell of it, and would count a quorum of those that are left.
-func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
+func TestAMonitorIsGivenVotersThatAreDown(t *testing.T) {
 	all := []string{url(0), url(1), url(2)}
 	watched := func(o observation.Observation) []string { return planner.Desired(o, "etcd/0").Clients.Members }
 	o := settled(3)
@@ -263,7 +263,7 @@ func TestAMonitorIsToldOfVotersThatAreDown(t *testing.T) {
 }
 
 // Clients of another model are told the addresses that Juju gives for their relation, of each member whose certificate is good for it.
-func TestClientsOfAnotherModelAreToldAddressesThatCertificatesAreGoodFor(t *testing.T) {
+func TestClientsOfAnotherModelAreGivenAddressesThatCertificatesAreGoodFor(t *testing.T) {
 	o := settled(3)
 	for i, address := range []string{"198.51.100.1", "198.51.100.2", ""} {
 		f := o.Units[i].Facts

@@ -94,7 +94,7 @@ func TestPlanExposesOnceAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestReachableTellsOfTheExposure(t *testing.T) {
+func TestReachableShowsTheExposure(t *testing.T) {
 	blocked := func(o *observation.Observation) {
 		o.History.NotBefore["Expose"], o.History.Faults = o.Now.Add(time.Minute), map[string]string{"Expose": "operation is blocked"}
 	}

@@ -11,9 +11,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// TestAChangeThatFailsAgainAndAgainIsTold: what only its fault can tell, such as a lock key that never goes by itself, comes into the
+// TestAChangeThatFailsAgainAndAgainIsReported: what only its fault can tell, such as a lock key that never goes by itself, comes into the
 // status of the application after some tries, and goes when the change is made or not wanted any more.
-func TestAChangeThatFailsAgainAndAgainIsTold(t *testing.T) {
+func TestAChangeThatFailsAgainAndAgainIsReported(t *testing.T) {
 	const fault = "cannot take the cluster's lock: the key has no lease"
 	key := planner.Step{Kind: planner.StepAddLearner, Unit: "etcd/3"}.Key()
 	for _, c := range []struct {

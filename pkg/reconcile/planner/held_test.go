@@ -52,7 +52,7 @@ func stands(o *observation.Observation, since time.Duration) {
 }
 
 // The property: whatever holds back a first delivery is told, once, in deliveries that touch nothing.
-func TestTheReasonToWaitIsTold(t *testing.T) {
+func TestTheReasonToWaitIsShown(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		start observation.Observation
@@ -210,7 +210,7 @@ func touchesNothing(t *testing.T, d observation.Delivery) {
 	}
 }
 
-func TestWordsAreToldOnceAndAfterTheClaim(t *testing.T) {
+func TestWordsAreDeliveredOnceAndAfterTheClaim(t *testing.T) {
 	o := silent(3)
 	o.Policy.Paused, o.Claimed, o.Latch.Epoch = true, 0, nil
 	step, _ := planner.Next(o)

@@ -133,7 +133,7 @@ func TestAMemberThatCannotStartIsTakenBack(t *testing.T) {
 }
 
 // What keeps a unit from joining is its status and the application's, in its own words, and no other unit's.
-func TestWhatKeepsAUnitFromJoiningIsTold(t *testing.T) {
+func TestWhatKeepsAUnitFromJoiningIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    observation.Observation
 		do   func(o *observation.Observation)
@@ -185,7 +185,7 @@ func TestAMembersFailedDeliveryIsNoFailedStart(t *testing.T) {
 }
 
 // Before a member goes, the list without it is also in the databags of those that have yet to join: clients may read no other.
-func TestWhoJoinsTellsTheShorterListBeforeAMemberGoes(t *testing.T) {
+func TestWhoJoinsPublishesTheShorterListBeforeAMemberGoes(t *testing.T) {
 	o := settled(4)
 	join(&o)
 	o.Units[2].Dying = true

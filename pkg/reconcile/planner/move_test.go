@@ -60,7 +60,7 @@ func applyAllBut(o *observation.Observation, i int) {
 	o.Units[i].Facts.Applied = applied
 }
 
-func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
+func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T) {
 	const wait = planner.StepWait
 	for _, c := range []struct {
 		name  string
@@ -161,8 +161,8 @@ func TestAMemberThatHasMovedIsToldToTheOthersAndThenRestarted(t *testing.T) {
 	}
 }
 
-// TestAllThatHaveMovedAreToldBeforeOneIsRestarted, also where the others could do without one already.
-func TestAllThatHaveMovedAreToldBeforeOneIsRestarted(t *testing.T) {
+// TestAllThatHaveMovedAreMadeKnownBeforeOneIsRestarted, also where the others could do without one already.
+func TestAllThatHaveMovedAreMadeKnownBeforeOneIsRestarted(t *testing.T) {
 	o := settled(5)
 	bothMoved(&o)
 	o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
@@ -171,7 +171,7 @@ func TestAllThatHaveMovedAreToldBeforeOneIsRestarted(t *testing.T) {
 }
 
 // The plan for a moved member is both steps, and an end.
-func TestThePlanForAMovedMemberIsToTellItAndToRestartIt(t *testing.T) {
+func TestThePlanForAMovedMemberIsToMakeItKnownAndToRestartIt(t *testing.T) {
 	o := settled(3)
 	readdress(&o, 2)
 	var kinds []string
@@ -184,7 +184,7 @@ func TestThePlanForAMovedMemberIsToTellItAndToRestartIt(t *testing.T) {
 }
 
 // The agent asks the guard again before it restarts: it is told where the other one is that has moved, which is in no list yet.
-func TestARestartTellsWhereMembersAnswer(t *testing.T) {
+func TestARestartShowsWhereMembersAnswer(t *testing.T) {
 	o := settled(3)
 	bothMoved(&o)
 	o.Etcd.Members[1].PeerURLs, o.Etcd.Members[2].PeerURLs = []string{"https://10.0.1.98:2380"}, []string{newPeer}

@@ -193,8 +193,8 @@ func TestARotationOfTwoMembersIsNotBegun(t *testing.T) {
 	}
 }
 
-// TestARequestThatAnOldAgentHoldsUpIsTold: who has run the action looks at juju status.
-func TestARequestThatAnOldAgentHoldsUpIsTold(t *testing.T) {
+// TestARequestThatAnOldAgentHoldsUpIsReported: who has run the action looks at juju status.
+func TestARequestThatAnOldAgentHoldsUpIsReported(t *testing.T) {
 	o, _, _ := rotatable(t, 3)
 	run(t, &o)
 	o.Units[2].Facts.Protocol = v1alpha1.ProtocolProcedures - 1

@@ -6,7 +6,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-func TestATaskThatJujuHasNotNumberedIsToldWithoutANumber(t *testing.T) {
+func TestATaskThatJujuHasNotNumberedIsShownWithoutANumber(t *testing.T) {
 	for want, task := range map[string]*observation.Task{"task 13": {ID: 13}, "a delivery": {}, "task 13 (restore)": {ID: 13, Name: "restore"},
 		"the action restore": {Name: "restore"}} {
 		if got := task.String(); got != want {

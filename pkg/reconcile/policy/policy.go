@@ -1,11 +1,13 @@
 // Package policy reads EtcdCluster files from the daemon's configuration directory.
 //
-// A file is YAML (*.yaml, *.yml) with one policy or several; each names its application (metadata.name) and, if it is not
-// meant for all models, its model (metadata.namespace: prod, or admin/prod). No file is needed: every field has a default.
+// A file is YAML (*.yaml, *.yml) with one policy or several; each names its application
+// (metadata.name) and, if it is not meant for all models, its model (metadata.namespace: prod, or
+// admin/prod). No file is needed: every field has a default.
 //
-// Files are read strictly, and all faults are told at once, each with file, line and column. A file that has become bad
-// does not undo what it said before: the last good policy stays in force, and the fault is told in the cluster's condition
-// PolicyValid and in the log. Changes are noticed by themselves.
+// Files are read strictly, and all faults are reported at once, each with file, line and column. A
+// file that has become bad does not undo what it said before: the last good policy stays in force,
+// and the fault is shown in the cluster's condition PolicyValid and in the log. Changes are noticed
+// by themselves.
 package policy
 
 import (
@@ -54,8 +56,8 @@ type policy struct {
 	cluster v1alpha1.EtcdCluster
 }
 
-// Open makes a store for dir, and reads it. An empty dir holds no policies. The error is an *InvalidError if files are bad;
-// the store is made all the same, without those.
+// Open makes a store for dir, and reads it. An empty dir holds no policies. The error is an
+// *InvalidError if files are bad; the store is made all the same, without those.
 func Open(dir string) (*Store, error) {
 	s := &Store{dir: dir}
 	err := s.Load()
@@ -123,7 +125,8 @@ func (s *Store) files() ([]string, error) {
 
 func same(a, b v1alpha1.EtcdCluster) bool { return a.Name == b.Name && a.Namespace == b.Namespace }
 
-// Spec is the policy for a cluster: of the file that names its model, else of the one that names none, else the defaults.
+// Spec is the policy for a cluster: of the file that names its model, else of the one that names
+// none, else the defaults.
 func (s *Store) Spec(model, application string) v1alpha1.EtcdClusterSpec {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +156,8 @@ func fit(c v1alpha1.EtcdCluster, model, application string) int {
 	return -1
 }
 
-// Fault is what is wrong with the files now. A bad file may be meant for any cluster: each is told.
+// Fault is what is wrong with the files now. A bad file may be meant for any cluster: each shows
+// it.
 func (s *Store) Fault(string, string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +170,8 @@ func (s *Store) Fault(string, string) string {
 // quiet is how long the directory must be quiet before it is read: editors write in several steps.
 const quiet = 200 * time.Millisecond
 
-// Watch reads the files again whenever the directory changes, until ctx ends, and calls changed with the outcome.
+// Watch reads the files again whenever the directory changes, until ctx ends, and calls changed
+// with the outcome.
 func (s *Store) Watch(ctx context.Context, changed func(error)) error {
 	if s.dir == "" {
 		return nil

@@ -41,7 +41,7 @@ func faults(err error) []string {
 	return all
 }
 
-func TestAllFaultsAreToldAtOnceWithTheirPlaces(t *testing.T) {
+func TestAllFaultsAreReportedAtOnceWithTheirPlaces(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "cluster.yaml", `apiVersion: jujuetcd.io/v1
 kind: EtcdCluster
@@ -202,8 +202,8 @@ func TestSampleIsValidAndStatesTheDefaults(t *testing.T) {
 	}
 }
 
-// TestShapeHasEveryFieldOfTheSchema holds the fields that files may have against the generated schema, and the defaults in it
-// against SetDefaults.
+// TestShapeHasEveryFieldOfTheSchema holds the fields that files may have against the generated
+// schema, and the defaults in it against SetDefaults.
 func TestShapeHasEveryFieldOfTheSchema(t *testing.T) {
 	text, err := os.ReadFile("../../../config/crd/jujuetcd.io_etcdclusters.yaml")
 	if err != nil {

@@ -47,7 +47,7 @@ func TestOnlyOnesOwnDaemonIsBelieved(t *testing.T) {
 	}
 }
 
-func TestASocketIsNotPutIntoAStrangersDirectory(t *testing.T) {
+func TestASocketIsNotPutIntoAnotherUsersDirectory(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		dir  directory
@@ -56,7 +56,7 @@ func TestASocketIsNotPutIntoAStrangersDirectory(t *testing.T) {
 		{"one's own", directory{0o700, 1000}, true},
 		{"root's", directory{0o755, 0}, true},
 		{"/tmp", directory{0o777 | fs.ModeSticky, 0}, true},
-		{"a stranger's", directory{0o700, 1001}, false},
+		{"another user's", directory{0o700, 1001}, false},
 		{"everybody's", directory{0o777, 1000}, false},
 	} {
 		if err := ownDirectory(test.dir, 1000); (err == nil) != test.want {
@@ -66,7 +66,7 @@ func TestASocketIsNotPutIntoAStrangersDirectory(t *testing.T) {
 }
 
 // The check is asked on the way: a client does not speak to whom it does not trust.
-func TestTheKernelTellsWhoListens(t *testing.T) {
+func TestTheKernelSaysWhoListens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := Listen(path)
 	if err != nil {

@@ -152,7 +152,7 @@ func TestAbsentDaemonIsToldApart(t *testing.T) {
 	_ = again.Close()
 }
 
-func TestWatchTellsEachChangeOnce(t *testing.T) {
+func TestWatchPrintsEachChangeOnce(t *testing.T) {
 	r := registry.New(time.Now)
 	etcd := registry.Ref{Model: "admin/prod", Name: "etcd"}
 	r.PutCluster(etcd, v1alpha1.EtcdClusterSpec{}, v1alpha1.EtcdClusterStatus{Phase: v1alpha1.PhasePending})

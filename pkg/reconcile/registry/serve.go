@@ -16,7 +16,8 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// Paths of the socket's API. All take the parameters model and name; clusters and units take watch, too.
+// Paths of the socket's API. All take the parameters model and name; clusters and units take watch,
+// too.
 const (
 	pathAbout       = "/v1/about"
 	pathClusters    = "/v1/clusters"
@@ -25,7 +26,8 @@ const (
 	pathCredentials = "/v1/credentials"
 )
 
-// maxSocketPath leaves room for the hidden directory in which the socket is made: the system allows 107 bytes.
+// maxSocketPath leaves room for the hidden directory in which the socket is made: the system allows
+// 107 bytes.
 const maxSocketPath = 92
 
 // About says who serves.
@@ -43,15 +45,16 @@ type Model struct {
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`
 	Error     string    `json:"error,omitempty"`
-	// Trouble is the kind of what keeps the daemon from working with the model's controller, and TroubleSince since when.
+	// Trouble is the kind of what keeps the daemon from working with the model's controller, and
+	// TroubleSince since when.
 	Trouble      string    `json:"trouble,omitempty"`
 	TroubleSince time.Time `json:"troubleSince,omitzero"`
 	// ReadAt is when the model was last read.
 	ReadAt time.Time `json:"readAt,omitzero"`
 }
 
-// Access is how a client reaches a cluster. It holds a private key: it is served over the socket alone, which only the
-// daemon's own user can open, and it never prints.
+// Access is how a client reaches a cluster. It holds a private key: it is served over the socket
+// alone, which only the daemon's own user can open, and it never prints.
 type Access struct {
 	Endpoints []string `json:"endpoints"`
 	CA        string   `json:"ca"`
@@ -65,7 +68,7 @@ func (a Access) String() string { return fmt.Sprintf("access to %s", strings.Joi
 // GoString hides the key.
 func (a Access) GoString() string { return a.String() }
 
-// Event is one change that a watch tells: ADDED, MODIFIED or DELETED.
+// Event is one change that a watch shows: ADDED, MODIFIED or DELETED.
 type Event[T any] struct {
 	Type   string `json:"type"`
 	Object T      `json:"object"`
@@ -74,13 +77,14 @@ type Event[T any] struct {
 // Server serves a registry over a unix socket.
 type Server struct {
 	Registry *Registry
-	// About and Access are asked at each request. Access returns an error in words if there is none.
+	// About and Access are asked at each request. Access returns an error in words if there is
+	// none.
 	About  func() About
 	Access func(Ref) (Access, error)
 }
 
-// Listen makes the socket, which only its owner can open. A socket that nobody listens on any more is replaced; one that
-// somebody listens on is not.
+// Listen makes the socket, which only its owner can open. A socket that nobody listens on any more
+// is replaced; one that somebody listens on is not.
 func Listen(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("cannot listen on %s: the path is longer than %d bytes, which is all that the system allows", path, maxSocketPath)
@@ -104,8 +108,8 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot put the socket into %s: %w (give another --socket)", filepath.Dir(path), err)
 	}
-	// The socket is made in a directory that only we can enter, and moved once its mode is right: there is no instant in
-	// which others could connect.
+	// The socket is made in a directory that only we can enter, and moved once its mode is right:
+	// there is no instant in which others could connect.
 	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the socket: %w", err)
@@ -185,7 +189,8 @@ func reply(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v) // whoever asked has gone: nobody to tell
 }
 
-// answer lists the objects that the request asks for, or streams their changes, one JSON object a line.
+// answer lists the objects that the request asks for, or streams their changes, one JSON object a
+// line.
 func answer[T any](w http.ResponseWriter, r *http.Request, list func() ([]T, <-chan struct{}), identify func(T) (Ref, string)) {
 	want := Ref{Model: r.FormValue("model"), Name: r.FormValue("name")}
 	selected := func() ([]T, <-chan struct{}) {
@@ -243,8 +248,8 @@ func answer[T any](w http.ResponseWriter, r *http.Request, list func() ([]T, <-c
 	}
 }
 
-// Matches says whether ref is what is wanted: an empty part matches all, a model's name does without its owner, and an
-// application's name matches its units.
+// Matches says whether ref is what is wanted: an empty part matches all, a model's name does
+// without its owner, and an application's name matches its units.
 func Matches(want, ref Ref) bool {
 	model := want.Model == "" || want.Model == ref.Model || strings.HasSuffix(ref.Model, "/"+want.Model)
 	name := want.Name == "" || want.Name == ref.Name || strings.HasPrefix(ref.Name, want.Name+"/")

@@ -1,5 +1,6 @@
-// Package through reaches etcd through its units, where no packet of the daemon's gets there: a closed network. What a
-// direct connection would do, a unit's agent does, asked by a delivery of ops (v1alpha1.EtcdOp) in the action reconcile.
+// Package through reaches etcd through its units, where no packet of the daemon's gets there: a
+// closed network. What a direct connection would do, a unit's agent does, asked by a delivery of
+// ops (v1alpha1.EtcdOp) in the action reconcile.
 //
 // # Use
 //
@@ -9,17 +10,20 @@
 //
 // # What it costs
 //
-// A look is an action. In a cluster where nothing is done there is one a minute, and one when Juju shows that something has
-// changed: a unit that comes or goes, new facts, a workload status (a unit's own update-status tells of its trouble), the end
-// of a delivery. Between two looks a settled cluster costs nothing. While a step is waited for, looks follow each other after
-// two seconds, later and later up to a minute as long as they show nothing new. A change costs one action more. So health is
-// seen up to a minute late, where a direct connection sees it within a second or two.
+// A look is an action. In a cluster where nothing is done there is one a minute, and one when Juju
+// shows that something has changed: a unit that comes or goes, new facts, a workload status (a
+// unit's own update-status reports its trouble), the end of a delivery. Between two looks a settled
+// cluster costs nothing. While a step is waited for, looks follow each other after two seconds,
+// later and later up to a minute as long as they show nothing new. A change costs one action more.
+// So health is seen up to a minute late, where a direct connection sees it within a second or two.
 //
 // # Guarantees
 //
-//   - A change is made by the unit under the cluster's lock key, after a fresh look, behind the same guard (etcdops.Change),
-//     and only if the latch's epoch is ours and the members are those that the change was decided on.
-//   - A unit that has another reconcile is not asked. One that did not answer is not asked again for a minute, if another can be.
+//   - A change is made by the unit under the cluster's lock key, after a fresh look, behind the
+//     same guard (etcdops.Change), and only if the latch's epoch is ours and the members are those
+//     that the change was decided on.
+//   - A unit that has another reconcile is not asked. One that did not answer is not asked again
+//     for a minute, if another can be.
 //   - An agent that does not know ops refuses the delivery and touches nothing.
 //   - After a change whose answer was lost there is no view until a new look has succeeded.
 //

@@ -21,11 +21,14 @@ import (
 
 // Times.
 const (
-	// DefaultEvery is how old a look may be in a cluster where nothing is done and nothing hints at a change.
+	// DefaultEvery is how old a look may be in a cluster where nothing is done and nothing hints at
+	// a change.
 	DefaultEvery = time.Minute
-	// soonest is how old it may be at first while a step is waited for; it grows while looks show nothing new.
+	// soonest is how old it may be at first while a step is waited for; it grows while looks show
+	// nothing new.
 	soonest = 2 * time.Second
-	// fresh is how old a look may be that a change is decided on: the unit looks again before it acts.
+	// fresh is how old a look may be that a change is decided on: the unit looks again before it
+	// acts.
 	fresh = 5 * time.Second
 	// answerTTL is until when a unit may begin, and patience how long its answer is waited for.
 	answerTTL = 30 * time.Second
@@ -88,8 +91,9 @@ func New(cfg Config) *Cluster {
 	return &Cluster{cfg: cfg, avoid: map[string]time.Time{}}
 }
 
-// See takes in the situation, looks if that is due, and returns the latest view with the unit that it was made through. The
-// error is why the last look failed; the view is then an older one, or, with an empty unit, none at all.
+// See takes in the situation, looks if that is due, and returns the latest view with the unit that
+// it was made through. The error is why the last look failed; the view is then an older one, or,
+// with an empty unit, none at all.
 func (c *Cluster) See(ctx context.Context, s Situation) (etcdops.View, string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +122,8 @@ func (c *Cluster) due(hints string) bool {
 	case c.at.IsZero(), hints != c.hints:
 		return true
 	}
-	// Passes of a settled cluster come at this very interval: the one that comes an instant early is not to be missed.
+	// Passes of a settled cluster come at this very interval: the one that comes an instant early
+	// is not to be missed.
 	return !now.Before(c.at.Add(every - every/20))
 }
 
@@ -136,8 +141,9 @@ func (c *Cluster) look(ctx context.Context) {
 	_, c.fault = c.ask(ctx, unit, c.delivery(unit, v1alpha1.EtcdOp{Kind: v1alpha1.OpLook, Endpoints: c.situation.Endpoints}))
 }
 
-// hintsOf is what, when it changes, makes an early look worth its action: units that come and go, what they publish and show
-// (their own update-status tells of trouble), and how deliveries ended. What a look itself changes in Juju is not in it.
+// hintsOf is what, when it changes, makes an early look worth its action: units that come and go,
+// what they publish and show (their own update-status reports trouble), and how deliveries ended.
+// What a look itself changes in Juju is not in it.
 func hintsOf(s Situation) string {
 	var b strings.Builder
 	for _, u := range s.Units {
@@ -182,8 +188,8 @@ func (c *Cluster) Look(ctx context.Context, _ []string) etcdops.View {
 	return c.view
 }
 
-// Do implements world.Etcd: a unit makes the change and looks afterwards. Whatever it answers, the next decision is made on what is
-// then.
+// Do implements world.Etcd: a unit makes the change and looks afterwards. Whatever it answers, the
+// next decision is made on what is then.
 func (c *Cluster) Do(ctx context.Context, v etcdops.View, change etcdops.Change) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -211,8 +217,8 @@ func (c *Cluster) Do(ctx context.Context, v etcdops.View, change etcdops.Change)
 	return nil
 }
 
-// Under implements world.Etcd: the unit that makes a change holds the lock key while it does (etcdops.Under, next to the act), so that
-// nothing is held here, and nothing ends do.
+// Under implements world.Etcd: the unit that makes a change holds the lock key while it does
+// (etcdops.Under, next to the act), so that nothing is held here, and nothing ends do.
 func (c *Cluster) Under(ctx context.Context, _ etcdops.Hold, do func(context.Context) error) error {
 	return do(ctx)
 }
