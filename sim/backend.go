@@ -18,7 +18,7 @@ import (
 
 var _ control.Backend = (*instance)(nil)
 
-// Info tells what runs.
+// Info says what runs.
 func (i *instance) Info() control.Info {
 	info := control.Info{
 		PID: os.Getpid(), Profile: i.controller.Profile().Name, Version: i.controller.Profile().Version,
@@ -59,7 +59,8 @@ func (i *instance) Call(ctx context.Context, c control.Call) control.Answer {
 	return control.Answer{Response: response, Error: failed}
 }
 
-// newest is the version that a client chooses, who knows all; zero, which no facade has, where there is no such facade.
+// newest is the version that a client chooses, who knows all; zero, which no facade has, where
+// there is no such facade.
 func (i *instance) newest(c control.Call) int {
 	offered := i.controller.Profile().ModelFacades
 	if c.Controller {

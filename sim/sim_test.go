@@ -21,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start runs an instance without machines until the test ends, and returns what it tells of itself.
+// start runs an instance without machines until the test ends, and returns what it reports of
+// itself.
 func start(t *testing.T, dir string) (control.Info, func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -72,7 +72,8 @@ The exit code is 1 if the action failed.`,
 	return a.modelFlag(c)
 }
 
-// parseRun tells units, which have a slash before any equals sign, from the action and its parameters.
+// parseRun tells units, which have a slash before any equals sign, from the action and its
+// parameters.
 func parseRun(args []string, stringArgs bool) (units []string, action string, params map[string]any, err error) {
 	for len(args) > 0 && strings.Contains(args[0], "/") && !strings.Contains(args[0], "=") {
 		units, args = append(units, args[0]), args[1:]
@@ -163,7 +164,7 @@ func (a *App) exec() *cobra.Command {
 	return a.modelFlag(c)
 }
 
-// follow tells what was enqueued and, if wanted, waits for the tasks and prints their results.
+// follow says what was enqueued and, if wanted, waits for the tasks and prints their results.
 func (a *App) follow(ctx context.Context, enqueued wire.EnqueuedActions, w waiting) error {
 	operation, _ := wire.ID(enqueued.OperationTag, "operation")
 	var tasks []task
@@ -207,7 +208,8 @@ func (a *App) follow(ctx context.Context, enqueued wire.EnqueuedActions, w waiti
 	return a.failures(tasks)
 }
 
-// failures tells which tasks failed. A command's own exit code is a failure, too, though its task has completed.
+// failures says which tasks failed. A command's own exit code is a failure, too, though its task
+// has completed.
 func (a *App) failures(tasks []task) error {
 	var failed []string
 	for _, t := range tasks {
@@ -235,7 +237,8 @@ func newTask(r wire.ActionResult) task {
 
 var final = []string{"completed", "failed", "cancelled", "aborted", "error"}
 
-// The pace at which juju's client asks for a task, up to a limit that suits an instance on the same machine.
+// The pace at which juju's client asks for a task, up to a limit that suits an instance on the same
+// machine.
 const (
 	pollFirst  = 20 * time.Millisecond
 	pollGrowth = 1.5
@@ -243,7 +246,7 @@ const (
 )
 
 func (a *App) await(ctx context.Context, t *task) error {
-	told := 0
+	printed := 0
 	for delay := pollFirst; ; delay = min(time.Duration(float64(delay)*pollGrowth), pollMax) {
 		result, err := a.fetchTask(ctx, t.id)
 		if err != nil {
@@ -253,8 +256,8 @@ func (a *App) await(ctx context.Context, t *task) error {
 			return err
 		}
 		t.result = result
-		for ; told < len(result.Log); told++ {
-			fmt.Fprintf(a.Err, "%s %s\n", result.Log[told].Timestamp.Local().Format("15:04:05"), result.Log[told].Message)
+		for ; printed < len(result.Log); printed++ {
+			fmt.Fprintf(a.Err, "%s %s\n", result.Log[printed].Timestamp.Local().Format("15:04:05"), result.Log[printed].Message)
 		}
 		if slices.Contains(final, result.Status) {
 			return nil

@@ -75,7 +75,7 @@ func (a *App) removeApplication() *cobra.Command {
 	return a.modelFlag(c)
 }
 
-// each tells of each thing what was done, or its error, and fails if there was one.
+// each says of each thing what was done, or its error, and fails if there was one.
 func (a *App) each(names []string, failed func(int) *wire.Error, done func(string) string) error {
 	bad := false
 	for i, name := range names {

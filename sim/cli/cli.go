@@ -1,7 +1,9 @@
-// Package cli is jujusim's command line: start runs an instance in the foreground, the other verbs talk to it through its control
-// socket. Verbs, flags and output are those of the juju client where it has them.
+// Package cli is jujusim's command line: start runs an instance in the foreground, the other verbs
+// talk to it through its control socket. Verbs, flags and output are those of the juju client where
+// it has them.
 //
-// Main returns the exit code: 0 for success, 1 when what was asked for failed, 2 when it was asked for wrongly.
+// Main returns the exit code: 0 for success, 1 when what was asked for failed, 2 when it was asked
+// for wrongly.
 package cli
 
 import (
@@ -66,7 +68,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-// errQuiet is a failure that the output has told.
+// errQuiet is a failure that the output has shown.
 var errQuiet = errors.New("failed")
 
 // usageError is a fault of whoever typed.

@@ -1,8 +1,10 @@
-// Package control is how jujusim's verbs talk to the running instance: HTTP with JSON on a unix socket that only its owner may use.
+// Package control is how jujusim's verbs talk to the running instance: HTTP with JSON on a unix
+// socket that only its owner may use.
 //
-// What Juju's API can do goes through POST /call, as the administrator, by the same dispatch as a frame; the other paths are for
-// what is no call in Juju's API (local charms, faults, the instance itself). Client and the handler that Serve takes are the
-// two ends; the types here are what passes between them.
+// What Juju's API can do goes through POST /call, as the administrator, by the same dispatch as a
+// frame; the other paths are for what is no call in Juju's API (local charms, faults, the instance
+// itself). Client and the handler that Serve takes are the two ends; the types here are what passes
+// between them.
 package control
 
 import (
@@ -13,7 +15,7 @@ import (
 	"jujuetcd.io/sim/model"
 )
 
-// Info is what an instance tells of itself.
+// Info is what an instance reports of itself.
 type Info struct {
 	PID            int       `json:"pid"`
 	Profile        string    `json:"profile"`
@@ -44,8 +46,8 @@ type Model struct {
 	UUID  string `json:"uuid"`
 }
 
-// Call is a call of Juju's API. Model is a model's name or UUID, empty for the default one; Controller calls no model. Version is the
-// facade's, zero for the newest that is offered.
+// Call is a call of Juju's API. Model is a model's name or UUID, empty for the default one;
+// Controller calls no model. Version is the facade's, zero for the newest that is offered.
 type Call struct {
 	Model      string          `json:"model,omitempty"`
 	Controller bool            `json:"controller,omitempty"`
@@ -87,14 +89,16 @@ type Offer struct {
 	Name        string   `json:"name,omitempty"`
 }
 
-// Consume is an offer to take into a model. The answers to both name what there is now: an offer's URL, an application.
+// Consume is an offer to take into a model. The answers to both name what there is now: an offer's
+// URL, an application.
 type Consume struct {
 	Model string `json:"model,omitempty"`
 	URL   string `json:"url"`
 	Alias string `json:"alias,omitempty"`
 }
 
-// RemoveOffer is an offer to take back, by its URL or, in the model, its name. Force ends its relations, too.
+// RemoveOffer is an offer to take back, by its URL or, in the model, its name. Force ends its
+// relations, too.
 type RemoveOffer struct {
 	Model string `json:"model,omitempty"`
 	URL   string `json:"url"`
@@ -117,10 +121,12 @@ type Folder struct {
 	Path string `json:"path"`
 }
 
-// Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count, Only), upgrade, maintenance, migrate,
-// redirect, refuse-watch, break-feed, mix-pages, heal; add-controller, and stop-controller, start-controller, remove-controller (Target:
-// the number of a controller's machine); and of a model stop-agent, start-agent, partition, heal (Target: a unit), kill (Target,
-// Service), lose-disk (Target: a unit, Path), stop-machine, start-machine, change-address (Target: a machine).
+// Fault asks for one fault. Kinds and what they use: cut (Refuse), delay (Delay), lose (Count,
+// Only), upgrade, maintenance, migrate, redirect, refuse-watch, break-feed, mix-pages, heal;
+// add-controller, and stop-controller, start-controller, remove-controller (Target: the number of a
+// controller's machine); and of a model stop-agent, start-agent, partition, heal (Target: a unit),
+// kill (Target, Service), lose-disk (Target: a unit, Path), stop-machine, start-machine,
+// change-address (Target: a machine).
 type Fault struct {
 	Model   string        `json:"model,omitempty"`
 	Kind    string        `json:"kind"`

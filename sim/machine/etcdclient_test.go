@@ -52,7 +52,7 @@ func TestEtcdclientWritesTheFirstValueOfEachKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tell := func(unit, pairs string) {
+	publish := func(unit, pairs string) {
 		t.Helper()
 		task := w.exec(unit, "relation-set -r db:"+strconv.Itoa(id)+" "+pairs)
 		if task.Status != model.TaskCompleted || task.Output["return-code"] != 0 {
@@ -63,12 +63,12 @@ func TestEtcdclientWritesTheFirstValueOfEachKey(t *testing.T) {
 		t.Helper()
 		w.until(what, func() bool { return maps.Equal(w.clientFile("etcdclient/0", "db"), want) })
 	}
-	tell("teller/1", "connection_string=https://127.0.0.2:2379 client_ca=CA1 other=no")
+	publish("teller/1", "connection_string=https://127.0.0.2:2379 client_ca=CA1 other=no")
 	says("the second unit's values", map[string]string{"connection_string": "https://127.0.0.2:2379", "client_ca": "CA1"})
-	tell("teller/0", "connection_string=https://127.0.0.1:2379,https://127.0.0.2:2379")
+	publish("teller/0", "connection_string=https://127.0.0.1:2379,https://127.0.0.2:2379")
 	says("the first unit's string, the second's CA", map[string]string{
 		"connection_string": "https://127.0.0.1:2379,https://127.0.0.2:2379", "client_ca": "CA1"})
-	w.until("the status tells it", func() bool {
+	w.until("the status shows it", func() bool {
 		u, err := w.Unit("etcdclient/0")
 		return err == nil && u.Workload.Message == "2 endpoints of etcd"
 	})

@@ -102,7 +102,7 @@ func TestAMachineWithoutUnitsIsMadeTakesAUnitAndGoes(t *testing.T) {
 	w.until("the other one is gone", func() bool { return len(w.MachineIDs()) == 0 })
 }
 
-func TestAMachineWhoseAddressChangesTellsItsUnits(t *testing.T) {
+func TestAMachineWhoseAddressChangesRunsAHookOfItsUnits(t *testing.T) {
 	w := newWorld(t)
 	w.deploy(probe(t), "a", 2)
 	w.settled("a/0", "a/1")

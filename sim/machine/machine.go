@@ -23,7 +23,8 @@ type Options struct {
 	// Address is the machine's address; MoreAddresses are those that it has beside.
 	Address       string
 	MoreAddresses []string
-	// Port is the machine's own network, in which it has the addresses. Nil means that it shares this program's.
+	// Port is the machine's own network, in which it has the addresses. Nil means that it shares
+	// this program's.
 	Port *netns.Port
 	// Store is the folder that plays the snap store; empty means offline.
 	Store string
@@ -78,7 +79,8 @@ func (m *Machine) SetAddress(address string) {
 	m.options.Address = address
 }
 
-// Start boots the machine: snapd and the enabled services come up. It does nothing to one that runs.
+// Start boots the machine: snapd and the enabled services come up. It does nothing to one that
+// runs.
 func (m *Machine) Start() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,8 +116,8 @@ func (m *Machine) Start() error {
 // ErrSharedNetwork is why a machine cannot be cut off.
 var ErrSharedNetwork = errors.New("it has no network of its own: start jujusim as root, with --own-networks")
 
-// Cut parts the machine from the other machines, Mend brings it back. Its processes run on, and the host reaches them as before; so it
-// is when the machine is stopped and started meanwhile.
+// Cut parts the machine from the other machines, Mend brings it back. Its processes run on, and the
+// host reaches them as before; so it is when the machine is stopped and started meanwhile.
 func (m *Machine) Cut() error {
 	if m.options.Port == nil {
 		return ErrSharedNetwork
@@ -166,7 +168,8 @@ func (m *Machine) Running() bool {
 	return m.services != nil
 }
 
-// Service is one property of a service, as systemctl show tells it; empty while the machine is down.
+// Service is one property of a service, as systemctl show reports it; empty while the machine is
+// down.
 func (m *Machine) Service(name, property string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -195,8 +198,8 @@ func (m *Machine) KillAll() {
 	}
 }
 
-// Wipe removes what is below a folder of the machine, as a lost disk does; the folder itself stays. The path is that of
-// production, such as /var/snap/etcd/common/data.
+// Wipe removes what is below a folder of the machine, as a lost disk does; the folder itself stays.
+// The path is that of production, such as /var/snap/etcd/common/data.
 func (m *Machine) Wipe(path string) error {
 	dir := filepath.Join(m.options.Root, filepath.Clean("/"+path))
 	entries, err := os.ReadDir(dir)

@@ -19,7 +19,8 @@ type Changes struct {
 	DeleteState []string
 }
 
-// PortRange is an opened range; To equals From for one port. Protocol is tcp, udp or icmp (which has no ports).
+// PortRange is an opened range; To equals From for one port. Protocol is tcp, udp or icmp (which
+// has no ports).
 type PortRange struct {
 	From, To int
 	Protocol string
@@ -65,7 +66,8 @@ func (c Changes) Empty() bool {
 	return len(c.UnitSettings)+len(c.ApplicationSettings)+len(c.Open)+len(c.Close)+len(c.State)+len(c.DeleteState) == 0
 }
 
-// Commit makes all the changes, or none if one is refused. What is set to the value it has is no change, and wakes nobody.
+// Commit makes all the changes, or none if one is refused. What is set to the value it has is no
+// change, and wakes nobody.
 func (m *Model) Commit(unitName string, c Changes) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,7 +91,7 @@ func (m *Model) Commit(unitName string, c Changes) error {
 			changed = r.apps[u.app.name].apply(settings) || changed
 		}
 	}
-	maps.Copy(u.state, c.State) // Nobody but the unit sees its state: no change to tell of.
+	maps.Copy(u.state, c.State) // Nobody but the unit sees its state: no change to report.
 	for _, key := range c.DeleteState {
 		delete(u.state, key)
 	}

@@ -147,8 +147,8 @@ func TestARelationAcrossModelsCarriesUnitsAndDatabags(t *testing.T) {
 	})
 }
 
-// related is a controller with an offer in one model, and an application of another that is related to it; there is the relation's id in
-// the model of the offer.
+// related is a controller with an offer in one model, and an application of another that is related
+// to it; there is the relation's id in the model of the offer.
 func related(t *testing.T) (c *model.Controller, far, near *model.Model, there int) {
 	t.Helper()
 	c = model.NewController(model.Options{})
@@ -231,7 +231,7 @@ func TestAnOfferThatIsUsedIsTakenBackByForceOnly(t *testing.T) {
 		t.Error("the offer is still there")
 	}
 	eventuallyIn(t, near, "the relation dies in the consumer's model, too", func() bool { return dying(near) })
-	eventuallyIn(t, near, "the consumed application tells why", func() bool {
+	eventuallyIn(t, near, "the consumed application says why", func() bool {
 		remotes := near.FullStatus().Remotes
 		return len(remotes) == 1 && remotes[0].Status.Current == "terminated" && remotes[0].Status.Message == "offer has been removed"
 	})

@@ -22,8 +22,8 @@ type TaskResult struct {
 	Err  error
 }
 
-// Enqueue makes an operation. An unknown action fails the whole (its own task only, with EarlyValidation); a unit that is not
-// there only its own task, though a number is used.
+// Enqueue makes an operation. An unknown action fails the whole (its own task only, with
+// EarlyValidation); a unit that is not there only its own task, though a number is used.
 func (m *Model) Enqueue(requests []TaskRequest) (int, []TaskResult, error) {
 	if len(requests) == 0 {
 		return 0, nil, errorf(NotValid, "no actions specified")
@@ -58,7 +58,8 @@ func summary(r TaskRequest) string {
 	return fmt.Sprintf("action %q", r.Name)
 }
 
-// checkRequest refuses an action that the charm does not have, and with OneActionPerCall one that differs from the first.
+// checkRequest refuses an action that the charm does not have, and with OneActionPerCall one that
+// differs from the first.
 func (m *Model) checkRequest(r, first TaskRequest) error {
 	if m.profile.OneActionPerCall {
 		var faults []string
@@ -75,7 +76,7 @@ func (m *Model) checkRequest(r, first TaskRequest) error {
 	app, _, _ := strings.Cut(r.Receiver, "/")
 	a, ok := m.applications[app]
 	if !ok || m.profile.EarlyValidation {
-		return nil // Told for the one task.
+		return nil // reported for the one task
 	}
 	if _, known := a.charm.Actions[r.Name]; !known && r.Name != Exec {
 		unitName := r.Receiver

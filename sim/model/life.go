@@ -2,8 +2,8 @@ package model
 
 import "time"
 
-// DestroyUnit begins the end of a unit: its agent, told by Snapshot, runs the last hooks and calls UnitGone. A unit whose agent
-// never was there goes at once.
+// DestroyUnit begins the end of a unit: its agent, told by Snapshot, runs the last hooks and calls
+// UnitGone. A unit whose agent never was there goes at once.
 func (m *Model) DestroyUnit(unitName string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,7 +51,8 @@ func (m *Model) DestroyApplication(name string) error {
 	return nil
 }
 
-// UnitDead says that a unit has run its last hook and left all relations. Who removes it looks at it a while later: DeadFor.
+// UnitDead says that a unit has run its last hook and left all relations. Who removes it looks at
+// it a while later: DeadFor.
 func (m *Model) UnitDead(unitName string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,7 +65,8 @@ func (m *Model) UnitDead(unitName string) error {
 	return nil
 }
 
-// DeadFor is how long a dead unit is still there: 6 s on a real 4.0, a moment that is long enough to be seen with PaceInstant.
+// DeadFor is how long a dead unit is still there: 6 s on a real 4.0, a moment that is long enough
+// to be seen with PaceInstant.
 func (m *Model) DeadFor() time.Duration {
 	if m.pace == PaceInstant {
 		return 500 * time.Millisecond
@@ -72,7 +74,8 @@ func (m *Model) DeadFor() time.Duration {
 	return 6 * time.Second
 }
 
-// UnitGone removes a unit. It is the last that its agent does; called for one that is alive it is remove-unit --force.
+// UnitGone removes a unit. It is the last that its agent does; called for one that is alive it is
+// remove-unit --force.
 func (m *Model) UnitGone(unitName string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,7 +88,8 @@ func (m *Model) UnitGone(unitName string) error {
 	return nil
 }
 
-// DestroyMachine begins the end of a machine. One with units is refused, unless by force: then they go at once, without hooks.
+// DestroyMachine begins the end of a machine. One with units is refused, unless by force: then they
+// go at once, without hooks.
 func (m *Model) DestroyMachine(id string, force bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,10 +159,11 @@ func (m *Model) removeIfEmpty(a *application) {
 	delete(m.applications, a.name)
 }
 
-// TellDepartures turns what the profile says of SilentDepartures: with true every peer is told of the end of a unit, as on 3.6.
-func (m *Model) ReportDepartures(tell bool) {
+// ReportDepartures turns what the profile says of SilentDepartures: with true every peer is told of
+// the end of a unit, as on 3.6.
+func (m *Model) ReportDepartures(report bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.silent = !tell
+	m.silent = !report
 	m.bump()
 }

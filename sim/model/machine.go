@@ -21,7 +21,7 @@ type machine struct {
 	instance   statusLog
 }
 
-// MachineFacts is what a machine layer tells of a machine that it has made.
+// MachineFacts is what a machine layer reports of a machine that it has made.
 type MachineFacts struct {
 	// InstanceID is the id plus the model's name where empty.
 	InstanceID string
@@ -30,7 +30,8 @@ type MachineFacts struct {
 	Addresses []string
 	// Spaces are the addresses among them that are in another space than DefaultSpace, by space.
 	Spaces map[string]string
-	// Public is the address that others than the machine's own network reach it at; empty where that is the first one.
+	// Public is the address that others than the machine's own network reach it at; empty where
+	// that is the first one.
 	Public string
 	// InstanceInfo is the message of the instance's status.
 	InstanceInfo string
@@ -44,7 +45,8 @@ func (m *Model) addMachine() *machine {
 	return mc
 }
 
-// AddMachine makes an empty machine and returns its id. It goes with the last unit that was placed on it, as any other does.
+// AddMachine makes an empty machine and returns its id. It goes with the last unit that was placed
+// on it, as any other does.
 func (m *Model) AddMachine() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -28,14 +28,14 @@ func TestJujusChangeStreamSlowsDownInQuietAndWakesWithAChange(t *testing.T) {
 		}
 		latency()
 		if warm := latency(); warm > 100*time.Millisecond {
-			t.Errorf("a change was told after %s in a burst", warm)
+			t.Errorf("a change was announced after %s in a burst", warm)
 		}
 		time.Sleep(5*time.Minute + time.Second)
 		if cold := latency(); cold < time.Second || cold > 10*time.Second {
-			t.Errorf("a change was told after %s in a long quiet", cold)
+			t.Errorf("a change was announced after %s in a long quiet", cold)
 		}
 		if warm := latency(); warm > 100*time.Millisecond {
-			t.Errorf("a change was told after %s when awake again", warm)
+			t.Errorf("a change was announced after %s when awake again", warm)
 		}
 		cancel()
 		<-done

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// View is what a unit may see from inside a hook or an action; its methods are the hook tools that read. What the hook itself
-// has asked for and not yet committed is not in it.
+// View is what a unit may see from inside a hook or an action; its methods are the hook tools that
+// read. What the hook itself has asked for and not yet committed is not in it.
 type View struct {
 	m    *Model
 	unit string
@@ -28,7 +28,8 @@ func (v View) read(do func(u *unit) error) error {
 	return do(u)
 }
 
-// Config is config-get: the values of all options that are set or have a default. Options without value are nil with all.
+// Config is config-get: the values of all options that are set or have a default. Options without
+// value are nil with all.
 func (v View) Config(all bool) (config map[string]any, err error) {
 	err = v.read(func(u *unit) error {
 		config = map[string]any{}
@@ -60,7 +61,8 @@ func (v View) RelationIDs(endpoint string) (ids []string, err error) {
 	return ids, err
 }
 
-// RelationUnits is relation-list: the remote units in scope, for a peer relation without the unit itself.
+// RelationUnits is relation-list: the remote units in scope, for a peer relation without the unit
+// itself.
 func (v View) RelationUnits(relationID int) (units []string, err error) {
 	err = v.read(func(u *unit) error {
 		units = []string{}
@@ -114,7 +116,8 @@ func (v View) RelationSettings(relationID int, ofUnit string) (settings map[stri
 	return settings, err
 }
 
-// RelationApplicationSettings is relation-get --app: the remote application's; one's own only for the leader, or in a peer relation.
+// RelationApplicationSettings is relation-get --app: the remote application's; one's own only for
+// the leader, or in a peer relation.
 func (v View) RelationApplicationSettings(relationID int, ofApplication string) (settings map[string]string, err error) {
 	err = v.read(func(u *unit) error {
 		_, r, err := v.m.member(u.name, relationID)
@@ -134,7 +137,7 @@ func (v View) RelationApplicationSettings(relationID int, ofApplication string) 
 // IsLeader is is-leader.
 func (v View) IsLeader() bool { return v.m.IsLeader(v.unit) }
 
-// Network is what network-get tells.
+// Network is what network-get shows.
 type Network struct {
 	Interface, MAC string
 	Hostname       string
@@ -144,8 +147,9 @@ type Network struct {
 	Egress         []string
 }
 
-// Network of an endpoint or extra binding: the address in the space that it is bound to. In the context of a relation (not -1) its
-// own endpoint's ingress is where the other side of that relation reaches the unit.
+// Network of an endpoint or extra binding: the address in the space that it is bound to. In the
+// context of a relation (not -1) its own endpoint's ingress is where the other side of that
+// relation reaches the unit.
 func (v View) Network(binding string, relationID int) (n Network, err error) {
 	err = v.read(func(u *unit) error {
 		if !slices.Contains(u.app.charm.Bindings(), binding) {
@@ -237,8 +241,8 @@ type Goal struct {
 	Since  time.Time
 }
 
-// GoalState is goal-state: the application's units, and by endpoint the remote applications and their units. Units that are to
-// go are dying, those yet to join are joining.
+// GoalState is goal-state: the application's units, and by endpoint the remote applications and
+// their units. Units that are to go are dying, those yet to join are joining.
 func (v View) GoalState() (units map[string]Goal, relations map[string]map[string]Goal, err error) {
 	err = v.read(func(u *unit) error {
 		units, relations = map[string]Goal{}, map[string]map[string]Goal{}

@@ -27,7 +27,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// hold makes a network with a machine that has a process, tells the host's address in it, and waits.
+// hold makes a network with a machine that has a process, reports the host's address in it, and
+// waits.
 func hold() {
 	e, err := netns.NewEthernet(1)
 	if err != nil {
@@ -46,7 +47,8 @@ func hold() {
 	select {}
 }
 
-// needRoot leaves a test out where networks cannot be made; as root, a missing program is a failure.
+// needRoot leaves a test out where networks cannot be made; as root, a missing program is a
+// failure.
 func needRoot(t *testing.T) {
 	t.Helper()
 	switch err := netns.Available(); {
@@ -302,8 +304,8 @@ func TestWithoutRootItIsRefusedInASentence(t *testing.T) {
 	}
 }
 
-// asNobody runs the test that calls it once more, as a user who is not root. The program is named by /proc, because the folder that
-// it lies in is root's.
+// asNobody runs the test that calls it once more, as a user who is not root. The program is named
+// by /proc, because the folder that it lies in is root's.
 func asNobody(t *testing.T) {
 	t.Helper()
 	const nobody = 65534

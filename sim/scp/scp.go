@@ -35,10 +35,11 @@ func (f File) name() string {
 
 func (f File) stat() (fs.FileInfo, error) { return f.Tree.stat(f.name()) }
 
-// errNotRegular is why something is not copied: a folder, where that was not asked for, a socket, a device.
+// errNotRegular is why something is not copied: a folder, where that was not asked for, a socket, a
+// device.
 var errNotRegular = errors.New("not a regular file")
 
-// Copy copies files, and with recursive also folders. It goes on after a failure, and tells of all.
+// Copy copies files, and with recursive also folders. It goes on after a failure, and reports all.
 func Copy(sources []File, to File, recursive bool) error {
 	at, err := to.stat()
 	into := err == nil && at.IsDir()
@@ -59,7 +60,8 @@ func Copy(sources []File, to File, recursive bool) error {
 	return errors.Join(failed...)
 }
 
-// copyAny copies a file or a folder. Above are the folders that it was found in, and those that it is copied to.
+// copyAny copies a file or a folder. Above are the folders that it was found in, and those that it
+// is copied to.
 func copyAny(from, to File, recursive bool, above []fs.FileInfo) error {
 	info, err := from.stat()
 	switch {

@@ -66,7 +66,8 @@ func enqueueOperation(c *call, params wire.Actions) (wire.EnqueuedActions, error
 	return wire.EnqueuedActions{OperationTag: wire.OperationTag(strconv.Itoa(id)), Actions: results}, nil
 }
 
-// enqueued is a task in the reply to its request, which on 4.0 tells neither its name nor its parameters.
+// enqueued is a task in the reply to its request, which on 4.0 shows neither its name nor its
+// parameters.
 func (c *call) enqueued(r model.TaskResult, group bool) wire.ActionResult {
 	if r.Err != nil {
 		return wire.ActionResult{Error: inner(r.Err)}

@@ -70,7 +70,7 @@ type DestroyUnit struct {
 	DryRun  bool   `json:"dry-run,omitempty"`
 }
 
-// DestroyResults is the result of DestroyUnit and DestroyApplication; 4.0 tells nothing in info.
+// DestroyResults is the result of DestroyUnit and DestroyApplication; 4.0 reports nothing in info.
 type DestroyResults struct {
 	Results []DestroyResult `json:"results"`
 }

@@ -63,8 +63,8 @@ func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {
 	return status, nil
 }
 
-// filtered keeps what names of machines, units and applications select (exact ones, or globs): units with their machines, and
-// relations whose every side is left.
+// filtered keeps what names of machines, units and applications select (exact ones, or globs):
+// units with their machines, and relations whose every side is left.
 func filtered(s model.FullStatus, patterns []string, globs bool) model.FullStatus {
 	selects := func(name string) bool {
 		return slices.ContainsFunc(patterns, func(pattern string) bool {
@@ -180,14 +180,15 @@ func (c *call) application(a model.ApplicationStatus, relations []model.Relation
 	for _, u := range a.Units {
 		unit := c.unit(u)
 		if u.CharmURL != a.CharmURL {
-			unit.Charm = u.CharmURL // Told only while the unit has yet to follow.
+			unit.Charm = u.CharmURL // shown only while the unit has yet to follow.
 		}
 		shown.Units[u.Name] = unit
 	}
 	return shown
 }
 
-// placeSubordinates shows the units of subordinate applications where Juju does: under their principals, without a machine.
+// placeSubordinates shows the units of subordinate applications where Juju does: under their
+// principals, without a machine.
 func (c *call) placeSubordinates(shown map[string]wire.ApplicationStatus, seen model.FullStatus) {
 	for _, a := range seen.Applications {
 		if !a.Charm.Metadata.Subordinate {

@@ -25,7 +25,7 @@ var modelManagerMethods = map[string]method{
 	"ModifyModelAccess": {run: typed(modifyModelAccess)},
 }
 
-// listModels tells a user's models; one's own, or anyone's for a superuser.
+// listModels reports a user's models; one's own, or anyone's for a superuser.
 func listModels(c *call, params wire.Entity) (wire.UserModelList, error) {
 	s := c.server
 	name, ok := wire.ID(params.Tag, "user")
@@ -128,7 +128,8 @@ type AddUsers struct {
 	Users []AddUser `json:"users"`
 }
 
-// AddUser is a user to make. Jujusim asks for a password, where Juju can also make a registration key.
+// AddUser is a user to make. Jujusim asks for a password, where Juju can also make a registration
+// key.
 type AddUser struct {
 	Username    string `json:"username"`
 	DisplayName string `json:"display-name"`

@@ -11,10 +11,12 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// maxControllers is how many controller machines there may have been: addresses from the tenth on are those of the models' machines.
+// maxControllers is how many controller machines there may have been: addresses from the tenth on
+// are those of the models' machines.
 const maxControllers = 9
 
-// machine is a controller's machine, which is no more than an address of the API here. Its number is never given again.
+// machine is a controller's machine, which is no more than an address of the API here. Its number
+// is never given again.
 type machine struct {
 	address netip.AddrPort
 	// listener is nil while the machine is down.
@@ -42,8 +44,8 @@ func (s *Server) Machines() []Machine {
 	return all
 }
 
-// AddController gives the controller one more machine, as enabling high availability does, at the next address and the same port.
-// Logins tell of it from now on.
+// AddController gives the controller one more machine, as enabling high availability does, at the
+// next address and the same port. Logins report it from now on.
 func (s *Server) AddController() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +62,8 @@ func (s *Server) AddController() error {
 	return nil
 }
 
-// StopController takes a machine down: its connections break, and it does not listen. Logins by the others still tell of it.
+// StopController takes a machine down: its connections break, and it does not listen. Logins by the
+// others still report it.
 func (s *Server) StopController(number string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,7 +89,7 @@ func (s *Server) StartController(number string) error {
 	return nil
 }
 
-// RemoveController takes a machine down for good, and logins tell no more of it.
+// RemoveController takes a machine down for good, and logins report it no more.
 func (s *Server) RemoveController(number string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,14 +166,15 @@ func (s *Server) isDown(address string) bool {
 	return false
 }
 
-// known is what a login tells of the controller's machines.
+// known is what a login reports of the controller's machines.
 func (s *Server) known() [][]wire.HostPort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.servers()
 }
 
-// servers are the controller's machines as a login tells of them: whether they are up or not, one list each; s.mu is held.
+// servers are the controller's machines as a login reports them: whether they are up or not, one
+// list each; s.mu is held.
 func (s *Server) servers() [][]wire.HostPort {
 	var all [][]wire.HostPort
 	for _, m := range s.machines {

@@ -11,7 +11,7 @@ import (
 	"jujuetcd.io/test/recordings"
 )
 
-// told is what a login says of the controller's machines.
+// serversOfLogin is what a login says of the controller's machines.
 func serversOfLogin(t *testing.T, c *client) string {
 	t.Helper()
 	r := c.call("Admin", 3, "Login", map[string]any{"auth-tag": "user-admin", "credentials": password})
@@ -47,7 +47,7 @@ func recorded(t *testing.T, addresses ...string) string {
 	return ""
 }
 
-func TestLoginsTellOfEveryMachineOfTheControllerUntilItIsRemoved(t *testing.T) {
+func TestLoginsPublishEveryMachineOfTheControllerUntilItIsRemoved(t *testing.T) {
 	h, m := small(t, server.Options{})
 	first := h.Address()
 	if got, want := serversOfLogin(t, h.dial(t, "/api")), recorded(t, first); got != want {

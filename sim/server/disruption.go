@@ -13,13 +13,15 @@ type Disruption string
 
 // Disruptions. A new one replaces the one before; Heal ends it.
 const (
-	// Upgrade: the controller is upgraded. Every call but the model's status and the sign of life is refused.
+	// Upgrade: the controller is upgraded. Every call but the model's status and the sign of life
+	// is refused.
 	Upgrade Disruption = "upgrade"
 	// Maintenance: connections are closed, and nobody may log in.
 	Maintenance Disruption = "maintenance"
-	// Migrate: models are about to move to another controller. Little more than reading their status is possible.
+	// Migrate: models are about to move to another controller. Little more than reading their
+	// status is possible.
 	Migrate Disruption = "migrate"
-	// Redirect: models have moved to another controller, which a login tells.
+	// Redirect: models have moved to another controller, which a login shows.
 	Redirect Disruption = "redirect"
 )
 

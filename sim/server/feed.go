@@ -13,8 +13,9 @@ import (
 	"jujuetcd.io/sim/model"
 )
 
-// Feed is what an AllWatcher tells of a model: all at first, then what has changed, each entity whole and once, however often it
-// changed since. It tells neither who leads, nor of databags, nor which agents are lost. It is for one goroutine.
+// Feed is what an AllWatcher reports of a model: all at first, then what has changed, each entity
+// whole and once, however often it changed since. It shows neither who leads, nor databags, nor
+// which agents are lost. It is for one goroutine.
 type Feed struct {
 	model      *model.Model
 	controller string
@@ -25,7 +26,7 @@ type Feed struct {
 // NewFeed returns the feed of a model of the controller with that UUID.
 func NewFeed(m *model.Model, controller string) *Feed { return &Feed{model: m, controller: controller} }
 
-// Next waits until there is something to tell.
+// Next waits until there is something to send.
 func (f *Feed) Next(ctx context.Context) ([]wire.Delta, error) {
 	for {
 		if deltas := f.changes(f.entities()); len(deltas) > 0 {
@@ -38,7 +39,7 @@ func (f *Feed) Next(ctx context.Context) ([]wire.Delta, error) {
 	}
 }
 
-// changes compares what is with what was told, and takes note.
+// changes compares what is with what was sent, and takes note.
 func (f *Feed) changes(now map[string]wire.Delta) []wire.Delta {
 	var deltas []wire.Delta
 	for _, key := range slices.Sorted(maps.Keys(now)) {
@@ -57,7 +58,7 @@ func (f *Feed) changes(now map[string]wire.Delta) []wire.Delta {
 	return deltas
 }
 
-// entities are all that is told of a model, by kind and identity.
+// entities are all that is sent of a model, by kind and identity.
 func (f *Feed) entities() map[string]wire.Delta {
 	found := map[string]wire.Delta{}
 	add := func(kind, id string, entity any) {

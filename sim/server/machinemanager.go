@@ -70,7 +70,8 @@ func (p AddMachine) check() error {
 	return nil
 }
 
-// DestroyMachines is the parameters of MachineManager.DestroyMachineWithParams. What else it has is about clouds.
+// DestroyMachines is the parameters of MachineManager.DestroyMachineWithParams. What else it has is
+// about clouds.
 type DestroyMachines struct {
 	MachineTags []string `json:"machine-tags"`
 	Force       bool     `json:"force,omitempty"`
@@ -82,7 +83,7 @@ type DestroyMachineResults struct {
 	Results []DestroyMachineResult `json:"results"`
 }
 
-// DestroyMachineResult tells what goes, or why not.
+// DestroyMachineResult says what goes, or why not.
 type DestroyMachineResult struct {
 	Info  *DestroyMachineInfo `json:"info,omitempty"`
 	Error *wire.Error         `json:"error,omitempty"`

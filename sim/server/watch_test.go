@@ -60,7 +60,7 @@ func kinds(deltas []wire.Delta) []string {
 	return all
 }
 
-func TestTheFirstNextTellsAllAndLaterOnesWhatChanged(t *testing.T) {
+func TestTheFirstNextReturnsAllAndLaterOnesWhatChanged(t *testing.T) {
 	h, m := smallOf(t, profile.V36, server.Options{})
 	c, id := watchOf(t, h, m)
 	c.ask(id, "Next")
@@ -77,7 +77,7 @@ func TestTheFirstNextTellsAllAndLaterOnesWhatChanged(t *testing.T) {
 	var u wire.UnitEntity
 	must(t, json.Unmarshal(changed[0].Entity, &u))
 	if u.Name != "etcd/0" || u.Application != "etcd" || u.Life != "alive" || u.WorkloadStatus.Current != "active" {
-		t.Errorf("the unit is not told whole: %+v", u)
+		t.Errorf("the unit is not sent whole: %+v", u)
 	}
 	// Several changes of one entity while nobody asks are one delta; what goes is removed.
 	must(t, m.SetWorkloadStatus("etcd/0", "waiting", "a"))
@@ -93,7 +93,7 @@ func TestTheFirstNextTellsAllAndLaterOnesWhatChanged(t *testing.T) {
 	}
 }
 
-func TestNeitherLeadersNorDatabagsNorLostAgentsAreTold(t *testing.T) {
+func TestNeitherLeadersNorDatabagsNorLostAgentsAreReported(t *testing.T) {
 	h, m := smallOf(t, profile.V36, server.Options{})
 	must(t, m.EnterScope("etcd/0", 0))
 	feed := server.NewFeed(m, h.controller.UUID())

@@ -87,8 +87,9 @@ func multipartBody(t *testing.T, file string, more ...[2]string) (io.Reader, str
 	return &buf, w.FormDataContentType()
 }
 
-// free are the places whose values may differ: times, numbers given by the machine, and what a host tells of itself. The
-// keys and types must be the same there, too, but for the lists of kernel features below "open".
+// free are the places whose values may differ: times, numbers given by the machine, and what a host
+// reports of itself. The keys and types must be the same there, too, but for the lists of kernel
+// features below "open".
 var (
 	free = regexp.MustCompile(`\.(change|id|spawn-time|ready-time|install-date|installed-size|hold|build-id|kernel-version|os-release|version-id|virtualization|log|architecture|hostname|confinement-options|version)(\[.*)?$|^\.result\.(summary|description)$|^\.result\[0\]\.(summary|description)$`)
 	open = regexp.MustCompile(`^\.result\.(features|sandbox-features|os-release)$`)
@@ -171,7 +172,8 @@ func (m *box) replay(t *testing.T, name string, ignore ...string) map[string]any
 	return got
 }
 
-// act replays a request that begins a change, waits for its end, and holds the change against its recording.
+// act replays a request that begins a change, waits for its end, and holds the change against its
+// recording.
 func (m *box) act(t *testing.T, name, change string, ignore ...string) {
 	t.Helper()
 	m.replay(t, name)

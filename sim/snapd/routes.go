@@ -44,7 +44,8 @@ func isJSON(r *http.Request) bool {
 	return err != nil || kind == "application/json"
 }
 
-// systemInfo tells what is true of every machine here; the lists of kernel features are those of an ordinary Ubuntu.
+// systemInfo says what is true of every machine here; the lists of kernel features are those of an
+// ordinary Ubuntu.
 func (d *Daemon) systemInfo(*http.Request) answer {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -85,7 +86,8 @@ func (d *Daemon) systemInfo(*http.Request) answer {
 	return ok(info)
 }
 
-// find is of no use without a search index: the machine is offline, or the store knows the exact name.
+// find is of no use without a search index: the machine is offline, or the store knows the exact
+// name.
 func (d *Daemon) find(r *http.Request) answer {
 	name := r.URL.Query().Get("name")
 	d.mu.Lock()

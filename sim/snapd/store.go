@@ -20,7 +20,8 @@ const noStore = "dial tcp: lookup api.snapcraft.io on 10.255.255.53:53: no such 
 
 var risks = []string{"stable", "candidate", "beta", "edge"}
 
-// fullChannel is the canonical form: 3.6/stable for 3.6/stable, latest/stable for stable, 3.6/stable for 3.6.
+// fullChannel is the canonical form: 3.6/stable for 3.6/stable, latest/stable for stable,
+// 3.6/stable for 3.6.
 func fullChannel(channel string) string {
 	track, risk, two := strings.Cut(channel, "/")
 	switch {
@@ -56,7 +57,8 @@ func (d *Daemon) resolve(action, name, channel string) (revision, string, answer
 	return revision{}, "", d.notThere(action, name, full), false
 }
 
-// notThere is the answer where a channel has nothing, nor have the safer ones of its track: it tells which channels have something.
+// notThere is the answer where a channel has nothing, nor have the safer ones of its track: it says
+// which channels have something.
 func (d *Daemon) notThere(action, name, channel string) answer {
 	channels, err := listChannels(d.store, name)
 	if err != nil || len(channels) == 0 {
@@ -72,7 +74,8 @@ func (d *Daemon) notThere(action, name, channel string) answer {
 	})
 }
 
-// revisionOf is the number in the folder's file, else one that follows from the version, so that all machines agree on it.
+// revisionOf is the number in the folder's file, else one that follows from the version, so that
+// all machines agree on it.
 func revisionOf(folder, version string) string {
 	if text, err := os.ReadFile(filepath.Join(folder, "revision")); err == nil {
 		return strings.TrimSpace(string(text))
@@ -139,8 +142,8 @@ func fill(source, bin string) error {
 	if err != nil {
 		return err
 	}
-	// A process forked meanwhile would keep the programs from running: "text file busy" (https://go.dev/issue/22315). No other
-	// lock may be taken here.
+	// A process forked meanwhile would keep the programs from running: "text file busy"
+	// (https://go.dev/issue/22315). No other lock may be taken here.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	if info.IsDir() {
@@ -169,7 +172,8 @@ func programs(dir string) ([]string, int64, error) {
 	return names, size, nil
 }
 
-// linkPrograms gives a folder's programs a second name: they are large, and a machine must keep them when the store moves on.
+// linkPrograms gives a folder's programs a second name: they are large, and a machine must keep
+// them when the store moves on.
 func linkPrograms(from, to string) error {
 	names, _, err := programs(from)
 	if err != nil {
@@ -198,7 +202,8 @@ func copyFile(from, to string, mode fs.FileMode) error {
 	return os.WriteFile(to, data, mode)
 }
 
-// writeLinks points current at a revision, for programs and data, and makes the commands below /snap/bin.
+// writeLinks points current at a revision, for programs and data, and makes the commands below
+// /snap/bin.
 func (d *Daemon) writeLinks(name string, rev revision) error {
 	data := filepath.Join(d.root, "var/snap", name)
 	err := errors.Join(
@@ -228,7 +233,8 @@ func symlink(target, path string) error {
 	return os.Rename(path+".new", path)
 }
 
-// copyData gives a new revision a copy of the old one's data, as snapd does: SNAP_DATA is per revision.
+// copyData gives a new revision a copy of the old one's data, as snapd does: SNAP_DATA is per
+// revision.
 func (d *Daemon) copyData(a *args) error {
 	d.mu.Lock()
 	s := d.state.Snaps[a.Snap]

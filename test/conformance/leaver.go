@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/jujuapi/wire"
 )
 
-// leaver removes a unit and looks at it until it is gone. Between its last hook and its end it is dead: 4.0 answers with an error for it,
-// in a reply that tells of all others as ever.
+// leaver removes a unit and looks at it until it is gone. Between its last hook and its end it is
+// dead: 4.0 answers with an error for it, in a reply that reports all others as ever.
 func (s *suite) leaver(t *testing.T) {
 	if s.Leaver == "" {
 		t.Skip("THE END OF A UNIT WAS NOT TESTED: the suite was given none that it may remove. It is tested on the embedded controller.")

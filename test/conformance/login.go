@@ -206,7 +206,7 @@ func (s *suite) facades(t *testing.T) {
 	refused(t, err, wire.CodeNotSupported, `facade "Application" not supported for controller API connection`)
 }
 
-// watcher checks that the first reply of an AllWatcher tells all, and how it ends.
+// watcher checks that the first reply of an AllWatcher reports all, and how it ends.
 func (s *suite) watcher(t *testing.T, conn *jujuapi.Conn) {
 	refused(t, conn.Call(t.Context(), "AllWatcher", 3, "Next", nil, nil), wire.CodeNotFound, "")
 	w, err := conn.WatchAll(t.Context())

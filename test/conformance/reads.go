@@ -172,7 +172,7 @@ func (s *suite) application(t *testing.T) {
 	})
 }
 
-// unitInfo checks what UnitsInfo tells of a unit, most of all that the peers' databags are there.
+// unitInfo checks what UnitsInfo reports of a unit, most of all that the peers' databags are there.
 func (s *suite) unitInfo(t *testing.T, u wire.UnitResult, units []string) {
 	t.Helper()
 	if u.Machine == "" || u.PublicAddress == "" || u.Charm == "" || u.Life != "alive" {

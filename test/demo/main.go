@@ -1,5 +1,6 @@
-// Demo brings etcd up on an embedded Juju, from nothing to three healthy members, then to five and back to three, through the same programs and commands
-// that a user has, and prints a line per step. `make demo` runs it.
+// Demo brings etcd up on an embedded Juju, from nothing to three healthy members, then to five and
+// back to three, through the same programs and commands that a user has, and prints a line per
+// step. `make demo` runs it.
 package main
 
 import (
@@ -212,7 +213,8 @@ func (d *demo) recovers(ctx context.Context) error {
 	return nil
 }
 
-// resizes: to five and back to three, under writes, with the unit among the removed whose member leads.
+// resizes: to five and back to three, under writes, with the unit among the removed whose member
+// leads.
 func (d *demo) resizes(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -316,7 +318,7 @@ func (d *demo) ends(ctx context.Context, c rig.Credentials) error {
 	return nil
 }
 
-// stays leaves all running and tells how to play with it.
+// stays leaves all running and says how to play with it.
 func (d *demo) stays(ctx context.Context) error {
 	s, err := d.Status(ctx)
 	if err != nil {
@@ -342,7 +344,7 @@ func (d *demo) stays(ctx context.Context) error {
 	return nil
 }
 
-// programs builds etcd's programs of the minor, if the cache lacks them, and tells where they are.
+// programs builds etcd's programs of the minor, if the cache lacks them, and says where they are.
 func programs(ctx context.Context, minor string) (dir, version string, err error) {
 	cmd := exec.CommandContext(ctx, "go", "run", "./test/etcd/build", minor)
 	cmd.Stderr = os.Stderr

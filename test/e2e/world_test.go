@@ -52,7 +52,8 @@ func begin(t *testing.T) *world {
 			t.Errorf("cannot clean up: %v", err)
 		}
 	})
-	// update-status runs as seldom as Juju runs it, so that what heals within this test does not owe it to that hook.
+	// update-status runs as seldom as Juju runs it, so that what heals within this test does not
+	// owe it to that hook.
 	must(t, r.StartSim(ctx))
 	w.password = strings.TrimSpace(w.juju("add-user", "jujuetcd"))
 	w.juju("grant", "jujuetcd", "write", "demo")
@@ -61,7 +62,7 @@ func begin(t *testing.T) *world {
 	return w
 }
 
-// tell shows what there is to see when a test has failed.
+// logState logs what there is to see when a test has failed.
 func (w *world) logState() {
 	for _, name := range []string{"jujuetcd", "jujusim"} {
 		w.t.Logf("the end of %s's log:\n%s", name, end(w.Log(name), 40))
@@ -145,7 +146,8 @@ func (w *world) mustOn(machine int, command ...string) string {
 	return out
 }
 
-// property is one of systemd's properties of etcd's service; empty while the machine does not answer.
+// property is one of systemd's properties of etcd's service; empty while the machine does not
+// answer.
 func (w *world) property(ctx context.Context, machine int, name string) string {
 	out, err := w.on(ctx, machine, "systemctl", "show", "--value", "--property="+name, service)
 	if err != nil {

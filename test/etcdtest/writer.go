@@ -18,14 +18,15 @@ const (
 	writers = 4
 	// writePause keeps the writer from using a machine up; a gap is measured as finely as that.
 	writePause = 10 * time.Millisecond
-	// writeTimeout is when a put is given up: its outcome is unknown then, and the next one may find another member.
+	// writeTimeout is when a put is given up: its outcome is unknown then, and the next one may
+	// find another member.
 	writeTimeout = 500 * time.Millisecond
 )
 
 var writerNumber atomic.Int64
 
-// Writer writes to a cluster all the time, each write to a key of its own, and remembers what etcd has acknowledged. Its
-// methods may be called from any goroutine.
+// Writer writes to a cluster all the time, each write to a key of its own, and remembers what etcd
+// has acknowledged. Its methods may be called from any goroutine.
 type Writer struct {
 	t      testing.TB
 	client *clientv3.Client
@@ -56,7 +57,8 @@ func (r Report) String() string {
 		r.Acknowledged, r.Took.Round(time.Millisecond), r.Unknown, r.LongestGap.Round(time.Millisecond))
 }
 
-// StartWriter starts a writer and waits for its first acknowledged write. It ends with Stop, or with the test.
+// StartWriter starts a writer and waits for its first acknowledged write. It ends with Stop, or
+// with the test.
 func StartWriter(t testing.TB, config *tls.Config, endpoints []string) *Writer {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: config, Logger: zap.NewNop()})
@@ -116,7 +118,7 @@ func (w *Writer) write(ctx context.Context, worker int) {
 	}
 }
 
-// Stop ends the writing, and tells what was seen. A gap that lasts until now counts.
+// Stop ends the writing, and says what was seen. A gap that lasts until now counts.
 func (w *Writer) Stop() Report {
 	w.cancel()
 	w.done.Wait()
@@ -132,8 +134,8 @@ func (w *Writer) Stop() Report {
 	return r
 }
 
-// VerifyNoneLost stops the writer, reads everything back, and fails the test for each acknowledged write that is missing or
-// has another value.
+// VerifyNoneLost stops the writer, reads everything back, and fails the test for each acknowledged
+// write that is missing or has another value.
 func (w *Writer) VerifyNoneLost() Report {
 	w.t.Helper()
 	report := w.Stop()

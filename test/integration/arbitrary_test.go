@@ -17,11 +17,13 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// lookEvery is how often the databags are looked at: an empty one that stands shorter is met by no hook.
+// lookEvery is how often the databags are looked at: an empty one that stands shorter is met by no
+// hook.
 const lookEvery = 100 * time.Millisecond
 
-// arbitrary is a consumer that reads one unit's databag of db and no other, played for every unit at once: it looks at all databags that
-// its relation shows, and for each that has been filled a client calls etcd all the time, with what is in that one alone.
+// arbitrary is a consumer that reads one unit's databag of db and no other, played for every unit
+// at once: it looks at all databags that its relation shows, and for each that has been filled a
+// client calls etcd all the time, with what is in that one alone.
 type arbitrary struct {
 	w      *world
 	dir    string
@@ -125,7 +127,8 @@ func (a *arbitrary) takeIn(ctx context.Context, unit string, bag map[string]stri
 	a.clients[unit] = c
 }
 
-// lap fails the test if a databag was empty again, or a call with one has failed, and tells how long the new ones were empty at first.
+// lap fails the test if a databag was empty again, or a call with one has failed, and says how long
+// the new ones were empty at first.
 func (a *arbitrary) lap(phase string) {
 	a.w.t.Helper()
 	a.mu.Lock()
@@ -145,8 +148,8 @@ func (a *arbitrary) lap(phase string) {
 	a.past, a.emptied, a.joined, a.looks = map[string]*dbClient{}, nil, map[string]time.Time{}, 0
 }
 
-// A consumer that reads one arbitrary unit's databag, as some do, is never without an etcd: whatever unit it has chosen, from its first
-// word to the end of its part in the relation.
+// A consumer that reads one arbitrary unit's databag, as some do, is never without an etcd:
+// whatever unit it has chosen, from its first word to the end of its part in the relation.
 func TestAClientThatReadsOneUnitsDatabagNeverFails(t *testing.T) {
 	w := begin(t)
 	w.daemon()

@@ -22,8 +22,9 @@ func unsaid(application, text string) rig.Condition {
 	}
 }
 
-// The authority that members trust stays the provider for everything, with another provider beside it and a second unit that is an
-// authority of its own: members go on, units join with certificates of the first, and one sentence says what is not used.
+// The authority that members trust stays the provider for everything, with another provider beside
+// it and a second unit that is an authority of its own: members go on, units join with certificates
+// of the first, and one sentence says what is not used.
 func TestASecondAuthorityBesideTheFirstChangesNothing(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()
@@ -81,9 +82,9 @@ func TestAClusterIsBornWithTwoAuthoritiesRelated(t *testing.T) {
 	w.await(rig.Healthy("etcd", 4))
 }
 
-// What a classic provider gets wrong is told with its field, in the unit and once in the application, and the cluster is born when it is
-// put right.
-func TestAnOddAuthorityIsToldAndMended(t *testing.T) {
+// What a classic provider gets wrong is told with its field, in the unit and once in the
+// application, and the cluster is born when it is put right.
+func TestAnOddAuthorityIsReportedAndMended(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()
 	w.juju("config", "easyrsa", "odd=indented")
@@ -94,7 +95,7 @@ func TestAnOddAuthorityIsToldAndMended(t *testing.T) {
 	w.juju("config", "easyrsa", "odd=")
 	w.await(rig.Healthy("etcd", 3))
 
-	// Later it is told beside health, and a unit that joins tells it alone.
+	// Later it is shown beside health, and a unit that joins reports it alone.
 	w.juju("config", "easyrsa", "odd=servers-only")
 	w.juju("add-unit", "etcd")
 	w.await(rig.All(rig.UnitShows("etcd/3", "blocked", "etcd_3.server.cert lacks clientAuth"),

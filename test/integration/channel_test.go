@@ -16,9 +16,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A snap store need not have the channel that is asked for, not even the default one: the status says where it has etcd and what to do,
-// and when the option is set, the cluster is born.
-func TestAChannelThatTheStoreLacksIsToldWithThoseThatItHas(t *testing.T) {
+// A snap store need not have the channel that is asked for, not even the default one: the status
+// says where it has etcd and what to do, and when the option is set, the cluster is born.
+func TestAChannelThatTheStoreLacksIsReportedWithThoseThatItHas(t *testing.T) {
 	w := begin(t)
 	w.deploy("1")
 	w.juju("config", "etcd", "channel=3.9/stable")
@@ -29,8 +29,9 @@ func TestAChannelThatTheStoreLacksIsToldWithThoseThatItHas(t *testing.T) {
 	w.await(rig.Healthy("etcd", 1))
 }
 
-// Nor need it have the default channel: with auto, a cluster is born from the newest that there is, all members from the same, and who
-// joins later takes that one, too, even if the store has the default by then.
+// Nor need it have the default channel: with auto, a cluster is born from the newest that there is,
+// all members from the same, and who joins later takes that one, too, even if the store has the
+// default by then.
 func TestAutoTakesTheNewestChannelThatTheStoreHas(t *testing.T) {
 	w := begin(t)
 	programs, err := etcdbin.Dir(w.ctx, "3.5")

@@ -17,8 +17,9 @@ func (w *world) relateClient() {
 	w.juju("integrate", "etcd:db", "etcdclient:db")
 }
 
-// A client that knows only what the relation db tells its charm reaches the cluster at any time, whatever becomes of the cluster:
-// no call fails, and none takes longer than an election and a connection's timeout.
+// A client that knows only what the relation db gives its charm reaches the cluster at any time,
+// whatever becomes of the cluster: no call fails, and none takes longer than an election and a
+// connection's timeout.
 func TestAClientThatOnlyReadsItsRelationNeverFails(t *testing.T) {
 	w := begin(t)
 	w.daemon()

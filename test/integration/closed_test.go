@@ -18,9 +18,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// Where the daemon cannot reach any client port of etcd, a cluster is born, grows and shrinks all the same, through its units:
-// no unit is blamed for it, a condition tells, and when nothing is left to do next to nothing is asked. The time to three
-// healthy is told next to the open network's, in the same run.
+// Where the daemon cannot reach any client port of etcd, a cluster is born, grows and shrinks all
+// the same, through its units: no unit is blamed for it, a condition shows, and when nothing is
+// left to do next to nothing is asked. The time to three healthy is told next to the open
+// network's, in the same run.
 func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 	runBeside(t)
 	var open time.Duration
@@ -52,7 +53,7 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 	w.await(rig.Healthy("etcd", 3))
 	closed, closedTasks := time.Since(began), w.tasks()
 	if text := w.condition("etcd", v1alpha1.ConditionReachable); !strings.Contains(text, "False") || !strings.Contains(text, "through its units") {
-		t.Errorf("the condition does not tell: %s", text)
+		t.Errorf("the condition does not say it: %s", text)
 	}
 
 	writer := w.write()
@@ -74,8 +75,8 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 		t.Errorf("a unit was blamed for the closed network: %s", line)
 	}
 
-	// What follows from a removal comes in its own time: Juju chooses another leader, which is told of the application's status. The
-	// window begins when nothing has been asked for a while.
+	// What follows from a removal comes in its own time: Juju chooses another leader, which is told
+	// of the application's status. The window begins when nothing has been asked for a while.
 	const calm = 3 * time.Second
 	last, since := -1, time.Now()
 	etcdtest.Eventually(t, time.Minute, "the cluster settles", func(ctx context.Context) bool {
@@ -100,7 +101,7 @@ func TestAClosedNetworkIsWorkedThroughTheUnits(t *testing.T) {
 		open.Seconds(), openTasks, closed.Seconds(), closedTasks, grown.Seconds(), shrunk.Seconds(), report, n)
 }
 
-// blamed collects statuses that tell of what the daemon cannot reach, until the context ends.
+// blamed collects statuses that report what the daemon cannot reach, until the context ends.
 func (w *world) blamed(ctx context.Context) []string {
 	seen := map[string]bool{}
 	var lines []string
@@ -117,7 +118,7 @@ func (w *world) blamed(ctx context.Context) []string {
 	return lines
 }
 
-// condition is the status, reason and message of a cluster's condition as the daemon tells it.
+// condition is the status, reason and message of a cluster's condition as the daemon reports it.
 func (w *world) condition(cluster, kind string) string {
 	w.t.Helper()
 	text, err := w.Jujuetcd(w.ctx, "get", "cluster", cluster, "--socket", w.Socket(), "-o", "json")

@@ -17,9 +17,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A machine has a second address, and prefers it for connections that it makes. Its member's peers refuse it: everybody serves, and only
-// their logs tell. The address is its machine's own, so its certificate is made good for it, without a restart of ours, and nobody is
-// refused any more.
+// A machine has a second address, and prefers it for connections that it makes. Its member's peers
+// refuse it: everybody serves, and only their logs tell. The address is its machine's own, so its
+// certificate is made good for it, without a restart of ours, and nobody is refused any more.
 func TestAMemberThatComesFromASecondAddressIsLetIn(t *testing.T) {
 	runBeside(t)
 	switch err := netns.Available(); {
@@ -58,7 +58,8 @@ func TestAMemberThatComesFromASecondAddressIsLetIn(t *testing.T) {
 		})
 	})
 	w.await(rig.All(rig.Healthy("etcd", 3), unsaid("etcd", "refuses")))
-	// Each of its streams is tried again several times a second: in a window in which nobody is refused all have been let in.
+	// Each of its streams is tried again several times a second: in a window in which nobody is
+	// refused all have been let in.
 	last := w.refusals(s, second.String())
 	ctx := w.within(quietWindow)
 	<-ctx.Done()
@@ -71,10 +72,11 @@ func TestAMemberThatComesFromASecondAddressIsLetIn(t *testing.T) {
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 }
 
-// quietWindow is long enough for a peer that is refused to have tried many times: etcd does so each 100 ms.
+// quietWindow is long enough for a peer that is refused to have tried many times: etcd does so each
+// 100 ms.
 const quietWindow = 5 * time.Second
 
-// refusals counts the lines of all units' etcd that tell of a refused peer from the address.
+// refusals counts the lines of all units' etcd that report a refused peer from the address.
 func (w *world) refusals(s rig.Status, address string) int {
 	n := 0
 	for _, unit := range s.UnitNames("etcd") {

@@ -17,9 +17,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A controller gains a machine and loses the one that the daemon was told of: it is found at the address that its logins told, by the
-// same daemon and after a restart, and that is told. What the daemon was told when it was installed never changes here.
-func TestADaemonOutlivesTheOnlyControllerMachineThatItWasToldOf(t *testing.T) {
+// A controller gains a machine and loses the one that the daemon was given: it is found at the
+// address that its logins told, by the same daemon and after a restart, and that is reported. What
+// the daemon was given when it was installed never changes here.
+func TestADaemonOutlivesTheOnlyControllerMachineThatItWasGiven(t *testing.T) {
 	w := begin(t)
 	w.daemon()
 	w.deploy("3")
@@ -49,10 +50,10 @@ func TestADaemonOutlivesTheOnlyControllerMachineThatItWasToldOf(t *testing.T) {
 		before := w.Log("jujuetcd")
 		began := time.Now()
 		w.juju("fault", "stop-controller", "0")
-		told := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionTrue, "OtherAddress")
-		t.Logf("told after %.1f s: %s", time.Since(began).Seconds(), told)
+		condition := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionTrue, "OtherAddress")
+		t.Logf("shown after %.1f s: %s", time.Since(began).Seconds(), condition)
 		for _, want := range []string{second, first + " (connection refused)"} {
-			if !strings.Contains(told, want) {
+			if !strings.Contains(condition, want) {
 				t.Errorf("the condition does not name %s", want)
 			}
 		}
@@ -62,7 +63,7 @@ func TestADaemonOutlivesTheOnlyControllerMachineThatItWasToldOf(t *testing.T) {
 		t.Logf("four members %.1f s after the unit was added", time.Since(began).Seconds())
 		log := strings.TrimPrefix(w.Log("jujuetcd"), before)
 		if n := strings.Count(log, other); n != 1 {
-			t.Errorf("told %d times:\n%s", n, log)
+			t.Errorf("reported %d times:\n%s", n, log)
 		}
 		w.neverEnded(t, 1)
 	})
@@ -81,7 +82,7 @@ func TestADaemonOutlivesTheOnlyControllerMachineThatItWasToldOf(t *testing.T) {
 		w.juju("fault", "cut")
 		w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionTrue, "AsWanted")
 		if n := strings.Count(w.Log("jujuetcd"), configured); n != 1 {
-			t.Errorf("told %d times", n)
+			t.Errorf("reported %d times", n)
 		}
 	})
 

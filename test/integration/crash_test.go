@@ -15,8 +15,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A member that is killed shows within seconds, is restarted after the charm's 10 s, and heals by itself. The times are those
-// of juju status, whole and without the share of the action that carries them.
+// A member that is killed shows within seconds, is restarted after the charm's 10 s, and heals by
+// itself. The times are those of juju status, whole and without the share of the action that
+// carries them.
 func TestAKilledMemberShowsAndHeals(t *testing.T) {
 	runAlone(t) // on a busy machine its etcd looks ill more than once, and each time costs actions
 	w := begin(t)
@@ -35,7 +36,7 @@ func TestAKilledMemberShowsAndHeals(t *testing.T) {
 	must(t, err)
 	line, app := s.Unit("etcd/2").Workload.Message, s.Applications["etcd"].Status.Message
 	if !strings.Contains(app, "etcd/2") && !strings.Contains(line, "down") {
-		t.Errorf("the status does not tell what is wrong: unit %q, application %q", line, app)
+		t.Errorf("the status does not say what is wrong: unit %q, application %q", line, app)
 	}
 	for _, other := range []string{"etcd/0", "etcd/1"} {
 		if got := s.Unit(other).Workload; got.Current != "active" || got.Message != "Healthy with 3 known peers" {
@@ -57,8 +58,8 @@ func TestAKilledMemberShowsAndHeals(t *testing.T) {
 	}
 }
 
-// queued tells when the last two reconciles of the unit were queued: what came before is ours, what came after is the
-// share of the action.
+// queued says when the last two reconciles of the unit were queued: what came before is ours, what
+// came after is the share of the action.
 func (w *world) queued(unit string) (first, last time.Time) {
 	w.t.Helper()
 	tasks, err := w.api.ListTasks(w.ctx, jujuapi.TaskFilter{Actions: []string{"reconcile"}, Units: []string{unit}})
@@ -70,7 +71,8 @@ func (w *world) queued(unit string) (first, last time.Time) {
 	return tasks[len(tasks)-2].Enqueued, tasks[len(tasks)-1].Enqueued
 }
 
-// A voter whose data is wiped while it is down has forgotten its votes: it does not start again by itself.
+// A voter whose data is wiped while it is down has forgotten its votes: it does not start again by
+// itself.
 func TestAMemberThatIsWipedWhileDownDoesNotStartByItself(t *testing.T) {
 	w := begin(t)
 	w.daemon()

@@ -11,9 +11,11 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// Clients of another model relate to an offer. They are told the addresses that Juju says they reach each unit at, which may be
-// public ones, with certificates that are good for these, while clients of the model itself are told its own. Neither fails while
-// the cluster grows and shrinks, and when the relation ends, or the consumed application is removed, or the offer, nothing is left of it.
+// Clients of another model relate to an offer. They are given the addresses that Juju says they
+// reach each unit at, which may be public ones, with certificates that are good for these, while
+// clients of the model itself are given its own. Neither fails while the cluster grows and shrinks,
+// and when the relation ends, or the consumed application is removed, or the offer, nothing is left
+// of it.
 func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 	w := begin(t, "--public-addresses")
 	w.daemon()
@@ -39,7 +41,7 @@ func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 
 	far.stop()
 	w.juju("remove-relation", "etcd:db", "etcdclient:db", "-m", "second")
-	eventually(w.ctx, t, "what the other model was told is gone", func() bool { return len(w.saidAt(file)) == 0 })
+	eventually(w.ctx, t, "what was published to the other model is gone", func() bool { return len(w.saidAt(file)) == 0 })
 	near.lap(t, "the offer's relation ended")
 
 	again := func() {
@@ -49,7 +51,7 @@ func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 			_, err := w.Juju(w.ctx, "integrate", "etcd:db", "etcdclient:db", "-m", "second")
 			return err == nil
 		})
-		eventually(w.ctx, t, "the other model is told again", func() bool { return w.saidAt(file)["connection_string"] != "" })
+		eventually(w.ctx, t, "the other model is given it again", func() bool { return w.saidAt(file)["connection_string"] != "" })
 	}
 	withdrawn := func() bool {
 		return len(w.saidAt(file)) == 0 && !slices.ContainsFunc(w.etcdUnits(), func(unit string) bool {
@@ -73,7 +75,8 @@ func TestClientsOfAnotherModelReachTheClusterThroughAnOffer(t *testing.T) {
 	near.lap(t, "the consumed application and the offer removed")
 }
 
-// listsOf waits until the clients of both models know all units, each by its own addresses, and tells of their phase.
+// listsOf waits until the clients of both models know all units, each by its own addresses, and
+// reports their phase.
 func (w *world) listsOf(phase string, near, far *dbClient) {
 	w.t.Helper()
 	s, err := w.Status(w.ctx)

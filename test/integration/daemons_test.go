@@ -20,9 +20,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// Two daemons on one model: the second one stands by and says so, until it is told to take over. The first one, stopped in the
-// middle of a step for longer than its lock's lease and resumed after the take-over, harms nothing: it stands by, and what it
-// delivers is refused. No write is lost meanwhile.
+// Two daemons on one model: the second one stands by and says so, until it is told to take over.
+// The first one, stopped in the middle of a step for longer than its lock's lease and resumed after
+// the take-over, harms nothing: it stands by, and what it delivers is refused. No write is lost
+// meanwhile.
 func TestOfTwoDaemonsOneLeadsAndTheOtherHarmsNothing(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -122,7 +123,7 @@ func TestOfTwoDaemonsOneLeadsAndTheOtherHarmsNothing(t *testing.T) {
 	t.Logf("taken over in a settled cluster after %.1f s", time.Since(began).Seconds())
 }
 
-// leads says that the daemon that tells of the cluster holds its epoch.
+// leads says that the daemon that reports the cluster holds its epoch.
 func leads(c v1alpha1.EtcdCluster) bool {
 	return slices.ContainsFunc(c.Status.Conditions, func(k metav1.Condition) bool {
 		return k.Type == v1alpha1.ConditionLeading && k.Status == metav1.ConditionTrue

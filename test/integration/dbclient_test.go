@@ -23,8 +23,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// dbClient is a client of etcd that knows nothing but the file that the charm etcdclient has written from its relation db. It
-// reads the file again when it changes, and puts and gets all the time.
+// dbClient is a client of etcd that knows nothing but the file that the charm etcdclient has
+// written from its relation db. It reads the file again when it changes, and puts and gets all the
+// time.
 type dbClient struct {
 	path   string
 	cancel context.CancelFunc
@@ -42,7 +43,8 @@ type dbClient struct {
 	gap     time.Duration
 }
 
-// How often a dbClient asks, how long one attempt and how long a call with all its attempts may take.
+// How often a dbClient asks, how long one attempt and how long a call with all its attempts may
+// take.
 const (
 	dbPause   = 50 * time.Millisecond
 	dbAttempt = 1500 * time.Millisecond
@@ -176,7 +178,8 @@ func (c *dbClient) work(ctx context.Context) {
 	}
 }
 
-// call tries until one attempt succeeds, or the time of a call is over. What is known of the cluster is read before each attempt.
+// call tries until one attempt succeeds, or the time of a call is over. What is known of the
+// cluster is read before each attempt.
 func (c *dbClient) call(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, dbCall)
 	defer cancel()
@@ -230,13 +233,13 @@ func (c *dbClient) note(began time.Time, err error) {
 	c.last = time.Now()
 }
 
-// lap tells of one phase, and fails the test if a call has failed in it.
+// lap reports one phase, and fails the test if a call has failed in it.
 func (c *dbClient) lap(t *testing.T, phase string) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	gap := max(c.gap, time.Since(c.last))
-	t.Logf("%s: %d calls, %d attempts tried again, %d failed; longest gap %d ms; told %d lists, now %s",
+	t.Logf("%s: %d calls, %d attempts tried again, %d failed; longest gap %d ms; given %d lists, now %s",
 		phase, c.calls, c.retries, len(c.failed), gap.Milliseconds(), len(c.lists), c.lists[len(c.lists)-1])
 	for _, f := range c.failed {
 		t.Errorf("%s: a call failed at %s", phase, f)
@@ -254,7 +257,7 @@ func (c *dbClient) list() string {
 	return c.lists[len(c.lists)-1]
 }
 
-// told waits until the client knows n endpoints.
+// awaitEndpoints waits until the client knows n endpoints.
 func (c *dbClient) awaitEndpoints(w *world, n int) {
 	w.t.Helper()
 	eventually(w.ctx, w.t, fmt.Sprintf("the client knows %d endpoints", n), func() bool { return strings.Count(c.list(), ",")+1 == n })

@@ -27,8 +27,9 @@ spec:
     exposeTo: [auto]
 `
 
-// A closed network opens to the daemon when a policy allows that, and to nobody else; what a person has exposed stays. Where Juju
-// refuses the exposure, that is told, the units are worked through all the same, and it is made when it can be.
+// A closed network opens to the daemon when a policy allows that, and to nobody else; what a person
+// has exposed stays. Where Juju refuses the exposure, that is reported, the units are worked
+// through all the same, and it is made when it can be.
 func TestAClosedNetworkOpensWhereThePolicyAllowsIt(t *testing.T) {
 	runBeside(t)
 	w := begin(t)
@@ -87,7 +88,8 @@ func (w *world) exposedTo(want ...string) {
 	}
 }
 
-// awaitReachable waits until the condition Reachable has the status, and these texts in its message.
+// awaitReachable waits until the condition Reachable has the status, and these texts in its
+// message.
 func (w *world) awaitReachable(status string, texts ...string) {
 	w.t.Helper()
 	last := ""

@@ -15,8 +15,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// Three units deployed at once are born together: one static bootstrap, in which each member is started with `new` once.
-// The time is told as a ratio to the same three servers started by hand, in the same run.
+// Three units deployed at once are born together: one static bootstrap, in which each member is
+// started with `new` once. The time is given as a ratio to the same three servers started by hand,
+// in the same run.
 func TestThreeUnitsAreBornTogetherEachStartedWithNewOnce(t *testing.T) {
 	byHand := time.Now()
 	etcdtest.Start(t, etcdtest.Options{Members: 3})
@@ -52,8 +53,8 @@ func TestThreeUnitsAreBornTogetherEachStartedWithNewOnce(t *testing.T) {
 		took.Seconds(), hand.Seconds(), took.Seconds()/hand.Seconds(), len(reconciles))
 }
 
-// From one to three under a writing client: no acknowledged write is lost, and at no time is there more than one member that
-// is a learner or was never started.
+// From one to three under a writing client: no acknowledged write is lost, and at no time is there
+// more than one member that is a learner or was never started.
 func TestGrowthFromOneToThreeLosesNoWriteAndAddsOneMemberAtATime(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -108,7 +109,8 @@ func TestGrowthFromOneToThreeLosesNoWriteAndAddsOneMemberAtATime(t *testing.T) {
 	t.Logf("1 -> 3 in %.1f s; %s; at most %d unfinished member in %d looks", took.Seconds(), report, worst, looks)
 }
 
-// Unit numbers have gaps when units have come and gone: names and order do not depend on them being dense.
+// Unit numbers have gaps when units have come and gone: names and order do not depend on them being
+// dense.
 func TestUnitsThatComeWhileOthersJoinAreTakenInTurn(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -121,8 +123,8 @@ func TestUnitsThatComeWhileOthersJoinAreTakenInTurn(t *testing.T) {
 	t.Logf("three healthy %.1f s after the last unit was added", took.Seconds())
 }
 
-// A new member of a cluster that holds more than 5000 entries is sent a database, and etcd does not let it serve before one more
-// entry: where nobody writes, the daemon does.
+// A new member of a cluster that holds more than 5000 entries is sent a database, and etcd does not
+// let it serve before one more entry: where nobody writes, the daemon does.
 func TestUnitJoinsAClusterThatNobodyWritesTo(t *testing.T) {
 	w := begin(t)
 	w.daemon()

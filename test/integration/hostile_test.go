@@ -14,15 +14,17 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// swell has a unit write so many megabytes into its own databag of its only relation at the endpoint.
+// swell has a unit write so many megabytes into its own databag of its only relation at the
+// endpoint.
 func (w *world) swell(unit, endpoint string, megabytes int) {
 	w.t.Helper()
 	w.juju("exec", "--unit", unit, "--", fmt.Sprintf(`{ printf '{"junk":"'; head -c %d000000 /dev/zero | tr '\0' x; printf '"}'; } >junk.json
 		relation-set -r $(relation-ids %s) --file junk.json; rm junk.json`, megabytes, endpoint))
 }
 
-// A unit of an application that is merely related writes 20 MB, and more, into its own databag. That is its own trouble: juju status
-// names it, the daemon stays connected, and the clusters of the model are led on.
+// A unit of an application that is merely related writes 20 MB, and more, into its own databag.
+// That is its own trouble: juju status names it, the daemon stays connected, and the clusters of
+// the model are led on.
 func TestALargeDatabagIsItsWritersTroubleAlone(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -36,7 +38,8 @@ func TestALargeDatabagIsItsWritersTroubleAlone(t *testing.T) {
 	w.juju("add-unit", "etcdclient", "-n", "2")
 	w.await(rig.ApplicationShows("etcd", "blocked", "The databag of etcdclient/0 in relation db is too large and is not read"))
 	w.await(rig.UnitShows("etcdclient/2", "active", ""))
-	// Three members' answers have 78 MB of it: more than a message may have had (64 MiB), and few enough for two cores to poll.
+	// Three members' answers have 78 MB of it: more than a message may have had (64 MiB), and few
+	// enough for two cores to poll.
 	w.swell("etcdclient/1", "db", 3)
 	w.swell("etcdclient/2", "db", 3)
 	w.await(rig.ApplicationShows("etcd", "blocked", "The databag of etcdclient/2 in relation db is too large and is not read"))
@@ -57,7 +60,8 @@ func TestALargeDatabagIsItsWritersTroubleAlone(t *testing.T) {
 	w.await(rig.Healthy("etcd", 3))
 }
 
-// Any client of etcd can put the lock key without a lease. Nothing is changed while it is there, and juju status says why, and what to do.
+// Any client of etcd can put the lock key without a lease. Nothing is changed while it is there,
+// and juju status says why, and what to do.
 func TestALockKeyWithoutALeaseIsNamedInTheStatus(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -70,7 +74,7 @@ func TestALockKeyWithoutALeaseIsNamedInTheStatus(t *testing.T) {
 	_, err = client.Put(w.ctx, etcdops.LockKey, "\x1b]0;owned\x07x")
 	must(t, err)
 	w.juju("add-unit", "etcd")
-	t.Logf("told after %s", w.await(rig.ApplicationShows("etcd", "blocked", "has no lease, so it never goes by itself")))
+	t.Logf("reported after %s", w.await(rig.ApplicationShows("etcd", "blocked", "has no lease, so it never goes by itself")))
 	_, err = client.Delete(w.ctx, etcdops.LockKey)
 	must(t, err)
 	w.await(rig.Healthy("etcd", 2))

@@ -14,9 +14,9 @@ import (
 )
 
 // What retrying cannot fix ends `jujuetcd run` with exit code 3 and one clear sentence.
-func TestWhatRetryingCannotFixIsToldAndEnds(t *testing.T) {
+func TestWhatRetryingCannotFixIsReportedAndEnds(t *testing.T) {
 	w := begin(t)
-	stranger := strings.TrimSpace(w.juju("add-user", "nobody"))
+	password := strings.TrimSpace(w.juju("add-user", "nobody"))
 	policy := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(policy, "cluster.yaml"), []byte(`apiVersion: jujuetcd.io/v1alpha1
 kind: EtcdCluster
@@ -34,7 +34,7 @@ spec:
 		want                        []string
 	}{
 		{name: "wrong password", user: "jujuetcd", password: "wrong", model: "admin/demo", want: []string{"password"}},
-		{name: "no grant", user: "nobody", password: stranger, model: "admin/demo", want: []string{"grant"}},
+		{name: "no grant", user: "nobody", password: password, model: "admin/demo", want: []string{"grant"}},
 		{name: "unknown model", user: "jujuetcd", password: w.password, model: "admin/nosuch", want: []string{"nosuch"}},
 		{name: "invalid policy file", user: "jujuetcd", password: w.password, model: "admin/demo",
 			args: []string{"--config-dir", policy}, want: []string{"cluster.yaml:5", "cluster.yaml:6", "grwoth"}},

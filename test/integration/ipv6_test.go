@@ -16,11 +16,11 @@ import (
 // inNamespace says in the environment that the process has a network of its own.
 const inNamespace = "JUJUETCD_TEST_IN_NAMESPACE"
 
-// Where machines have only IPv6 addresses the cluster is born, grows and serves on these: in URLs in brackets, in certificates
-// without.
+// Where machines have only IPv6 addresses the cluster is born, grows and serves on these: in URLs
+// in brackets, in certificates without.
 //
-// Loopback has one IPv6 address, and a machine of jujusim takes one of its own: the test runs itself again in a network
-// namespace that has them.
+// Loopback has one IPv6 address, and a machine of jujusim takes one of its own: the test runs
+// itself again in a network namespace that has them.
 func TestAClusterLivesOnIPv6Alone(t *testing.T) {
 	if os.Getenv(inNamespace) == "" {
 		runInNamespace(t)
@@ -37,9 +37,10 @@ func TestAClusterLivesOnIPv6Alone(t *testing.T) {
 	for host := 10; host < 20; host++ {
 		address := fmt.Sprintf("fd77::%x", host)
 		must(t, ip("-6 address add "+address+"/128 dev lo nodad"))
-		// All machines share one network: connections to one of them would seem to come from itself, and etcd asks that a peer's
-		// certificate is good for where it comes from. From ::1 then, as 127.x.y.z is reached from 127.0.0.1. The kernel adds its own
-		// route a moment after the address.
+		// All machines share one network: connections to one of them would seem to come from
+		// itself, and etcd asks that a peer's certificate is good for where it comes from. From ::1
+		// then, as 127.x.y.z is reached from 127.0.0.1. The kernel adds its own route a moment
+		// after the address.
 		eventually(t.Context(), t, "the kernel's route to "+address+" is there", func() bool {
 			return ip("-6 route delete local "+address+" dev lo table local") == nil
 		})
@@ -68,9 +69,9 @@ func TestAClusterLivesOnIPv6Alone(t *testing.T) {
 	slices.Sort(urls)
 	slices.Sort(cluster)
 	if c.list() != strings.Join(urls, ",") {
-		t.Errorf("clients are told %s; the members serve at %s", c.list(), urls)
+		t.Errorf("clients are given %s; the members serve at %s", c.list(), urls)
 	}
-	eventually(w.ctx, t, "the proxy is told of the same members", func() bool {
+	eventually(w.ctx, t, "the proxy is given the same members", func() bool {
 		return w.said("etcdclient/0", "proxy")["cluster"] == strings.Join(cluster, ",")
 	})
 	t.Logf("clients: %s; proxies: %s", c.list(), strings.Join(cluster, ","))

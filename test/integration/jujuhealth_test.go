@@ -20,9 +20,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// What a controller goes through by itself, and what persons do to it meanwhile, is survived and told: on the cluster, in
-// /healthz, and in one log line when it begins and one when it is over. Etcd serves all the time.
-func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
+// What a controller goes through by itself, and what persons do to it meanwhile, is survived and
+// reported: on the cluster, in /healthz, and in one log line when it begins and one when it is
+// over. Etcd serves all the time.
+func TestTroubleWithJujuIsSurvivedAndReported(t *testing.T) {
 	w := begin(t)
 	dir := t.TempDir()
 	password, policies := filepath.Join(dir, "password"), filepath.Join(dir, "policy")
@@ -39,7 +40,8 @@ func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 	client, err := rig.Connect(config, endpoints...)
 	must(t, err)
 	defer client.Close()
-	// A unit that does not come keeps the daemon looking every second: trouble is met at once, not at the next resync.
+	// A unit that does not come keeps the daemon looking every second: trouble is met at once, not
+	// at the next resync.
 	w.juju("add-unit", "etcd")
 	w.juju("fault", "stop-agent", "etcd/1")
 
@@ -61,7 +63,7 @@ func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			began, before := time.Now(), w.Log("jujuetcd")
 			test.begin()
-			told := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionFalse, test.trouble)
+			condition := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionFalse, test.trouble)
 			after := time.Since(began)
 			if health := get(t, "http://"+metrics+"/healthz"); !strings.HasPrefix(health, "ok\n") || !strings.Contains(health, "model admin/demo: ") {
 				t.Errorf("/healthz says %q", health)
@@ -73,14 +75,15 @@ func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 			test.end()
 			w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionTrue, "")
 			log := strings.TrimPrefix(w.Log("jujuetcd"), before)
-			// Where connections are cut, too, a call that was under way has met that first: it is told as what it is.
+			// Where connections are cut, too, a call that was under way has met that first: it is
+			// reported as what it is.
 			kind := func(k string) int { return strings.Count(log, begun+`,"model":"admin/demo","trouble":"`+k+`"`) }
 			first := 0
 			if test.trouble == "Maintenance" || test.trouble == "Credentials" {
 				first = kind("Cut")
 			}
 			if b, o := strings.Count(log, begun), strings.Count(log, over); kind(test.trouble) != 1 || first > 1 || b != 1+first || o != 1 {
-				t.Errorf("told %d times that it begins and %d times that it is over:\n%s", b, o, log)
+				t.Errorf("reported %d times that it begins and %d times that it is over:\n%s", b, o, log)
 			}
 			if lines := strings.Count(log, "\n"); lines > 12 {
 				t.Errorf("%d log lines:\n%s", lines, log)
@@ -88,7 +91,7 @@ func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 			if !w.DaemonRunning() {
 				t.Fatal("the daemon has ended")
 			}
-			t.Logf("told after %.1f s: %s Over after %.1f s; %d log lines", after.Seconds(), told, time.Since(healed).Seconds(), strings.Count(log, "\n"))
+			t.Logf("reported after %.1f s: %s Over after %.1f s; %d log lines", after.Seconds(), condition, time.Since(healed).Seconds(), strings.Count(log, "\n"))
 		})
 	}
 
@@ -112,11 +115,11 @@ func TestTroubleWithJujuIsSurvivedAndTold(t *testing.T) {
 		w.daemon()
 		w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionTrue, "")
 		w.juju("fault", "redirect")
-		told := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionFalse, "Moved")
+		condition := w.showsCondition(t, v1alpha1.ConditionJuju, metav1.ConditionFalse, "Moved")
 		if !w.DaemonRunning() || strings.Count(w.Log("jujuetcd"), `"trouble":"Moved"`) != 1 {
 			t.Errorf("the daemon runs: %t; its log:\n%s", w.DaemonRunning(), end(w.Log("jujuetcd"), 10))
 		}
-		t.Log(told)
+		t.Log(condition)
 	})
 }
 

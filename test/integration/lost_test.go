@@ -20,10 +20,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// What can be lost of one member while the other two serve: each is told, nothing that could still be needed is destroyed, and
-// the cluster is whole again in the end, by itself or when what was lost is back. Through all of it a client writes, and no
-// acknowledged write is lost.
-func TestOneLostThingIsToldAndHealed(t *testing.T) {
+// What can be lost of one member while the other two serve: each is reported, nothing that could
+// still be needed is destroyed, and the cluster is whole again in the end, by itself or when what
+// was lost is back. Through all of it a client writes, and no acknowledged write is lost.
+func TestOneLostThingIsReportedAndHealed(t *testing.T) {
 	w := begin(t)
 	w.daemon()
 	w.deploy("3")
@@ -32,7 +32,8 @@ func TestOneLostThingIsToldAndHealed(t *testing.T) {
 		name string
 		// kept: the member must come back under its old ID. Otherwise it must not.
 		kept bool
-		// leader: it happens to the unit whose member leads, else to one that leads neither etcd nor Juju.
+		// leader: it happens to the unit whose member leads, else to one that leads neither etcd
+		// nor Juju.
 		leader bool
 		lose   func(w *world, unit string)
 	}{
@@ -69,7 +70,8 @@ func TestOneLostThingIsToldAndHealed(t *testing.T) {
 	}
 }
 
-// Two of three gone: nothing is destroyed, the status says what there is, and they are taken back as they were.
+// Two of three gone: nothing is destroyed, the status says what there is, and they are taken back
+// as they were.
 func TestWithTwoOfThreeGoneNothingIsDestroyedAndTheyAreTakenBack(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -140,7 +142,8 @@ func (w *world) loseDisk(unit string) {
 	})
 }
 
-// changeAddress: a new certificate is asked for, the others are told where to find the member, and it is restarted.
+// changeAddress: a new certificate is asked for, the others are told where to find the member, and
+// it is restarted.
 func (w *world) changeAddress(unit string) {
 	s, err := w.Status(w.ctx)
 	must(w.t, err)
@@ -155,7 +158,7 @@ func (w *world) changeAddress(unit string) {
 	w.awaitMembers("the member is found at its new address", func(members []*etcdserverpb.Member) bool { return isAt(members, unit, now) })
 }
 
-// isAt says that the unit's member tells its peers and clients to find it at the address.
+// isAt says that the unit's member has its peers and clients find it at the address.
 func isAt(members []*etcdserverpb.Member, unit, address string) bool {
 	return slices.ContainsFunc(members, func(m *etcdserverpb.Member) bool {
 		return m.Name == strings.ReplaceAll(unit, "/", "") && slices.Equal(m.PeerURLs, []string{"https://" + address + ":2380"}) &&
@@ -163,8 +166,8 @@ func isAt(members []*etcdserverpb.Member, unit, address string) bool {
 	})
 }
 
-// breakData: etcd ends with an error whenever it starts. It is told, nothing is destroyed, and it heals when what was broken
-// is mended.
+// breakData: etcd ends with an error whenever it starts. It is reported, nothing is destroyed, and
+// it heals when what was broken is mended.
 func (w *world) breakData(unit string) {
 	s, err := w.Status(w.ctx)
 	must(w.t, err)
@@ -177,7 +180,7 @@ func (w *world) breakData(unit string) {
 	must(w.t, os.Rename(db+".kept", db))
 }
 
-// removeByHand: a unit without a member. It is told, and the unit joins anew.
+// removeByHand: a unit without a member. It is reported, and the unit joins anew.
 func (w *world) removeByHand(unit string) {
 	config, endpoints := w.client()
 	client, err := rig.Connect(config, endpoints...)
@@ -207,7 +210,8 @@ func (w *world) addByHand(string) {
 	w.awaitMembers("it is taken back", func(members []*etcdserverpb.Member) bool { return len(members) == 3 })
 }
 
-// whenConnected changes the members as soon as etcd lets it: it counts a member for that once it has been connected for 5 s.
+// whenConnected changes the members as soon as etcd lets it: it counts a member for that once it
+// has been connected for 5 s.
 func (w *world) whenConnected(change func(context.Context) error) {
 	w.t.Helper()
 	eventually(w.ctx, w.t, "etcd lets the members be changed", func() bool {
@@ -267,8 +271,9 @@ func (w *world) memberIDsAt(config *tls.Config, endpoints []string) map[string]u
 	return ids
 }
 
-// Two of three machines boot with other addresses at once. They still find the one that has not moved, which answers over the
-// connections that it gets, so that there is a quorum: the others are told of both, and then each is restarted. Nobody is lost.
+// Two of three machines boot with other addresses at once. They still find the one that has not
+// moved, which answers over the connections that it gets, so that there is a quorum: the others are
+// told of both, and then each is restarted. Nobody is lost.
 func TestTwoOfThreeMayChangeTheirAddressesAtOnce(t *testing.T) {
 	runAlone(t) // it measures in seconds what a busy machine stretches to minutes
 	w := begin(t)

@@ -10,7 +10,8 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// One daemon looks after several models: a cluster in each comes up, under its own identity, and `get` shows both.
+// One daemon looks after several models: a cluster in each comes up, under its own identity, and
+// `get` shows both.
 func TestOneDaemonLooksAfterSeveralModels(t *testing.T) {
 	w := begin(t)
 	w.juju("add-model", "second")
@@ -40,9 +41,9 @@ func TestOneDaemonLooksAfterSeveralModels(t *testing.T) {
 	}
 }
 
-// Doctor says of a healthy set-up that all is well, and of a machine that is off which address does not answer, and what to
-// look at.
-func TestDoctorTellsWhatIsWrongAndWhatToDo(t *testing.T) {
+// Doctor says of a healthy set-up that all is well, and of a machine that is off which address does
+// not answer, and what to look at.
+func TestDoctorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	w := begin(t)
 	w.daemon()
 	w.deploy("1")

@@ -24,8 +24,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// What the relations carry is enough for a real Prometheus to scrape every member, and for every panel of the dashboard to show
-// something; there is one job whoever leads; and both go when they are not true any more.
+// What the relations carry is enough for a real Prometheus to scrape every member, and for every
+// panel of the dashboard to show something; there is one job whoever leads; and both go when they
+// are not true any more.
 func TestARealPrometheusScrapesByWhatItsRelationCarries(t *testing.T) {
 	w := begin(t, "--update-status", "5s", "--lease", "5s")
 	w.daemon()
@@ -151,7 +152,8 @@ func (w *world) scrapes(server *prometheus.Server, jobName string, n int) {
 	})
 }
 
-// panelsShowSomething has Prometheus answer each expression of the dashboard with at least one number.
+// panelsShowSomething has Prometheus answer each expression of the dashboard with at least one
+// number.
 func (w *world) panelsShowSomething(server *prometheus.Server) {
 	w.t.Helper()
 	board, err := dashboards.Panels()
@@ -179,7 +181,8 @@ func (w *world) panelsShowSomething(server *prometheus.Server) {
 	}
 }
 
-// metricsOfAlertsAreThere looks for each metric that an alert names: an alert about one that is not there would never fire.
+// metricsOfAlertsAreThere looks for each metric that an alert names: an alert about one that is not
+// there would never fire.
 func (w *world) metricsOfAlertsAreThere(server *prometheus.Server) {
 	w.t.Helper()
 	var rules struct {
@@ -212,8 +215,8 @@ func (w *world) metricsOfAlertsAreThere(server *prometheus.Server) {
 	}
 }
 
-// Nagios' checks on a unit tell what is so, run as nrpe runs them; options reach them; and nothing of them is left without the
-// relation.
+// Nagios' checks on a unit say what is so, run as nrpe runs them; options reach them; and nothing
+// of them is left without the relation.
 func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 	w := begin(t, "--update-status", "1h")
 	w.daemon()
@@ -231,7 +234,7 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 	})
 	for unit, bag := range w.remote(t, "unit-nrpe-0", "nrpe-external-master") {
 		if !strings.Contains(bag["monitors"], "etcd-alarms") || bag["primary"] != "False" {
-			t.Errorf("%s tells nrpe monitors %q, primary %q", unit, bag["monitors"], bag["primary"])
+			t.Errorf("%s gives nrpe monitors %q, primary %q", unit, bag["monitors"], bag["primary"])
 		}
 	}
 	if _, err := os.Stat(n.path("/usr/lib/nagios/plugins/check_etcd-alarms.py")); err != nil {
@@ -372,7 +375,8 @@ func (n nagiosHost) cron() {
 	}
 }
 
-// alarm raises or disarms the alarm NOSPACE of a member that is another unit's, and returns the member's name.
+// alarm raises or disarms the alarm NOSPACE of a member that is another unit's, and returns the
+// member's name.
 func (n nagiosHost) alarm(action pb.AlarmRequest_AlarmAction) string {
 	n.w.t.Helper()
 	config, endpoints := n.w.client()

@@ -16,7 +16,8 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// optionChange is a change of options on a running cluster, and what it must be seen to do on each unit, from outside.
+// optionChange is a change of options on a running cluster, and what it must be seen to do on each
+// unit, from outside.
 type optionChange struct {
 	name    string
 	set     []string
@@ -53,9 +54,9 @@ var optionChanges = []optionChange{
 			takesRequestsTo(1536<<10))},
 }
 
-// TestEveryOptionWorksOnARunningCluster changes one option after the other on three members under writes: each has its effect on every
-// member, with at most one restart of each, and no acknowledged write is lost. A client that only reads its relation, slowly,
-// never fails.
+// TestEveryOptionWorksOnARunningCluster changes one option after the other on three members under
+// writes: each has its effect on every member, with at most one restart of each, and no
+// acknowledged write is lost. A client that only reads its relation, slowly, never fails.
 func TestEveryOptionWorksOnARunningCluster(t *testing.T) {
 	w := beginOptions(t)
 	client := w.startDBClient()
@@ -91,8 +92,9 @@ func TestEveryOptionWorksOnARunningCluster(t *testing.T) {
 	t.Logf("%d writes were acknowledged, and all are there", acknowledged)
 }
 
-// TestTheOldPairAndTheNewOneNeverMeetInAnElection: heartbeats that are longer than the old election timeout, and back: two rolls by
-// way of a pair that both can live beside, and nobody calls an election but for a leader that was stopped.
+// TestTheOldPairAndTheNewOneNeverMeetInAnElection: heartbeats that are longer than the old election
+// timeout, and back: two rolls by way of a pair that both can live beside, and nobody calls an
+// election but for a leader that was stopped.
 func TestTheOldPairAndTheNewOneNeverMeetInAnElection(t *testing.T) {
 	w := beginOptions(t)
 	config, endpoints := w.serving()
@@ -122,10 +124,10 @@ func TestTheOldPairAndTheNewOneNeverMeetInAnElection(t *testing.T) {
 	t.Log(writer.VerifyNoneLost())
 }
 
-// wrongValue is what a user may set and etcd cannot have, and what the status then tells.
+// wrongValue is what a user may set and etcd cannot have, and what the status then shows.
 type wrongValue struct {
 	set  []string
-	tell []string
+	show []string
 }
 
 var wrongValues = []wrongValue{
@@ -144,8 +146,9 @@ var wrongValues = []wrongValue{
 	{[]string{"bind_with_insecure_http=true", "port=4001"}, []string{"another port than 4001, where bind_with_insecure_http is"}},
 }
 
-// TestAWrongOptionBlocksWithASentenceAndTheLastGoodOneStays: nothing is restarted for a wrong value, also not by a daemon that was
-// started after it was set; what else is changed meanwhile is done.
+// TestAWrongOptionBlocksWithASentenceAndTheLastGoodOneStays: nothing is restarted for a wrong
+// value, also not by a daemon that was started after it was set; what else is changed meanwhile is
+// done.
 func TestAWrongOptionBlocksWithASentenceAndTheLastGoodOneStays(t *testing.T) {
 	w := beginOptions(t)
 	w.juju("config", "etcd", "heartbeat_interval=120", "election_timeout=1200")
@@ -166,14 +169,15 @@ func TestAWrongOptionBlocksWithASentenceAndTheLastGoodOneStays(t *testing.T) {
 	}
 	for _, v := range wrongValues {
 		w.juju(append([]string{"config", "etcd"}, v.set...)...)
-		for _, sentence := range v.tell {
+		for _, sentence := range v.show {
 			w.await(rig.ApplicationShows("etcd", "blocked", sentence))
 		}
 		w.await(rig.Healthy("etcd", 3))
 		reset(v.set)
 	}
 
-	// The last good pair is not the default one, and the daemon that finds the wrong one has never seen it.
+	// The last good pair is not the default one, and the daemon that finds the wrong one has never
+	// seen it.
 	w.juju("config", "etcd", "heartbeat_interval=130", "election_timeout=1300")
 	w.hasEffect(t, optionChange{name: "the pair", effect: started(`"heartbeat-interval":"130ms"`)})
 	w.settledOptions(t)
@@ -206,8 +210,8 @@ func eventuallyStarts(t *testing.T, w *world, before map[string]int, n int) {
 	})
 }
 
-// TestOneOfTwoMembersIsNotRestartedForAnOption: that would be an outage, and the status says what to do. A third unit is what it waits
-// for.
+// TestOneOfTwoMembersIsNotRestartedForAnOption: that would be an outage, and the status says what
+// to do. A third unit is what it waits for.
 func TestOneOfTwoMembersIsNotRestartedForAnOption(t *testing.T) {
 	w := begin(t)
 	w.optionPolicies = optionPolicies(t)
@@ -236,7 +240,8 @@ func TestOneOfTwoMembersIsNotRestartedForAnOption(t *testing.T) {
 	w.await(rig.ApplicationShows("etcd", "active", "3 members, can lose 1"))
 }
 
-// TestAPortThatAnotherProcessHasIsNotTaken: the member goes on as it is, and the status says why. So do the others.
+// TestAPortThatAnotherProcessHasIsNotTaken: the member goes on as it is, and the status says why.
+// So do the others.
 func TestAPortThatAnotherProcessHasIsNotTaken(t *testing.T) {
 	w := beginOptions(t)
 	before := w.starts()
@@ -257,7 +262,8 @@ func TestAPortThatAnotherProcessHasIsNotTaken(t *testing.T) {
 	w.await(rig.ApplicationShows("etcd", "active", "3 members, can lose 1"))
 }
 
-// beginOptions is a settled cluster of three with a client, whose rolls go a little faster than the policy's default.
+// beginOptions is a settled cluster of three with a client, whose rolls go a little faster than the
+// policy's default.
 func beginOptions(t *testing.T) *world {
 	t.Helper()
 	w := begin(t)

@@ -19,8 +19,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// What the etcd charm of Canonical Kubernetes showed of a cluster, from its statuses to the keys of etcd's configuration, is there
-// with the same names and texts. docs/reference/parity.md is the list; other tests drive what needs a world of its own.
+// What the etcd charm of Canonical Kubernetes showed of a cluster, from its statuses to the keys of
+// etcd's configuration, is there with the same names and texts. docs/reference/parity.md is the
+// list; other tests drive what needs a world of its own.
 func TestWhatTheOldCharmShowedIsThere(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -51,13 +52,13 @@ func TestWhatTheOldCharmShowedIsThere(t *testing.T) {
 	t.Run("configuration", w.hasTheConfiguration)
 	t.Run("relations", w.asksAndAnswersAsBefore)
 	t.Run("health", func(t *testing.T) {
-		// The action tells of each member, and of the cluster.
+		// The action reports each member, and the cluster.
 		out, err := w.Juju(w.ctx, "run", "etcd/1", "health")
 		if err != nil || !strings.Contains(out, "output:") || strings.Count(out, "healthy") < 3 {
 			t.Errorf("the action health says %q, %v", out, err)
 		}
 		w.juju("fault", "kill", "etcd/2")
-		// It fails where a member does not serve, which the old one told as a success.
+		// It fails where a member does not serve, which the old one reported as a success.
 		if out, err := w.Juju(w.ctx, "run", "etcd/1", "health"); err == nil {
 			t.Errorf("the action health succeeds with a member down: %s", out)
 		}
@@ -85,7 +86,8 @@ func (w *world) watchTexts() func() []string {
 	}
 }
 
-// showsPortsAndVersion: the client's port is open and no other one; the application's version is etcd's.
+// showsPortsAndVersion: the client's port is open and no other one; the application's version is
+// etcd's.
 func (w *world) showsPortsAndVersion(t *testing.T) {
 	s, err := w.Status(w.ctx)
 	must(t, err)
@@ -180,7 +182,8 @@ func (w *world) hasTheConfiguration(t *testing.T) {
 		if suites, ok := have["cipher-suites"].([]any); !ok || len(suites) != 6 {
 			t.Errorf("%s: cipher-suites are %v", unit, have["cipher-suites"])
 		}
-		// The v2 API, and limits that are etcd's own defaults, are left to etcd; so is snapshot-count while the option is auto.
+		// The v2 API, and limits that are etcd's own defaults, are left to etcd; so is
+		// snapshot-count while the option is auto.
 		for _, key := range []string{
 			"enable-v2", "max-snapshots", "max-wals", "quota-backend-bytes", "snapshot-count", "initial-cluster-token",
 		} {
@@ -205,7 +208,8 @@ func (w *world) asksAndAnswersAsBefore(t *testing.T) {
 		if !strings.Contains(bag["sans"], bag["common_name"]) {
 			t.Errorf("%s asks for sans %s without its common name", unit, bag["sans"])
 		}
-		// Other units' addresses are none of its names: what the old charm asked for made each arrival re-issue everything.
+		// Other units' addresses are none of its names: what the old charm asked for made each
+		// arrival re-issue everything.
 		for other, its := range asked {
 			if other != unit && strings.Contains(bag["sans"], `"`+its["common_name"]+`"`) {
 				t.Errorf("%s asks for the address of %s: %s", unit, other, bag["sans"])
@@ -228,24 +232,24 @@ func (w *world) asksAndAnswersAsBefore(t *testing.T) {
 		for unit, bag := range bags {
 			for _, key := range keys {
 				if bag[key] == "" {
-					t.Errorf("%s tells no %s on %s", unit, key, endpoint)
+					t.Errorf("%s publishes no %s on %s", unit, key, endpoint)
 				}
 			}
 			if n := strings.Count(bag["connection_string"]+bag["cluster"], "https://"); n != 3 {
-				t.Errorf("%s tells of %d members on %s", unit, n, endpoint)
+				t.Errorf("%s publishes %d members on %s", unit, n, endpoint)
 			}
 		}
 	}
-	eventually(w.ctx, t, "every unit tells its peers its db-ingress-address", func() bool {
+	eventually(w.ctx, t, "every unit publishes to its peers its db-ingress-address", func() bool {
 		peers, _, err := w.api.Databags(w.ctx, "etcd")
 		must(t, err)
-		told := 0
+		published := 0
 		for _, bag := range peers {
 			if bag["db-ingress-address"] != "" {
-				told++
+				published++
 			}
 		}
-		return told == 3
+		return published == 3
 	})
 	for unit, bag := range w.remote(t, "unit-etcd-0", "certificates") {
 		// The answers to what was never asked are not there: etcd_0.processed_requests.
@@ -254,13 +258,14 @@ func (w *world) asksAndAnswersAsBefore(t *testing.T) {
 		}
 		for _, key := range []string{"ca", "client.cert", "client.key", "etcd_0.server.cert", "etcd_0.server.key"} {
 			if bag[key] == "" {
-				t.Errorf("%s tells no %s", unit, key)
+				t.Errorf("%s publishes no %s", unit, key)
 			}
 		}
 	}
 }
 
-// remote are the databags of the units at the other end of an endpoint, as Juju shows them to an administrator.
+// remote are the databags of the units at the other end of an endpoint, as Juju shows them to an
+// administrator.
 func (w *world) remote(t *testing.T, unitTag, endpoint string) map[string]map[string]string {
 	t.Helper()
 	infos, err := w.api.UnitsInfo(w.ctx, unitTag)

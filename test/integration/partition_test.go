@@ -16,10 +16,11 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A member that runs, and that the daemon reaches, but no other member: a follower at first, then etcd's leader. The others go on, with
-// a new leader where it takes one; the status tells; and nothing is done about it: no member is removed, replaced or restarted, as the
-// network is to be mended by somebody else. When it is, the member is healthy again by itself. What was acknowledged is there, also
-// what the cut off member has acknowledged before.
+// A member that runs, and that the daemon reaches, but no other member: a follower at first, then
+// etcd's leader. The others go on, with a new leader where it takes one; the status shows; and
+// nothing is done about it: no member is removed, replaced or restarted, as the network is to be
+// mended by somebody else. When it is, the member is healthy again by itself. What was acknowledged
+// is there, also what the cut off member has acknowledged before.
 func TestAPartitionedMemberIsNeitherRemovedNorHarmsTheOthers(t *testing.T) {
 	runBeside(t)
 	switch err := netns.Available(); {
@@ -62,13 +63,14 @@ func (w *world) partitioned(name, unit string) {
 
 	w.juju("fault", "partition", unit)
 	began := time.Now()
-	told := w.await(rig.All(rig.UnitShows(unit, "blocked", "UnHealthy with 3 known peers: no leader"),
+	shown := w.await(rig.All(rig.UnitShows(unit, "blocked", "UnHealthy with 3 known peers: no leader"),
 		rig.ApplicationShows("etcd", "active", "2 of 3 healthy, can lose 0: "+unit+": no leader")))
 	eventually(w.ctx, t, "the others have a leader among them", func() bool {
 		leader, err := rig.LeaderUnit(w.ctx, config, others, "etcd")
 		return err == nil && leader != unit
 	})
-	// A window in which the daemon has every reason to do something: the cut member has been without a leader for a long time.
+	// A window in which the daemon has every reason to do something: the cut member has been
+	// without a leader for a long time.
 	before, ctx := writer.Acknowledged(), w.within(20*time.Second)
 	for _, line := range w.blamedOthers(ctx, unit) {
 		t.Errorf("a unit that is not cut off was blamed: %s", line)
@@ -88,8 +90,8 @@ func (w *world) partitioned(name, unit string) {
 	writer.SetEndpoints(endpoints...)
 	report, had := writer.VerifyNoneLost(), lonely.Acknowledged()
 	eventually(w.ctx, t, "the member that was cut off writes again", func() bool { return lonely.Acknowledged() > had })
-	t.Logf("%s (%s): told after %.1f s, cut off for %.1f s with %d actions, whole again in %.1f s; on the others %s; through it alone %s",
-		name, unit, told.Seconds(), cut.Seconds(), asked, whole.Seconds(), report, lonely.VerifyNoneLost())
+	t.Logf("%s (%s): shown after %.1f s, cut off for %.1f s with %d actions, whole again in %.1f s; on the others %s; through it alone %s",
+		name, unit, shown.Seconds(), cut.Seconds(), asked, whole.Seconds(), report, lonely.VerifyNoneLost())
 }
 
 // within is a context that ends after a while.
@@ -99,7 +101,8 @@ func (w *world) within(d time.Duration) context.Context {
 	return ctx
 }
 
-// blamedOthers collects what is said of units other than one that is not as in health, until the context ends.
+// blamedOthers collects what is said of units other than one that is not as in health, until the
+// context ends.
 func (w *world) blamedOthers(ctx context.Context, unit string) []string {
 	seen := map[string]bool{}
 	_, _ = w.Await(ctx, func(s rig.Status) (bool, string) {

@@ -9,8 +9,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// TestARollingRestartRestartsEachMemberOnce: one action restarts all members, each once, under writes. How long it holds them up is told
-// beside what a careful person takes who restarts the same members by hand, in the same run.
+// TestARollingRestartRestartsEachMemberOnce: one action restarts all members, each once, under
+// writes. How long it holds them up is reported beside what a careful person takes who restarts the
+// same members by hand, in the same run.
 func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()

@@ -20,9 +20,10 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// The way that clusters go in their lives, under writes: grown and shrunk again, each time with the unit among the removed
-// whose member leads, and with Juju's leader. No acknowledged write is lost, a member that leaves is told to clients before
-// it goes, and what is left has closed its ports behind it.
+// The way that clusters go in their lives, under writes: grown and shrunk again, each time with the
+// unit among the removed whose member leads, and with Juju's leader. No acknowledged write is lost,
+// clients are informed of a member that leaves before it goes, and what is left has closed its
+// ports behind it.
 func TestFromOneToFiveAndBackToOneLosesNoWrite(t *testing.T) {
 	for _, profile := range []string{"4.0", "3.6"} {
 		t.Run("Juju "+profile, func(t *testing.T) {
@@ -69,7 +70,8 @@ func TestFromOneToFiveAndBackToOneLosesNoWrite(t *testing.T) {
 	}
 }
 
-// serving waits until all units have opened their ports, which they do last, and returns how to reach them.
+// serving waits until all units have opened their ports, which they do last, and returns how to
+// reach them.
 func (w *world) serving() (*tls.Config, []string) {
 	w.t.Helper()
 	w.await(func(s rig.Status) (bool, string) {
@@ -85,7 +87,8 @@ func (w *world) write() *etcdtest.Writer {
 	return etcdtest.StartWriter(w.t, config, endpoints)
 }
 
-// step waits for the end of a step that a writer writes through, tells the gap, and checks that nothing is lost.
+// step waits for the end of a step that a writer writes through, reports the gap, and checks that
+// nothing is lost.
 func (w *world) step(name string, writer *etcdtest.Writer, end rig.Condition) {
 	w.t.Helper()
 	took := w.await(end)
@@ -103,7 +106,8 @@ func (w *world) etcdLeader() string {
 	return unit
 }
 
-// checkMembers: the member list has as many members as Juju has units, all started voters, each by the name of its unit.
+// checkMembers: the member list has as many members as Juju has units, all started voters, each by
+// the name of its unit.
 func (w *world) checkMembers(n int) {
 	w.t.Helper()
 	config, endpoints := w.serving()
@@ -133,7 +137,8 @@ func (w *world) checkMembers(n int) {
 	}
 }
 
-// A unit that is removed while it joins is taken out of the list again, whether it had started or not, and nothing is left of it.
+// A unit that is removed while it joins is taken out of the list again, whether it had started or
+// not, and nothing is left of it.
 func TestAUnitRemovedWhileItJoinsLeavesNothingBehind(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -147,8 +152,8 @@ func TestAUnitRemovedWhileItJoinsLeavesNothingBehind(t *testing.T) {
 	w.checkMembers(3)
 }
 
-// Clients hear of a shorter list before the member goes that is not in it any more, and its unit has closed its port by then
-// or goes with its machine.
+// Clients hear of a shorter list before the member goes that is not in it any more, and its unit
+// has closed its port by then or goes with its machine.
 func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 	w := begin(t)
 	w.daemon()
@@ -172,14 +177,14 @@ func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 	w.juju("remove-unit", leaving)
 	before := 0
 	eventually(w.ctx, t, "the member is gone", func() bool {
-		told := w.publishedLists() // read first: what is seen in the list now was there when clients had heard already
+		lists := w.publishedLists() // read first: what is seen in the list now was there when clients had heard already
 		ctx, cancel := context.WithTimeout(w.ctx, 5*time.Second)
 		defer cancel()
 		list, err := client.MemberList(ctx)
 		if err != nil {
 			return false
 		}
-		heard := !slices.ContainsFunc(told, func(text string) bool { return strings.Contains(text, address) })
+		heard := !slices.ContainsFunc(lists, func(text string) bool { return strings.Contains(text, address) })
 		if len(list.Members) == 3 && heard {
 			before++
 		}
@@ -198,15 +203,16 @@ func TestClientsHearOfARemovalBeforeTheMemberGoes(t *testing.T) {
 	}
 	for _, text := range w.publishedLists() {
 		if text != strings.Join(stay, ",") {
-			t.Errorf("clients are told %q, not %q", text, strings.Join(stay, ","))
+			t.Errorf("clients are given %q, not %q", text, strings.Join(stay, ","))
 		}
 	}
-	t.Logf("%d looks saw clients told of %s's removal while its member was still there", before, leaving)
+	t.Logf("%d looks saw clients informed of %s's removal while its member was still there", before, leaving)
 }
 
-// A unit that vanishes with its machine leaves a member behind, which is removed by its ID when the grace is over, and not
-// before. A policy file shortens the grace here. The unit that replaces it joins after that: of three members with one dead, etcd
-// lets the dead one go first, and only then a new one in.
+// A unit that vanishes with its machine leaves a member behind, which is removed by its ID when the
+// grace is over, and not before. A policy file shortens the grace here. The unit that replaces it
+// joins after that: of three members with one dead, etcd lets the dead one go first, and only then
+// a new one in.
 func TestTheMemberOfAUnitRemovedByForceIsRemovedAfterTheGrace(t *testing.T) {
 	const grace = 8 * time.Second
 	policies := t.TempDir()
@@ -250,7 +256,8 @@ func clientCharm(t *testing.T) string {
 	return dir
 }
 
-// toldClients are the different connection strings that units of etcd tell the client, those of units that have gone left out.
+// publishedLists are the different connection strings that units of etcd publish to the client,
+// those of units that have gone left out.
 func (w *world) publishedLists() []string {
 	w.t.Helper()
 	var shown map[string]struct {
@@ -263,15 +270,15 @@ func (w *world) publishedLists() []string {
 		} `json:"relation-info"`
 	}
 	must(w.t, json.Unmarshal([]byte(w.juju("show-unit", "client/0", "--format", "json")), &shown))
-	var told []string
+	var lists []string
 	for _, r := range shown["client/0"].Relations {
 		for _, u := range r.Units {
-			if text := u.Data["connection_string"]; u.InScope && !slices.Contains(told, text) {
-				told = append(told, text)
+			if text := u.Data["connection_string"]; u.InScope && !slices.Contains(lists, text) {
+				lists = append(lists, text)
 			}
 		}
 	}
-	return told
+	return lists
 }
 
 // awaitMembers waits until the member list is as wanted.
@@ -303,8 +310,8 @@ func eventually(ctx context.Context, t *testing.T, what string, so func() bool) 
 	}
 }
 
-// An application that is removed goes by itself: there is nothing left to guard, and no hook fails on the way, whoever of the
-// units and the certificate authority is the first to leave.
+// An application that is removed goes by itself: there is nothing left to guard, and no hook fails
+// on the way, whoever of the units and the certificate authority is the first to leave.
 func TestARemovedApplicationGoes(t *testing.T) {
 	w := begin(t)
 	w.daemon()

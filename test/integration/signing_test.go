@@ -31,7 +31,7 @@ func (w *world) deploySigned(n string, options ...string) {
 	w.juju("integrate", "etcd:certificates", "selfsigned:certificates")
 }
 
-// requests is what the provider tells of the requests that it has seen.
+// requests is what the provider reports of the requests that it has seen.
 func (w *world) requests() string {
 	w.t.Helper()
 	out := w.juju("run", "selfsigned/0", "outstanding")
@@ -40,8 +40,9 @@ func (w *world) requests() string {
 	return strings.Trim(line, `"'`)
 }
 
-// With a provider that signs requests (certificate_signing_requests in, certificates out), keys stay where they are used, and whoever
-// approves by hand sees each request once: over the cluster's birth, another Juju leader, and another process of the daemon.
+// With a provider that signs requests (certificate_signing_requests in, certificates out), keys
+// stay where they are used, and whoever approves by hand sees each request once: over the cluster's
+// birth, another Juju leader, and another process of the daemon.
 func TestAProviderThatSignsIsAskedForEachCertificateOnce(t *testing.T) {
 	frames := filepath.Join(t.TempDir(), "frames.jsonl")
 	w := begin(t, "--record", frames, "--update-status", "5s")
@@ -92,14 +93,16 @@ func TestAProviderThatSignsIsAskedForEachCertificateOnce(t *testing.T) {
 	config, endpoints := w.client()
 	must(t, rig.ThroughEach(w.ctx, config, endpoints))
 
-	// What the provider refuses, in request_errors, the unit tells, and nobody else is troubled by it.
+	// What the provider refuses, in request_errors, the unit shows, and nobody else is troubled by
+	// it.
 	w.juju("config", "selfsigned", "deny=No addresses here.")
 	w.juju("add-unit", "etcd")
 	w.await(rig.UnitShows("etcd/4", "blocked", "selfsigned refuses to sign the server certificate: No addresses here."))
 	w.await(rig.UnitShows("etcd/3", "active", "Healthy with 3 known peers"))
 }
 
-// fileHoldingKey is a file below a folder that holds a private key; each must be for its owner alone.
+// fileHoldingKey is a file below a folder that holds a private key; each must be for its owner
+// alone.
 func (w *world) fileHoldingKey(dir string) string {
 	w.t.Helper()
 	found := ""
@@ -121,7 +124,8 @@ func (w *world) fileHoldingKey(dir string) string {
 	return found
 }
 
-// Certificates that live for 75 s are renewed, the daemon's own among them, and served by the same processes on both ports.
+// Certificates that live for 75 s are renewed, the daemon's own among them, and served by the same
+// processes on both ports.
 func TestCertificatesAreRenewedUnderWritesWithoutARestart(t *testing.T) {
 	w := begin(t, "--update-status", "4s")
 	w.daemon()
@@ -173,8 +177,9 @@ func (w *world) served(t *testing.T) map[string]string {
 	return serials
 }
 
-// Without its authority the cluster goes on, and a daemon that is started then still looks after it; only who comes anew has to wait.
-// Another authority is refused in one sentence, and the former one is welcome back.
+// Without its authority the cluster goes on, and a daemon that is started then still looks after
+// it; only who comes anew has to wait. Another authority is refused in one sentence, and the former
+// one is welcome back.
 func TestTheClusterGoesOnWithoutItsAuthorityAndRefusesAnother(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()

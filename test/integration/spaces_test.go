@@ -17,8 +17,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// Juju's bindings decide the addresses: peers find each other at those of the endpoint cluster, clients at those of db, and a
-// server certificate is good for both. Bound to these alone, nothing listens on the machine's other addresses.
+// Juju's bindings decide the addresses: peers find each other at those of the endpoint cluster,
+// clients at those of db, and a server certificate is good for both. Bound to these alone, nothing
+// listens on the machine's other addresses.
 func TestBindingsDecideWhereClientsAndPeersFindAMember(t *testing.T) {
 	w := begin(t, "--space", "clients", "--space", "peers")
 	w.daemon()
@@ -58,7 +59,7 @@ func TestBindingsDecideWhereClientsAndPeersFindAMember(t *testing.T) {
 	}
 	slices.Sort(want)
 	if c.list() != strings.Join(want, ",") {
-		t.Errorf("clients are told %s, not %s", c.list(), want)
+		t.Errorf("clients are given %s, not %s", c.list(), want)
 	}
 	c.lap(t, "bound to spaces")
 }
@@ -75,7 +76,8 @@ func inSpace(t *testing.T, address string, n byte) string {
 	return shifted.String()
 }
 
-// servedNames are the names in the certificate that a server shows to whoever asks: before it asks for theirs.
+// servedNames are the names in the certificate that a server shows to whoever asks: before it asks
+// for theirs.
 func servedNames(t *testing.T, address string) []string {
 	t.Helper()
 	var names []string

@@ -11,9 +11,9 @@ import (
 	"jujuetcd.io/test/rig"
 )
 
-// A daemon that takes over where requests are approved by hand has nothing to look at etcd with until it is given a certificate. The
-// cluster is healthy all that time, and nobody may read anything else: the units keep what they show, and the application says that it
-// is not looked at.
+// A daemon that takes over where requests are approved by hand has nothing to look at etcd with
+// until it is given a certificate. The cluster is healthy all that time, and nobody may read
+// anything else: the units keep what they show, and the application says that it is not looked at.
 func TestADaemonThatHasNoCertificateYetSaysNothingOfEtcd(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()
@@ -35,13 +35,14 @@ func TestADaemonThatHasNoCertificateYetSaysNothingOfEtcd(t *testing.T) {
 	w.await(rig.Healthy("etcd", 3))
 	for _, text := range texts() {
 		if strings.Contains(text, "quorum") || strings.Contains(text, "Errored") || strings.Contains(text, "handshake") {
-			t.Errorf("a healthy cluster was told to be ill: %s", text)
+			t.Errorf("a healthy cluster was shown to be ill: %s", text)
 		}
 	}
 }
 
-// What holds up a birth for ever is what the units and the application show, and not that they wait for a controller that runs.
-func TestWhatHoldsUpABirthIsToldWhereAnOperatorLooks(t *testing.T) {
+// What holds up a birth for ever is what the units and the application show, and not that they wait
+// for a controller that runs.
+func TestWhatHoldsUpABirthIsShownWhereAnOperatorLooks(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()
 	w.juju("deploy", filepath.Join(w.Root, "dist/etcd.charm"), "-n", "2", "--config", "port=70000")
@@ -56,13 +57,13 @@ func TestWhatHoldsUpABirthIsToldWhereAnOperatorLooks(t *testing.T) {
 		return strings.HasPrefix(s.Applications["etcd"].Status.Message, why)
 	})
 	// update-status comes every 5 s, and repeats it.
-	told, since := w.tasks(), time.Now()
+	before, since := w.tasks(), time.Now()
 	w.eventually(t, "update-status has come twice", func() bool { return time.Since(since) > 11*time.Second })
 	for _, unit := range []string{"etcd/0", "etcd/1"} {
 		w.await(rig.UnitShows(unit, "blocked", why))
 	}
-	if now := w.tasks(); now != told {
-		t.Errorf("the same words were told again: %d deliveries, then %d", told, now)
+	if now := w.tasks(); now != before {
+		t.Errorf("the same words were delivered again: %d deliveries, then %d", before, now)
 	}
 	w.juju("config", "etcd", "port=2379")
 	w.await(rig.Healthy("etcd", 2))

@@ -66,7 +66,7 @@ func Connect(config *tls.Config, endpoints ...string) (*clientv3.Client, error) 
 	return client, nil
 }
 
-// LeaderUnit is the unit of the application whose member leads, as its members' names tell.
+// LeaderUnit is the unit of the application whose member leads, as its members' names show.
 func LeaderUnit(ctx context.Context, config *tls.Config, endpoints []string, application string) (string, error) {
 	client, err := Connect(config, endpoints...)
 	if err != nil {
@@ -94,8 +94,8 @@ func LeaderUnit(ctx context.Context, config *tls.Config, endpoints []string, app
 	return "", fmt.Errorf("cannot find the leader %x in the member list", status.Leader)
 }
 
-// ThroughEach writes a key through every endpoint and reads each key back through every other one: n*n round trips that
-// show that all members serve and agree.
+// ThroughEach writes a key through every endpoint and reads each key back through every other one:
+// n*n round trips that show that all members serve and agree.
 func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) error {
 	for i, writer := range endpoints {
 		c, err := Connect(config, writer)

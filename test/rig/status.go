@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Status is what `juju status --format json` tells, as far as tests ask.
+// Status is what `juju status --format json` shows, as far as tests ask.
 type Status struct {
 	Applications map[string]ApplicationStatus `json:"applications"`
 }
@@ -81,7 +81,8 @@ func (r *Rig) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// placeSubordinates puts subordinate units under their own applications, where one looks for them, with their principal's machine.
+// placeSubordinates puts subordinate units under their own applications, where one looks for them,
+// with their principal's machine.
 func (s Status) placeSubordinates() {
 	for _, principal := range s.Applications {
 		for _, u := range principal.Units {
@@ -99,11 +100,11 @@ func (s Status) placeSubordinates() {
 	}
 }
 
-// Condition tells whether a status is the awaited one, and if not, what is missing.
+// Condition says whether a status is the awaited one, and if not, what is missing.
 type Condition func(Status) (ok bool, missing string)
 
-// Await polls the status until the condition holds, and returns how long that took. It ends with an error that says what
-// was missing when the context does.
+// Await polls the status until the condition holds, and returns how long that took. It ends with an
+// error that says what was missing when the context does.
 func (r *Rig) Await(ctx context.Context, want Condition) (time.Duration, error) {
 	begin := time.Now()
 	missing := "no status yet"
@@ -128,7 +129,8 @@ func (r *Rig) Await(ctx context.Context, want Condition) (time.Duration, error) 
 	}
 }
 
-// Healthy is the condition that all n units of the application are active, know n peers, and have a port open for clients.
+// Healthy is the condition that all n units of the application are active, know n peers, and have a
+// port open for clients.
 func Healthy(application string, n int) Condition {
 	want := fmt.Sprintf("Healthy with %d known peers", n)
 	if n == 1 {
@@ -143,7 +145,8 @@ func Healthy(application string, n int) Condition {
 			if line := s.Unit(name).Workload; line.Current != "active" || line.Message != want {
 				return false, fmt.Sprintf("%s is %s, not active %s", name, line, want)
 			}
-			// A unit opens its port right after it has said that it is healthy, in a commit of its own.
+			// A unit opens its port right after it has said that it is healthy, in a commit of its
+			// own.
 			if len(s.Unit(name).OpenPorts) == 0 {
 				return false, name + " has no port open"
 			}
@@ -164,7 +167,8 @@ func All(conditions ...Condition) Condition {
 	}
 }
 
-// ApplicationShows is the condition that the application has the status word and its message contains the text.
+// ApplicationShows is the condition that the application has the status word and its message
+// contains the text.
 func ApplicationShows(application, current, text string) Condition {
 	return func(s Status) (bool, string) {
 		line := s.Applications[application].Status

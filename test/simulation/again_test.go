@@ -8,7 +8,8 @@ import (
 	"jujuetcd.io/test/simulation"
 )
 
-// TestAMachineIsUsedAgain moves units of two applications over the same machines: whoever comes finds what the last one has left.
+// TestAMachineIsUsedAgain moves units of two applications over the same machines: whoever comes
+// finds what the last one has left.
 func TestAMachineIsUsedAgain(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		s := simulation.New(simulation.Config{Seed: 43})
@@ -33,7 +34,7 @@ func TestAMachineIsUsedAgain(t *testing.T) {
 		other.AddUnitOn(m)
 		s.AddUnitOn(machines[4])
 		if force { // its member serves on, and is none that anybody may stop who comes to its machine
-			must(t, s, "the other one's unit is not told", s.Until(func() bool { return strings.Contains(other.Units()[1].Status(), u.Name) }, patience))
+			must(t, s, "the other one's unit does not say it", s.Until(func() bool { return strings.Contains(other.Units()[1].Status(), u.Name) }, patience))
 			s.AddUnitOn(m) // until a unit of its own cluster waits for the machine: then it makes way
 			s.RemoveUnit(other.Units()[1])
 		}

@@ -27,18 +27,20 @@ type Agent struct {
 	// request is what a person has asked for by an action of this unit.
 	request   *v1alpha1.Request
 	certified bool
-	// answered is the address that the authority has signed a certificate for, leaf the one of the certificate on the machine.
+	// answered is the address that the authority has signed a certificate for, leaf the one of the
+	// certificate on the machine.
 	answered, leaf string
 	// record is the unit's durable file on the machine, written before anything is done.
 	record    *record.Record
 	published []string
-	// toldTrust is what clients were told with that list.
+	// publishedTrust is what was published to clients with that list.
 	publishedTrust trust
-	// said is what it was told in words alone since its last delivery.
+	// said is the words that came alone since its last delivery.
 	said v1alpha1.StatusText
 }
 
-// run lets the agent do something that takes a while, after what it does already. What it writes in Juju is committed in the end.
+// run lets the agent do something that takes a while, after what it does already. What it writes in
+// Juju is committed in the end.
 func (a *Agent) run(takes time.Duration, do func()) {
 	start := a.sim.now
 	if a.freeAt.After(start) {
@@ -144,7 +146,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdU
 	}
 	a.publish()
 	if status.Outcome == v1alpha1.OutcomeFailed && a.process.data == nil {
-		// Why there is no member yet is told at once: the controller learns of it only now.
+		// Why there is no member yet is reported at once: the controller learns of it only now.
 		spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
 	}
 	a.show(&spec)
@@ -259,7 +261,8 @@ func (a *Agent) remember() {
 	}
 }
 
-// begin records the first start of a member before it, and leaves the mark that is lost with the data.
+// begin records the first start of a member before it, and leaves the mark that is lost with the
+// data.
 func (a *Agent) begin(spec *v1alpha1.EtcdUnitSpec) {
 	i := spec.Etcd.Initial
 	if i == nil || a.process.data != nil {
@@ -334,7 +337,8 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	return f
 }
 
-// publish writes the facts into the databag if they have changed: each write runs a hook on every peer.
+// publish writes the facts into the databag if they have changed: each write runs a hook on every
+// peer.
 func (a *Agent) publish() {
 	a.certificates()
 	f := a.facts()

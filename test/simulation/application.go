@@ -24,7 +24,8 @@ type App struct {
 	kept map[string]world.Credentials
 	sim  *Sim
 	name string
-	// peerID and caID are its relations, which an application of the same name that is deployed later does not share.
+	// peerID and caID are its relations, which an application of the same name that is deployed
+	// later does not share.
 	peerID, caID int
 
 	units   []*Unit
@@ -54,7 +55,8 @@ func (s *Sim) newApp(name string) *App {
 // Deploy adds an application, without units. It has a name of its own, or that of one that is gone.
 func (s *Sim) Deploy(name string) *App { return s.newApp(name) }
 
-// Redeploy deploys the first application anew after Remove: it is the one that the world's own methods speak of from now on.
+// Redeploy deploys the first application anew after Remove: it is the one that the world's own
+// methods speak of from now on.
 func (s *Sim) Redeploy() { s.DeployAgain(s.App) }
 
 // DeployAgain deploys an application that is gone.
@@ -69,10 +71,11 @@ func (s *Sim) DeployAgain(gone *App) *App {
 // Name is the application's.
 func (a *App) Name() string { return a.name }
 
-// AllTold says that no delivery is on its way.
+// Delivered says that no delivery is on its way.
 func (a *App) Delivered() bool { return len(a.sim.juju.pending(a.name)) == 0 }
 
-// Remove is remove-application: all units are dying, and with the last of them the application goes.
+// Remove is remove-application: all units are dying, and with the last of them the application
+// goes.
 func (a *App) Remove() {
 	a.dying = true
 	for _, u := range a.Units() {
@@ -118,7 +121,8 @@ func (a *App) SetOption(name string, value any) {
 	}
 }
 
-// AddUnits adds units; their machines appear, their agents start and publish facts in their own time.
+// AddUnits adds units; their machines appear, their agents start and publish facts in their own
+// time.
 func (a *App) AddUnits(n int) []*Unit {
 	var added []*Unit
 	for range n {
@@ -142,7 +146,8 @@ func (a *App) AddUnitOn(m *Machine) *Unit {
 	return u
 }
 
-// BeginAnew is the action begin-anew on a unit with the ID of the cluster that was here; it says whether the action takes it.
+// BeginAnew is the action begin-anew on a unit with the ID of the cluster that was here; it says
+// whether the action takes it.
 func (a *App) BeginAnew() bool {
 	for _, u := range a.units {
 		r := u.agent.request

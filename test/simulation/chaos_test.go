@@ -174,8 +174,9 @@ func (p *person) look() {
 	}
 }
 
-// TestDisturbedWorldsComeToRest disturbs worlds at random times, several faults at once, and expects every unit that is left
-// to be a healthy voter in the end, with no invariant broken on the way.
+// TestDisturbedWorldsComeToRest disturbs worlds at random times, several faults at once, and
+// expects every unit that is left to be a healthy voter in the end, with no invariant broken on the
+// way.
 func TestDisturbedWorldsComeToRest(t *testing.T) {
 	t.Logf("seeds %d to %d: go test -run %s -chaos-seed N -chaos-worlds 1", *chaosSeed, *chaosSeed+uint64(*chaosWorlds)-1, t.Name())
 	happened := map[string]int{}
@@ -211,7 +212,7 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 		err := s.Until(func() bool {
 			return s.Settled() && s.Procedure() == "" && s.Voters() == len(s.Units()) && s.Alive() == len(s.Units())
 		}, 2*patience)
-		if err != nil && s.NeedsAPerson() { // what a clock that jumped has held up is told only now
+		if err != nil && s.NeedsAPerson() { // what a clock that jumped has held up is reported only now
 			happened["left to a person"]++
 			err = nil
 		}

@@ -14,7 +14,8 @@ const (
 	clientApplication = "kube"
 )
 
-// Client is a unit that is related to db. It knows nothing of the cluster but the list that its charm has read in its last hook.
+// Client is a unit that is related to db. It knows nothing of the cluster but the list that its
+// charm has read in its last hook.
 type Client struct {
 	sim   *Sim
 	name  string
@@ -42,7 +43,7 @@ func (s *Sim) AddClient(takes time.Duration) *Client {
 // List is where the client looks for etcd.
 func (c *Client) List() []string { return slices.Clone(c.list) }
 
-// tell writes what clients are told into the unit's databag.
+// publishList writes where clients find etcd into the unit's databag.
 func (a *Agent) publishList(list []string) {
 	if slices.Equal(a.published, list) && slices.Equal(a.publishedTrust.bundle, a.bundle) && a.publishedTrust.leafOf == a.leafOf {
 		return
@@ -100,7 +101,8 @@ func (c *Client) status() jujuapi.Unit {
 	return jujuapi.Unit{Name: c.name, Life: jujuapi.Alive, AgentStatus: status, WorkloadStatus: jujuapi.Status{Current: "active"}}
 }
 
-// judgeClients is asked when a member that serves is about to stop or to go: each client must find another one.
+// judgeClients is asked when a member that serves is about to stop or to go: each client must find
+// another one.
 func (s *Sim) judgeClients(c *cluster, leaves *Member) {
 	for _, client := range c.app.clients {
 		finds := slices.ContainsFunc(c.members, func(m *Member) bool {

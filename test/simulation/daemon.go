@@ -23,7 +23,8 @@ const (
 
 var errDead = errors.New("the daemon is dead")
 
-// Daemon is one process of the daemon, as far as it is busy with one application. All that it does to the world passes through effect.
+// Daemon is one process of the daemon, as far as it is busy with one application. All that it does
+// to the world passes through effect.
 type Daemon struct {
 	// credentials are what it connects with.
 	credentials world.Credentials
@@ -53,7 +54,8 @@ func (a *App) StartDaemon(self string) *Daemon { return a.startDaemon(self, fals
 // TakeOver starts a process that replaces whoever leads.
 func (a *App) TakeOver(self string) *Daemon { return a.startDaemon(self, true) }
 
-// DaemonClock sets how far the clock of the machine that daemons run on is ahead of Juju's; a negative one is behind.
+// DaemonClock sets how far the clock of the machine that daemons run on is ahead of Juju's; a
+// negative one is behind.
 func (s *Sim) DaemonClock(ahead time.Duration) {
 	s.ahead, s.clockSet = ahead, s.now
 	s.say("the daemon's clock is %s ahead", ahead)
@@ -191,7 +193,7 @@ func (d *Daemon) reconcile() {
 	}
 }
 
-// tell hands out the words of a wait.
+// handWords hands out the words of a wait.
 func (d *Daemon) handWords(obs observation.Observation, step planner.Step) {
 	if len(step.Words) == 0 {
 		return
@@ -276,7 +278,7 @@ func (s *Sim) Kill(k *Kill) { s.kill = k }
 // Effects is how many side effects there have been.
 func (s *Sim) Effects() int { return s.effects }
 
-// Last is the daemon's last step; its Reason tells what is waited for.
+// Last is the daemon's last step; its Reason says what is waited for.
 func (a *App) Last() planner.Step {
 	if a.daemon == nil {
 		return planner.Step{}
@@ -290,6 +292,6 @@ func (d *Daemon) Last() planner.Step { return d.last }
 // Settled says that this process has nothing to do and nothing to wait for.
 func (d *Daemon) Settled() bool { return d.settled && !d.dead }
 
-// OnPlan lets hear of the plan at each decision that is an act: its steps as Act.Step tells them, and how many acts there
-// have been.
+// OnPlan lets hear of the plan at each decision that is an act: its steps as Act.Step shows them,
+// and how many acts there have been.
 func (s *Sim) OnPlan(hear func(steps []string, done int)) { s.onPlan = hear }

@@ -22,7 +22,8 @@ func count(s *simulation.Sim, prefix string) int {
 	return n
 }
 
-// TestACrashedMemberCostsTwoActionsEachWay: its own unit's status and the application's, down and up again.
+// TestACrashedMemberCostsTwoActionsEachWay: its own unit's status and the application's, down and
+// up again.
 func TestACrashedMemberCostsTwoActionsEachWay(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 9})
 	threeAtOnce(t, s)
@@ -34,7 +35,7 @@ func TestACrashedMemberCostsTwoActionsEachWay(t *testing.T) {
 	}
 	before := s.Counts().Actions
 	s.Crash(victim)
-	must(t, s, "it is never told", s.Until(func() bool {
+	must(t, s, "it is never reported", s.Until(func() bool {
 		return victim.Status() == "blocked UnHealthy with 3 known peers: down (connection refused)"
 	}, 30*time.Second))
 	settles(t, s, 3)
@@ -47,10 +48,11 @@ func TestACrashedMemberCostsTwoActionsEachWay(t *testing.T) {
 	}
 }
 
-// TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut: its first hook has said that it does not, and what it was handed last is what
-// it should show now.
+// TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut: its first hook has said that it does not,
+// and what it was handed last is what it should show now.
 func TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut(t *testing.T) {
-	// After a long cut, clients' lists of endpoints have changed on the two others, and change back.
+	// After a long cut, clients' lists of endpoints have changed on the two others, and change
+	// back.
 	for off, most := range map[time.Duration]int{10 * time.Second: 4, 4 * time.Minute: 8} {
 		for n := range 12 {
 			s := simulation.New(simulation.Config{Seed: uint64(n)})
@@ -58,13 +60,13 @@ func TestAUnitShowsThatItsMemberServesAgainAfterAPowerCut(t *testing.T) {
 			u := s.Units()[n%3]
 			before := s.Counts().Actions
 			s.PowerCut(u, off, []time.Duration{310 * time.Millisecond, 6 * time.Second}[n%2])
-			must(t, s, "its first hook does not tell", s.Until(func() bool {
+			must(t, s, "its first hook does not show it", s.Until(func() bool {
 				return strings.HasPrefix(u.Status(), "blocked UnHealthy") ||
 					strings.HasPrefix(u.Status(), "blocked Errored")
 			}, off+2*time.Second))
 			settles(t, s, 3)
-			must(t, s, "it goes on telling", s.Until(func() bool { return u.Status() == "active Healthy with 3 known peers" }, time.Minute))
-			must(t, s, "the application goes on telling", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, time.Minute))
+			must(t, s, "it goes on showing it", s.Until(func() bool { return u.Status() == "active Healthy with 3 known peers" }, time.Minute))
+			must(t, s, "the application goes on showing it", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, time.Minute))
 			s.Pass(10 * time.Minute)
 			if got := s.Counts().Actions - before; got > most {
 				t.Errorf("%s without power for %s: %d actions, want at most %d\n%s", u.Name, off, got, most, tail(s))
@@ -151,7 +153,8 @@ func TestAMachineWithAnotherAddressIsBroughtHomeOneAtATime(t *testing.T) {
 	}
 }
 
-// TestTwoOfThreeThatMoveAtOnceAreLeftAlone: without a quorum nothing can be told to the others; nothing is destroyed either.
+// TestTwoOfThreeThatMoveAtOnceAreLeftAlone: without a quorum nothing can be made known to the
+// others; nothing is destroyed either.
 func TestTwoOfThreeThatMoveAtOnceAreLeftAlone(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 19})
 	threeAtOnce(t, s)
@@ -180,21 +183,22 @@ func TestAChangedOptionRestartsOneMemberAtATimeAndTheLeaderLast(t *testing.T) {
 	}
 }
 
-func TestAFaultyOptionKeepsTheLastGoodOneAndIsTold(t *testing.T) {
+func TestAFaultyOptionKeepsTheLastGoodOneAndIsReported(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 14})
 	threeAtOnce(t, s)
 	s.SetOption("port", 99999)
-	must(t, s, "told", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "Option port is 99999") }, patience))
+	must(t, s, "reported", s.Until(func() bool { return strings.Contains(s.ApplicationStatus(), "Option port is 99999") }, patience))
 	s.SetOption("port", 2379)
 	must(t, s, "healed", s.Until(func() bool { return s.ApplicationStatus() == "active 3 members, can lose 1" }, patience))
-	// A daemon that begins with a faulty option knows the last good one from what the units have applied.
+	// A daemon that begins with a faulty option knows the last good one from what the units have
+	// applied.
 	s.SetOption("heartbeat_interval", 150)
 	must(t, s, "roll", s.Until(func() bool { return count(s, "RestartMember") == 3 && s.Settled() }, patience))
 	s.Daemon().Stop()
 	s.SetOption("heartbeat_interval", 7000)
 	s.SetOption("snapshot_count", "none")
 	s.StartDaemon("daemon-a")
-	must(t, s, "told", s.Until(func() bool {
+	must(t, s, "reported", s.Until(func() bool {
 		return strings.Contains(s.ApplicationStatus(), "heartbeat_interval, which is 7000") && strings.Contains(s.ApplicationStatus(), "Option snapshot_count")
 	}, patience))
 	if got := s.ApplicationStatus(); !strings.HasPrefix(got, "blocked") {
@@ -209,8 +213,8 @@ func TestAFaultyOptionKeepsTheLastGoodOneAndIsTold(t *testing.T) {
 	}
 }
 
-// TestPortsMoveOneMemberAtATime: both ports change, one member at a time, the leader last; each is told to the others right before
-// it is restarted, and clients hear of it before the next.
+// TestPortsMoveOneMemberAtATime: both ports change, one member at a time, the leader last; each is
+// made known to the others right before it is restarted, and clients hear of it before the next.
 func TestPortsMoveOneMemberAtATime(t *testing.T) {
 	cases := []map[string]any{{"port": 4001}, {"management_port": 7001}, {"port": 4001, "management_port": 7001}}
 	for _, options := range cases {
@@ -248,9 +252,9 @@ func TestPortsMoveOneMemberAtATime(t *testing.T) {
 	}
 }
 
-// TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther cuts the power of all machines at every second of the roll. Each
-// member then begins with the port that is on its disk, and if two of three had a new one that nobody was told of, they would not find
-// each other any more.
+// TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther cuts the power of all machines
+// at every second of the roll. Each member then begins with the port that is on its disk, and if
+// two of three had a new one that nobody knew, they would not find each other any more.
 func TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther(t *testing.T) {
 	worst := 0
 	for at := time.Duration(0); ; at += time.Second {
@@ -271,7 +275,7 @@ func TestAPowerCutInTheMiddleOfAPortRollLeavesMembersThatFindEachOther(t *testin
 		}
 	}
 	if worst != 1 {
-		t.Errorf("at worst %d disks had a port that peers were not told of, want 1", worst)
+		t.Errorf("at worst %d disks had a port that peers did not know, want 1", worst)
 	}
 }
 
@@ -280,7 +284,8 @@ func TestNothingIsBornWithoutACertificateAuthority(t *testing.T) {
 	s.AddUnits(3)
 	s.StartDaemon("daemon-a")
 	s.Pass(10 * time.Minute)
-	// The one effect are the words that tell the application's status so, once, and touch no machine.
+	// The one effect are the words that set the application's status so, once, and touch no
+	// machine.
 	if step := s.Last(); !step.Person || step.Reason != "Missing relation to certificate authority." || s.Counts().Effects > 1 || s.Latch().Seeds != nil {
 		t.Errorf("%s %q after %d effects", step.Kind, step.Reason, s.Counts().Effects)
 	}
@@ -301,8 +306,9 @@ func TestALostAgentDoesNotHoldUpTheOthers(t *testing.T) {
 	settles(t, s, 5)
 }
 
-// TestThePlanIsWhatIsDone holds the plan of the first act against everything that is done from then on, if nothing else
-// happens (I19). Deliveries of one step may go out in parts, as their units have time.
+// TestThePlanIsWhatIsDone holds the plan of the first act against everything that is done from then
+// on, if nothing else happens (I19). Deliveries of one step may go out in parts, as their units
+// have time.
 func TestThePlanIsWhatIsDone(t *testing.T) {
 	for name, ready := range map[string]func(*simulation.Sim) int{
 		"0 to 3": func(s *simulation.Sim) int { s.AddUnits(3); return 3 },
@@ -336,8 +342,8 @@ func TestThePlanIsWhatIsDone(t *testing.T) {
 	}
 }
 
-// merged joins steps of one kind that follow each other, and their targets. A preparation that is asked for again, because it
-// was in progress, is no step of its own.
+// merged joins steps of one kind that follow each other, and their targets. A preparation that is
+// asked for again, because it was in progress, is no step of its own.
 func merged(list []string) []string {
 	var out []string
 	asked := map[string]bool{}

@@ -22,9 +22,11 @@ type process struct {
 	up    bool
 	since time.Time
 	data  *data
-	// mark is what the data directory holds before etcd first writes to it: the token that it is to begin with.
+	// mark is what the data directory holds before etcd first writes to it: the token that it is to
+	// begin with.
 	mark string
-	// config and read are what the process has read that runs, or ran last; wanted and next what is on disk for the next one.
+	// config and read are what the process has read that runs, or ran last; wanted and next what is
+	// on disk for the next one.
 	config, wanted string
 	read, next     v1alpha1.RunningFacts
 	// trusts are the authorities that the process has read.
@@ -47,7 +49,8 @@ type cluster struct {
 	app   *App
 	id    string
 	lease *lease
-	// latched: its identity has been latched. over: the latch, or a person, has said since that it is no more.
+	// latched: its identity has been latched. over: the latch, or a person, has said since that it
+	// is no more.
 	latched, over bool
 	members       []*Member
 	leader        etcdops.MemberID
@@ -75,7 +78,8 @@ func hash64(text ...string) uint64 {
 	return h.Sum64() | 1
 }
 
-// clientURL and peerURL are where the process serves that runs, or ran last: its machine's address, the ports that it has read.
+// clientURL and peerURL are where the process serves that runs, or ran last: its machine's address,
+// the ports that it has read.
 func (m *Machine) clientURL() string { return m.serves(m.process.read.ClientURL, "2379") }
 func (m *Machine) peerURL() string   { return m.serves(m.process.read.PeerURL, "2380") }
 
@@ -187,7 +191,8 @@ func (a *Agent) open(c *cluster, m *Member) {
 	a.comeUp()
 }
 
-// comeUp runs the process: it publishes itself when there is a quorum, and stops when it was removed.
+// comeUp runs the process: it publishes itself when there is a quorum, and stops when it was
+// removed.
 func (m *Machine) comeUp() {
 	s := m.sim
 	m.process.up, m.process.since = true, s.now
@@ -236,7 +241,8 @@ func (m *Machine) boots() {
 	}
 }
 
-// Readdress boots the unit's machine with another address. Its member is found by nobody there until the others are told.
+// Readdress boots the unit's machine with another address. Its member is found by nobody there
+// until the others know.
 func (s *Sim) Readdress(u *Unit) {
 	u.agent.stop()
 	u.agent.moves++

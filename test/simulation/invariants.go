@@ -28,7 +28,8 @@ func (s *Sim) judgeDelivery(t *task) {
 		if o.unit == t.unit {
 			open++
 		}
-		// One whose unit has vanished is never run, and Juju tells of it no more: the next one comes when its time is over.
+		// One whose unit has vanished is never run, and Juju reports it no more: the next one comes
+		// when its time is over.
 		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun))
 		if o != t && o.unit.app == t.unit.app && !s.clockSetSince(t.unit.app.daemon, o) && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
 			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
@@ -121,8 +122,9 @@ func (s *Sim) judgeRemove(c *cluster, id etcdops.MemberID) {
 	}
 }
 
-// judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as down. One whose process listens there
-// already, because it was started with the new port before the others were told, is found at once.
+// judgeMove is asked when a member's peer URL is changed: until it is found there, it counts as
+// down. One whose process listens there already, because it was started with the new port before
+// the others knew it, is found at once.
 func (s *Sim) judgeMove(c *cluster, id etcdops.MemberID, peerURL string) {
 	m := c.member(id)
 	if m == nil {
@@ -171,7 +173,8 @@ func (s *Sim) judgeStop(a *Agent) {
 	}
 }
 
-// judgePairs is asked when a process has begun: nobody may take a heartbeat's pause for a leader's end, whoever leads.
+// judgePairs is asked when a process has begun: nobody may take a heartbeat's pause for a leader's
+// end, whoever leads.
 func (s *Sim) judgePairs() {
 	for _, u := range s.juju.machines {
 		for _, o := range s.juju.machines {
@@ -216,13 +219,14 @@ func (d *Daemon) judgePlan(obs observation.Observation, step planner.Step, ok bo
 	}
 }
 
-// clockSetSince says that the clock of the daemon's machine was set since it queued the task. A process measures how long ago it did
-// something by another clock, which nobody sets, and the model has only one: what it takes for over then says nothing.
+// clockSetSince says that the clock of the daemon's machine was set since it queued the task. A
+// process measures how long ago it did something by another clock, which nobody sets, and the model
+// has only one: what it takes for over then says nothing.
 func (s *Sim) clockSetSince(d *Daemon, t *task) bool {
 	return d != nil && t.enqueued.Before(s.clockSet) && s.clockSet.After(d.began)
 }
 
-// actText is a step as Act tells it.
+// actText is a step as Act reports it.
 func actText(s planner.Step, application string) string {
 	return string(s.Kind) + " " + s.Target(application)
 }

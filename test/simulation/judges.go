@@ -11,7 +11,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// Invariants of what belongs to a machine, a unit and a member, and of what is told about it:
+// Invariants of what belongs to a machine, a unit and a member, and of what is reported about it:
 //
 //	M1  a unit publishes as its own, starts, stops and sets aside nothing but the member that it has begun itself, or that a unit
 //	    has left which is gone and which nobody misses: its cluster has removed it, or has ended
@@ -43,7 +43,8 @@ func (s *Sim) judgeOwn(a *Agent, does string) {
 	}
 }
 
-// judgeAside is asked when data is about to be set aside because its member is gone, by who does it.
+// judgeAside is asked when data is about to be set aside because its member is gone, by who does
+// it.
 func (s *Sim) judgeAside(a *Agent) {
 	s.judgeOwn(a, "sets aside")
 	c, m := a.membership()
@@ -53,8 +54,8 @@ func (s *Sim) judgeAside(a *Agent) {
 	s.violate("M2: %s sets aside the data of %s, which is a member", a.unit.Name, m.peer)
 }
 
-// ended says that the latch has the cluster for over, and that it is: no unit stays that has a member, and those that are left by units
-// that are gone are no quorum.
+// ended says that the latch has the cluster for over, and that it is: no unit stays that has a
+// member, and those that are left by units that are gone are no quorum.
 func (c *cluster) ended() bool {
 	return c.app.latch.Ends() && c.app.latch.ClusterID == c.id && !c.stays() && !c.quorum()
 }
@@ -104,8 +105,8 @@ func (s *Sim) judgeRebirth(app *App) {
 	}
 }
 
-// alive says what is left of a cluster in its place; empty if nothing is. One whose identity was never latched has had no client, and is
-// over when a quorum of its members has lost what it had.
+// alive says what is left of a cluster in its place; empty if nothing is. One whose identity was
+// never latched has had no client, and is over when a quorum of its members has lost what it had.
 func (c *cluster) alive() string {
 	left := 0
 	for _, m := range c.members {
@@ -141,8 +142,9 @@ func (s *Sim) judgePort(peerURL string) {
 	}
 }
 
-// judgeStatusEvery is how often an application's status is held against its cluster, and greenFor how long it may be wrong: a look
-// at a settled cluster, a task that an agent takes up late, and one more where the first was refused.
+// judgeStatusEvery is how often an application's status is held against its cluster, and greenFor
+// how long it may be wrong: a look at a settled cluster, a task that an agent takes up late, and
+// one more where the first was refused.
 const (
 	judgeStatusEvery = 30 * time.Second
 	greenFor         = 5 * time.Minute

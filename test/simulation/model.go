@@ -86,7 +86,7 @@ func (j *juju) unit(name string) *Unit {
 	return nil
 }
 
-// unitsInfo tells of all units of an application. For one that is dead Juju answers an error.
+// unitsInfo reports all units of an application. For one that is dead Juju answers an error.
 func (a *App) unitsInfo() ([]jujuapi.UnitInfo, error) {
 	bag, err := a.latch.Databag()
 	if err != nil {

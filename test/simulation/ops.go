@@ -21,7 +21,8 @@ func (s *Sim) silence(endpoints []string, at time.Time) etcdops.View {
 	return v
 }
 
-// pause lets time pass for the world while the daemon waits for a unit's answer. Deliveries go on beside it.
+// pause lets time pass for the world while the daemon waits for a unit's answer. Deliveries go on
+// beside it.
 func (d *Daemon) pause(_ context.Context, wait time.Duration) error {
 	d.sim.Pass(wait)
 	if !d.dead {
@@ -33,13 +34,15 @@ func (d *Daemon) pause(_ context.Context, wait time.Duration) error {
 	return nil
 }
 
-// Ops are the changes that agents have made in etcd for a daemon, in order, told without the IDs that differ from run to run.
+// Ops are the changes that agents have made in etcd for a daemon, in order, written without the IDs
+// that differ from run to run.
 func (s *Sim) Ops() []string { return slices.Clone(s.ops) }
 
 // OpEffects are the numbers of the side effects that were agents' looks and changes for a daemon.
 func (s *Sim) OpEffects() []int { return slices.Clone(s.opEffects) }
 
-// operate does what a daemon asks for that cannot reach etcd. The judges are the real ones; the steps are those of package machine.
+// operate does what a daemon asks for that cannot reach etcd. The judges are the real ones; the
+// steps are those of package machine.
 func (a *Agent) operate(spec *v1alpha1.EtcdUnitSpec, situation machine.Situation) v1alpha1.EtcdUnitStatus {
 	s := a.sim
 	if r := machine.AdmitOps(spec, situation, a.seen()); r != nil {
@@ -100,11 +103,11 @@ func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1
 		return v1alpha1.OutcomeRefused, v1alpha1.ReasonQuorumGuard, err.Error()
 	}
 	c := s.clusterOf(view.ClusterID.String())
-	told := fmt.Sprintf("%s %s%s", op.Kind, c.nameOf(id), op.PeerURL)
-	a.effect(told, func() {
+	text := fmt.Sprintf("%s %s%s", op.Kind, c.nameOf(id), op.PeerURL)
+	a.effect(text, func() {
 		s.counts.Changes++
 		if err = c.do(change); err == nil {
-			s.ops = append(s.ops, told)
+			s.ops = append(s.ops, text)
 		}
 		s.judgeMembers(c)
 	})
@@ -117,7 +120,8 @@ func (a *Agent) alter(spec *v1alpha1.EtcdUnitSpec, op v1alpha1.EtcdOp) (v1alpha1
 	return v1alpha1.OutcomeApplied, "", ""
 }
 
-// effect is something that the agent does to etcd: it may die before or after it, or the daemon may.
+// effect is something that the agent does to etcd: it may die before or after it, or the daemon
+// may.
 func (a *Agent) effect(name string, do func()) {
 	s := a.sim
 	if s.kill == nil || !s.kill.Agent {

@@ -30,8 +30,9 @@ func rests(t *testing.T, s *simulation.Sim, app *simulation.App, n int) {
 	must(t, s, "it does not come to rest", s.Until(func() bool { return app.Settled() && app.Voters() == n && len(app.Units()) == n }, patience))
 }
 
-// TestAMachineCarriesOneMember is two applications that are deployed to one machine at once: one of them gets it, the other one's unit
-// says why it has no member, and where it has a machine of its own it goes on there.
+// TestAMachineCarriesOneMember is two applications that are deployed to one machine at once: one of
+// them gets it, the other one's unit says why it has no member, and where it has a machine of its
+// own it goes on there.
 func TestAMachineCarriesOneMember(t *testing.T) {
 	for seed := range uint64(8) {
 		s := simulation.New(simulation.Config{Seed: seed})
@@ -67,7 +68,8 @@ func TestAMachineCarriesOneMember(t *testing.T) {
 	}
 }
 
-// TestAnApplicationIsDeployedAgainOnItsMachines: what its units leave there stands in nobody's way, whether they left in peace or by force.
+// TestAnApplicationIsDeployedAgainOnItsMachines: what its units leave there stands in nobody's way,
+// whether they left in peace or by force.
 func TestAnApplicationIsDeployedAgainOnItsMachines(t *testing.T) {
 	for name, remove := range map[string]func(*simulation.Sim){
 		"in peace": func(s *simulation.Sim) { s.Remove() },
@@ -157,8 +159,8 @@ func TestAHaltedMemberIsStartedWhenItsProcedureIsOver(t *testing.T) {
 	}
 }
 
-// TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded: the unit says what is in its way, nothing is added meanwhile, and it joins when the
-// port is free.
+// TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded: the unit says what is in its way, nothing is
+// added meanwhile, and it joins when the port is free.
 func TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 48})
 	s.Relate()
@@ -167,7 +169,7 @@ func TestAPortThatIsTakenIsMissedBeforeAMemberIsAdded(t *testing.T) {
 	settles(t, s, 1)
 	u := s.AddUnits(1)[0]
 	u.Machine().Squat(true)
-	must(t, s, "it is not told", s.Until(func() bool { return strings.Contains(u.Status(), "another process listens") }, patience))
+	must(t, s, "it is not reported", s.Until(func() bool { return strings.Contains(u.Status(), "another process listens") }, patience))
 	s.Pass(10 * time.Minute)
 	if s.Members() != 1 {
 		t.Errorf("%d members while the port is taken", s.Members())

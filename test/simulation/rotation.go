@@ -20,7 +20,7 @@ import (
 // and two invariants:
 //
 //	T1  any two running members of a cluster trust each other's leaf, so that their next connection is as good as their last
-//	T2  a client that is told of a running member trusts its leaf, and is let in by it
+//	T2  a client that is given a running member trusts its leaf, and is let in by it
 
 // trust is what a machine has of authorities.
 type trust struct {
@@ -28,7 +28,8 @@ type trust struct {
 	leafOf string
 }
 
-// RenewAuthority lets the application's provider be another authority from now on: the next of the few that there are.
+// RenewAuthority lets the application's provider be another authority from now on: the next of the
+// few that there are.
 func (a *App) RenewAuthority() {
 	a.offered = (a.offered + 1) % len(authorities())
 	for _, u := range a.units {
@@ -62,7 +63,8 @@ func (a *App) Procedure() string {
 	return entries[0].Moment()
 }
 
-// Ask lets a person run an action on the unit that the daemon is to see to; it says whether the charm takes it.
+// Ask lets a person run an action on the unit that the daemon is to see to; it says whether the
+// charm takes it.
 func (s *Sim) Ask(u *Unit, kind string) bool {
 	a := u.agent
 	handled := u.app.latch.Handled[u.Name]
@@ -84,7 +86,7 @@ func (s *Sim) Ask(u *Unit, kind string) bool {
 	return true
 }
 
-// ClientsKeepUp says that every client has read what its units of etcd tell now.
+// ClientsKeepUp says that every client has read what its units of etcd publish now.
 func (a *App) ClientsKeepUp() bool {
 	for _, c := range a.clients {
 		if c.busy || len(c.due) > 0 {
@@ -94,7 +96,8 @@ func (a *App) ClientsKeepUp() bool {
 	return true
 }
 
-// takeLeaf puts a leaf of the provider in its place if the unit was told to use such, or trusts it and was told nothing.
+// takeLeaf puts a leaf of the provider in its place if the unit's spec names such, or the unit
+// trusts it and has no spec yet.
 func (a *Agent) takeLeaf() {
 	offered := a.unit.app.authority().print()
 	leaves := a.bundle
@@ -124,7 +127,7 @@ func (a *Agent) takeBundle(spec *v1alpha1.EtcdUnitSpec) error {
 	return nil
 }
 
-// trustFacts are what the unit tells of authorities.
+// trustFacts are what the unit reports of authorities.
 func (a *Agent) trustFacts(f *v1alpha1.CertificateFacts) {
 	offered := a.unit.app.authority()
 	f.CA = a.bundle
@@ -170,8 +173,8 @@ func (s *Sim) judgeTrust() {
 				}
 			}
 			for _, client := range c.app.clients {
-				told := slices.Contains(client.list, x.clientURL()) && client.certOf != ""
-				if told && (!slices.Contains(client.trusts, x.leafOf) || !slices.Contains(x.process.trusts, client.certOf)) {
+				given := slices.Contains(client.list, x.clientURL()) && client.certOf != ""
+				if given && (!slices.Contains(client.trusts, x.leafOf) || !slices.Contains(x.process.trusts, client.certOf)) {
 					s.violate("T2: %s and the member of machine %d do not trust each other", client.name, x.number)
 				}
 			}
@@ -212,7 +215,8 @@ func (d *Daemon) dial(c world.Credentials) (world.Etcd, error) {
 	return d, nil
 }
 
-// keys are what a daemon keeps on its disk. It asks nobody to sign: the provider gives all its requirers the same pair.
+// keys are what a daemon keeps on its disk. It asks nobody to sign: the provider gives all its
+// requirers the same pair.
 type keys struct {
 	app  *App
 	self string

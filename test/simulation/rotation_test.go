@@ -13,7 +13,8 @@ import (
 // waits says that a procedure waits for a person.
 func waits(s *simulation.Sim) bool { return strings.Contains(s.ApplicationStatus(), "waits for you") }
 
-// proceed has a person go on at each of the two rests, once all clients have read what they were told.
+// proceed has a person go on at each of the two rests, once all clients have read what was
+// published.
 func proceed(t *testing.T, s *simulation.Sim) {
 	t.Helper()
 	at := ""
@@ -27,7 +28,8 @@ func proceed(t *testing.T, s *simulation.Sim) {
 	}
 }
 
-// rotate has a person replace the authority, and go on at each rest once all clients have read what they were told.
+// rotate has a person replace the authority, and go on at each rest once all clients have read what
+// was published.
 func rotate(t *testing.T, s *simulation.Sim) {
 	t.Helper()
 	if !s.Ask(s.Units()[0], v1alpha1.ActionRotateCA) {
@@ -40,8 +42,9 @@ func rotate(t *testing.T, s *simulation.Sim) {
 	}
 }
 
-// TestAnAuthorityIsReplacedWhileEveryConnectionStaysGood: at each moment any two members, each client and each member, and the daemon and
-// each member would agree in a new handshake (T1, T2). Each member is restarted twice.
+// TestAnAuthorityIsReplacedWhileEveryConnectionStaysGood: at each moment any two members, each
+// client and each member, and the daemon and each member would agree in a new handshake (T1, T2).
+// Each member is restarted twice.
 func TestAnAuthorityIsReplacedWhileEveryConnectionStaysGood(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -55,7 +58,7 @@ func TestAnAuthorityIsReplacedWhileEveryConnectionStaysGood(t *testing.T) {
 			s.RenewAuthority()
 			s.Pass(time.Minute)
 			if !strings.Contains(s.ApplicationStatus(), "rotate-ca") {
-				t.Errorf("nobody is told: %s", s.ApplicationStatus())
+				t.Errorf("nothing is reported: %s", s.ApplicationStatus())
 			}
 			if n == 2 {
 				return // no restart of one of two is without an outage, which is a person's
@@ -106,7 +109,8 @@ func TestARotationIsFinishedByAnotherDaemon(t *testing.T) {
 	must(t, s, "the end", s.Until(func() bool { return s.Procedure() == "" && s.Settled() }, patience))
 }
 
-// TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced: its member is removed, and what is under way goes on without it.
+// TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced: its member is removed, and
+// what is under way goes on without it.
 func TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced(t *testing.T) {
 	for after := range 4 {
 		s := simulation.New(simulation.Config{Seed: uint64(40 + after)})

@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// End is what a run has led to, as text that two runs can be compared by: members, data, statuses, ports. What depends on the
-// moment (IDs of members that joined, epochs, times) is left out.
+// End is what a run has led to, as text that two runs can be compared by: members, data, statuses,
+// ports. What depends on the moment (IDs of members that joined, epochs, times) is left out.
 func (s *Sim) End() string {
 	var lines []string
 	if c := s.cluster(); c != nil {
@@ -76,8 +76,8 @@ func (a *App) leaderID() etcdops.MemberID {
 	return a.cluster().leader
 }
 
-// Spare says that there is a cluster of three or more voters that are all up, with all units' agents at hand: it can bear the
-// loss of one member's data.
+// Spare says that there is a cluster of three or more voters that are all up, with all units'
+// agents at hand: it can bear the loss of one member's data.
 func (a *App) Spare() bool {
 	c := a.cluster()
 	if c == nil {
@@ -87,8 +87,8 @@ func (a *App) Spare() bool {
 	return all >= 3 && up == all && c.leader != 0 && len(c.members) == all
 }
 
-// NeedsAPerson says, by the model's own knowledge, that no automation can help: the data of a quorum is gone, or of a majority
-// of the seeds of a cluster that is not born yet.
+// NeedsAPerson says, by the model's own knowledge, that no automation can help: the data of a
+// quorum is gone, or of a majority of the seeds of a cluster that is not born yet.
 func (a *App) NeedsAPerson() bool {
 	if c := a.cluster(); c != nil && a.latch.ClusterID != "" {
 		all, there := 0, 0
@@ -114,8 +114,8 @@ func (a *App) NeedsAPerson() bool {
 		}
 		return there < len(l.Seeds.Members)/2+1
 	}
-	// A restart of one of two members is an outage that nobody has accepted; nor does a third join while they learn to trust another
-	// authority.
+	// A restart of one of two members is an outage that nobody has accepted; nor does a third join
+	// while they learn to trust another authority.
 	if c := a.cluster(); c != nil && (a.Procedure() != "" || a.AsksToRotate()) {
 		if all, _ := c.voters(); all == 2 {
 			return true
@@ -130,7 +130,7 @@ func (s *Sim) Note(format string, args ...any) { s.say(format, args...) }
 // Machine is where the unit is placed.
 func (u *Unit) Machine() *Machine { return u.agent.Machine }
 
-// Places tells what is where, for people.
+// Places says what is where, for people.
 func (s *Sim) Places() string {
 	var lines []string
 	for _, m := range s.juju.machines {

@@ -9,7 +9,8 @@ import (
 	"jujuetcd.io/pkg/machine/record"
 )
 
-// Whose a machine is: the judge is the real one, machine.WhoseMachine; the steps are those of package machine.
+// Whose a machine is: the judge is the real one, machine.WhoseMachine; the steps are those of
+// package machine.
 
 func (u *Unit) ref() v1alpha1.UnitRef { return v1alpha1.UnitRef{Unit: u.Name, ModelUUID: ModelUUID} }
 
@@ -53,7 +54,8 @@ func (a *Agent) occupied() bool {
 	return taken != nil
 }
 
-// certificates puts what the authority has answered on the machine, if that is this unit's or may be.
+// certificates puts what the authority has answered on the machine, if that is this unit's or may
+// be.
 func (a *Agent) certificates() {
 	if a.answered == "" || a.answered != a.address() || a.taken() != nil {
 		return
@@ -65,7 +67,8 @@ func (a *Agent) certificates() {
 	a.takeLeaf()
 }
 
-// move clears the machine of what a unit has left that is gone, if the delivery says so and nobody misses it, and claims it.
+// move clears the machine of what a unit has left that is gone, if the delivery says so and nobody
+// misses it, and claims it.
 func (a *Agent) move(spec *v1alpha1.EtcdUnitSpec) error {
 	taken := a.taken()
 	if taken == nil {
@@ -92,7 +95,7 @@ func (a *Agent) move(spec *v1alpha1.EtcdUnitSpec) error {
 	return nil
 }
 
-// gone asks the cluster that a record tells of whether a member is gone from it.
+// gone asks the cluster that a record names whether a member is gone from it.
 func (a *Agent) gone(spec *v1alpha1.EtcdUnitSpec, r *record.Record, clusterID, memberID string) error {
 	id, err := etcdops.ParseClusterID(clusterID)
 	if err != nil {
@@ -122,7 +125,8 @@ func (a *Agent) end() {
 	a.set(&app.status, v1alpha1.StatusText(etcdops.EndingWords()))
 }
 
-// leave is what the hook stop does on the machine in the end: what is this unit's is stopped, and set aside.
+// leave is what the hook stop does on the machine in the end: what is this unit's is stopped, and
+// set aside.
 func (a *Agent) leave() {
 	d, known := a.process.data, a.record.Member.MemberID
 	if ours := a.owner != nil && *a.owner == a.unit.ref(); a.taken() == nil && (ours || a.record.Hash != "") {

@@ -22,7 +22,8 @@ type scope struct {
 	dir string
 	// but are files, functions, calls and variables whose texts do not.
 	but []string
-	// only, if set, are the calls and types whose texts do, and whole files of such texts; all others do not.
+	// only, if set, are the calls and types whose texts do, and whole files of such texts; all
+	// others do not.
 	only []string
 }
 
@@ -40,7 +41,8 @@ var scopes = []scope{
 		"change.go", // verbs, which sentences have in them
 		"step.go",   // names of steps, which sentences have in them
 		"verb", "note", "endpointOf",
-		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the events tell.
+		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
+		// events say it.
 		"journalStep", "stampStep", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
 	}},
 	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
@@ -49,7 +51,7 @@ var scopes = []scope{
 	}},
 	{dir: "pkg/charm/certificates", only: []string{"trouble", "say", "unusable", "csr.go", "source.go", "reading.go"}},
 	{dir: "pkg/machine", only: errorsOf, but: []string{
-		// Told in answers to the daemon and in logs.
+		// Said in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
@@ -64,7 +66,7 @@ var scopes = []scope{
 	{dir: "pkg/machine/tlsfiles", only: append([]string{"chain.go"}, errorsOf...)},
 }
 
-// errorsOf make the errors of a unit's machine, which its status tells while it is prepared.
+// errorsOf make the errors of a unit's machine, which its status shows while it is prepared.
 var errorsOf = []string{"Errorf", "New", "refuse", "fault", "failed", "inProgress", "trouble", "StatusText", "Words"}
 
 // silent are calls whose texts are nobody's words: logs, comparisons, what joins texts.
@@ -145,7 +147,8 @@ func walk(t *testing.T, name, source string, s scope) []sentence {
 	return w.found
 }
 
-// declared visits constants and variables. A constant of the type Fault is a word of its own, however short.
+// declared visits constants and variables. A constant of the type Fault is a word of its own,
+// however short.
 func (w *walker) declared(d *ast.GenDecl, counts bool) {
 	for _, spec := range d.Specs {
 		values, ok := spec.(*ast.ValueSpec)
@@ -244,7 +247,8 @@ func (w *walker) add(e ast.Expr, text string) {
 	})
 }
 
-// textOf is the text of a literal, or of a sum with one; what is no text in it is put in when the program runs.
+// textOf is the text of a literal, or of a sum with one; what is no text in it is put in when the
+// program runs.
 func textOf(e ast.Expr) (string, bool) {
 	switch x := e.(type) {
 	case *ast.BasicLit:

@@ -1,14 +1,16 @@
-// Command etcdclient is the dispatch of a small charm that wants etcd: what a charm of Kubernetes does with its relation to etcd,
-// and no more.
+// Command etcdclient is the dispatch of a small charm that wants etcd: what a charm of Kubernetes
+// does with its relation to etcd, and no more.
 //
-// In every hook it reads its relations on the endpoints db and proxy as the requirer's side of these interfaces does: for each key
-// the first remote unit, in Juju's order, that has a value; a unit that departs comes last. What it finds it writes, if it
-// differs, to a file that holds a JSON object of the keys that have a value:
+// In every hook it reads its relations on the endpoints db and proxy as the requirer's side of
+// these interfaces does: for each key the first remote unit, in Juju's order, that has a value; a
+// unit that departs comes last. What it finds it writes, if it differs, to a file that holds a JSON
+// object of the keys that have a value:
 //
 //	ROOT/var/lib/etcdclient/{db,proxy}.json     this charm, root-only, replaced at once
 //
-// A program that knows nothing but such a file is what the tests hold the provider against. With the option slow each hook of
-// a relation waits that many seconds first, as that of a charm which restarts its service does.
+// A program that knows nothing but such a file is what the tests hold the provider against. With
+// the option slow each hook of a relation waits that many seconds first, as that of a charm which
+// restarts its service does.
 package main
 
 import (
@@ -143,7 +145,7 @@ func (c *client) write(endpoint string, said map[string]string) error {
 	return os.Rename(path+".new", path)
 }
 
-// show tells in the status how many endpoints db names.
+// show says in the status how many endpoints db names.
 func (c *client) show(ctx context.Context, said map[string]string) error {
 	status := v1alpha1.StatusText{State: "waiting", Message: "Waiting for etcd"}
 	if list := said["connection_string"]; list != "" {

@@ -1,5 +1,6 @@
-// Command nrpe is the dispatch of a small subordinate charm that plays nrpe beside etcd (interface nrpe-external-master): it makes
-// the folders that the package of nrpe brings, tells its principal what Nagios calls the host, and notes the checks that it hears of.
+// Command nrpe is the dispatch of a small subordinate charm that plays nrpe beside etcd (interface
+// nrpe-external-master): it makes the folders that the package of nrpe brings, tells its principal
+// what Nagios calls the host, and notes the checks that it hears of.
 //
 //	ROOT/etc/nagios/nrpe.d, ROOT/var/lib/nagios/export     folders of the package
 //	ROOT/var/lib/nrpe/monitors.yaml                        what the principal has said; empty without a relation
@@ -64,7 +65,7 @@ func run(ctx context.Context, hook string) error {
 	return tools.SetStatus(ctx, v1alpha1.StatusText{State: "active", Message: fmt.Sprintf("%d checks", strings.Count(said, "command:"))})
 }
 
-// tell tells the principal its name in Nagios, if it has not been told.
+// publishName gives the principal its name in Nagios, if it does not have it yet.
 func publishName(ctx context.Context, tools *hooktool.Tools, id, principal string) error {
 	prefix, err := tools.Config(ctx, "nagios_host_context")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 )
 
-// show tells that the charm is ready.
+// show says that the charm is ready.
 func (c *charm) show() error {
 	return c.tools.SetStatus(c.ctx, v1alpha1.StatusText{State: etcdops.Active})
 }
@@ -143,7 +143,8 @@ func namesIP(request string) bool {
 	return err == nil && len(csr.IPAddresses) > 0
 }
 
-// sign issues what the request asks for: subject and names are its own; what it is good for is the provider's rule.
+// sign issues what the request asks for: subject and names are its own; what it is good for is the
+// provider's rule.
 func (a *authority) sign(request string, validity time.Duration) (string, error) {
 	csr, err := parse(request)
 	if err != nil {
@@ -153,7 +154,8 @@ func (a *authority) sign(request string, validity time.Duration) (string, error)
 	if err != nil {
 		return "", err
 	}
-	// The clocks of test machines are one: a second before now is early enough, and leaves short lives their length.
+	// The clocks of test machines are one: a second before now is early enough, and leaves short
+	// lives their length.
 	from := time.Now().Add(-time.Second)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial, Subject: csr.Subject, DNSNames: csr.DNSNames, IPAddresses: csr.IPAddresses,
