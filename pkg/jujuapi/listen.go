@@ -19,10 +19,10 @@ type Listener interface {
 	Listen(ctx context.Context, heard func(Hint)) error
 }
 
-// Listen calls back when to look at the model, until ctx ends. On each connection it is chosen
-// anew: where the controller has an AllWatcher, that is followed, and started again whenever it
-// fails; where it has none, or refuses it, nothing is reported for the life of the connection, but
-// once that this is so. heard is called from one goroutine, and must not wait.
+// Listen calls heard when it is time to look at the model, until ctx ends. On each connection it is
+// chosen anew: where the controller has an AllWatcher, that is followed, and started again whenever
+// it fails; where it has none, or refuses it, nothing is reported for the life of the connection,
+// but once that this is so. heard is called from one goroutine, and must not wait.
 func (s *Session) Listen(ctx context.Context, heard func(Hint)) error {
 	for {
 		conn, err := s.connected(ctx)
