@@ -4,14 +4,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// EtcdCluster is one Juju application that runs etcd. Its spec is policy that Juju has no words for; the application's own
-// options say what should run, and always win.
+// EtcdCluster is one Juju application that runs etcd. Its spec is policy that Juju has no words
+// for; the application's own options say what should run, and always win.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 type EtcdCluster struct {
 	metav1.TypeMeta `json:",inline"`
-	// ObjectMeta names the application (name) and its model (namespace, such as admin/prod or just prod).
+	// ObjectMeta names the application (name) and its model (namespace, such as admin/prod or just
+	// prod).
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	Spec   EtcdClusterSpec   `json:"spec,omitempty"`
@@ -61,12 +62,13 @@ type GrowthPolicy struct {
 	// +kubebuilder:default=1000
 	// +kubebuilder:validation:Minimum=1
 	LagLimit int64 `json:"lagLimit,omitempty"`
-	// Stable is how long all voters must have been healthy, under one leader, before a membership change. Default 5s, which is
-	// etcd's own rule for counting a peer as connected.
+	// Stable is how long all voters must have been healthy, under one leader, before a membership
+	// change. Default 5s, which is etcd's own rule for counting a peer as connected.
 	// +optional
 	// +kubebuilder:default="5s"
 	Stable metav1.Duration `json:"stable,omitempty"`
-	// StallTimeout is how long a learner may make no progress before it is removed and tried again. Default 5m.
+	// StallTimeout is how long a learner may make no progress before it is removed and tried again.
+	// Default 5m.
 	// +optional
 	// +kubebuilder:default="5m"
 	StallTimeout metav1.Duration `json:"stallTimeout,omitempty"`
@@ -74,8 +76,9 @@ type GrowthPolicy struct {
 
 // RemovalPolicy rules how members go.
 type RemovalPolicy struct {
-	// Grace is how long a member without a unit must have been out of reach, while Juju does not show the unit, before it is
-	// removed. Juju has said by then that the unit is gone; the grace is for a Juju that is wrong for a while. Default 5m.
+	// Grace is how long a member without a unit must have been out of reach, while Juju does not
+	// show the unit, before it is removed. Juju has said by then that the unit is gone; the grace
+	// is for a Juju that is wrong for a while. Default 5m.
 	// +optional
 	// +kubebuilder:default="5m"
 	Grace metav1.Duration `json:"grace,omitempty"`
@@ -90,17 +93,20 @@ type CertificatePolicy struct {
 
 // ClientPolicy rules how clients of relations are let in.
 type ClientPolicy struct {
-	// OwnCertificates asks for a client certificate for each relation db, whose common name is the application's and the relation's
-	// number. By default all share one. A client keeps the shared one until its own has arrived, and where the provider issues none.
+	// OwnCertificates asks for a client certificate for each relation db, whose common name is the
+	// application's and the relation's number. By default all share one. A client keeps the shared
+	// one until its own has arrived, and where the provider issues none.
 	// +optional
 	OwnCertificates bool `json:"ownCertificates,omitempty"`
 }
 
 // NetworkPolicy rules how the daemon gets to etcd's client port.
 type NetworkPolicy struct {
-	// ExposeTo allows the daemon, where no client port of the units can be reached from it, to expose the application's endpoint db to
-	// these CIDRs, beside what it is exposed to already. The word auto stands for the address from which the daemon is connected to
-	// Juju; behind an address translation, its CIDR as the units' cloud sees it must be given. By default nothing is exposed.
+	// ExposeTo allows the daemon, where no client port of the units can be reached from it, to
+	// expose the application's endpoint db to these CIDRs, beside what it is exposed to already.
+	// The word auto stands for the address from which the daemon is connected to Juju; behind an
+	// address translation, its CIDR as the units' cloud sees it must be given. By default nothing
+	// is exposed.
 	// +optional
 	ExposeTo []string `json:"exposeTo,omitempty"`
 }
@@ -139,7 +145,8 @@ type EtcdClusterStatus struct {
 	// Plan are the steps ahead, first the one under way.
 	// +optional
 	Plan []PlannedStep `json:"plan,omitempty"`
-	// Procedures are the operations of several phases that are under way, the one that began first in front.
+	// Procedures are the operations of several phases that are under way, the one that began first
+	// in front.
 	// +optional
 	Procedures []ProcedureStatus `json:"procedures,omitempty"`
 	// Blind names what could not be seen when the plan was made.
@@ -168,7 +175,7 @@ type MemberStatus struct {
 	Leader bool `json:"leader,omitempty"`
 	// +optional
 	Healthy bool `json:"healthy"`
-	// Reason tells why it is not healthy.
+	// Reason says why it is not healthy.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 	// +optional
@@ -196,10 +203,10 @@ type ProcedureStatus struct {
 	Back bool `json:"back,omitempty"`
 	// Since is when the phase began.
 	Since metav1.Time `json:"since"`
-	// Message tells what the phase is, and what it waits for or what a person has to do.
+	// Message says what the phase is, and what it waits for or what a person has to do.
 	// +optional
 	Message string `json:"message,omitempty"`
-	// WaitsForPerson says that it goes on only when a person acts, as Message tells.
+	// WaitsForPerson says that it goes on only when a person acts, as Message says.
 	// +optional
 	WaitsForPerson bool `json:"waitsForPerson,omitempty"`
 }

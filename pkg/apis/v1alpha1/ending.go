@@ -6,25 +6,30 @@ import (
 	"reflect"
 )
 
-// Ending marks the latch of a cluster of which Juju keeps no unit: what units come after it may begin anew. It is written while the last
-// ones leave, because nobody can tell afterwards whether they were removed or are only not seen.
+// Ending marks the latch of a cluster of which Juju keeps no unit: what units come after it may
+// begin anew. It is written while the last ones leave, because nobody can tell afterwards whether
+// they were removed or are only not seen.
 type Ending struct {
-	// ClusterID and Token are the latched ones; the mark counts for no other cluster. Before a quorum has told the ID it is empty.
+	// ClusterID and Token are the latched ones; the mark counts for no other cluster. Before a
+	// quorum has reported the ID it is empty.
 	ClusterID string `json:"clusterID,omitempty"`
 	Token     string `json:"token,omitempty"`
-	// Endpoints are the client URLs where its members were last: one that still answers is no cluster that has ended.
+	// Endpoints are the client URLs where its members were last: one that still answers is no
+	// cluster that has ended.
 	Endpoints []string `json:"endpoints,omitempty"`
 }
 
-// EndingRequest marks the latch, or takes the mark back. It is granted only for the cluster that is latched.
+// EndingRequest marks the latch, or takes the mark back. It is granted only for the cluster that is
+// latched.
 type EndingRequest struct {
 	Ending `json:",inline"`
 	// Stays takes the mark back: a unit that stays is a member.
 	Stays bool `json:"stays,omitempty"`
 }
 
-// Request is what a person has asked for by an action of a unit that needs more than this unit: the daemon does it, and says in the
-// latch (handled) which task of which unit was the last that it has seen to.
+// Request is what a person has asked for by an action of a unit that needs more than this unit: the
+// daemon does it, and says in the latch (handled) which task of which unit was the last that it has
+// seen to.
 type Request struct {
 	// Task is Juju's number of the action.
 	Task int64 `json:"task"`
@@ -38,7 +43,8 @@ func (l Latch) Ends() bool {
 	return l.Ending != nil && l.Ending.ClusterID == l.ClusterID && l.Ending.Token == l.Token()
 }
 
-// Token is that of the latched seeds; empty where there are none, as in a cluster that was taken over.
+// Token is that of the latched seeds; empty where there are none, as in a cluster that was taken
+// over.
 func (l Latch) Token() string {
 	if l.Seeds == nil {
 		return ""

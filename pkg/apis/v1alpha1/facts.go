@@ -4,19 +4,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// UnitFacts is what only the machine knows. It is written only when it changed and holds nothing volatile, because each
-// write runs a hook on every peer.
+// UnitFacts is what only the machine knows. It is written only when it changed and holds nothing
+// volatile, because each write runs a hook on every peer.
 type UnitFacts struct {
 	// Protocol is the agent's Protocol.
 	Protocol int    `json:"protocol"`
 	Agent    string `json:"agent,omitempty"`
 
 	Addresses UnitAddresses `json:"addresses"`
-	// MachineAddresses are those that peers may see the unit's machine come from, sorted: none of bridges, virtual interfaces or the
-	// loopback.
+	// MachineAddresses are those that peers may see the unit's machine come from, sorted: none of
+	// bridges, virtual interfaces or the loopback.
 	MachineAddresses []string `json:"machineAddresses,omitempty"`
-	// Refused are addresses, sorted, from which peers came that the unit's etcd has not let in, because their certificates are not good
-	// for them.
+	// Refused are addresses, sorted, from which peers came that the unit's etcd has not let in,
+	// because their certificates are not good for them.
 	Refused      []string         `json:"refused,omitempty"`
 	Snap         *SnapFacts       `json:"snap,omitempty"`
 	Certificates CertificateFacts `json:"certificates"`
@@ -26,19 +26,24 @@ type UnitFacts struct {
 	Applied *AppliedFacts `json:"applied,omitempty"`
 	// RestartPending says that etcd runs with another configuration than the one applied last.
 	RestartPending bool `json:"restartPending,omitempty"`
-	// Taken is set where the machine is not this unit's. Then nothing else here tells of the machine.
+	// Taken is set where the machine is not this unit's. Then nothing else here is about the
+	// machine.
 	Taken *TakenFacts `json:"taken,omitempty"`
-	// Request is the last one that a person has made by an action of this unit; nil if there was none.
+	// Request is the last one that a person has made by an action of this unit; nil if there was
+	// none.
 	Request *Request `json:"request,omitempty"`
-	// Busy is what the unit is at though no task runs there; nil if nothing. The agent sets it before it begins work for which its member
-	// must be down and which outlives the task that began it, such as a restore or a move of the data, and takes it back when that has
-	// ended. Meanwhile no lock key protects the cluster, whose lease has died with that task: nothing disruptive is begun on any unit.
+	// Busy is what the unit is at though no task runs there; nil if nothing. The agent sets it
+	// before it begins work for which its member must be down and which outlives the task that
+	// began it, such as a restore or a move of the data, and takes it back when that has ended.
+	// Meanwhile no lock key protects the cluster, whose lease has died with that task: nothing
+	// disruptive is begun on any unit.
 	Busy *BusyFacts `json:"busy,omitempty"`
 }
 
 // BusyFacts is work that lasts.
 type BusyFacts struct {
-	// ID is that of the spec's work, by which a unit is known to be at the one that it was asked for.
+	// ID is that of the spec's work, by which a unit is known to be at the one that it was asked
+	// for.
 	ID string `json:"id"`
 	// Kind is what it is, in a word for people, such as restore.
 	Kind string `json:"kind"`
@@ -52,8 +57,8 @@ type UnitAddresses struct {
 	// Client and ClientBind are those of the endpoint db.
 	Client     string `json:"client,omitempty"`
 	ClientBind string `json:"clientBind,omitempty"`
-	// Relations are, by the id of a relation such as db:7, where Juju says that its clients reach the unit, if that is not Client:
-	// those of another model.
+	// Relations are, by the id of a relation such as db:7, where Juju says that its clients reach
+	// the unit, if that is not Client: those of another model.
 	Relations map[string]string `json:"relations,omitempty"`
 }
 
@@ -79,7 +84,8 @@ type CertificateFacts struct {
 	Provider CertificateProvider `json:"provider,omitempty"`
 	// From is the application of which OfferedCA is.
 	From string `json:"from,omitempty"`
-	// Unused are those that are related, too, and offer another authority than the one in use: applications, or units of From.
+	// Unused are those that are related, too, and offer another authority than the one in use:
+	// applications, or units of From.
 	Unused []string `json:"unused,omitempty"`
 	// UnusedCA are, by application, the CA bundles of those, as PEM.
 	UnusedCA map[string]string `json:"unusedCA,omitempty"`
@@ -93,23 +99,28 @@ type CertificateFacts struct {
 	CA     []string   `json:"ca,omitempty"`
 	Server *LeafFacts `json:"server,omitempty"`
 	Client *LeafFacts `json:"client,omitempty"`
-	// Authority is, of the authorities that Server and Client need, the one that ends first; it has no names.
+	// Authority is, of the authorities that Server and Client need, the one that ends first; it has
+	// no names.
 	Authority *LeafFacts `json:"authority,omitempty"`
-	// Trouble is what stands between the unit and its next certificate, in sentences; empty if nothing does.
+	// Trouble is what stands between the unit and its next certificate, in sentences; empty if
+	// nothing does.
 	Trouble string `json:"trouble,omitempty"`
 	// Controller are the answers to TLSSpec.ControllerRequests; an unanswered one has none.
 	Controller []SignedRequest `json:"controller,omitempty"`
 }
 
-// ProofFacts are what fresh handshakes on both ports of the unit's own member have shown, since its process was started.
+// ProofFacts are what fresh handshakes on both ports of the unit's own member have shown, since its
+// process was started.
 type ProofFacts struct {
-	// Serves are TLSSpec.Leaves: the member serves a certificate of theirs, and the unit's client certificate is theirs, too.
+	// Serves are TLSSpec.Leaves: the member serves a certificate of theirs, and the unit's client
+	// certificate is theirs, too.
 	Serves []string `json:"serves,omitempty"`
 	// Accepts are TLSSpec.Next: the member lets in who shows a certificate of theirs.
 	Accepts []string `json:"accepts,omitempty"`
 }
 
-// SignedRequest is a certificate signing request with its certificate, both as PEM, and what further certificates verify it.
+// SignedRequest is a certificate signing request with its certificate, both as PEM, and what
+// further certificates verify it.
 type SignedRequest struct {
 	Request     string `json:"request"`
 	Certificate string `json:"certificate"`
@@ -122,7 +133,8 @@ type LeafFacts struct {
 	NotBefore   metav1.Time `json:"notBefore,omitempty"`
 	NotAfter    metav1.Time `json:"notAfter"`
 	SANs        []string    `json:"sans,omitempty"`
-	// Key is the algorithm of its key, RSA or ECDSA: it decides which cipher suites of TLS 1.2 a server can serve.
+	// Key is the algorithm of its key, RSA or ECDSA: it decides which cipher suites of TLS 1.2 a
+	// server can serve.
 	Key string `json:"key,omitempty"`
 }
 
@@ -133,12 +145,13 @@ type MemberFacts struct {
 	// ClusterID and MemberID are read from it, 16 hex digits.
 	ClusterID string `json:"clusterID,omitempty"`
 	MemberID  string `json:"memberID,omitempty"`
-	// StartedNew says that this unit was once started with state new; it is recorded before the start, and told when data was seen to
-	// come of it, or is lost.
+	// StartedNew says that this unit was once started with state new; it is recorded before the
+	// start, and reported when data was seen to come of it, or is lost.
 	StartedNew bool `json:"startedNew,omitempty"`
 	// Started says that a member was started here; with Present false its data is lost.
 	Started bool `json:"started,omitempty"`
-	// Token is that of the cluster which a member whose data is lost was begun in; empty where that is not known.
+	// Token is that of the cluster which a member whose data is lost was begun in; empty where that
+	// is not known.
 	Token string `json:"token,omitempty"`
 }
 
@@ -149,7 +162,8 @@ type AppliedFacts struct {
 	// Epoch and Action order deliveries: by epoch, then by Juju's task number.
 	Epoch  int64 `json:"epoch"`
 	Action int64 `json:"action"`
-	// Clients are the spec's Clients.Endpoints: where the unit's clients are told to find the cluster.
+	// Clients are the spec's Clients.Endpoints: where the unit's clients are told to find the
+	// cluster.
 	Clients []string `json:"clients,omitempty"`
 	// ExtraSANs are the spec's TLS.ExtraSANs.
 	ExtraSANs []string `json:"extraSANs,omitempty"`
@@ -173,7 +187,7 @@ func (c CertificateFacts) Named() []NamedLeaf {
 		name string
 		leaf *LeafFacts
 	}{{"server certificate", c.Server}, {"client certificate", c.Client}, {"certificate authority", c.Authority}} {
-		// An agent of before told no beginning: without it nothing can be said of the end.
+		// An older agent reported no beginning: without it nothing can be said of the end.
 		if n.leaf != nil && !n.leaf.NotBefore.IsZero() {
 			named = append(named, NamedLeaf{Name: n.name, LeafFacts: *n.leaf})
 		}

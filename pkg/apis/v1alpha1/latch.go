@@ -8,20 +8,22 @@ import (
 	"strings"
 )
 
-// Latch is what a cluster remembers of itself: which members it was born from, its identity, and which daemon leads it. Only
-// the Juju leader's unit can write it, in a reconcile that asks for it; every unit and the daemon read it.
+// Latch is what a cluster remembers of itself: which members it was born from, its identity, and
+// which daemon leads it. Only the Juju leader's unit can write it, in a reconcile that asks for it;
+// every unit and the daemon read it.
 type Latch struct {
 	Seeds     *Seeds `json:"seeds,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
 	Epoch     *Epoch `json:"epoch,omitempty"`
-	// Journal is the text of the key as it stands there, whatever it says: who does not know it must not refuse for it, and must not
-	// act beside it (see Entries).
+	// Journal is the text of the key as it stands there, whatever it says: who does not know it
+	// must not refuse for it, and must not act beside it (see Entries).
 	Journal string `json:"journal,omitempty"`
 	// Ending marks a cluster of which no unit stays.
 	Ending *Ending `json:"ending,omitempty"`
 	// Handled is, by unit, the last request of a person's that was seen to.
 	Handled map[string]int64 `json:"handled,omitempty"`
-	// Stamps are, by what they are of, the tasks of the requests that raised them last: see StampRestart.
+	// Stamps are, by what they are of, the tasks of the requests that raised them last: see
+	// StampRestart.
 	Stamps map[string]int64 `json:"stamps,omitempty"`
 }
 
@@ -45,12 +47,14 @@ type Epoch struct {
 	Holder string `json:"holder"`
 }
 
-// LatchRequest asks for changes of the latch. A refused part refuses the whole delivery, and a delivery that is refused for
-// another reason writes no part; with every other outcome, Failed among them, the latch is written.
+// LatchRequest asks for changes of the latch. A refused part refuses the whole delivery, and a
+// delivery that is refused for another reason writes no part; with every other outcome, Failed
+// among them, the latch is written.
 type LatchRequest struct {
 	// Claim sets the epoch to the delivery's, if it still is From.
 	Claim *EpochClaim `json:"claim,omitempty"`
-	// Seeds and ClusterID are written if absent; the same value again is a success, another one is refused.
+	// Seeds and ClusterID are written if absent; the same value again is a success, another one is
+	// refused.
 	Seeds     *Seeds `json:"seeds,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
 	// Rebirth gives the cluster another identity; Seeds and ClusterID are unset beside it.
@@ -64,15 +68,18 @@ type LatchRequest struct {
 	Stamps  map[string]int64 `json:"stamps,omitempty"`
 }
 
-// Rebirth is a compare-and-set on the cluster's identity: what the latch has must be FromSeeds and From, and becomes Seeds and To. Asked
-// for again after it was granted it is a success, and takes nothing back that has been latched since.
+// Rebirth is a compare-and-set on the cluster's identity: what the latch has must be FromSeeds and
+// From, and becomes Seeds and To. Asked for again after it was granted it is a success, and takes
+// nothing back that has been latched since.
 type Rebirth struct {
-	// FromSeeds and From are the seeds and the cluster ID that the daemon saw; nil and empty where there were none.
+	// FromSeeds and From are the seeds and the cluster ID that the daemon saw; nil and empty where
+	// there were none.
 	FromSeeds *Seeds `json:"fromSeeds,omitempty"`
 	From      string `json:"from,omitempty"`
-	// Seeds are the new ones; their token is another than the old ones', so that no old member finds them.
+	// Seeds are the new ones; their token is another than the old ones', so that no old member
+	// finds them.
 	Seeds *Seeds `json:"seeds"`
-	// To is the new cluster ID, other than From; empty while no quorum has told it.
+	// To is the new cluster ID, other than From; empty while no quorum has reported it.
 	To string `json:"to,omitempty"`
 }
 
@@ -101,8 +108,9 @@ func (s *Seeds) Contains(unit string) (Seed, bool) {
 	return s.Members[i], true
 }
 
-// LatchFromDatabag reads the latch from the application databag. All faults are reported at once; a key that does not
-// decode is left out of the result, and the caller must not act on a latch that came with an error.
+// LatchFromDatabag reads the latch from the application databag. All faults are reported at once; a
+// key that does not decode is left out of the result, and the caller must not act on a latch that
+// came with an error.
 func LatchFromDatabag(bag map[string]string) (Latch, error) {
 	var l Latch
 	var faults []error
@@ -172,8 +180,8 @@ func (l Latch) Databag() (map[string]string, error) {
 	return bag, errors.Join(faults...)
 }
 
-// Apply returns the latch after the request, or why the request cannot be granted. epoch is the delivery's. It is the one
-// rule that the agent writes by and the simulation holds against.
+// Apply returns the latch after the request, or why the request cannot be granted. epoch is the
+// delivery's. It is the one rule that the agent writes by and the simulation holds against.
 func (l Latch) Apply(r LatchRequest, epoch Epoch) (Latch, error) {
 	if r.Claim != nil {
 		switch {
@@ -244,9 +252,10 @@ func (l Latch) reborn(r Rebirth) (Latch, error) {
 	return l, nil
 }
 
-// Writes are the keys of the databag that lead from the latch before a granted request to the one after it; an empty value takes
-// a key away. What the request does not name is not among them, so that it stays as it is, byte for byte: another version may have
-// written more into it than this one can read.
+// Writes are the keys of the databag that lead from the latch before a granted request to the one
+// after it; an empty value takes a key away. What the request does not name is not among them, so
+// that it stays as it is, byte for byte: another version may have written more into it than this
+// one can read.
 func (r LatchRequest) Writes(before, after Latch) (map[string]string, error) {
 	bag, err := after.Databag()
 	if err != nil {
@@ -285,7 +294,7 @@ func (e *Epoch) number() int64 {
 	return e.Number
 }
 
-// String tells the epoch's number and holder; nil is "none".
+// String reports the epoch's number and holder; nil is "none".
 func (e *Epoch) String() string {
 	if e == nil {
 		return "none"

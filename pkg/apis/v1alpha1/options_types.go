@@ -1,8 +1,8 @@
 package v1alpha1
 
-// ClusterOptions are the application's options, checked, as the cluster should run with them. They travel with the desired
-// state, and a unit tells them with what it has applied: so a daemon that has just been started, and finds an option faulty,
-// knows the last good value.
+// ClusterOptions are the application's options, checked, as the cluster should run with them. They
+// travel with the desired state, and a unit reports them with what it has applied: so a daemon that
+// has just been started, and finds an option faulty, knows the last good value.
 type ClusterOptions struct {
 	Port                int32 `json:"port"`
 	ManagementPort      int32 `json:"managementPort"`
@@ -18,7 +18,8 @@ type ClusterOptions struct {
 	BindWithInsecureHTTP bool  `json:"bindWithInsecureHTTP,omitempty"`
 	// CipherSuites are in one order, whatever order they were given in; empty for the default ones.
 	CipherSuites []string `json:"cipherSuites,omitempty"`
-	// AutoCompactionMode is periodic or revision; both are empty while nothing is compacted by itself.
+	// AutoCompactionMode is periodic or revision; both are empty while nothing is compacted by
+	// itself.
 	AutoCompactionMode      string   `json:"autoCompactionMode,omitempty"`
 	AutoCompactionRetention string   `json:"autoCompactionRetention,omitempty"`
 	ExtraSANs               []string `json:"extraSANs,omitempty"`
@@ -27,8 +28,8 @@ type ClusterOptions struct {
 	MetricsURL string `json:"metricsURL,omitempty"`
 }
 
-// RunningFacts are what an etcd process has read when it was started. They differ from the applied desired state until the
-// member is restarted.
+// RunningFacts are what an etcd process has read when it was started. They differ from the applied
+// desired state until the member is restarted.
 type RunningFacts struct {
 	// PeerURL and ClientURL are where it serves peers and clients, as it advertises them.
 	PeerURL             string `json:"peerURL"`
@@ -37,6 +38,7 @@ type RunningFacts struct {
 	ElectionTimeoutMs   int32  `json:"electionTimeoutMs"`
 	// RestartStamp is ServiceSpec's, as it was when the process was started.
 	RestartStamp int64 `json:"restartStamp,omitempty"`
-	// Config identifies all else of the spec that is read then: 16 hex digits. Agents before tell none.
+	// Config identifies all else of the spec that is read then: 16 hex digits. Older agents report
+	// none.
 	Config string `json:"config,omitempty"`
 }

@@ -67,6 +67,6 @@ func TestAHaltIsDesiredAndItsPhaseIsNot(t *testing.T) {
 		t.Errorf("runs %s, halted %s, under a phase %s, needs one: %t", runs, halted, s.Hash(), s.NeedsPhase())
 	}
 	if back := (v1alpha1.JournalPhase{Phase: "stop", Back: true}); !strings.Contains(back.String(), "on its way back") {
-		t.Errorf("told as %s", back)
+		t.Errorf("shown as %s", back)
 	}
 }

@@ -2,25 +2,29 @@ package v1alpha1
 
 import "time"
 
-// This file is what daemon, agent, charm and stand-in have agreed on: each name, path and time limit stands here once.
+// This file is what daemon, agent, charm and stand-in have agreed on: each name, path and time
+// limit stands here once.
 
-// Protocol is the version of what daemon and agent say to each other. The agent answers with its own in UnitFacts; either
-// side may be newer, and neither relies on what the other's number does not promise.
+// Protocol is the version of what daemon and agent say to each other. The agent answers with its
+// own in UnitFacts; either side may be newer, and neither relies on what the other's number does
+// not promise.
 //
 //	1  the first one
 //	2  the agent keeps keys of the latch that it does not know, leaves the journal undecoded, and knows Rebirth, Ending, Handled
 //	   and deliveries that bring only words
-//	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and tells what handshakes have proven
+//	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and says what handshakes have proven
 //	4  the agent halts its member under a phase of the journal
 const Protocol = 4
 
 // ProtocolHalt is the first Protocol whose agents know ServiceHalted and Delivery.Under.
 const ProtocolHalt = 4
 
-// ProtocolProcedures is the first Protocol whose agents can take part in procedures: journal, stamps, TLSSpec.Leaves and TLSSpec.Next.
+// ProtocolProcedures is the first Protocol whose agents can take part in procedures: journal,
+// stamps, TLSSpec.Leaves and TLSSpec.Next.
 const ProtocolProcedures = 3
 
-// ProtocolWords is the first Protocol whose agents know deliveries that bring only words (Delivery.WordsOnly).
+// ProtocolWords is the first Protocol whose agents know deliveries that bring only words
+// (Delivery.WordsOnly).
 const ProtocolWords = 2
 
 // Actions of the charm.
@@ -34,8 +38,9 @@ const (
 	ActionGoBack    = "go-back"    // goes back to before a procedure that has a way back
 )
 
-// disturbs says of each action of the charm that a person runs whether it may stop etcd, change its members, or change what they run on or
-// with. ActionReconcile is not in it: what a delivery may do is said by its spec.
+// disturbs says of each action of the charm that a person runs whether it may stop etcd, change its
+// members, or change what they run on or with. ActionReconcile is not in it: what a delivery may do
+// is said by its spec.
 var disturbs = map[string]bool{
 	ActionHealth: false,
 	// These record what a person wants; the daemon does it.
@@ -46,8 +51,8 @@ var disturbs = map[string]bool{
 	ActionGoBack:    false,
 }
 
-// Disturbs says that nothing else may be disrupted beside the action. One that is not known may do anything: an action of a newer charm, or
-// the command of a juju exec.
+// Disturbs says that nothing else may be disrupted beside the action. One that is not known may do
+// anything: an action of a newer charm, or the command of a juju exec.
 func Disturbs(action string) bool {
 	may, known := disturbs[action]
 	return may || !known
@@ -75,8 +80,8 @@ const (
 // FactsKey is the key of a unit's peer databag that holds its UnitFacts as JSON.
 const FactsKey = "facts"
 
-// Keys of the peer relation's application databag: the latch. An agent writes those that a request names, and leaves every other
-// one as it is.
+// Keys of the peer relation's application databag: the latch. An agent writes those that a request
+// names, and leaves every other one as it is.
 const (
 	LatchSeedsKey     = "seeds"
 	LatchClusterIDKey = "cluster-id"
@@ -87,20 +92,23 @@ const (
 	LatchStampsKey    = "stamps"
 )
 
-// The snap, its service, and where both of them and the agent keep what they have, as paths of a machine.
+// The snap, its service, and where both of them and the agent keep what they have, as paths of a
+// machine.
 const (
 	SnapName    = "etcd"
 	ServiceName = "snap.etcd.etcd"
 	CommonDir   = "/var/snap/etcd/common"
 	ConfigFile  = CommonDir + "/etcd.conf.yml"
-	// DataDir is where new members keep their data: below the snap's common directory, which no revision owns.
+	// DataDir is where new members keep their data: below the snap's common directory, which no
+	// revision owns.
 	DataDir = CommonDir + "/data"
 	// AgentDir is the agent's own folder: what units on this machine remember.
 	AgentDir = "/var/lib/jujuetcd"
 )
 
-// ResultText is the result of a reconcile among the results of its task: what the agent has set, or, where that would have been too long for
-// a hook tool's argument, what it has printed. Daemons before protocol 2 know the first only.
+// ResultText is the result of a reconcile among the results of its task: what the agent has set,
+// or, where that would have been too long for a hook tool's argument, what it has printed. Daemons
+// before protocol 2 know the first only.
 func ResultText(output map[string]any) string {
 	if text, _ := output[ResultStatus].(string); text != "" {
 		return text
@@ -109,17 +117,20 @@ func ResultText(output map[string]any) string {
 	return text
 }
 
-// MaxClaimStep is by how much a claim may raise the epoch. The daemon takes the next number; agents of other versions may skip some.
-// Without a bound one claim would use up all the numbers there are.
+// MaxClaimStep is by how much a claim may raise the epoch. The daemon takes the next number; agents
+// of other versions may skip some. Without a bound one claim would use up all the numbers there
+// are.
 const MaxClaimStep = 16
 
 // Time limits that both sides reckon with.
 const (
-	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit: NotAfter is at most this far ahead.
+	// DeliveryTTL is how long after it was enqueued a delivery may still be accepted by its unit:
+	// NotAfter is at most this far ahead.
 	DeliveryTTL = 2 * time.Minute
-	// LongestRun is how long a reconcile that has begun may run: the agent ends itself then, and until then the daemon holds back
-	// what must not happen beside it. Long work is started and answered "in progress"; what is waited for (8 s for snapd, 8 s for
-	// etcd, 3 s for the lock) adds up to less than half of it.
+	// LongestRun is how long a reconcile that has begun may run: the agent ends itself then, and
+	// until then the daemon holds back what must not happen beside it. Long work is started and
+	// answered "in progress"; what is waited for (8 s for snapd, 8 s for etcd, 3 s for the lock)
+	// adds up to less than half of it.
 	LongestRun = 2 * time.Minute
 	// LongestHook is how long a hook or another action may run: the hook stop alone waits for 75 s.
 	LongestHook = 4 * time.Minute

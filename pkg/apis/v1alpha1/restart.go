@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 )
 
-// ReadAtStart is what an etcd that is started with the spec reads then, and only then. It is the one
-// place that says what needs a restart: a process that has read something else needs one. Config leaves
-// out what etcd reads only where it has no data, which are Initial and its own peer URLs, and the CA
-// bundle, which a spec may leave as it is; leaves are read at each handshake.
+// ReadAtStart is what an etcd that is started with the spec reads then, and only then. It is the
+// one place that says what needs a restart: a process that has read something else needs one.
+// Config leaves out what etcd reads only where it has no data, which are Initial and its own peer
+// URLs, and the CA bundle, which a spec may leave as it is; leaves are read at each handshake.
 func (s *EtcdUnitSpec) ReadAtStart() RunningFacts {
 	conf := s.Etcd
 	conf.Initial, conf.AdvertisePeerURLs = nil, nil
@@ -29,8 +29,8 @@ func (s *EtcdUnitSpec) ReadAtStart() RunningFacts {
 	return r
 }
 
-// Same says that a process that has read r has read what another one would read now: where peers find
-// it is in the member list. What an older agent does not tell is taken for the same.
+// Same says that a process that has read r has read what another one would read now: where peers
+// find it is in the member list. What an older agent does not report is taken for the same.
 func (r RunningFacts) Same(now RunningFacts) bool {
 	r.PeerURL, now.PeerURL = "", ""
 	if r.Config == "" || now.Config == "" {

@@ -4,7 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// EtcdUnit is everything that one unit's machine should be. The controller builds it; nobody writes it by hand.
+// EtcdUnit is everything that one unit's machine should be. The controller builds it; nobody writes
+// it by hand.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -25,8 +26,8 @@ type EtcdUnitList struct {
 	Items           []EtcdUnit `json:"items"`
 }
 
-// EtcdUnitSpec is handed to the unit whole, as the parameter of its action reconcile. Delivery, Latch and Ops belong to one
-// delivery; the rest is the desired state, which Hash identifies.
+// EtcdUnitSpec is handed to the unit whole, as the parameter of its action reconcile. Delivery,
+// Latch and Ops belong to one delivery; the rest is the desired state, which Hash identifies.
 type EtcdUnitSpec struct {
 	// Unit is the Juju unit's name, such as etcd/0.
 	Unit string `json:"unit"`
@@ -42,18 +43,21 @@ type EtcdUnitSpec struct {
 	Etcd    EtcdSpec    `json:"etcd"`
 	TLS     TLSSpec     `json:"tls"`
 	Service ServiceSpec `json:"service"`
-	// OpenPorts are the TCP ports that Juju should open for this unit; all others of ours are closed.
+	// OpenPorts are the TCP ports that Juju should open for this unit; all others of ours are
+	// closed.
 	OpenPorts []int32     `json:"openPorts,omitempty"`
 	Clients   ClientsSpec `json:"clients,omitempty"`
 	Status    StatusSpec  `json:"status"`
-	// Options are what this desired state was made from. The unit only tells them with what it has applied.
+	// Options are what this desired state was made from. The unit only reports them with what it
+	// has applied.
 	Options *ClusterOptions `json:"options,omitempty"`
 
 	// Latch asks the Juju leader's unit to write the cluster's latch. Other units refuse it.
 	Latch *LatchRequest `json:"latch,omitempty"`
 
-	// Ops are what the unit should say to etcd for a daemon that cannot reach it. A delivery with ops asks for nothing else:
-	// only unit, application, model and Delivery are read beside them, and the machine stays as it is.
+	// Ops are what the unit should say to etcd for a daemon that cannot reach it. A delivery with
+	// ops asks for nothing else: only unit, application, model and Delivery are read beside them,
+	// and the machine stays as it is.
 	Ops []EtcdOp `json:"ops,omitempty"`
 }
 
@@ -61,34 +65,41 @@ type EtcdUnitSpec struct {
 type Delivery struct {
 	// Protocol is the sender's Protocol.
 	Protocol int `json:"protocol"`
-	// Epoch is the epoch that the sending daemon holds. The unit refuses one that is older than the latch's or than what it
-	// applied before.
+	// Epoch is the epoch that the sending daemon holds. The unit refuses one that is older than the
+	// latch's or than what it applied before.
 	Epoch Epoch `json:"epoch"`
-	// NotAfter is when the delivery turns stale by the unit's clock: a Juju task cannot be cancelled, and may run days later.
+	// NotAfter is when the delivery turns stale by the unit's clock: a Juju task cannot be
+	// cancelled, and may run days later.
 	NotAfter metav1.Time `json:"notAfter"`
-	// Hash is what the sender takes for the hash of the desired state, and the unit tells as applied. An agent that is older than
-	// the sender does not know all the fields that the sender hashed; empty, it hashes those that it knows.
+	// Hash is what the sender takes for the hash of the desired state, and the unit reports as
+	// applied. An agent that is older than the sender does not know all the fields that the sender
+	// hashed; empty, it hashes those that it knows.
 	Hash string `json:"hash,omitempty"`
-	// ExpectClusterID and ExpectMemberID (16 hex digits) are what the sender saw; empty means that it expects none yet. The
-	// unit refuses a delivery that its data directory or its etcd contradicts.
+	// ExpectClusterID and ExpectMemberID (16 hex digits) are what the sender saw; empty means that
+	// it expects none yet. The unit refuses a delivery that its data directory or its etcd
+	// contradicts.
 	ExpectClusterID string `json:"expectClusterID,omitempty"`
 	ExpectMemberID  string `json:"expectMemberID,omitempty"`
-	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started with differs.
+	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started
+	// with differs.
 	AllowRestart bool `json:"allowRestart,omitempty"`
-	// Endpoints are where members answered the sender, for the guards before a restart and before a reset: one that has moved does so
-	// at a client URL that is in no list yet.
+	// Endpoints are where members answered the sender, for the guards before a restart and before a
+	// reset: one that has moved does so at a client URL that is in no list yet.
 	Endpoints []string `json:"endpoints,omitempty"`
-	// AllowReset permits to set aside the record that a member was started here, and what is left of its data, because the
-	// member was removed from the cluster. The unit checks that its own member ID is none of Members before it does so.
+	// AllowReset permits to set aside the record that a member was started here, and what is left
+	// of its data, because the member was removed from the cluster. The unit checks that its own
+	// member ID is none of Members before it does so.
 	AllowReset bool `json:"allowReset,omitempty"`
 	// Members are the member IDs of the cluster as the sender saw them, for AllowReset.
 	Members []string `json:"members,omitempty"`
-	// Orphans permits to clear the machine of what units have left on it that are gone. The unit checks that it is theirs, and that
-	// their member serves nobody any more.
+	// Orphans permits to clear the machine of what units have left on it that are gone. The unit
+	// checks that it is theirs, and that their member serves nobody any more.
 	Orphans *Orphans `json:"orphans,omitempty"`
-	// WordsOnly says that the delivery brings words, and at most a claim of the epoch: beside Delivery only unit, application, model,
-	// Status and Latch.Claim are read, and machine, certificates, databags and ports stay as they are. It is how the reason is told
-	// why a unit is handed nothing else. Agents whose Protocol is below ProtocolWords do not know it, and are not asked.
+	// WordsOnly says that the delivery brings words, and at most a claim of the epoch: beside
+	// Delivery only unit, application, model, Status and Latch.Claim are read, and machine,
+	// certificates, databags and ports stay as they are. It is how the reason is shown why a unit
+	// is handed nothing else. Agents whose Protocol is below ProtocolWords do not know it, and are
+	// not asked.
 	WordsOnly bool `json:"wordsOnly,omitempty"`
 	// Under is the entry of the cluster's journal, in its phase, under which this was sent. What is
 	// permitted by a phase alone, such as to halt a member (see NeedsPhase), the unit refuses
@@ -131,7 +142,8 @@ type NamedMember struct {
 	PeerURL string `json:"peerURL"`
 }
 
-// EtcdSpec is etcd's configuration. Durations are in milliseconds, sizes in bytes, as etcd counts them.
+// EtcdSpec is etcd's configuration. Durations are in milliseconds, sizes in bytes, as etcd counts
+// them.
 type EtcdSpec struct {
 	// Name is the member's name: the unit's name without the slash.
 	Name string `json:"name"`
@@ -141,7 +153,8 @@ type EtcdSpec struct {
 	ListenClientURLs    []string `json:"listenClientURLs"`
 	AdvertisePeerURLs   []string `json:"advertisePeerURLs"`
 	AdvertiseClientURLs []string `json:"advertiseClientURLs"`
-	// Initial is set only while the unit is to be started without data. Nil on a unit without data means: do not start.
+	// Initial is set only while the unit is to be started without data. Nil on a unit without data
+	// means: do not start.
 	Initial             *InitialCluster `json:"initial,omitempty"`
 	HeartbeatIntervalMs int32           `json:"heartbeatIntervalMs"`
 	ElectionTimeoutMs   int32           `json:"electionTimeoutMs"`
@@ -150,29 +163,35 @@ type EtcdSpec struct {
 	MaxRequestBytes     int64           `json:"maxRequestBytes,omitempty"`
 	CipherSuites        []string        `json:"cipherSuites,omitempty"`
 	LogLevel            string          `json:"logLevel,omitempty"`
-	// AutoCompactionMode is periodic or revision, and the retention a duration or a number of revisions; both or none are set.
+	// AutoCompactionMode is periodic or revision, and the retention a duration or a number of
+	// revisions; both or none are set.
 	AutoCompactionMode      string `json:"autoCompactionMode,omitempty"`
 	AutoCompactionRetention string `json:"autoCompactionRetention,omitempty"`
-	// ListenMetricsURLs are where metrics are served beside the client URLs: over TLS as there, or in clear on the loopback.
+	// ListenMetricsURLs are where metrics are served beside the client URLs: over TLS as there, or
+	// in clear on the loopback.
 	ListenMetricsURLs []string `json:"listenMetricsURLs,omitempty"`
 }
 
-// TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses them.
+// TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses
+// them.
 type TLSSpec struct {
 	// CABundle is one or more PEM certificates that members and clients are verified with.
 	CABundle string `json:"caBundle,omitempty"`
 	// ExtraSANs are asked for beside the unit's own addresses.
 	ExtraSANs []string `json:"extraSANs,omitempty"`
-	// Leaves are the authorities, by the SHA-256 fingerprints (hex) of their certificates in CABundle, whose leaves the unit uses; none
-	// means all. While an authority is replaced members trust two, and use the leaves of one.
+	// Leaves are the authorities, by the SHA-256 fingerprints (hex) of their certificates in
+	// CABundle, whose leaves the unit uses; none means all. While an authority is replaced members
+	// trust two, and use the leaves of one.
 	Leaves []string `json:"leaves,omitempty"`
-	// Next are those whose leaves come next: the unit asks them, too, and proves that its member accepts what they have given, before
-	// any member shows it to another.
+	// Next are those whose leaves come next: the unit asks them, too, and proves that its member
+	// accepts what they have given, before any member shows it to another.
 	Next []string `json:"next,omitempty"`
-	// ControllerRequests are the certificate signing requests (PEM) for the controller's own client certificate, whose key stays with
-	// it. The Juju leader's unit, which alone is handed them, puts them before a provider that signs requests.
+	// ControllerRequests are the certificate signing requests (PEM) for the controller's own client
+	// certificate, whose key stays with it. The Juju leader's unit, which alone is handed them,
+	// puts them before a provider that signs requests.
 	ControllerRequests []string `json:"controllerRequests,omitempty"`
-	// OwnClientCertificates asks for a client certificate for each relation db, which has the shared one until its own has arrived.
+	// OwnClientCertificates asks for a client certificate for each relation db, which has the
+	// shared one until its own has arrived.
 	OwnClientCertificates bool `json:"ownClientCertificates,omitempty"`
 }
 
@@ -194,20 +213,23 @@ const (
 // ServiceSpec is etcd's service on the machine.
 type ServiceSpec struct {
 	State ServiceState `json:"state"`
-	// RestartStamp is the newest stamp of a rolling restart: a process that was started under an older one is restarted, behind the
-	// guard, like one with another configuration.
+	// RestartStamp is the newest stamp of a rolling restart: a process that was started under an
+	// older one is restarted, behind the guard, like one with another configuration.
 	RestartStamp int64 `json:"restartStamp,omitempty"`
 }
 
-// ClientsSpec is what the unit tells the clients of its relations db and proxy. Without Endpoints it tells them nothing.
+// ClientsSpec is what the unit publishes to the clients of its relations db and proxy; nothing
+// without Endpoints.
 type ClientsSpec struct {
 	// Endpoints are the client URLs of members that serve.
 	Endpoints []string `json:"endpoints,omitempty"`
-	// Relations are, by the id of a relation such as db:7, the endpoints for its clients, where they are not Endpoints.
+	// Relations are, by the id of a relation such as db:7, the endpoints for its clients, where
+	// they are not Endpoints.
 	Relations map[string][]string `json:"relations,omitempty"`
 	// Cluster are the same members as their peers know them, one entry for each peer URL.
 	Cluster []NamedMember `json:"cluster,omitempty"`
-	// Members are the client URLs of all voters, whether they serve or not: a monitor must see the one that does not.
+	// Members are the client URLs of all voters, whether they serve or not: a monitor must see the
+	// one that does not.
 	Members []string `json:"members,omitempty"`
 	Version string   `json:"version,omitempty"`
 }
@@ -219,11 +241,13 @@ type StatusText struct {
 	Message string `json:"message,omitempty"`
 }
 
-// StatusSpec is the controller's word on the unit, and on the application where the unit is the Juju leader.
+// StatusSpec is the controller's word on the unit, and on the application where the unit is the
+// Juju leader.
 type StatusSpec struct {
 	Unit        StatusText  `json:"unit"`
 	Application *StatusText `json:"application,omitempty"`
-	// Notice is what the controller alone knows and Unit tells beside health: the unit goes on telling it with what it sees itself.
+	// Notice is what the controller alone knows and Unit shows beside health: the unit goes on
+	// showing it with what it sees itself.
 	Notice string `json:"notice,omitempty"`
 }
 
@@ -284,9 +308,11 @@ type EtcdUnitStatus struct {
 	Facts *UnitFacts `json:"facts,omitempty"`
 	// Changed names what was written or done; empty means that all was as it should be.
 	Changed []string `json:"changed,omitempty"`
-	// RestartPending says that etcd runs with a configuration that differs from the spec, and AllowRestart was not given.
+	// RestartPending says that etcd runs with a configuration that differs from the spec, and
+	// AllowRestart was not given.
 	RestartPending bool `json:"restartPending,omitempty"`
-	// Channels are those in which the store has the snap for this machine, where it has none in the one that the spec wants.
+	// Channels are those in which the store has the snap for this machine, where it has none in the
+	// one that the spec wants.
 	Channels []string `json:"channels,omitempty"`
 	// Ops are the results of the delivery's ops.
 	Ops []EtcdOpResult `json:"ops,omitempty"`

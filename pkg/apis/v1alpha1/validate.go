@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Validate tells everything that is wrong with a policy, each fault with its path. Zero values are what SetDefaults fills in,
-// and are no faults.
+// Validate reports everything that is wrong with a policy, each fault with its path. Zero values
+// are what SetDefaults fills in, and are no faults.
 func (c *EtcdCluster) Validate() field.ErrorList {
 	var faults field.ErrorList
 	if c.APIVersion != GroupVersion.String() {
@@ -26,7 +26,7 @@ func (c *EtcdCluster) Validate() field.ErrorList {
 	return append(faults, c.Spec.Validate(field.NewPath("spec"))...)
 }
 
-// Validate tells everything that is wrong with the spec at path.
+// Validate reports everything that is wrong with the spec at path.
 func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	var faults field.ErrorList
 	within := func(path *field.Path, d metav1.Duration, limit time.Duration) {
