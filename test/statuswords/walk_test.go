@@ -40,7 +40,7 @@ var scopes = []scope{
 		"status.go", "procedure_status.go", // conditions and procedures, which jujuetcd get and describe show
 		"change.go", // verbs, which sentences have in them
 		"step.go",   // names of steps, which sentences have in them
-		"verb", "note", "endpointOf",
+		"verb", "note", "noteAside", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
 		// events say it.
 		"journalStep", "stampStep", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",

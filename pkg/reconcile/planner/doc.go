@@ -54,6 +54,10 @@
 //   - A person's request is seen to once: what it leads to, and that it was seen to, are one write of the latch.
 //   - A word of a person's (proceed, go-back) counts for the phase that it was given in, and for no later one.
 //   - A phase ends only when its gate is proven by what is seen, never because something was delivered.
+//   - Members are halted only under a phase of the journal, which the delivery names; such a phase is left when no halt may still run.
+//   - In a sole phase nothing is concluded from what etcd says, or does not say.
+//   - On top of a phase that rests another procedure may run, and only what is urgent puts aside one that does not; what is below goes on
+//     when that is over. One whose unit has vanished goes back, or waits for a person.
 //   - Where a procedure is stands in the latch, written by compare-and-set, and nowhere else: any daemon goes on with it.
 //   - No procedure is begun before every agent can take part, without a quorum, while a unit joins or leaves, or with two members, of which
 //     none may be restarted.
@@ -79,7 +83,7 @@
 // # How to add a procedure
 //
 //   - procedure_NAME.go, and its row in procedures (procedure.go): its phases, each with what units should be and a gate, and its way back.
-//     What the ordinary checks can do is not done again there.
+//     What the ordinary checks can do is not done again there. The drills of export_test.go are two whole ones, of a few lines each.
 //   - pkg/apis/v1alpha1: the action in protocol.go, with whether it disturbs, and its parameters; fields of the spec, and the facts that
 //     prove a gate, in unit_types.go and facts.go (make generate); a new Protocol if an older agent cannot take part.
 //   - deploy/charm/actions.yaml, and its row of kinds in pkg/charm/actions, with the answer and, if it has one, the subject.

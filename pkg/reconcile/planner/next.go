@@ -15,18 +15,20 @@ type check struct {
 	gate bool
 	// calm: what this check does disturbs nobody, so that it may go on while an earlier check waits.
 	calm bool
+	// sole: it is asked, too, while a phase is sole, in which etcd is stopped or may be another one.
+	sole bool
 	// yields: a Wait of this check is told, but holds back nothing: what comes after may be what it waits for.
 	yields bool
 }
 
 // checks are asked in this order.
 var checks = []check{
-	{name: "paused", next: paused, gate: true},
-	{name: "nobody", next: nobody, gate: true},
-	{name: "blind", next: blind, gate: true},
-	{name: "standby", next: (*Situation).standby, gate: true},
-	{name: "take-over", next: takeOver, gate: true},
-	{name: "journal", next: unknownJournal, gate: true},
+	{name: "paused", next: paused, gate: true, sole: true},
+	{name: "nobody", next: nobody, gate: true, sole: true},
+	{name: "blind", next: blind, gate: true, sole: true},
+	{name: "standby", next: (*Situation).standby, gate: true, sole: true},
+	{name: "take-over", next: takeOver, gate: true, sole: true},
+	{name: "journal", next: unknownJournal, gate: true, sole: true},
 	{name: "exposure", next: expose, yields: true},
 	{name: "closed", next: closed, gate: true},
 	{name: "identity", next: (*Situation).identity, gate: true},
@@ -45,8 +47,8 @@ var checks = []check{
 	{name: "moved members", next: moved},
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
-	{name: "requests", next: requests, calm: true},
-	{name: "procedures", next: proceed, calm: true},
+	{name: "requests", next: requests, calm: true, sole: true},
+	{name: "procedures", next: proceed, calm: true, sole: true},
 }
 
 // Next returns the one step that brings the cluster closer to what is wanted. False means that there is nothing to do and
@@ -82,7 +84,7 @@ func (in *Situation) decide() (next Step, gate, ok bool) {
 	var told *Step
 	held := false
 	for _, c := range checks {
-		if held && !c.calm {
+		if held && !c.calm || !c.sole && in.sole() {
 			continue
 		}
 		step, ok := c.next(in)
@@ -149,6 +151,8 @@ func (k StepKind) verb() string {
 		return "update units"
 	case StepRestart:
 		return "restart a member"
+	case StepHalt:
+		return "halt members"
 	}
 	return "wait"
 }

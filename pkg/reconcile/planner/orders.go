@@ -3,12 +3,16 @@ package planner
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
+
+// noteAside is where an entry remembers on top of what it has begun: what is put aside meanwhile, or rests.
+const noteAside = "on top of"
 
 // asking is a request that nobody has seen to yet.
 type asking struct {
@@ -40,13 +44,11 @@ func requests(in *Situation) (Step, bool) {
 	}
 	var told *Step
 	for _, a := range in.askings() {
-		step, ok := in.answer(a)
-		switch {
-		case !ok:
-			continue
-		case step.Kind != StepWait:
+		step := in.answer(a)
+		if step.Kind != StepWait {
 			return step, true
-		case told == nil:
+		}
+		if told == nil {
 			told = &step
 		}
 	}
@@ -57,33 +59,36 @@ func requests(in *Situation) (Step, bool) {
 }
 
 // answer is what a request leads to: its procedure, another phase of one, a stamp, or that it is marked as seen to.
-func (in *orders) answer(a asking) (Step, bool) {
+func (in *orders) answer(a asking) Step {
 	handled := map[string]int64{a.unit: a.request.Task}
 	unheeded := func(why string) Step { return in.dismissed(a, handled, why) }
 	if why := in.heldUp(a); why != "" {
-		return wait("%s", why).person(), true
+		return wait("%s", why).person()
 	}
 	switch a.request.Kind {
 	case v1alpha1.ActionRestart:
-		return in.stampStep(a, handled, v1alpha1.StampRestart), true
+		return in.stampStep(a, handled, v1alpha1.StampRestart)
 	case v1alpha1.ActionProceed, v1alpha1.ActionGoBack:
 		r, ok := in.subject(a.request)
 		if !ok {
-			return unheeded("what it was asked for is over"), true
+			return unheeded("what it was asked for is over")
 		}
 		if a.request.Kind == v1alpha1.ActionGoBack {
-			return in.goBack(a, r, unheeded), true
+			return in.goBack(a, r, unheeded)
 		}
 		if !r.rests {
-			return unheeded("it goes on by itself"), true
+			return unheeded("it goes on by itself")
+		}
+		if top, _ := in.top(); top.entry.ID != r.entry.ID {
+			return wait("%s takes effect when %s of task %s is over.", a, top.of.name, top.entry.ID)
 		}
 		if why := r.proven(in.journal); why != "" {
-			return wait("%s takes effect later: %s.", a, strings.TrimRight(why, ".")), true
+			return wait("%s takes effect later: %s.", a, strings.TrimRight(why, "."))
 		}
-		return in.journalStep(r, in.after(r), fmt.Sprintf("%s: phase %s is over.", a, r.entry.Phase), handled), true
+		return in.journalStep(r, in.after(r), fmt.Sprintf("%s: phase %s is over.", a, r.entry.Phase), handled)
 	}
 	p, _ := begunBy(a.request.Kind)
-	return in.begin(p, a, handled, unheeded), true
+	return in.begin(p, a, handled, unheeded)
 }
 
 // begunBy is the procedure that an action begins.
@@ -98,15 +103,15 @@ func begunBy(action string) (procedure, bool) {
 // heldUp is what a person has to do before the request can be seen to, as a sentence; empty if there is nothing. It is part of the
 // application's words, so it must not ask for a step, which has those words in it.
 func (in *journal) heldUp(a asking) string {
-	_, begins := begunBy(a.request.Kind)
-	switch old := in.olderThan(v1alpha1.ProtocolProcedures); {
+	p, begins := begunBy(a.request.Kind)
+	switch old := in.olderThan(max(p.protocol, v1alpha1.ProtocolProcedures)); {
 	case a.request.Kind == v1alpha1.ActionProceed, a.request.Kind == v1alpha1.ActionGoBack:
 		return ""
 	case !begins && a.request.Kind != v1alpha1.ActionRestart:
 		return fmt.Sprintf("%s is not known to this version: a newer one sees to it.", a)
 	case old != "":
 		return fmt.Sprintf("%s waits for the agent of %s, which is older than this daemon: refresh the charm.", a, old)
-	case begins && in.Etcd.Listed && len(in.Etcd.Voters()) == 2:
+	case p.restarts && in.Etcd.Listed && len(in.Etcd.Voters()) == 2:
 		// Neither of the two would be restarted, and while a phase is full no third one joins.
 		return fmt.Sprintf("%s waits for a third member, because a restart of one of two stops the cluster: add a unit.", a)
 	}
@@ -131,19 +136,28 @@ func (in *orders) begin(p procedure, a asking, handled map[string]int64, unheede
 		if r.of.name == p.name {
 			return unheeded(fmt.Sprintf("%s of task %s is under way", p.name, r.entry.ID))
 		}
-		return wait("%s waits for %s of task %s.", a, r.of.name, r.entry.ID)
+		if !p.urgent && (!r.rests || r.proven(in.journal) != "") {
+			return wait("%s waits for %s of task %s.", a, r.of.name, r.entry.ID)
+		}
 	}
-	if !in.Etcd.Listed {
+	if !in.Etcd.Listed && !p.urgent {
 		return wait("%s waits for a quorum.", a)
 	}
 	for _, m := range in.Etcd.Members {
-		if u, ok := in.unitOf(m); m.Learner || !m.Started() || !ok || u.Dying {
+		if u, ok := in.unitOf(m); !p.urgent && (m.Learner || !m.Started() || !ok || u.Dying) {
 			return wait("%s waits until %s is a member that stays, or none.", a, label(m))
 		}
 	}
 	notes, refusal := p.begin(in.journal, a.request)
 	if refusal != "" {
 		return unheeded(refusal)
+	}
+	if len(in.underway) > 0 {
+		notes = maps.Clone(notes)
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		notes[noteAside] = in.underway[len(in.underway)-1].entry.Moment()
 	}
 	e := v1alpha1.JournalEntry{Procedure: p.name, ID: strconv.FormatInt(a.request.Task, 10), Notes: notes}
 	return in.journalStep(underway{entry: e}, in.entered(e, p.phases[0].name, false), fmt.Sprintf("%s begins %s.", a, p.name), handled)

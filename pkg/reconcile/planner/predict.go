@@ -41,6 +41,9 @@ func (in *Situation) predict(s Step) observation.Observation {
 	case StepStart:
 		p.land(s.Units)
 		p.start(s.Units)
+	case StepHalt:
+		p.land(s.Units)
+		p.halt(s.Units)
 	case StepRestart:
 		p.land(s.Units)
 		for _, d := range s.Units {
@@ -162,6 +165,21 @@ func proof(spec v1alpha1.EtcdUnitSpec) *v1alpha1.ProofFacts {
 		return nil
 	}
 	return &v1alpha1.ProofFacts{Serves: spec.TLS.Leaves, Accepts: spec.TLS.Next}
+}
+
+// halt lets the members that are to be halted answer no more.
+func (p *prediction) halt(deliveries []observation.Delivery) {
+	for _, d := range deliveries {
+		if m, member := p.in.member[d.Unit]; member && d.Spec.NeedsPhase() {
+			p.facts(d.Unit).RestartPending = false
+			for _, url := range m.ClientURLs {
+				p.Etcd.Health[url] = etcdops.EndpointHealth{Endpoint: url, Fault: etcdops.FaultRefused}
+			}
+		}
+	}
+	if len(p.Etcd.HealthyVoters()) < etcdops.Quorum(len(p.Etcd.Voters())) {
+		p.Etcd.Listed = false
+	}
 }
 
 // start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.

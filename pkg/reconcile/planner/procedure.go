@@ -24,7 +24,15 @@ type procedure struct {
 	// and nothing to wait for. It is asked only where every agent can take part.
 	action string
 	begin  func(in *journal, r v1alpha1.Request) (notes map[string]string, refusal string)
-	phases []phase
+	// protocol is the first whose agents can take part.
+	protocol int
+	// restarts says that members are restarted one after the other: neither of two would be.
+	restarts bool
+	// urgent says that it may begin where nothing is settled, and puts aside what is under way.
+	urgent bool
+	// subjects are the units that it is about: without one of them nothing is ever proven. nil where it is about none.
+	subjects func(e v1alpha1.JournalEntry) []string
+	phases   []phase
 	// back is the way back, phase by phase, each with the name of the one that it undoes, and mayBack why there is none (any more); empty where there is one.
 	back    []phase
 	mayBack func(in *journal, e v1alpha1.JournalEntry) (refusal string)
@@ -42,12 +50,18 @@ type phase struct {
 	then  string
 	// full says that no unit joins meanwhile.
 	full bool
+	// sole says that etcd is stopped, or may be another one, meanwhile: the checks that judge members by what etcd says are silent, and
+	// the phase hands out itself what units should be.
+	sole bool
 	// words are what is so when the gate is proven, in a status.
 	words string
 }
 
 // procedures are all that this version knows. It is a function: a table would be initialized before the functions that reach it.
-func procedures() []procedure { return []procedure{rotateCA()} }
+func procedures() []procedure { return append([]procedure{rotateCA()}, drills...) }
+
+// drills are procedures that tests add, to hold the frame to what no operation asks of it yet.
+var drills []procedure
 
 // underway is an entry of the journal with what it means.
 type underway struct {
@@ -89,15 +103,43 @@ func readJournal(l v1alpha1.Latch) (all []underway, ok bool) {
 // underProcedures applies what the phases under way want of a unit, the one that began first first.
 func (in *journal) underProcedures(u observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 	for _, r := range in.underway {
-		if r.phase.spec != nil {
-			r.phase.spec(in, r.entry, u, s)
+		if r.phase.spec == nil {
+			continue
+		}
+		halted := s.NeedsPhase()
+		if r.phase.spec(in, r.entry, u, s); s.NeedsPhase() && !halted {
+			s.Delivery.Under = r.entry.At()
 		}
 	}
 }
 
+// top is what is worked on: what has begun last, until it is over. Those below it rest, or were put aside.
+func (in *journal) top() (underway, bool) {
+	if len(in.underway) == 0 {
+		return underway{}, false
+	}
+	return in.underway[len(in.underway)-1], true
+}
+
+// sole says that the checks that judge members by what etcd says are silent now.
+func (in *journal) sole() bool {
+	r, ok := in.top()
+	return ok && r.phase.sole
+}
+
 // proceed is the last of the checks: a phase whose gate is proven is followed by the next one, or by a person's word.
 func proceed(in *Situation) (Step, bool) {
-	for _, r := range slices.Backward(in.underway) {
+	if r, ok := in.top(); ok {
+		if r.entry.Since.After(in.Now.Add(clocksAlike)) {
+			return in.journalStep(r, in.entered(r.entry, r.entry.Phase, r.entry.Back),
+				fmt.Sprintf("%s of task %s entered phase %s in the future: its time begins anew.", r.of.name, r.entry.ID, r.entry.Phase), nil), true
+		}
+		if step, due := in.bereft(r); due {
+			return step, true
+		}
+		if step, due := in.handOut(r); due {
+			return step, true
+		}
 		switch why := r.proven(in.journal); {
 		case why != "":
 			if units := in.owingProof(); len(units) > 0 {
@@ -112,6 +154,59 @@ func proceed(in *Situation) (Step, bool) {
 		}
 	}
 	return Step{}, false
+}
+
+// bereft takes the way back where a unit that the procedure is about has vanished, or waits for a person where there is none.
+func (in *orders) bereft(r underway) (Step, bool) {
+	if r.of.subjects == nil || r.entry.Back {
+		return Step{}, false
+	}
+	for _, name := range r.of.subjects(r.entry) {
+		if slices.ContainsFunc(in.Units, func(u observation.Unit) bool { return u.Name == name }) {
+			continue
+		}
+		reason := fmt.Sprintf("%s of task %s is about %s, which Juju does not show any more", r.of.name, r.entry.ID, name)
+		if why := r.of.mayBack(in.journal, r.entry); why != "" {
+			return wait("%s, and it cannot go back: %s.", reason, why).person(), true
+		}
+		return in.journalStep(r, in.entered(r.entry, r.entry.Phase, true), reason+": it goes back.", nil), true
+	}
+	return Step{}, false
+}
+
+// handOut hands out what units should be in a sole phase, in which no other check does.
+func (in *steps) handOut(r underway) (Step, bool) {
+	if !r.phase.sole {
+		return Step{}, false
+	}
+	old := filter(in.alive(), func(u observation.Unit) bool { return u.Facts != nil && !taken(u) && !in.applied(u) })
+	if len(old) == 0 {
+		return Step{}, false
+	}
+	step := in.deliverTo(StepUpdate, in.differences(old), old, in.specOf)
+	if step.Kind != StepWait && step.Disruptive() {
+		step.Kind, step.Reason = StepHalt, fmt.Sprintf("%s of task %s: phase %s halts members.", r.of.name, r.entry.ID, r.entry.Phase)
+	}
+	return step, true
+}
+
+// soaked is the gate of a phase that has to last: for that long nothing has happened to the members, as far as this daemon has looked.
+func soaked(long time.Duration) func(in *journal, e v1alpha1.JournalEntry) string {
+	return func(in *journal, e v1alpha1.JournalEntry) string {
+		since := e.Since.Time
+		for _, at := range []time.Time{in.History.StableSince, in.History.LastChange} {
+			if at.After(since) {
+				since = at
+			}
+		}
+		if in.History.StableSince.IsZero() {
+			return "not every voter is healthy under one leader"
+		}
+		if end := since.Add(long); in.Now.Before(end) {
+			return "the members have to be left alone until " + end.UTC().Format(time.TimeOnly)
+		}
+		return ""
+	}
 }
 
 // proofPause is how long is waited before a unit is asked again for what it has to prove, and before all is looked at again: a proof fails
@@ -173,8 +268,14 @@ func (in *journal) entered(e v1alpha1.JournalEntry, phase string, back bool) *v1
 	return &next
 }
 
-// journalStep writes the entry of a procedure, and with it that a request was seen to.
+// journalStep writes the entry of a procedure, and with it that a request was seen to. A phase that halts members is left when no halt may
+// still run: the unit reads the latch once, when it begins.
 func (in *orders) journalStep(r underway, to *v1alpha1.JournalEntry, reason string, handled map[string]int64) Step {
+	if r.phase.sole {
+		if w, held := in.disturbed(Step{Kind: StepJournal}); held {
+			return w
+		}
+	}
 	return in.latchStep(StepJournal, reason, in.epoch(), v1alpha1.LatchRequest{Handled: handled,
 		Journal: &v1alpha1.JournalRequest{ID: r.entry.ID, From: r.entry.Seq, To: to}})
 }

@@ -41,7 +41,7 @@ func rotateCA() procedure {
 		return func(e v1alpha1.JournalEntry) string { return e.Notes[note] }
 	}
 	return procedure{
-		name: "CA rotation", action: v1alpha1.ActionRotateCA, begin: beginRotation,
+		name: "CA rotation", action: v1alpha1.ActionRotateCA, begin: beginRotation, protocol: v1alpha1.ProtocolProcedures, restarts: true,
 		phases: []phase{
 			{name: "trust", full: true, rests: true, words: "members trust both authorities",
 				spec: under(RotationBundle, noteOldCA, noteNewCA), gate: trustsBoth,

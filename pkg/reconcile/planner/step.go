@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"time"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -30,6 +31,8 @@ const (
 	StepStamp   StepKind = "Stamp"
 	// StepStart: start etcd on units whose Initial is set.
 	StepStart StepKind = "StartMembers"
+	// StepHalt: stop members on purpose, for a phase of a procedure.
+	StepHalt StepKind = "HaltMembers"
 	// StepExpose: open etcd's port to us, where the policy allows it.
 	StepExpose StepKind = "Expose"
 	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
@@ -64,7 +67,8 @@ type Step struct {
 
 // Disruptive says that the step changes membership or stops a member.
 func (s Step) Disruptive() bool {
-	return s.Kind == StepRestart || changes[s.Kind].disruptive
+	halts := func(d observation.Delivery) bool { return d.Spec.NeedsPhase() }
+	return s.Kind == StepRestart || changes[s.Kind].disruptive || slices.ContainsFunc(s.Units, halts)
 }
 
 // Key names the step for counting attempts: its kind, and the member or unit it is about.

@@ -20,10 +20,8 @@ func (in *steps) permit(s Step) Step {
 		return wait("Cannot %s before everything can be seen: %s", s.Kind.verb(), in.Blind[0])
 	}
 	if s.Disruptive() {
-		for _, u := range in.Units {
-			if u.Task.MayDisturb(in.Now.Add(min(0, u.Ahead()))) { // a unit whose clock is behind may begin so much later
-				return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name)
-			}
+		if w, held := in.disturbed(s); held {
+			return w
 		}
 		if w, held := in.beside(s); held {
 			return w
@@ -37,6 +35,16 @@ func (in *steps) permit(s Step) Step {
 		return in.claim(fmt.Sprintf("The epoch is claimed before the first act, which is to %s.", s.Kind.verb()))
 	}
 	return s
+}
+
+// disturbed waits while a delivery may still stop or reset a member.
+func (in *steps) disturbed(s Step) (Step, bool) {
+	for _, u := range in.Units {
+		if u.Task.MayDisturb(in.Now.Add(min(0, u.Ahead()))) { // a unit whose clock is behind may begin so much later
+			return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), u.Task, u.Name), true
+		}
+	}
+	return Step{}, false
 }
 
 // claim is the step that claims the epoch.
@@ -117,9 +125,12 @@ func (in *steps) deliverTo(kind StepKind, reason string, units []observation.Uni
 // delivery addresses a spec: who sends it, and what it takes for granted. The actor adds NotAfter.
 func (in *desired) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) observation.Delivery {
 	spec.Delivery = v1alpha1.Delivery{
-		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID,
+		Protocol: v1alpha1.Protocol, Epoch: in.epoch(), ExpectClusterID: in.Latch.ClusterID, Under: spec.Delivery.Under,
 	}
 	spec.Delivery.Orphans = in.orphans(u)
+	if spec.NeedsPhase() {
+		spec.Delivery.Endpoints = in.Etcd.Places() // where the lock is taken
+	}
 	m, member := in.member[u.Name]
 	switch {
 	case member && hasData(u):
