@@ -14,7 +14,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/options"
 )
 
-// ClientURL is where a unit's member serves with these options; the unit must have published its addresses.
+// ClientURL is where a unit's member serves with these options; the unit must have published its
+// addresses.
 func ClientURL(u v1alpha1.UnitAddresses, o v1alpha1.ClusterOptions) string {
 	return httpsURL(u.Client, o.Port)
 }
@@ -38,10 +39,11 @@ func (in *addresses) clientURL(u observation.Unit) string {
 	return ClientURL(u.Facts.Addresses, in.opts)
 }
 
-// servesAt is where the unit's member is to be found now: at its address, with the port that it tells, or, while nobody lists it,
-// that its process has read. That is another than clientURL from a change of the option port until the member's restart.
+// servesAt is where the unit's member is to be found now: at its address, with the port that it
+// shows, or, while nobody lists it, that its process has read. That is another than clientURL from
+// a change of the option port until the member's restart.
 func (in *addresses) servesAt(u observation.Unit) string {
-	if u.Facts == nil { // they cannot be read now: its member tells
+	if u.Facts == nil { // they cannot be read now: its member says
 		if m := in.member[u.Name]; len(m.ClientURLs) > 0 {
 			return m.ClientURLs[0]
 		}
@@ -57,18 +59,20 @@ func (in *addresses) servesAt(u observation.Unit) string {
 	return httpsURL(u.Facts.Addresses.Client, port)
 }
 
-// peerURL is where the unit's peers are to find its member. One that is joining stays where it was added: etcd moves voters only.
+// peerURL is where the unit's peers are to find its member. One that is joining stays where it was
+// added: etcd moves voters only.
 func (in *addresses) peerURL(u observation.Unit) string {
 	return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u))
 }
 
-// silentSince is since when the unit's member has answered nowhere; zero while it does, or while that is not known.
+// silentSince is since when the unit's member has answered nowhere; zero while it does, or while
+// that is not known.
 func (in *addresses) silentSince(u observation.Unit) time.Time {
 	return in.History.UnhealthySince[in.servesAt(u)]
 }
 
-// openPorts are the port at which the unit's member serves, and the one at which it is to: that is opened before the member moves
-// there, and the old one closed when it has.
+// openPorts are the port at which the unit's member serves, and the one at which it is to: that is
+// opened before the member moves there, and the old one closed when it has.
 func (in *addresses) openPorts(u observation.Unit) []int32 {
 	ports := []int32{in.opts.Port, PortOf(in.servesAt(u))}
 	slices.Sort(ports)
@@ -91,8 +95,8 @@ func (in *addresses) listenURL(bind, ingress string, port int32) string {
 	return httpsURL(host, port)
 }
 
-// listenClientURLs are where etcd listens for clients: the one for all, and, if that is wanted, one in clear for those on the
-// machine itself.
+// listenClientURLs are where etcd listens for clients: the one for all, and, if that is wanted, one
+// in clear for those on the machine itself.
 func (in *addresses) listenClientURLs(u observation.Unit) []string {
 	a := u.Facts.Addresses
 	urls := []string{in.listenURL(a.ClientBind, a.Client, in.opts.Port)}
@@ -102,7 +106,8 @@ func (in *addresses) listenClientURLs(u observation.Unit) []string {
 	return urls
 }
 
-// metricsURLs are where etcd serves its metrics beside the client port; none if the option is empty.
+// metricsURLs are where etcd serves its metrics beside the client port; none if the option is
+// empty.
 func (in *addresses) metricsURLs(u observation.Unit) []string {
 	if in.opts.MetricsURL == "" {
 		return nil
@@ -114,9 +119,10 @@ func (in *addresses) metricsURLs(u observation.Unit) []string {
 	return []string{strings.Replace(strings.TrimSuffix(in.opts.MetricsURL, "/"), options.AddressPlaceholder, host, 1)}
 }
 
-// watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if a monitor forgot it, nobody
-// would be told of it, and a quorum would be counted of those that are left. All units are told, also one whose own member does
-// not vote: Juju's leader may be the one that has just lost its disk.
+// watched are the client URLs of the voters of units that stay, sorted. One that is down stays: if
+// a monitor forgot it, nobody would know of it, and a quorum would be counted of those that are
+// left. All units are informed, also one whose own member does not vote: Juju's leader may be the
+// one that has just lost its disk.
 func (in *addresses) watched() []string {
 	var urls []string
 	for _, u := range in.alive() {
@@ -137,21 +143,23 @@ func (in *addresses) peersKnow(u observation.Unit) bool {
 	return slices.Equal(in.member[u.Name].PeerURLs, []string{in.peerURL(u)})
 }
 
-// atAnotherAddress says that the unit's machine has another address than the one where its peers look for it.
+// atAnotherAddress says that the unit's machine has another address than the one where its peers
+// look for it.
 func (in *addresses) atAnotherAddress(u observation.Unit) bool {
 	return !slices.ContainsFunc(in.member[u.Name].PeerURLs, func(url string) bool {
 		return url == httpsURL(u.Facts.Addresses.Peer, PortOf(url))
 	})
 }
 
-// runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it should, and that a restart
-// would end that.
+// runsElsewhere says that the unit's member, as it runs, serves peers or clients elsewhere than it
+// should, and that a restart would end that.
 func (in *addresses) runsElsewhere(u observation.Unit) bool {
 	r := u.Facts.Running
 	return in.servesElsewhere(u) || r != nil && r.PeerURL != in.peerURL(u) && u.Facts.RestartPending
 }
 
-// runsAtPeerURL says that the unit's process has read where its peers are to find it: that is written, whatever else may not be.
+// runsAtPeerURL says that the unit's process has read where its peers are to find it: that is
+// written, whatever else may not be.
 func (in *addresses) runsAtPeerURL(u observation.Unit) bool {
 	r := u.Facts.Running
 	return r != nil && r.PeerURL == in.peerURL(u) && !u.Facts.RestartPending

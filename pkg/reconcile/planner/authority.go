@@ -9,15 +9,18 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// Another certificate authority in the place of the one in use is a rotation, which takes phases of its own: handed out at once, it would
-// leave members that do not trust each other at their next restart, or their next new connection. So the units keep what they have,
-// which is good for as long as it is valid, and the application says what has to be done.
+// Another certificate authority in the place of the one in use is a rotation, which takes phases of
+// its own: handed out at once, it would leave members that do not trust each other at their next
+// restart, or their next new connection. So the units keep what they have, which is good for as
+// long as it is valid, and the application says what has to be done.
 
-// OtherAuthority says that the provider of the observation offers none of the certificates that the cluster's members trust: whatever it
-// gives, credentials of the daemon's own among them, opens no door.
+// OtherAuthority says that the provider of the observation offers none of the certificates that the
+// cluster's members trust: whatever it gives, credentials of the daemon's own among them, opens no
+// door.
 func OtherAuthority(o observation.Observation) bool { return See(o).otherAuthority() }
 
-// otherAuthority says that the provider offers none of the certificates that the cluster's members trust.
+// otherAuthority says that the provider offers none of the certificates that the cluster's members
+// trust.
 func (in *trust) otherAuthority() bool {
 	if in.Latch.ClusterID == "" || in.CA.Bundle == "" {
 		return false
@@ -41,7 +44,8 @@ func (in *trust) trusted() []string {
 	return all
 }
 
-// untrusted says that a unit without a member has no certificates that the members would trust, and gets none.
+// untrusted says that a unit without a member has no certificates that the members would trust, and
+// gets none.
 func (in *trust) untrusted(u observation.Unit) bool {
 	if !in.otherAuthority() || hasData(u) {
 		return false
@@ -50,7 +54,8 @@ func (in *trust) untrusted(u observation.Unit) bool {
 	return !overlap(u.Facts.Certificates.CA, trusted)
 }
 
-// trustless says that a unit without a member trusts nobody yet, and that nobody offers it an authority now.
+// trustless says that a unit without a member trusts nobody yet, and that nobody offers it an
+// authority now.
 func (in *trust) trustless(u observation.Unit) bool {
 	return !hasData(u) && len(u.Facts.Certificates.CA) == 0 && in.bundle() == "" && in.Latch.ClusterID != ""
 }
@@ -63,10 +68,10 @@ func (in *trust) bundle() string {
 	return in.CA.Bundle
 }
 
-// Fingerprints are those of the certificates in a PEM text, as units tell theirs.
+// Fingerprints are those of the certificates in a PEM text, as units report theirs.
 func Fingerprints(bundle string) []string { return pki.Fingerprints(bundle) }
 
-// notices are what the status of a unit tells beside health.
+// notices are what the status of a unit shows beside health.
 func (in *words) notices(u observation.Unit) []etcdops.Notice {
 	return []etcdops.Notice{in.expiry(u), {Text: u.Facts.Certificates.Trouble}, {Text: in.clockNotice(u)}}
 }
@@ -79,7 +84,7 @@ func (in *trust) expiry(u observation.Unit) etcdops.Notice {
 	return etcdops.CertificateNotice(in.Now, lives...)
 }
 
-// expiring tells of the first unit, and how many others, whose certificates end soon.
+// expiring reports the first unit, and how many others, whose certificates end soon.
 func (in *trust) expiring() etcdops.Notice {
 	var first etcdops.Notice
 	others := 0
@@ -104,8 +109,8 @@ func (in *trust) expiring() etcdops.Notice {
 	return first
 }
 
-// underAuthority adds what there is to say of certificates and of who signs them. A missing or another authority comes before all that
-// is less bad.
+// underAuthority adds what there is to say of certificates and of who signs them. A missing or
+// another authority comes before all that is less bad.
 func (in *trust) underAuthority(w etcdops.Words) etcdops.Words {
 	if !in.CA.Related {
 		return etcdops.Worse(w, etcdops.MissingAuthorityWords())
@@ -121,8 +126,8 @@ func (in *words) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), in.procedural(), etcdops.Notice{Text: in.troubled()}))
 }
 
-// unused tells of authorities that are related beside the one in use, and of what a person should remove. The cluster goes on, and units
-// join, with those of the one in use.
+// unused reports authorities that are related beside the one in use, and what a person should
+// remove. The cluster goes on, and units join, with those of the one in use.
 func (in *trust) unused() etcdops.Notice {
 	var texts []string
 	if _, _, rotates := RotatedBundle(in.Latch); rotates {
@@ -138,7 +143,8 @@ func (in *trust) unused() etcdops.Notice {
 	return etcdops.Notice{Text: strings.Join(texts, "; ")}
 }
 
-// troubled tells what stands between the first unit and its certificate, and how many others have trouble.
+// troubled says what stands between the first unit and its certificate, and how many others have
+// trouble.
 func (in *trust) troubled() string {
 	text, others := "", 0
 	for _, u := range in.alive() {
@@ -156,8 +162,9 @@ func (in *trust) troubled() string {
 	return text
 }
 
-// handRequests has the controller's own requests put before a provider that signs, before anything else is prepared: whoever approves by
-// hand sees them together with the units'. Afterwards they are part of what the Juju leader's unit should be.
+// handRequests has the controller's own requests put before a provider that signs, before anything
+// else is prepared: whoever approves by hand sees them together with the units'. Afterwards they
+// are part of what the Juju leader's unit should be.
 func (in *steps) handRequests() (Step, bool) {
 	leader, known := in.leader()
 	if len(in.CA.ControllerRequests) == 0 || in.CA.ClientCertificate || !known || leader.Facts == nil || taken(leader) || in.applied(leader) {

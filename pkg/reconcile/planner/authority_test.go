@@ -31,8 +31,8 @@ func under(o *observation.Observation, content string) {
 	apply(o)
 }
 
-// Units keep the authority that they trust, and the application says what has to be done; nothing is restarted and nobody's status
-// is touched but the application's.
+// Units keep the authority that they trust, and the application says what has to be done; nothing
+// is restarted and nobody's status is touched but the application's.
 func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 	o := settled(3)
 	under(&o, "one")
@@ -57,7 +57,8 @@ func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 		t.Errorf("told to %s: %s", step.Kind, step.Reason)
 	}
 
-	// Who has no certificate that the members trust does not join, and is not prepared with a foreign one.
+	// Who has no certificate that the members trust does not join, and is not prepared with a
+	// foreign one.
 	join(&o)
 	_, two := bundleOf("two")
 	newcomer := &o.Units[3]
@@ -68,7 +69,7 @@ func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 		}
 	}
 	if plan := planner.Plan(o); len(plan) == 0 || !strings.Contains(plan[len(plan)-1].Reason, "no certificate that the members trust") {
-		t.Errorf("nothing tells why it does not join: %+v", plan)
+		t.Errorf("nothing says why it does not join: %+v", plan)
 	}
 }
 
@@ -113,7 +114,7 @@ func TestCertificatesThatEndSoonAreReported(t *testing.T) {
 	o.Now = o.Now.Add(time.Hour)
 	for name, hash := range hashes(o) {
 		if before[name] != hash {
-			t.Errorf("an hour later %s is told something else", name)
+			t.Errorf("an hour later %s is handed something else", name)
 		}
 	}
 }
@@ -127,7 +128,8 @@ func TestWhatStandsBetweenAUnitAndItsCertificateIsReported(t *testing.T) {
 	}
 }
 
-// A provider beside the one in use changes nothing but one sentence, of the application: members stay as they are, and a unit joins.
+// A provider beside the one in use changes nothing but one sentence, of the application: members
+// stay as they are, and a unit joins.
 func TestAnAuthorityBesideTheOneInUseIsShownInTheApplicationOnly(t *testing.T) {
 	o := settled(3)
 	under(&o, "one")
@@ -135,7 +137,7 @@ func TestAnAuthorityBesideTheOneInUseIsShownInTheApplicationOnly(t *testing.T) {
 	o.CA.Unused = []string{"easyrsa/1", "vault"}
 	for name, hash := range hashes(o) {
 		if name != "etcd/0" && before[name] != hash {
-			t.Errorf("%s is told something else", name)
+			t.Errorf("%s is handed something else", name)
 		}
 	}
 	app := planner.Desired(o, "etcd/0").Status.Application
@@ -152,7 +154,8 @@ func TestAnAuthorityBesideTheOneInUseIsShownInTheApplicationOnly(t *testing.T) {
 	}
 }
 
-// What is wrong with a certificate holds up the birth, and a person is told what it is; once, though all units have it.
+// What is wrong with a certificate holds up the birth, and a person is told what it is; once,
+// though all units have it.
 func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
 	const trouble = "easyrsa/0 offers what cannot be used: etcd_0.server.cert lacks clientAuth, which members need among themselves."
 	for name, test := range map[string]struct {
@@ -186,7 +189,8 @@ func TestTheBirthWaitsForWhatIsWrongWithCertificates(t *testing.T) {
 	}
 }
 
-// An authority that ends is told 30 days ahead, and blocks 7 days ahead, though the certificates themselves would last.
+// An authority that ends is reported 30 days ahead, and blocks 7 days ahead, though the
+// certificates themselves would last.
 func TestAnAuthorityThatEndsSoonIsReported(t *testing.T) {
 	for left, state := range map[time.Duration]string{31 * 24 * time.Hour: "", 29 * 24 * time.Hour: "active", 6 * 24 * time.Hour: "blocked"} {
 		o := settled(3)

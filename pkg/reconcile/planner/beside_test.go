@@ -9,7 +9,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// TestWhatMayBeDoneBesideAPersonsAction: each row is what a person runs, or a unit is at, and what of all that is due is done beside it.
+// TestWhatMayBeDoneBesideAPersonsAction: each row is what a person runs, or a unit is at, and what
+// of all that is due is done beside it.
 func TestWhatMayBeDoneBesideAPersonsAction(t *testing.T) {
 	const wait = planner.StepWait
 	runs := func(i int, tasks ...observation.Task) func(o *observation.Observation) {
@@ -35,7 +36,7 @@ func TestWhatMayBeDoneBesideAPersonsAction(t *testing.T) {
 			o.Units[1].Lost = true
 		}, want{wait, "", false, "task 12 (restore) may still run on etcd/1"}},
 		{"nor beside a command", joins, runs(1, observation.Task{ID: 12, Name: "juju-exec", Running: true}), want{wait, "", false, "task 12 (juju-exec)"}},
-		{"nor beside what only an agent tells of", joins, runs(1, observation.Task{Name: "restore", Running: true}),
+		{"nor beside what only an agent reports", joins, runs(1, observation.Task{Name: "restore", Running: true}),
 			want{wait, "", false, "the action restore may still run on etcd/1"}},
 		{"the one that runs is named", joins, runs(1, observation.Task{ID: 9, Name: "health", Running: true}, observation.Task{ID: 12, Name: "restore"},
 			observation.Task{ID: 11, Name: "snapshot", Running: true}), want{wait, "", false, "task 11 (snapshot)"}},

@@ -72,7 +72,7 @@ func TestBirth(t *testing.T) {
 			want{wait, "", true, "nothing is latched"}},
 		{"a member was started somewhere", virgin(3), func(o *observation.Observation) { o.Units[1].Facts.Member.Started = true },
 			want{wait, "", true, "its data is lost"}},
-		{"what a unit that is dead has published is not told", virgin(3), func(o *observation.Observation) {
+		{"what a unit that is dead has published is not shown", virgin(3), func(o *observation.Observation) {
 			o.Units[1] = observation.Unit{Name: "etcd/1", Number: 1, Dying: true, Dead: true, Unread: true, Provisioned: true}
 		}, want{wait, "", false, "does not tell now what etcd/1 has published"}},
 		{"who is dead is handed nothing", prepared(3), func(o *observation.Observation) {

@@ -8,8 +8,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// All seeds install from one channel: with auto it is the newest that the store has for all of them, and what one of them has already
-// decides for the others.
+// All seeds install from one channel: with auto it is the newest that the store has for all of
+// them, and what one of them has already decides for the others.
 func TestAutoIsOneChannelThatTheStoreHas(t *testing.T) {
 	lacks := func(i int, has ...string) func(o *observation.Observation) {
 		return func(o *observation.Observation) {
@@ -32,7 +32,7 @@ func TestAutoIsOneChannelThatTheStoreHas(t *testing.T) {
 		{"nothing that is older", []change{lacks(0, "3.3/stable", "latest/edge")}, "3.6/stable"},
 		{"nothing that is less stable", []change{lacks(0, "3.6/candidate", "3.4/edge")}, "3.6/stable"},
 		{"what one has", []change{installed(2, "3.4/stable")}, "3.4/stable"},
-		{"what one has, whatever another was told", []change{installed(2, "3.4/stable"), lacks(0, "3.5/stable")}, "3.4/stable"},
+		{"what one has, whatever another reported", []change{installed(2, "3.4/stable"), lacks(0, "3.5/stable")}, "3.4/stable"},
 		{"not what one has of an unsupported version", []change{installed(2, "3.2/stable")}, "3.6/stable"},
 		{"not a snap from a file", []change{installed(2, "")}, "3.6/stable"},
 		{"not what one has that goes", []change{installed(2, "3.4/stable"), func(o *observation.Observation) { o.Units[2].Dying = true }}, "3.6/stable"},

@@ -92,12 +92,12 @@ func TestNext(t *testing.T) {
 			down(o, 2, time.Minute)
 			apply(o)
 		}, want{wait, "", false, "There is no quorum: no leader"}},
-		{"no quorum is told", settled(3), func(o *observation.Observation) {
+		{"no quorum is reported", settled(3), func(o *observation.Observation) {
 			o.Etcd = etcdops.View{Health: o.Etcd.Health, Err: "no leader"}
 			down(o, 1, time.Minute)
 			down(o, 2, time.Minute)
 		}, want{planner.StepUpdate, "etcd/0, etcd/1, etcd/2", false, ""}},
-		{"an election is not told to every unit", settled(3), func(o *observation.Observation) {
+		{"an election is not reported to every unit", settled(3), func(o *observation.Observation) {
 			o.Etcd = etcdops.View{Health: o.Etcd.Health, Err: "no leader"}
 			o.History.NoQuorumSince = o.Now.Add(-time.Second)
 		}, want{wait, "", false, "no quorum"}},
@@ -239,11 +239,11 @@ func TestNext(t *testing.T) {
 			apply(o)
 		}, want{wait, "", false, "But it stays for now"}},
 
-		{"clients are told before a unit leaves", settled(3), func(o *observation.Observation) { o.Units[2].Dying = true },
+		{"clients are informed before a unit leaves", settled(3), func(o *observation.Observation) { o.Units[2].Dying = true },
 			want{planner.StepUpdate, "etcd/0, etcd/1", false, ""}},
 		{"a unit that leaves is removed", settled(3), func(o *observation.Observation) { o.Units[2].Dying = true; apply(o) },
 			want{planner.StepRemove, "etcd/2", false, "Juju is removing etcd/2"}},
-		{"clients are told before a member goes that they are told of no more", settled(3), func(o *observation.Observation) {
+		{"clients are informed before a member goes that is published no more", settled(3), func(o *observation.Observation) {
 			leaves(o, time.Minute, kube(o, time.Second))
 			delete(o.History.Notices, "etcd/2")
 		}, want{wait, "", false, "Clients are told that etcd/2 leaves"}},
@@ -326,7 +326,7 @@ func TestNext(t *testing.T) {
 		}, want{wait, "", false, "Not every voter is healthy"}},
 		{"one of two is a person's business", settled(2), func(o *observation.Observation) { o.Units[1].Facts.RestartPending = true; apply(o) },
 			want{wait, "", true, "add a unit"}},
-		{"the only member is restarted, and the cost told", settled(1), func(o *observation.Observation) { o.Units[0].Facts.RestartPending = true },
+		{"the only member is restarted, and the cost reported", settled(1), func(o *observation.Observation) { o.Units[0].Facts.RestartPending = true },
 			want{planner.StepRestart, "etcd/0", false, "nothing is served"}},
 
 		{"updates go to all that need them", settled(3), func(o *observation.Observation) { o.Units[1].Facts.Applied = nil; o.Units[2].Facts.Applied = nil },

@@ -10,12 +10,13 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// hookPatience is how long clients' hooks are waited for at most, from when their databags have the news: the list without a member
-// that leaves, or where a member serves that has moved. Design §7.
+// hookPatience is how long clients' hooks are waited for at most, from when their databags have the
+// news: the list without a member that leaves, or where a member serves that has moved. Design §7.
 const hookPatience = 30 * time.Second
 
-// News is what clients have to take in before members may go or serve elsewhere: the names of units that leave and are told of no more, and the URLs where
-// the members serve that clients are told of. Each is one key of History.Notices.
+// News is what clients have to take in before members may go or serve elsewhere: the names of units
+// that leave and are published no more, and the URLs where the members serve that are published to
+// clients. Each is one key of History.Notices.
 func (in *Situation) News() []string {
 	if len(in.Clients) == 0 {
 		return nil
@@ -37,7 +38,8 @@ func (in *Situation) News() []string {
 	return news
 }
 
-// outdated are the units with a member that have not applied what they should be, and those without one that tell clients another list.
+// outdated are the units with a member that have not applied what they should be, and those without
+// one that publish another list to clients.
 func (in *desired) outdated() []observation.Unit { return filter(in.alive(), in.isOutdated) }
 
 func (in *desired) isOutdated(u observation.Unit) bool {
@@ -49,17 +51,20 @@ func (in *desired) isOutdated(u observation.Unit) bool {
 	case settled:
 		return !in.applied(u)
 	}
-	// One that joins is brought up to date as it is prepared and started. Its list counts in between, too: clients may read no other.
-	told := in.publishes(u)
-	return len(told) > 0 && !slices.Equal(told, in.clients(u).Endpoints)
+	// One that joins is brought up to date as it is prepared and started. Its list counts in
+	// between, too: clients may read no other.
+	published := in.publishes(u)
+	return len(published) > 0 && !slices.Equal(published, in.clients(u).Endpoints)
 }
 
-// ClientsInformed says that every unit that stays has told its clients what there is to tell, or cannot be expected to do so soon.
+// ClientsInformed says that every unit that stays has published to its clients what it should, or
+// cannot be expected to do so soon.
 func (in *Situation) ClientsInformed() bool {
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
-// willApply says that the unit can be reached, and that what it was handed last has not just failed.
+// willApply says that the unit can be reached, and that what it was handed last has not just
+// failed.
 func (in *desired) willApply(u observation.Unit) bool {
 	switch {
 	case !u.Provisioned || u.Lost || u.Failed:
@@ -78,8 +83,9 @@ func (in *audience) clientNotice(u observation.Unit, m etcdops.Member) (Step, bo
 	return in.awaitClients(u.Name, fmt.Sprintf("that %s leaves", u.Name))
 }
 
-// moves waits, where a member is about to serve clients elsewhere, until they have heard where all others serve: with each one that
-// moves a list that is not read yet is worth less, and with the last one nothing.
+// moves waits, where a member is about to serve clients elsewhere, until they have heard where all
+// others serve: with each one that moves a list that is not read yet is worth less, and with the
+// last one nothing.
 func (in *audience) moves(u observation.Unit) (Step, bool) {
 	if !in.servesElsewhere(u) {
 		return Step{}, false
@@ -97,17 +103,18 @@ func (in *audience) moves(u observation.Unit) (Step, bool) {
 	return Step{}, false
 }
 
-// awaitClients waits until clients have heard a piece of news: first for their databags, then for their hooks, those for a bounded time.
+// awaitClients waits until clients have heard a piece of news: first for their databags, then for
+// their hooks, those for a bounded time.
 func (in *audience) awaitClients(news, what string) (Step, bool) {
 	if len(in.Clients) == 0 {
 		return Step{}, false
 	}
-	told, ok := in.History.Notices[news]
+	notice, ok := in.History.Notices[news]
 	if !ok {
 		return wait("Clients are told %s.", what), true
 	}
-	end := told.At.Add(hookPatience)
-	late := in.uninformed(told)
+	end := notice.At.Add(hookPatience)
+	late := in.uninformed(notice)
 	if len(late) == 0 || !in.Now.Before(end) {
 		return Step{}, false
 	}
@@ -115,14 +122,14 @@ func (in *audience) awaitClients(news, what string) (Step, bool) {
 		end.UTC().Format(time.TimeOnly), strings.Join(late, ", ")).until(end), true
 }
 
-// uninformed are the clients that have not been seen to run their hooks since they were told.
-func (in *audience) uninformed(told observation.Notice) []string {
+// uninformed are the clients that have not been seen to run their hooks since the notice.
+func (in *audience) uninformed(notice observation.Notice) []string {
 	var names []string
 	for _, c := range in.Clients {
 		switch {
 		case c.Unseen:
 			names = append(names, fmt.Sprintf("%s of another model", c.Name))
-		case !c.Idle || !c.Since.After(told.After):
+		case !c.Idle || !c.Since.After(notice.After):
 			names = append(names, c.Name)
 		}
 	}

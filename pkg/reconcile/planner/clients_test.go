@@ -12,8 +12,8 @@ import (
 
 func TestClientsAreInformedWhenEveryUnitThatCanHasPublished(t *testing.T) {
 	for name, c := range map[string]struct {
-		do   func(o *observation.Observation)
-		told bool
+		do       func(o *observation.Observation)
+		informed bool
 	}{
 		"all have applied":                        {func(o *observation.Observation) { apply(o) }, true},
 		"nobody has yet":                          {func(*observation.Observation) {}, false},
@@ -28,8 +28,8 @@ func TestClientsAreInformedWhenEveryUnitThatCanHasPublished(t *testing.T) {
 			o := settled(3)
 			o.Units[2].Dying = true
 			c.do(&o)
-			if got := planner.ClientsInformed(o); got != c.told {
-				t.Errorf("told: %t, want %t", got, c.told)
+			if got := planner.ClientsInformed(o); got != c.informed {
+				t.Errorf("informed: %t, want %t", got, c.informed)
 			}
 		})
 	}
@@ -44,7 +44,8 @@ func refused(o *observation.Observation, rest time.Duration) {
 	o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeRefused, NotBefore: o.Now.Add(rest)}
 }
 
-// The plan shows the removal behind what clients are told, and does not end at the time that they are given.
+// The plan shows the removal behind the notice to clients, and does not end at the time that they
+// are given.
 func TestPlanGoesOnBehindTheTimeThatClientsAreGiven(t *testing.T) {
 	o := settled(3)
 	o.Units[2].Dying = true
@@ -61,8 +62,9 @@ func TestPlanGoesOnBehindTheTimeThatClientsAreGiven(t *testing.T) {
 // movedTo is where the first member of moving serves.
 const movedTo = "https://10.0.0.2:4001"
 
-// moving is a cluster of three whose port changes: etcd/1 has moved, and its clients' databags have had that for so long.
-func moving(t *testing.T, told time.Duration, clients ...observation.Client) observation.Observation {
+// moving is a cluster of three whose port changes: etcd/1 has moved, and its clients' databags have
+// had that for so long.
+func moving(t *testing.T, ago time.Duration, clients ...observation.Client) observation.Observation {
 	t.Helper()
 	o := running(3)
 	o.Clients = clients
@@ -75,7 +77,7 @@ func moving(t *testing.T, told time.Duration, clients ...observation.Client) obs
 		o = planner.Predict(o, step)
 	}
 	if len(clients) > 0 {
-		o.History.Notices[movedTo] = observation.Notice{At: o.Now.Add(-told), After: o.Now.Add(-told)}
+		o.History.Notices[movedTo] = observation.Notice{At: o.Now.Add(-ago), After: o.Now.Add(-ago)}
 	}
 	return o
 }

@@ -11,17 +11,20 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// Clocks. A unit judges by its own clock whether a delivery is late, so that one that is off by minutes refuses what stops or starts its
-// etcd for ever. That is told, with whose clock it is.
+// Clocks. A unit judges by its own clock whether a delivery is late, so that one that is off by
+// minutes refuses what stops or starts its etcd for ever. That is reported, with whose clock it is.
 
 const (
-	// clocksAlike is how far clocks may be apart and be off alike: what a measure may be wrong by, twice.
+	// clocksAlike is how far clocks may be apart and be off alike: what a measure may be wrong by,
+	// twice.
 	clocksAlike = time.Minute
-	// triesBeforeWords is how many deliveries in a row have to fail before that is told: one or two fail with a restart of an agent.
+	// triesBeforeWords is how many deliveries in a row have to fail before that is reported: one or
+	// two fail with a restart of an agent.
 	triesBeforeWords = 3
 )
 
-// ourClockIsOff says that all units are off alike, and there are several: then the wrong clock is this daemon's.
+// ourClockIsOff says that all units are off alike, and there are several: then the wrong clock is
+// this daemon's.
 func (in *roster) ourClockIsOff() (time.Duration, bool) {
 	var first time.Duration
 	n := 0
@@ -55,7 +58,7 @@ func (in *words) clocks() []string {
 	return all
 }
 
-// clockNotice is what the unit tells of its clock beside health.
+// clockNotice is what the unit shows of its clock beside health.
 func (in *words) clockNotice(u observation.Unit) string {
 	if _, ours := in.ourClockIsOff(); ours || !u.ClockIsOff() {
 		return ""
@@ -72,13 +75,14 @@ func apart(ahead time.Duration) string {
 	return fmt.Sprintf("%d min %s", minutes, way)
 }
 
-// clockIsOld says that the unit's clock was off when it was looked at last, and that this is a while ago: only a delivery tells when it is
-// right again.
+// clockIsOld says that the unit's clock was off when it was looked at last, and that this is a
+// while ago: only a delivery says when it is right again.
 func (in *desired) clockIsOld(u observation.Unit) bool {
 	return u.ClockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))
 }
 
-// taskNumber is in what Juju says of a task, and would make the same sentence another one each time.
+// taskNumber is in what Juju says of a task, and would make the same sentence another one each
+// time.
 var taskNumber = regexp.MustCompile(`\b(task) \d+`)
 
 // undelivered are sentences on units that have not taken what they were handed, again and again.

@@ -15,7 +15,8 @@ func clock(o *observation.Observation, i int, ahead time.Duration) {
 	o.Units[i].Clock = &observation.Clock{Ahead: ahead, At: o.Now}
 }
 
-// The property: whose clock is off, and by how much, is told; it is the daemon's if all units are off alike.
+// The property: whose clock is off, and by how much, is reported; it is the daemon's if all units
+// are off alike.
 func TestAClockThatIsOffIsReported(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -62,7 +63,7 @@ func TestAClockThatIsOffIsReported(t *testing.T) {
 	}
 }
 
-// What is told of a clock is looked at again, so that one that was set is seen to be right.
+// What is reported of a clock is looked at again, so that one that was set is seen to be right.
 func TestAClockThatWasOffIsLookedAtAgain(t *testing.T) {
 	o := settledAndShown(3)
 	clock(&o, 1, 8*time.Minute)
@@ -80,7 +81,8 @@ func TestAClockThatWasOffIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// A unit whose clock is behind may begin later than its deadline says here: others wait for so much longer.
+// A unit whose clock is behind may begin later than its deadline says here: others wait for so much
+// longer.
 func TestATaskOnAClockThatIsBehindMayRunLonger(t *testing.T) {
 	o := settled(3)
 	join(&o)
@@ -92,12 +94,13 @@ func TestATaskOnAClockThatIsBehindMayRunLonger(t *testing.T) {
 	}
 }
 
-// The property: a unit that does not take what it is handed is in the application's status, in words that stay the same.
+// The property: a unit that does not take what it is handed is in the application's status, in
+// words that stay the same.
 func TestDeliveriesThatFailForEverAreReported(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		result observation.Result
-		want   string // empty: nothing is told
+		want   string // empty: nothing is reported
 	}{
 		{"twice", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 2, Message: "m"}, ""},
 		{"an older epoch", observation.Result{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOlderEpoch, Failures: 3,
@@ -115,7 +118,7 @@ func TestDeliveriesThatFailForEverAreReported(t *testing.T) {
 			o := settledAndShown(3)
 			o.Units[1].Last = &c.result
 			app := planner.Desired(o, "etcd/0").Status.Application
-			if told := app.State != "active"; told != (c.want != "") || !strings.Contains(app.Message, c.want) {
+			if reported := app.State != "active"; reported != (c.want != "") || !strings.Contains(app.Message, c.want) {
 				t.Errorf("the application says %+v", app)
 			}
 		})

@@ -11,7 +11,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// A closed network is told in one condition, with how etcd is seen instead; what is seen is told as ever.
+// A closed network is shown in one condition, with how etcd is seen instead; what is seen is
+// reported as ever.
 func TestClosedNetworkIsShownInTheConditionReachable(t *testing.T) {
 	o := settled(3)
 	o.Closed, o.Through = true, "etcd/0"
@@ -25,7 +26,7 @@ func TestClosedNetworkIsShownInTheConditionReachable(t *testing.T) {
 				t.Errorf("%s is %s %s (%s), not %s", c.Type, c.Status, c.Reason, c.Message, w)
 			}
 			if c.Type == v1alpha1.ConditionReachable && (c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, text)) {
-				t.Errorf("%s does not tell %q", c.Message, text)
+				t.Errorf("%s does not say %q", c.Message, text)
 			}
 		}
 	}

@@ -10,11 +10,13 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// appliedGrace is how long facts may take to show a delivery that was reported as applied, before it is sent again.
+// appliedGrace is how long facts may take to show a delivery that was reported as applied, before
+// it is sent again.
 const appliedGrace = 30 * time.Second
 
-// Desired is what the unit's machine should be now. It holds nothing volatile: two observations of the same situation give
-// the same hash. The zero spec is returned for a unit that is not observed or has published no facts.
+// Desired is what the unit's machine should be now. It holds nothing volatile: two observations of
+// the same situation give the same hash. The zero spec is returned for a unit that is not observed
+// or has published no facts.
 func (in *Situation) Desired(unit string) v1alpha1.EtcdUnitSpec {
 	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
 	if i < 0 || in.Units[i].Facts == nil {
@@ -23,7 +25,7 @@ func (in *Situation) Desired(unit string) v1alpha1.EtcdUnitSpec {
 	return in.delivery(in.Units[i], in.specOf(in.Units[i])).Spec
 }
 
-// Applied says that the unit has told that it has applied what it should be.
+// Applied says that the unit has reported that it has applied what it should be.
 func (in *Situation) Applied(unit string) bool {
 	i := slices.IndexFunc(in.Units, func(u observation.Unit) bool { return u.Name == unit })
 	return i >= 0 && in.hasApplied(in.Units[i])
@@ -34,7 +36,8 @@ func (in *desired) hasApplied(u observation.Unit) bool {
 	return u.Facts != nil && u.Facts.Applied != nil && u.Facts.Applied.Hash == in.hashOf(u)
 }
 
-// specOf is the desired state of a unit that has published facts. It is made once: who changes it makes a copy of what it points to.
+// specOf is the desired state of a unit that has published facts. It is made once: who changes it
+// makes a copy of what it points to.
 func (in *desired) specOf(u observation.Unit) v1alpha1.EtcdUnitSpec { return in.made(u).spec }
 
 // hashOf is the hash of specOf.
@@ -76,8 +79,8 @@ func (in *desired) makeSpec(u observation.Unit) v1alpha1.EtcdUnitSpec {
 		s.Service.State = v1alpha1.ServiceRunning
 	}
 	s.Clients = in.clients(u)
-	// A member is told of the others as soon as it runs, also before the cluster's latch is written: where else would it ask, once
-	// it was removed, whether it has left?
+	// A member is told of the others as soon as it runs, also before the cluster's latch is
+	// written: where else would it ask, once it was removed, whether it has left?
 	if in.Latch.ClusterID != "" || stage == stageMember {
 		s.Clients.Members = in.watched()
 	}
@@ -86,7 +89,8 @@ func (in *desired) makeSpec(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	return s
 }
 
-// atRest is what a unit is handed with a request for the latch: what it should be, but nothing is started by it.
+// atRest is what a unit is handed with a request for the latch: what it should be, but nothing is
+// started by it.
 func (in *desired) atRest(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	s := in.specOf(u)
 	if s.Etcd.Initial != nil {
@@ -129,7 +133,8 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	}
 }
 
-// extraSANs are those of the policy, then those of the option, and last the addresses that the unit's member comes from.
+// extraSANs are those of the policy, then those of the option, and last the addresses that the
+// unit's member comes from.
 func (in *addresses) extraSANs(u observation.Unit) []string {
 	sans := slices.Clone(in.Policy.Certificates.ExtraSANs)
 	for _, san := range in.opts.ExtraSANs {
@@ -162,12 +167,14 @@ func (in *desired) applied(u observation.Unit) bool {
 
 // prepared says that the unit is ready for its first start.
 func (in *desired) prepared(u observation.Unit) bool {
-	// After a start that failed the machine is looked at again, its ports first, before anybody counts on it.
+	// After a start that failed the machine is looked at again, its ports first, before anybody
+	// counts on it.
 	failed := u.Last != nil && u.Last.Outcome != v1alpha1.OutcomeApplied
 	return in.stageOf(u) == stagePrepare && ready(u) && u.Facts.Snap != nil && !hasData(u) && !in.begun(u) && in.applied(u) && !failed
 }
 
-// statusOf is the controller's word on the unit, and on the application where the unit is Juju's leader.
+// statusOf is the controller's word on the unit, and on the application where the unit is Juju's
+// leader.
 func (in *desired) statusOf(u observation.Unit) v1alpha1.StatusSpec {
 	if in.doorless() {
 		return v1alpha1.StatusSpec{} // who cannot look says nothing of etcd

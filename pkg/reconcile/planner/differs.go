@@ -10,7 +10,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// differences is a sentence on what of the units is not as it should be, those that lack the same together.
+// differences is a sentence on what of the units is not as it should be, those that lack the same
+// together.
 func (in *desired) differences(units []observation.Unit) string {
 	var order []string
 	lacking := map[string][]observation.Unit{}
@@ -27,8 +28,8 @@ func (in *desired) differences(units []observation.Unit) string {
 	return "Not as they should be: " + strings.Join(order, ", ") + "."
 }
 
-// differs names what of the unit is not as it should be, as far as it has told what it has applied. The rest is in files: a
-// certificate's names, say, or who the peers are.
+// differs names what of the unit is not as it should be, as far as it has reported what it has
+// applied. The rest is in files: a certificate's names, say, or who the peers are.
 func (in *desired) differs(u observation.Unit) []string {
 	var what []string
 	spec := in.specOf(u)

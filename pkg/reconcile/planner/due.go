@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// Due is when what units should be, or should be told again, changes by the clock alone; zero means never. Who plans looks again by
-// then.
+// Due is when what units should be, or should be delivered again, changes by the clock alone; zero
+// means never. Who plans looks again by then.
 func (in *Situation) Due() time.Time {
 	var due time.Time
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {

@@ -14,8 +14,9 @@ import (
 // etcd's own quota where none is set.
 const defaultQuota = 2 << 30
 
-// choose decides on the options that the cluster is to run with: what the user asks for, where that is good, else the last good
-// values, which are those that units have applied. While the cluster is being born its seeds stay with what they were told.
+// choose decides on the options that the cluster is to run with: what the user asks for, where that
+// is good, else the last good values, which are those that units have applied. While the cluster is
+// being born its seeds stay with what they were handed.
 func (in *choice) choose() {
 	last, known := lastApplied(in.Units)
 	in.opts, in.faults = in.Options.OrLast(last).ClusterOptions, slices.Clone(in.Options.Faults)
@@ -27,7 +28,7 @@ func (in *choice) choose() {
 	default:
 		refuse := func(option, format string, args ...any) {
 			if slices.Contains(in.Options.Bad, option) {
-				return // its fault is told already, and its last good value is in its place
+				return // its fault is reported already, and its last good value is in its place
 			}
 			in.faults = append(in.faults, fmt.Sprintf(format, args...))
 			in.opts = options.Options{ClusterOptions: in.opts, Bad: []string{option}}.OrLast(last).ClusterOptions
@@ -56,9 +57,9 @@ func lastApplied(units []observation.Unit) (v1alpha1.ClusterOptions, bool) {
 	return *newest.Options.DeepCopy(), true
 }
 
-// refuseTakenPorts: a port that has been for one use cannot be for another one at once. A client that has not heard of the change
-// would find peers where it looks for etcd, which do not refuse it but answer that they do not know what it asks for, and
-// no client tries another member then.
+// refuseTakenPorts: a port that has been for one use cannot be for another one at once. A client
+// that has not heard of the change would find peers where it looks for etcd, which do not refuse it
+// but answer that they do not know what it asks for, and no client tries another member then.
 func (in *choice) refuseTakenPorts(refuse func(option, format string, args ...any)) {
 	clients, peers := in.portsInUse()
 	o := in.opts
@@ -94,7 +95,8 @@ func (in *choice) portsInUse() (clients, peers []int32) {
 	return clients, peers
 }
 
-// refuseUselessSuites: a server's key decides which of the suites it can serve. Without any, only TLS 1.3 would be left.
+// refuseUselessSuites: a server's key decides which of the suites it can serve. Without any, only
+// TLS 1.3 would be left.
 func (in *choice) refuseUselessSuites(refuse func(option, format string, args ...any)) {
 	if len(in.opts.CipherSuites) == 0 {
 		return
@@ -120,8 +122,9 @@ func (in *choice) refuseUselessSuites(refuse func(option, format string, args ..
 	}
 }
 
-// refuseFullQuota: a member whose database is larger than a new quota raises the alarm with the next write, and nothing can be
-// written any more. A quota that the database has outgrown since is no fault of the option.
+// refuseFullQuota: a member whose database is larger than a new quota raises the alarm with the
+// next write, and nothing can be written any more. A quota that the database has outgrown since is
+// no fault of the option.
 func (in *choice) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(option, format string, args ...any)) {
 	quota := cmp.Or(in.opts.QuotaBackendBytes, int64(defaultQuota))
 	if quota >= cmp.Or(last.QuotaBackendBytes, int64(defaultQuota)) {
@@ -136,17 +139,20 @@ func (in *choice) refuseFullQuota(last v1alpha1.ClusterOptions, refuse func(opti
 	}
 }
 
-// runsWithAnotherPair says that a restart of the unit's member would change its heartbeat interval or election timeout.
+// runsWithAnotherPair says that a restart of the unit's member would change its heartbeat interval
+// or election timeout.
 func (in *addresses) runsWithAnotherPair(u observation.Unit) bool {
 	heartbeat, election := in.pair()
 	r := u.Facts.Running
 	return r != nil && (r.HeartbeatIntervalMs != heartbeat || r.ElectionTimeoutMs != election)
 }
 
-// pair is the heartbeat interval and election timeout that the cluster is to run with next. An election timeout is at least five
-// heartbeats in each member, and must be so between any two: whoever leads, with whatever heartbeat, nobody may take its silence
-// for its end. Where the members that run could not all live beside one with the wanted pair, they go to the shorter heartbeat
-// and the longer timeout first, which every one of them can live beside, and from there to the wanted pair.
+// pair is the heartbeat interval and election timeout that the cluster is to run with next. An
+// election timeout is at least five heartbeats in each member, and must be so between any two:
+// whoever leads, with whatever heartbeat, nobody may take its silence for its end. Where the
+// members that run could not all live beside one with the wanted pair, they go to the shorter
+// heartbeat and the longer timeout first, which every one of them can live beside, and from there
+// to the wanted pair.
 func (in *addresses) pair() (heartbeat, election int32) {
 	heartbeat, election = in.opts.HeartbeatIntervalMs, in.opts.ElectionTimeoutMs
 	beat, timeout, fits := heartbeat, election, true

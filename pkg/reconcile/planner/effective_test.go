@@ -15,7 +15,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// running is a settled cluster of which each unit has told what its etcd runs with, and which options it has applied.
+// running is a settled cluster of which each unit has reported what its etcd runs with, and which
+// options it has applied.
 func running(n int) observation.Observation {
 	o := settled(n)
 	for i := range o.Units {
@@ -66,7 +67,7 @@ func TestPortsMoveOneAfterTheOtherAndClientsAreInformedBetween(t *testing.T) {
 	s := planner.Desired(end, "etcd/2")
 	if !slices.Equal(s.Clients.Endpoints, []string{"https://10.0.0.1:4001", "https://10.0.0.2:4001", "https://10.0.0.3:4001"}) ||
 		!slices.Equal(s.OpenPorts, []int32{4001}) {
-		t.Errorf("in the end clients are told %v, and %v are open", s.Clients.Endpoints, s.OpenPorts)
+		t.Errorf("in the end clients are given %v, and %v are open", s.Clients.Endpoints, s.OpenPorts)
 	}
 }
 
@@ -75,7 +76,7 @@ func TestWhileAPortChangesEveryMemberIsFoundWhereItIs(t *testing.T) {
 	o.Options.Port = 4001
 	s := planner.Desired(o, "etcd/0")
 	if !slices.Equal(s.Clients.Endpoints, []string{url(0), url(1), url(2)}) || !slices.Equal(s.OpenPorts, []int32{2379, 4001}) {
-		t.Errorf("before a restart clients are told %v, and %v are open", s.Clients.Endpoints, s.OpenPorts)
+		t.Errorf("before a restart clients are given %v, and %v are open", s.Clients.Endpoints, s.OpenPorts)
 	}
 	if s.Etcd.AdvertiseClientURLs[0] != "https://10.0.0.1:4001" || s.Status.Unit.Message != "Healthy with 3 known peers" {
 		t.Errorf("it is to serve at %v, and shows %q", s.Etcd.AdvertiseClientURLs, s.Status.Unit.Message)
@@ -249,8 +250,9 @@ func TestSeedsStayWithTheOptionsThatTheyWereLatchedWith(t *testing.T) {
 	}
 }
 
-// TestNoElectionTimeoutIsEverShorterThanFiveHeartbeatsOfAnother changes the pair at random, also in the middle of a roll, and restarts
-// members in any order: by the planner, and by a crash, which makes them take up what is on their disk.
+// TestNoElectionTimeoutIsEverShorterThanFiveHeartbeatsOfAnother changes the pair at random, also in
+// the middle of a roll, and restarts members in any order: by the planner, and by a crash, which
+// makes them take up what is on their disk.
 func TestNoElectionTimeoutIsEverShorterThanFiveHeartbeatsOfAnother(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 300 {
@@ -324,8 +326,8 @@ func TestAPortThatJujuDoesNotOpenIsReported(t *testing.T) {
 	}
 }
 
-// TestPortsThatWereShownBeforeADeliveryEndedSayNothing: what Juju shows may be older than the result of a task. Told at once, it would
-// be untrue, and cost an action there and one back.
+// TestPortsThatWereShownBeforeADeliveryEndedSayNothing: what Juju shows may be older than the
+// result of a task. Reported at once, it would be untrue, and cost an action there and one back.
 func TestPortsThatWereShownBeforeADeliveryEndedSayNothing(t *testing.T) {
 	const refusal = "Juju does not open port 4001 for etcd/1, because another application on its machine has it open"
 	for _, c := range []struct {

@@ -10,9 +10,10 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// A cluster of which Juju keeps no unit ends with the last one: its latch is marked while somebody can still write it. Units that come
-// later begin anew, and to clients an empty etcd is worse than none: so only under the mark, or on a person's word, and only where
-// nothing is left of the cluster before.
+// A cluster of which Juju keeps no unit ends with the last one: its latch is marked while somebody
+// can still write it. Units that come later begin anew, and to clients an empty etcd is worse than
+// none: so only under the mark, or on a person's word, and only where nothing is left of the
+// cluster before.
 
 // last: no unit stays, and the latch does not say so yet.
 func (in *births) last() (Step, bool) {
@@ -42,7 +43,8 @@ func (in *births) last() (Step, bool) {
 // knowsEnding says that the unit's agent writes the mark, and what else came with it.
 func knowsEnding(u observation.Unit) bool { return u.Facts != nil && u.Facts.Protocol >= 2 }
 
-// places are where the members serve, or did: what still answers there is no cluster that has ended.
+// places are where the members serve, or did: what still answers there is no cluster that has
+// ended.
 func (in *addresses) places() []string {
 	var urls []string
 	for _, m := range in.Etcd.Members {
@@ -57,8 +59,8 @@ func (in *addresses) places() []string {
 	return slices.Compact(urls)
 }
 
-// FormerEndpoints are the client URLs where the latched cluster was, as far as the latch tells: those of the mark, and those of the
-// seeds, with the given port.
+// FormerEndpoints are the client URLs where the latched cluster was, as far as the latch says:
+// those of the mark, and those of the seeds, with the given port.
 func FormerEndpoints(l v1alpha1.Latch, port int32) []string {
 	var urls []string
 	if l.Ending != nil {
@@ -75,8 +77,8 @@ func FormerEndpoints(l v1alpha1.Latch, port int32) []string {
 	return slices.Compact(urls)
 }
 
-// forget takes the latch of a cluster that was given up, and of which no unit has data, for that of one which has yet to be born. The
-// latch as it is stays in ended.
+// forget takes the latch of a cluster that was given up, and of which no unit has data, for that of
+// one which has yet to be born. The latch as it is stays in ended.
 func (in *roster) forget() {
 	_, _, asked := in.asked()
 	if !in.LatchRead || in.Etcd.Listed || len(in.alive()) == 0 || slices.ContainsFunc(in.Units, hasData) || !asked && !in.Latch.Ends() {
@@ -105,7 +107,8 @@ func (in *roster) asked() (observation.Unit, v1alpha1.Request, bool) {
 	return observation.Unit{}, v1alpha1.Request{}, false
 }
 
-// endings: a mark, or a person's word, that does not hold any more is taken back at once, so that it does not count later.
+// endings: a mark, or a person's word, that does not hold any more is taken back at once, so that
+// it does not count later.
 func endings(in *Situation) (Step, bool) {
 	if in.ended != nil {
 		return Step{}, false
@@ -126,7 +129,8 @@ func endings(in *Situation) (Step, bool) {
 			Ending: v1alpha1.Ending{ClusterID: in.Latch.ClusterID, Token: in.Latch.Token()}}}), true
 }
 
-// leftovers is what is left of the cluster that was given up, as far as that can be told: while there is any, nothing is born in its place.
+// leftovers is what is left of the cluster that was given up, as far as that can be known: while
+// there is any, nothing is born in its place.
 func (in *births) leftovers() (Step, bool) {
 	if in.ended == nil {
 		return Step{}, false
@@ -166,7 +170,8 @@ func (in *roster) beginAnew() string {
 		v1alpha1.ParameterClusterID, id)
 }
 
-// bearing is what is asked of the latch for a birth from these seeds: in a latch that has never had any, or instead of what was given up.
+// bearing is what is asked of the latch for a birth from these seeds: in a latch that has never had
+// any, or instead of what was given up.
 func (in *births) bearing(seeds *v1alpha1.Seeds) v1alpha1.LatchRequest {
 	if in.ended == nil {
 		return v1alpha1.LatchRequest{Seeds: seeds}
@@ -178,9 +183,10 @@ func (in *births) bearing(seeds *v1alpha1.Seeds) v1alpha1.LatchRequest {
 	return request
 }
 
-// bearAnew is the birth of latched seeds under another token, because too many of them have lost their data for a quorum: no single one
-// may begin again, since nobody knows what it has promised to the others; all may, where none has data. It returns what is in the way
-// of that, and false where it is no way out.
+// bearAnew is the birth of latched seeds under another token, because too many of them have lost
+// their data for a quorum: no single one may begin again, since nobody knows what it has promised
+// to the others; all may, where none has data. It returns what is in the way of that, and false
+// where it is no way out.
 func (in *births) bearAnew(lost []observation.Unit) (Step, bool) {
 	if len(lost) == 0 || slices.ContainsFunc(in.Units, hasData) {
 		return Step{}, false

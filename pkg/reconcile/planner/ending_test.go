@@ -30,7 +30,8 @@ func going() observation.Observation {
 	return o
 }
 
-// succeeded is an application whose units were all removed while the latch was marked, and that has three new ones, prepared.
+// succeeded is an application whose units were all removed while the latch was marked, and that has
+// three new ones, prepared.
 func succeeded() observation.Observation {
 	o := virgin(6)
 	o.Units = o.Units[3:]
@@ -51,7 +52,8 @@ func succeeded() observation.Observation {
 
 func unitName(i int) string { return settled(i + 1).Units[i].Name }
 
-// abandoned is the same without the mark: whether the units were removed or are only not seen, nobody can tell.
+// abandoned is the same without the mark: whether the units were removed or are only not seen,
+// nobody can tell.
 func abandoned() observation.Observation {
 	o := succeeded()
 	o.Latch.Ending = nil
@@ -81,7 +83,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 	}{
 		{"the latch is marked while all leave", going(), func(*observation.Observation) {}, want{planner.StepLatchEnding, "etcd/0", false, "Juju keeps no unit"}},
 		{"with the claim, if there was none", going(), func(o *observation.Observation) { o.Claimed = 0 }, want{planner.StepClaim, "etcd/0", false, "Juju keeps no unit"}},
-		{"before a quorum has told the ID, too", going(), func(o *observation.Observation) { o.Latch.ClusterID = "" },
+		{"before a quorum has reported the ID, too", going(), func(o *observation.Observation) { o.Latch.ClusterID = "" },
 			want{planner.StepLatchEnding, "etcd/0", false, ""}},
 		{"not while one stays", going(), func(o *observation.Observation) { o.Units[2].Dying = false }, want{planner.StepUpdate, "etcd/2", false, ""}},
 		{"not what has never been born", going(), func(o *observation.Observation) { o.Latch = v1alpha1.Latch{Epoch: &epochA} },
@@ -121,7 +123,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 		{"not while one has lost data", succeeded(), func(o *observation.Observation) {
 			o.Units[0].Facts.Member = v1alpha1.MemberFacts{Started: true, Token: "uuid-etcd-4"}
 		}, want{wait, "", true, "A member was started on etcd/3 before"}},
-		{"not before all have told what they have", succeeded(), func(o *observation.Observation) { o.Units[2].Facts, o.Units[2].FirstSeen = nil, o.Now },
+		{"not before all have reported what they have", succeeded(), func(o *observation.Observation) { o.Units[2].Facts, o.Units[2].FirstSeen = nil, o.Now },
 			want{wait, "", false, "etcd/5 has not published facts"}},
 		{"not while etcd answers where the cluster was", succeeded(), func(o *observation.Observation) {
 			o.Etcd.Health[url(1)] = etcdops.EndpointHealth{Endpoint: url(1), Answered: true, Fault: etcdops.FaultNoLeader}
@@ -142,7 +144,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 			apply(o)
 		}, want{planner.StepAddLearner, "etcd/3", false, ""}},
 		{"not beside a volume", succeeded(), func(o *observation.Observation) { o.Volumes = []string{"data/0"} }, want{wait, "", true, "storage data/0"}},
-		{"not where Juju does not tell of volumes", succeeded(), func(o *observation.Observation) { o.VolumesReported = false }, want{wait, "", true, "does not tell of storage"}},
+		{"not where Juju does not report volumes", succeeded(), func(o *observation.Observation) { o.VolumesReported = false }, want{wait, "", true, "does not tell of storage"}},
 		{"not under the mark of another cluster", succeeded(), func(o *observation.Observation) { o.Latch.Ending.ClusterID = "00000000000000ff" }, want{wait, "", true, hint}},
 		{"not under the mark of another birth", succeeded(), func(o *observation.Observation) { o.Latch.Ending.Token = "older" }, want{wait, "", true, hint}},
 		{"not while something is unseen", succeeded(), func(o *observation.Observation) { o.Blind = []string{"the options cannot be read"} },
@@ -187,7 +189,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 				down(o, i, time.Hour)
 				o.Units[i].Facts.Member = v1alpha1.MemberFacts{Started: true, Token: "t"}
 			}
-			apply(o) // all have been told so
+			apply(o) // all have it
 		}, want{wait, "", true, "The data of all members of cluster " + clusterID.String() + " is lost: bring it back, or give it up"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,8 +200,8 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 	}
 }
 
-// A birth in place of another cluster takes that one's identity out of the latch in one write with its own, under a token that no cluster
-// here has had, and with the person's request.
+// A birth in place of another cluster takes that one's identity out of the latch in one write with
+// its own, under a token that no cluster here has had, and with the person's request.
 func TestABirthAnewIsOneWriteUnderAnotherToken(t *testing.T) {
 	o := abandoned()
 	says(&o, clusterID.String())
@@ -227,7 +229,7 @@ func TestABirthAnewIsOneWriteUnderAnotherToken(t *testing.T) {
 	}
 }
 
-// The mark tells where the members were, and the application's words do not outlive it.
+// The mark says where the members were, and the application's words do not outlive it.
 func TestTheMarkSaysWhereTheMembersWere(t *testing.T) {
 	o := going()
 	step, _ := planner.Next(o)
@@ -309,7 +311,8 @@ func TestSeedsThatHaveLostTheirDataAreBornAnewTogether(t *testing.T) {
 	}
 }
 
-// A seed whose disk was lost joins the cluster that the others' quorum has made: its old identity is removed first.
+// A seed whose disk was lost joins the cluster that the others' quorum has made: its old identity
+// is removed first.
 func TestASeedThatHasLostItsDataJoinsWhenTheOthersAreTheCluster(t *testing.T) {
 	o := settled(3)
 	current(&o)

@@ -11,18 +11,20 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// silencePatience is how long a member may fail to serve before clients are told of the others alone. Until then a client tries
-// the next member by itself: a crash, a restart or a reboot is no news, which would cost an action on every unit and run hooks
-// on every client, which may restart its own services. A member that stays away costs every client's connections a timeout
-// again and again, and is worth it.
+// silencePatience is how long a member may fail to serve before clients are given the others alone.
+// Until then a client tries the next member by itself: a crash, a restart or a reboot is no news,
+// which would cost an action on every unit and run hooks on every client, which may restart its own
+// services. A member that stays away costs every client's connections a timeout again and again,
+// and is worth it.
 const silencePatience = time.Minute
 
-// clientMember is a member as clients may be told of it.
+// clientMember is a member as clients may be given it.
 type clientMember struct {
 	name string
 	urls []string // client URLs that it advertises
 	peer []string
-	// relations are other addresses that clients of a relation reach it at, and that its server certificate is good for.
+	// relations are other addresses that clients of a relation reach it at, and that its server
+	// certificate is good for.
 	relations map[string]string
 }
 
@@ -35,8 +37,8 @@ func (c clientMember) urlsFor(relation string) []string {
 	return []string{httpsURL(address, PortOf(c.urls[0]))}
 }
 
-// reachable are the addresses for clients of single relations that the unit's server certificate is good for: until it is, they are
-// published of the ones that it was made for.
+// reachable are the addresses for clients of single relations that the unit's server certificate is
+// good for: until it is, they are published of the ones that it was made for.
 func reachable(u observation.Unit) map[string]string {
 	found := map[string]string{}
 	if u.Facts == nil {
@@ -50,8 +52,9 @@ func reachable(u observation.Unit) map[string]string {
 	return found
 }
 
-// clients is what the unit tells its clients. All units tell the same, since a client may read the databag of any one of them and of no
-// other: also who has yet to join, or joins anew, as soon as the members trust what it hands out. It tells of itself when it votes.
+// clients is what the unit publishes to its clients. All units publish the same, since a client may
+// read the databag of any one of them and of no other: also who has yet to join, or joins anew, as
+// soon as the members trust what it hands out. It publishes itself when it votes.
 func (in *audience) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
 	if in.Latch.ClusterID == "" || in.untrusted(u) {
@@ -73,8 +76,9 @@ func (in *audience) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	return s
 }
 
-// versionFor is the version of etcd that the unit's clients are told: its own member's, or, before that votes, that of the first that
-// does. Its own snap may not be there yet, and what it is handed would change with it.
+// versionFor is the version of etcd that is published to the unit's clients: its own member's, or,
+// before that votes, that of the first that does. Its own snap may not be there yet, and what it is
+// handed would change with it.
 func (in *audience) versionFor(u observation.Unit) string {
 	votes := func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
@@ -91,7 +95,8 @@ func (in *audience) versionFor(u observation.Unit) string {
 	return ""
 }
 
-// forRelations are the endpoints for clients of relations for which a member has an address of its own.
+// forRelations are the endpoints for clients of relations for which a member has an address of its
+// own.
 func forRelations(members []clientMember) map[string][]string {
 	var lists map[string][]string
 	for _, with := range members {
@@ -113,9 +118,10 @@ func forRelations(members []clientMember) map[string][]string {
 	return lists
 }
 
-// clientMembers are the members that clients are told of: voters of units that stay, as long as there is one. One comes onto the list when it serves. It
-// goes off it when its unit goes or its data is lost, and when it has not served for silencePatience while a quorum of the others
-// does. While there is no quorum the list stays as it is: it never gets empty because of trouble.
+// clientMembers are the members that are published to clients: voters of units that stay, as long
+// as there is one. One comes onto the list when it serves. It goes off it when its unit goes or its
+// data is lost, and when it has not served for silencePatience while a quorum of the others does.
+// While there is no quorum the list stays as it is: it never gets empty because of trouble.
 func (in *audience) clientMembers() []clientMember {
 	if in.list == nil {
 		members := in.makeClientMembers()
@@ -128,7 +134,7 @@ func (in *audience) makeClientMembers() []clientMember {
 	if !in.Etcd.Listed {
 		return in.publishedMembers()
 	}
-	var told, voters, leaving []clientMember
+	var listed, voters, leaving []clientMember
 	for _, u := range in.Units {
 		m, member := in.member[u.Name]
 		if !member || m.Learner || !m.Started() || len(m.ClientURLs) == 0 || u.Facts == nil {
@@ -141,20 +147,20 @@ func (in *audience) makeClientMembers() []clientMember {
 		}
 		voters = append(voters, c)
 		if until, on := in.onList(u, m); on && (until.IsZero() || in.Now.Before(until)) {
-			told = append(told, c)
+			listed = append(listed, c)
 		}
 	}
 	switch {
-	case len(told) > 0:
-		return told
+	case len(listed) > 0:
+		return listed
 	case len(voters) > 0:
 		return voters
 	}
 	return leaving // until one that stays votes: nobody else has the data
 }
 
-// onList says that a voter is on the clients' list, and until when, if it does not serve; zero means for as long as nothing
-// happens.
+// onList says that a voter is on the clients' list, and until when, if it does not serve; zero
+// means for as long as nothing happens.
 func (in *audience) onList(u observation.Unit, m etcdops.Member) (until time.Time, on bool) {
 	switch {
 	case in.serving(m):
@@ -171,15 +177,16 @@ func (in *audience) onList(u observation.Unit, m etcdops.Member) (until time.Tim
 	return since.Add(silencePatience), true
 }
 
-// published says that a unit tells its clients one of the URLs. What is told is the memory of who was on the list: this process may
-// have just begun.
+// published says that a unit publishes one of the URLs to its clients. What is published is the
+// memory of who was on the list: this process may have just begun.
 func (in *audience) published(urls []string) bool {
 	return slices.ContainsFunc(in.alive(), func(u observation.Unit) bool {
-		return slices.ContainsFunc(in.publishes(u), func(told string) bool { return slices.Contains(urls, told) })
+		return slices.ContainsFunc(in.publishes(u), func(url string) bool { return slices.Contains(urls, url) })
 	})
 }
 
-// publishes is what the unit tells its clients: as its last delivery ended, until its facts can be expected to show it.
+// publishes is what the unit publishes to its clients: as its last delivery ended, until its facts
+// can be expected to show it.
 func (in *audience) publishes(u observation.Unit) []string {
 	switch {
 	case u.Last != nil && len(u.Last.Published) > 0 && in.Now.Before(u.Last.At.Add(appliedGrace)):
@@ -190,9 +197,10 @@ func (in *audience) publishes(u observation.Unit) []string {
 	return nil
 }
 
-// publishedMembers are the members while nobody lists them: units with data that are on the list; all with data if nothing is told.
+// publishedMembers are the members while nobody lists them: units with data that are on the list;
+// all with data if nothing is published.
 func (in *audience) publishedMembers() []clientMember {
-	var told, all []clientMember
+	var listed, all []clientMember
 	for _, u := range in.alive() {
 		if !hasData(u) || u.Facts.Addresses.Client == "" {
 			continue
@@ -202,11 +210,11 @@ func (in *audience) publishedMembers() []clientMember {
 		}
 		all = append(all, c)
 		if in.published(c.urls) {
-			told = append(told, c)
+			listed = append(listed, c)
 		}
 	}
-	if len(told) == 0 {
+	if len(listed) == 0 {
 		return all
 	}
-	return told
+	return listed
 }

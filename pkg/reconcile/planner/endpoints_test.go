@@ -14,8 +14,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// told are the hosts' numbers that a unit tells its clients, as in "0 1 2"; all units must tell the same.
-func told(t *testing.T, o observation.Observation) string {
+// listed are the hosts' numbers that a unit publishes to its clients, as in "0 1 2"; all units must
+// publish the same.
+func listed(t *testing.T, o observation.Observation) string {
 	t.Helper()
 	var list []string
 	for i := range o.Units {
@@ -26,7 +27,7 @@ func told(t *testing.T, o observation.Observation) string {
 	for _, u := range o.Units[1:] {
 		c := planner.Desired(o, u.Name).Clients
 		if len(c.Endpoints) > 0 && !slices.Equal(c.Endpoints, planner.Desired(o, "etcd/0").Clients.Endpoints) {
-			t.Errorf("%s tells %v, etcd/0 %v", u.Name, c.Endpoints, planner.Desired(o, "etcd/0").Clients.Endpoints)
+			t.Errorf("%s publishes %v, etcd/0 %v", u.Name, c.Endpoints, planner.Desired(o, "etcd/0").Clients.Endpoints)
 		}
 	}
 	return strings.Join(list, " ")
@@ -87,14 +88,15 @@ func TestClientsAreGivenMembersThatServe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := settled(5)
 			c.do(&o)
-			if got := told(t, o); got != c.want {
-				t.Errorf("clients are told of %s, not %s", got, c.want)
+			if got := listed(t, o); got != c.want {
+				t.Errorf("clients are given %s, not %s", got, c.want)
 			}
 		})
 	}
 }
 
-// At birth, and of a cluster whose units tell nothing yet, clients hear of those that serve; of all if none does.
+// At birth, and of a cluster whose units publish nothing yet, clients hear of those that serve; of
+// all if none does.
 func TestClientsAreGivenSomeMemberFromTheBeginning(t *testing.T) {
 	fresh := func() observation.Observation {
 		o := settled(3)
@@ -105,19 +107,20 @@ func TestClientsAreGivenSomeMemberFromTheBeginning(t *testing.T) {
 	}
 	o := fresh()
 	down(&o, 2, 0)
-	if got := told(t, o); got != "0 1" {
+	if got := listed(t, o); got != "0 1" {
 		t.Errorf("one does not serve yet: %s", got)
 	}
 	o = fresh()
 	for i := range 3 {
 		down(&o, i, time.Hour)
 	}
-	if got := told(t, o); got != "0 1 2" {
+	if got := listed(t, o); got != "0 1 2" {
 		t.Errorf("none serves: %s", got)
 	}
 }
 
-// A client may read one unit's databag and no other: from its first delivery on a unit tells of those that serve, and of itself when it votes.
+// A client may read one unit's databag and no other: from its first delivery on a unit publishes
+// those that serve, and itself when it votes.
 func TestAUnitPublishesTheOthersToItsClientsUntilItsMemberVotes(t *testing.T) {
 	o := settled(3)
 	others := planner.Desired(o, "etcd/0").Clients
@@ -127,7 +130,7 @@ func TestAUnitPublishesTheOthersToItsClientsUntilItsMemberVotes(t *testing.T) {
 		got := planner.Desired(o, "etcd/3").Clients
 		got.Members = nil
 		if diff := cmp.Diff(others, got); diff != "" {
-			t.Errorf("%s tells, instead of what the others tell (-):\n%s", what, diff)
+			t.Errorf("%s publishes, instead of what the others publish (-):\n%s", what, diff)
 		}
 	}
 	join(&o)
@@ -143,7 +146,7 @@ func TestAUnitPublishesTheOthersToItsClientsUntilItsMemberVotes(t *testing.T) {
 	same("a learner's unit")
 	o.Etcd.Members[3].Learner = false
 	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) != 4 || c.Version != "3.6.99" {
-		t.Errorf("a voter's unit tells %+v", c)
+		t.Errorf("a voter's unit publishes %+v", c)
 	}
 	o.Etcd.Members = o.Etcd.Members[:3]
 	same("the unit of a member that was removed")
@@ -153,10 +156,10 @@ func TestAUnitPublishesTheOthersToItsClientsUntilItsMemberVotes(t *testing.T) {
 		o.Units[i].Facts.Certificates.CA = []string{"another"}
 	}
 	if c := planner.Desired(o, "etcd/3").Clients; len(c.Endpoints) > 0 {
-		t.Errorf("a unit whose certificates the members do not trust tells %+v", c)
+		t.Errorf("a unit whose certificates the members do not trust publishes %+v", c)
 	}
 	if c := planner.Desired(o, "etcd/0").Clients; len(c.Endpoints) != 3 {
-		t.Errorf("a member's unit tells %+v", c)
+		t.Errorf("a member's unit publishes %+v", c)
 	}
 }
 
@@ -166,23 +169,24 @@ func TestClientsAreGivenWhoLeavesAsLongAsNobodyElseHasTheData(t *testing.T) {
 	join(&o)
 	o.Units[0].Dying = true
 	if got := planner.Desired(o, "etcd/1").Clients.Endpoints; !slices.Equal(got, []string{url(0)}) {
-		t.Errorf("told %v", got)
+		t.Errorf("published %v", got)
 	}
 	learn(&o, 0)
 	o.Etcd.Members[1].Learner = false
 	if got := planner.Desired(o, "etcd/1").Clients.Endpoints; !slices.Equal(got, []string{url(1)}) {
-		t.Errorf("told %v", got)
+		t.Errorf("published %v", got)
 	}
 }
 
-// A member that was added and never started has no name in etcd's list: the old charm failed over it.
+// A member that was added and never started has no name in etcd's list: the old charm failed over
+// it.
 func TestCharmDefect16TheClusterForProxiesLeavesOutAMemberThatNeverStarted(t *testing.T) {
 	o := settled(3)
 	join(&o)
 	o.Etcd.Members = append(o.Etcd.Members, etcdops.Member{ID: id(3), PeerURLs: []string{peer(3)}})
 	want := []v1alpha1.NamedMember{{Name: "etcd0", PeerURL: peer(0)}, {Name: "etcd1", PeerURL: peer(1)}, {Name: "etcd2", PeerURL: peer(2)}}
 	if got := planner.Desired(o, "etcd/0").Clients.Cluster; !slices.Equal(got, want) {
-		t.Errorf("proxies are told %v, not %v", got, want)
+		t.Errorf("proxies are given %v, not %v", got, want)
 	}
 }
 
@@ -192,7 +196,7 @@ func TestClientsAreGivenWhereMembersServeNow(t *testing.T) {
 	o.Etcd.Health["https://10.9.9.9:4001"] = o.Etcd.Health[url(1)]
 	delete(o.Etcd.Health, url(1))
 	if got := planner.Desired(o, "etcd/0").Clients.Endpoints; !slices.Contains(got, "https://10.9.9.9:4001") || slices.Contains(got, url(1)) {
-		t.Errorf("clients are told %v", got)
+		t.Errorf("clients are given %v", got)
 	}
 }
 
@@ -217,7 +221,8 @@ func TestDueIsWhenASilentMemberGoesOffTheList(t *testing.T) {
 	}
 }
 
-// A monitor that forgot a member which is down would never tell of it, and would count a quorum of those that are left.
+// A monitor that forgot a member which is down would never report it, and would count a quorum of
+// those that are left.
 func TestAMonitorIsGivenVotersThatAreDown(t *testing.T) {
 	all := []string{url(0), url(1), url(2)}
 	watched := func(o observation.Observation) []string { return planner.Desired(o, "etcd/0").Clients.Members }
@@ -227,7 +232,7 @@ func TestAMonitorIsGivenVotersThatAreDown(t *testing.T) {
 	}
 	down(&o, 1, time.Hour)
 	if got := watched(o); !slices.Equal(got, all) || slices.Contains(planner.Desired(o, "etcd/0").Clients.Endpoints, url(1)) {
-		t.Errorf("one has been down for an hour: watched %v, told %v", got, planner.Desired(o, "etcd/0").Clients.Endpoints)
+		t.Errorf("one has been down for an hour: watched %v, published %v", got, planner.Desired(o, "etcd/0").Clients.Endpoints)
 	}
 	down(&o, 0, time.Hour)
 	o.Etcd.Listed, o.Etcd.Members = false, nil
@@ -262,7 +267,8 @@ func TestAMonitorIsGivenVotersThatAreDown(t *testing.T) {
 	}
 }
 
-// Clients of another model are told the addresses that Juju gives for their relation, of each member whose certificate is good for it.
+// Clients of another model are given the addresses that Juju gives for their relation, of each
+// member whose certificate is good for it.
 func TestClientsOfAnotherModelAreGivenAddressesThatCertificatesAreGoodFor(t *testing.T) {
 	o := settled(3)
 	for i, address := range []string{"198.51.100.1", "198.51.100.2", ""} {
@@ -282,7 +288,7 @@ func TestClientsOfAnotherModelAreGivenAddressesThatCertificatesAreGoodFor(t *tes
 		t.Errorf("relations %v, want %v", c.Relations, want)
 	}
 	if want := []string{url(0), url(1), url(2)}; !slices.Equal(c.Endpoints, want) {
-		t.Errorf("all others are told %v", c.Endpoints)
+		t.Errorf("all others are given %v", c.Endpoints)
 	}
 }
 

@@ -9,12 +9,14 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 )
 
-// ExposedEndpoint is the endpoint of the charm that is exposed. Its ports are opened for all endpoints: an exposure of this one adds
-// to what other exposures let in, and takes nothing from it.
+// ExposedEndpoint is the endpoint of the charm that is exposed. Its ports are opened for all
+// endpoints: an exposure of this one adds to what other exposures let in, and takes nothing from
+// it.
 const ExposedEndpoint = v1alpha1.EndpointDB
 
-// expose: where the network is closed to us, and the policy allows it, etcd's port is opened to us. What is exposed already stays so.
-// A failure is told in the condition Reachable and waits its time there: it holds back nothing, and nothing waits for it.
+// expose: where the network is closed to us, and the policy allows it, etcd's port is opened to us.
+// What is exposed already stays so. A failure is shown in the condition Reachable and waits its
+// time there: it holds back nothing, and nothing waits for it.
 func expose(in *Situation) (Step, bool) {
 	step := Step{Kind: StepExpose, CIDRs: in.unexposed()}
 	if !in.Closed || len(step.CIDRs) == 0 || in.Now.Before(in.History.NotBefore[step.Key()]) {
@@ -54,8 +56,8 @@ func (in *exposure) unexposed() []string {
 	return missing
 }
 
-// surplus is what the endpoint is exposed to and the policy does not allow: a person's doing, or ours under another policy or from
-// another address. It cannot be told which, so it is left alone.
+// surplus is what the endpoint is exposed to and the policy does not allow: a person's doing, or
+// ours under another policy or from another address. It cannot be known which, so it is left alone.
 func (in *exposure) surplus() []string {
 	var own jujuapi.Exposure
 	for _, p := range in.allowed() {
@@ -70,7 +72,8 @@ func (in *exposure) surplus() []string {
 	return more
 }
 
-// exposureWords tell, in sentences, what exposing has to do with how etcd can be reached; empty if nothing.
+// exposureWords say, in sentences, what exposing has to do with how etcd can be reached; empty if
+// nothing.
 func (in *exposure) exposureWords() string {
 	var words []string
 	policy := in.Policy.Network.ExposeTo

@@ -13,7 +13,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// shut is a settled cluster whose network is closed to the daemon at 10.9.9.9, which the policy allows to be let in.
+// shut is a settled cluster whose network is closed to the daemon at 10.9.9.9, which the policy
+// allows to be let in.
 func shut() observation.Observation {
 	o := settled(3)
 	o.Closed, o.Etcd, o.Blind = true, etcdops.View{}, []string{"no client port of etcd can be reached from here"}
@@ -28,11 +29,11 @@ func TestEtcdIsExposedWhereThePolicyAllowsItAndTheNetworkIsClosed(t *testing.T) 
 		do   func(o *observation.Observation)
 		want string
 	}{
-		"to our own address":              {func(*observation.Observation) {}, "10.9.9.9/32"},
-		"of the newer protocol, too":      {func(o *observation.Observation) { o.Local = "2001:db8::9" }, "2001:db8::9/128"},
-		"however it is written":           {func(o *observation.Observation) { o.Local = "::ffff:10.9.9.9" }, "10.9.9.9/32"},
-		"to what a person names":          {func(o *observation.Observation) { o.Policy.Network.ExposeTo = []string{"192.0.2.0/24", "auto"} }, "192.0.2.0/24,10.9.9.9/32"},
-		"though a unit tells how etcd is": {func(o *observation.Observation) { c := settled(3); o.Etcd, o.Blind, o.Through = c.Etcd, nil, "etcd/0" }, "10.9.9.9/32"},
+		"to our own address":                {func(*observation.Observation) {}, "10.9.9.9/32"},
+		"of the newer protocol, too":        {func(o *observation.Observation) { o.Local = "2001:db8::9" }, "2001:db8::9/128"},
+		"however it is written":             {func(o *observation.Observation) { o.Local = "::ffff:10.9.9.9" }, "10.9.9.9/32"},
+		"to what a person names":            {func(o *observation.Observation) { o.Policy.Network.ExposeTo = []string{"192.0.2.0/24", "auto"} }, "192.0.2.0/24,10.9.9.9/32"},
+		"though a unit reports how etcd is": {func(o *observation.Observation) { c := settled(3); o.Etcd, o.Blind, o.Through = c.Etcd, nil, "etcd/0" }, "10.9.9.9/32"},
 		"beside what a person has exposed": {func(o *observation.Observation) {
 			o.Exposures = exposures{"db": to("192.0.2.0/24"), "": to("192.0.3.0/24")}
 		}, "10.9.9.9/32"},
@@ -65,7 +66,7 @@ func TestEtcdIsExposedWhereThePolicyAllowsItAndTheNetworkIsClosed(t *testing.T) 
 	}
 }
 
-// A refused exposure waits its time, and what the units tell is acted on meanwhile.
+// A refused exposure waits its time, and what the units report is acted on meanwhile.
 func TestWhatCannotBeExposedHoldsNothingBack(t *testing.T) {
 	o := shut()
 	c := settled(3)
@@ -132,7 +133,8 @@ func TestReachableShowsTheExposure(t *testing.T) {
 	}
 }
 
-// A unit that joins an application which is exposed opens its port first: the daemon may see nobody whose port is closed.
+// A unit that joins an application which is exposed opens its port first: the daemon may see nobody
+// whose port is closed.
 func TestWhoJoinsAnExposedApplicationOpensItsPortFirst(t *testing.T) {
 	o := settled(3)
 	join(&o)

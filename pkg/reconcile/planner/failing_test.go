@@ -11,8 +11,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// TestAChangeThatFailsAgainAndAgainIsReported: what only its fault can tell, such as a lock key that never goes by itself, comes into the
-// status of the application after some tries, and goes when the change is made or not wanted any more.
+// TestAChangeThatFailsAgainAndAgainIsReported: what only its fault can show, such as a lock key
+// that never goes by itself, comes into the status of the application after some tries, and goes
+// when the change is made or not wanted any more.
 func TestAChangeThatFailsAgainAndAgainIsReported(t *testing.T) {
 	const fault = "cannot take the cluster's lock: the key has no lease"
 	key := planner.Step{Kind: planner.StepAddLearner, Unit: "etcd/3"}.Key()
@@ -38,7 +39,7 @@ func TestAChangeThatFailsAgainAndAgainIsReported(t *testing.T) {
 			o.History.Faults = map[string]string{c.key: c.fault}
 			message := planner.Status(o).Message
 			if got := strings.Contains(message, "again and again: "+fault); got != c.want {
-				t.Errorf("told %t, want %t: %s", got, c.want, message)
+				t.Errorf("reported %t, want %t: %s", got, c.want, message)
 			}
 		})
 	}
@@ -58,12 +59,13 @@ func TestADatabagThatIsTooLargeIsNamed(t *testing.T) {
 		t.Error(message)
 	}
 	if s, acts := planner.Next(o); !acts || s.Kind != planner.StepUpdate || s.Disruptive() {
-		t.Errorf("%s: only the word is to be told", s.Kind)
+		t.Errorf("%s: only the word is to be delivered", s.Kind)
 	}
 }
 
-// TestTheApplicationsWordDoesNotWaitForADeliveryThatFails: while deliveries to Juju's leader fail, with a growing pause, the application
-// says what is so; the leader itself goes on showing its own trouble.
+// TestTheApplicationsWordDoesNotWaitForADeliveryThatFails: while deliveries to Juju's leader fail,
+// with a growing pause, the application says what is so; the leader itself goes on showing its own
+// trouble.
 func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	o := silent(3)
 	o.Units[0].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 7, NotBefore: o.Now.Add(2 * time.Minute)}
@@ -71,14 +73,14 @@ func TestTheApplicationsWordDoesNotWaitForADeliveryThatFails(t *testing.T) {
 	s, _ := planner.Next(o)
 	i := slices.IndexFunc(s.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/0" })
 	if s.Kind != planner.StepWait || i < 0 {
-		t.Fatalf("%s %s: Juju's leader is told nothing", s.Kind, s.Reason)
+		t.Fatalf("%s %s: nothing is delivered to Juju's leader", s.Kind, s.Reason)
 	}
-	told := s.Words[i].Spec
-	if !told.Delivery.WordsOnly || told.Status.Application == nil || !strings.Contains(told.Status.Application.Message, "paused") {
-		t.Errorf("told %+v", told.Status)
+	spec := s.Words[i].Spec
+	if !spec.Delivery.WordsOnly || spec.Status.Application == nil || !strings.Contains(spec.Status.Application.Message, "paused") {
+		t.Errorf("delivered %+v", spec.Status)
 	}
-	if told.Status.Unit.State != "" {
-		t.Errorf("the unit's own trouble is covered by %q", told.Status.Unit.Message)
+	if spec.Status.Unit.State != "" {
+		t.Errorf("the unit's own trouble is covered by %q", spec.Status.Unit.Message)
 	}
 	o.Units[0].LastWords = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Failures: 1, NotBefore: o.Now.Add(time.Second)}
 	if s, _ = planner.Next(o); slices.ContainsFunc(s.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/0" }) {

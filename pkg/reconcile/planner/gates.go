@@ -26,8 +26,9 @@ func blind(in *Situation) (Step, bool) {
 	return wait("The cluster's latch was not read: %s.", strings.Join(in.Blind, "; ")), true
 }
 
-// standby: another daemon, or a newer process of this one, holds the epoch. TakeOver is honoured once: a process that has
-// been superseded does not claim again, so that two daemons do not take turns.
+// standby: another daemon, or a newer process of this one, holds the epoch. TakeOver is honoured
+// once: a process that has been superseded does not claim again, so that two daemons do not take
+// turns.
 func (in *roster) standby() (Step, bool) {
 	e := in.Latch.Epoch
 	switch {
@@ -42,8 +43,8 @@ func (in *roster) standby() (Step, bool) {
 	return Step{}, false
 }
 
-// takeOver: who was told to replace the daemon that leads does so at once, though there may be nothing to do for long: until then
-// the other one would go on, and nobody could see who leads.
+// takeOver: who was told to replace the daemon that leads does so at once, though there may be
+// nothing to do for long: until then the other one would go on, and nobody could see who leads.
 func takeOver(in *Situation) (Step, bool) {
 	e := in.Latch.Epoch
 	if e == nil || e.Holder == in.Self || !in.TakeOver || in.Claimed != 0 {
@@ -53,8 +54,8 @@ func takeOver(in *Situation) (Step, bool) {
 		e.Holder, e.Number)), true
 }
 
-// unknownJournal: a daemon that knows more than this one has begun something with this cluster. What units should be meanwhile is known
-// to it alone.
+// unknownJournal: a daemon that knows more than this one has begun something with this cluster.
+// What units should be meanwhile is known to it alone.
 func unknownJournal(in *Situation) (Step, bool) {
 	if _, ok := readJournal(in.Latch); ok {
 		return Step{}, false
@@ -63,8 +64,8 @@ func unknownJournal(in *Situation) (Step, bool) {
 		"go on with that version.").person(), true
 }
 
-// closed: etcd cannot be reached from here, and no unit has told how it is. Nothing is concluded from that, and nobody's status
-// tells of it: the units' own looks do.
+// closed: etcd cannot be reached from here, and no unit has reported how it is. Nothing is
+// concluded from that, and nobody's status reports it: the units' own looks do.
 func closed(in *Situation) (Step, bool) {
 	if !in.unseen() {
 		return Step{}, false
@@ -78,8 +79,8 @@ func closed(in *Situation) (Step, bool) {
 	return wait("The client port of the units cannot be reached from here, and no unit has told yet how etcd is."), true
 }
 
-// nobody: there is no unit to do anything on, or none that stays. The last unit, and an application that is being removed,
-// leave without a guard: there is nothing left to guard.
+// nobody: there is no unit to do anything on, or none that stays. The last unit, and an application
+// that is being removed, leave without a guard: there is nothing left to guard.
 func nobody(in *Situation) (Step, bool) {
 	switch {
 	case in.ApplicationDying:
@@ -95,7 +96,8 @@ func nobody(in *Situation) (Step, bool) {
 	return Step{}, false
 }
 
-// identity: one cluster ID, and the latched one. Anything else freezes the cluster until a person has looked.
+// identity: one cluster ID, and the latched one. Anything else freezes the cluster until a person
+// has looked.
 func (in *roster) identity() (Step, bool) {
 	ids := map[string]string{}
 	order := []string{}

@@ -11,16 +11,17 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// electionPatience is how long a missing quorum is not told to every unit: the election after a leader's end takes a second or
-// two, and would cost two actions on each unit.
+// electionPatience is how long a missing quorum is not reported to every unit: the election after a
+// leader's end takes a second or two, and would cost two actions on each unit.
 const electionPatience = 3 * time.Second
 
-// JoinKey counts, in a History's Attempts, how often the member of a unit was taken back since it voted last; NotBefore is when it may be
-// added again.
+// JoinKey counts, in a History's Attempts, how often the member of a unit was taken back since it
+// voted last; NotBefore is when it may be added again.
 func JoinKey(unit string) string { return "Join " + unit }
 
-// JoinPause is how long a unit whose member was taken back for the n-th time in a row is not added again: a minute, doubling to half an
-// hour. What keeps it from starting is most often a person's business, and each attempt bars the others for minutes.
+// JoinPause is how long a unit whose member was taken back for the n-th time in a row is not added
+// again: a minute, doubling to half an hour. What keeps it from starting is most often a person's
+// business, and each attempt bars the others for minutes.
 func JoinPause(n int) time.Duration {
 	return min(time.Minute<<min(max(n-1, 0), 5), 30*time.Minute)
 }
@@ -33,7 +34,8 @@ func (in *roster) pausedJoin(u observation.Unit) time.Time {
 	return time.Time{}
 }
 
-// startFault is why a unit without a member that votes cannot be made ready or started, in its own words; empty if nothing is known.
+// startFault is why a unit without a member that votes cannot be made ready or started, in its own
+// words; empty if nothing is known.
 func (in *roster) startFault(u observation.Unit) string {
 	m, member := in.member[u.Name]
 	if u.Last == nil || u.Last.Outcome != v1alpha1.OutcomeFailed || member && (!m.Learner || in.serving(m)) && in.Latch.ClusterID != "" {
@@ -46,7 +48,8 @@ func (in *roster) startFault(u observation.Unit) string {
 	return ""
 }
 
-// joinWords are the status of a unit that cannot join, as long as it cannot; !ok if nothing is known to keep it from that.
+// joinWords are the status of a unit that cannot join, as long as it cannot; !ok if nothing is
+// known to keep it from that.
 func (in *words) joinWords(u observation.Unit) (etcdops.Words, bool) {
 	fault := in.startFault(u)
 	until := in.pausedJoin(u)
@@ -74,13 +77,15 @@ func (in *words) cannotJoin() []string {
 	return sentences
 }
 
-// prepareJoiners makes all units ready that will join: snap, certificates, files; and resets those whose member was removed.
+// prepareJoiners makes all units ready that will join: snap, certificates, files; and resets those
+// whose member was removed.
 func prepareJoiners(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
 	if in.holdsJoiners() {
-		// It may have certificates of the other authority only: what would fail again and again must not keep Juju's leader busy.
+		// It may have certificates of the other authority only: what would fail again and again
+		// must not keep Juju's leader busy.
 		return Step{}, false
 	}
 	raw := filter(in.joiners(), func(u observation.Unit) bool {
@@ -108,13 +113,14 @@ func (in *steps) update() (Step, bool) {
 	return in.deliverTo(StepUpdate, in.differences(old), old, in.specOf), true
 }
 
-// grow adds the next unit as a learner, one at a time, when the cluster has been stable for long enough.
+// grow adds the next unit as a learner, one at a time, when the cluster has been stable for long
+// enough.
 func grow(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed {
 		return Step{}, false
 	}
 	if in.holdsJoiners() {
-		return Step{}, false // what is under way is told, and must not wait for those that join later
+		return Step{}, false // what is under way is reported, and must not wait for those that join later
 	}
 	var waits []string
 	for _, u := range in.joiners() {
@@ -175,8 +181,8 @@ func (in *membership) addLearner(u observation.Unit) Step {
 	return Step{Kind: StepAddLearner, Unit: u.Name, Change: etcdops.AddLearner{PeerURL: url}, Reason: reason}
 }
 
-// restart restarts members that run with another configuration than they should, one at a time: unhealthy ones first, then
-// followers, those that lag most first, the leader last.
+// restart restarts members that run with another configuration than they should, one at a time:
+// unhealthy ones first, then followers, those that lag most first, the leader last.
 func restart(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false

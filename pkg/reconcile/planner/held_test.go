@@ -12,7 +12,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// silent is a virgin application of new agents of which every unit shows that it waits for the controller.
+// silent is a virgin application of new agents of which every unit shows that it waits for the
+// controller.
 func silent(n int) observation.Observation {
 	o := virgin(n)
 	for i := range o.Units {
@@ -28,7 +29,8 @@ func wait(o *observation.Observation, i int) {
 	o.Units[i].Shown = v1alpha1.StatusText{State: "waiting", Message: "Waiting for the jujuetcd controller (jujuetcd run --model prod)"}
 }
 
-// grown is a settled cluster of new agents that show what they should, with a unit that has only come.
+// grown is a settled cluster of new agents that show what they should, with a unit that has only
+// come.
 func grown(n int) observation.Observation {
 	o := settled(n)
 	join(&o)
@@ -51,22 +53,23 @@ func stands(o *observation.Observation, since time.Duration) {
 	o.History.Held = observation.HeldUp{Reason: planner.Held(*o), Since: o.Now.Add(-since)}
 }
 
-// The property: whatever holds back a first delivery is told, once, in deliveries that touch nothing.
+// The property: whatever holds back a first delivery is reported, once, in deliveries that touch
+// nothing.
 func TestTheReasonToWaitIsShown(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		start observation.Observation
 		do    func(o *observation.Observation)
 		to    []string // whom words go to
-		unit  string   // what a unit is told; empty: nothing of itself
+		unit  string   // what is delivered to a unit; empty: nothing of itself
 		state string
-		app   string // what the leader is to tell of the application; empty: nothing
+		app   string // what the leader is to report of the application; empty: nothing
 	}{
 		{"data of a member that nobody knows", silent(3), func(o *observation.Observation) { o.Units[1].Facts.Member.Present = true },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "etcd/1 has the data of a member, but nothing is latched", "blocked", "etcd/1 has the data"},
 		{"lost data where nothing is latched", silent(3), func(o *observation.Observation) { o.Units[2].Facts.Member.Started = true },
 			[]string{"etcd/0", "etcd/1", "etcd/2"}, "A member was started on etcd/2 before, and its data is lost", "blocked", "etcd/2"},
-		{"a stranger's etcd", silent(3), func(o *observation.Observation) {
+		{"an anonymous etcd", silent(3), func(o *observation.Observation) {
 			h := o.Etcd.Health[url(2)]
 			h.Answered = true
 			o.Etcd.Health[url(2)] = h
@@ -98,7 +101,7 @@ func TestTheReasonToWaitIsShown(t *testing.T) {
 		{"a unit that publishes nothing", silent(2), func(o *observation.Observation) { o.Units[1].Facts = nil },
 			[]string{"etcd/0"}, "etcd/1 is provisioned, but has published no facts", "blocked", "etcd/1"},
 
-		{"it is told already", silent(3), func(o *observation.Observation) {
+		{"it is reported already", silent(3), func(o *observation.Observation) {
 			o.Policy.Paused = true
 			for i := range o.Units {
 				o.Units[i].Shown = v1alpha1.StatusText{State: "blocked", Message: "The cluster is paused by its policy."}
@@ -109,7 +112,7 @@ func TestTheReasonToWaitIsShown(t *testing.T) {
 			o.Policy.Paused = true
 			o.Units[1].Facts.Protocol = 1
 		}, []string{"etcd/0", "etcd/2"}, "paused", "blocked", "paused"},
-		{"nobody is told while something is on its way to him", silent(2), func(o *observation.Observation) {
+		{"nothing is reported to a unit while something is on its way to it", silent(2), func(o *observation.Observation) {
 			o.Policy.Paused = true
 			o.Units[1].Task = &observation.Task{ID: 7, Enqueued: o.Now}
 		}, []string{"etcd/0"}, "paused", "blocked", "paused"},
@@ -173,10 +176,10 @@ func TestTheReasonToWaitIsShown(t *testing.T) {
 				touchesNothing(t, d)
 				s := d.Spec.Status
 				if s.Unit.State != "" && (s.Unit.State != c.state || !strings.Contains(s.Unit.Message, c.unit)) {
-					t.Errorf("%s is told %+v", d.Unit, s.Unit)
+					t.Errorf("%s is handed %+v", d.Unit, s.Unit)
 				}
 				if (d.Unit == "etcd/0" && c.app != "") != (s.Application != nil) || s.Application != nil && !strings.Contains(s.Application.Message, c.app) {
-					t.Errorf("%s is to tell of the application: %+v", d.Unit, s.Application)
+					t.Errorf("%s is to report of the application: %+v", d.Unit, s.Application)
 				}
 			}
 			if !slices.Equal(to, c.to) {
@@ -206,7 +209,7 @@ func touchesNothing(t *testing.T, d observation.Delivery) {
 	claims := s.Latch != nil && s.Latch.Seeds == nil && s.Latch.ClusterID == ""
 	if !s.Delivery.WordsOnly || s.Service.State != "" || s.Etcd.Name != "" || s.Snap.Name != "" || s.TLS.CABundle != "" || s.OpenPorts != nil ||
 		s.Etcd.Initial != nil || s.Delivery.AllowReset || s.Delivery.AllowRestart || s.Latch != nil && !claims {
-		t.Errorf("%s is told words and more: %+v", d.Unit, s)
+		t.Errorf("%s is handed words and more: %+v", d.Unit, s)
 	}
 }
 
@@ -232,7 +235,7 @@ func TestWordsAreDeliveredOnceAndAfterTheClaim(t *testing.T) {
 		o.Units[i].LastWords = &observation.Result{Hash: d.Spec.Hash(), Outcome: v1alpha1.OutcomeApplied, At: o.Now.Add(-time.Minute)}
 	}
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
-		t.Errorf("told again: %+v", step.Words)
+		t.Errorf("delivered again: %+v", step.Words)
 	}
 	// What was refused is tried again after its pause, and counts by itself.
 	o.Units[1].LastWords = &observation.Result{Outcome: v1alpha1.OutcomeRefused, Failures: 2, NotBefore: o.Now.Add(time.Second)}
@@ -243,14 +246,15 @@ func TestWordsAreDeliveredOnceAndAfterTheClaim(t *testing.T) {
 	if step, _ = planner.Next(o); len(step.Words) != 1 {
 		t.Errorf("%+v", step.Words)
 	}
-	// The leader cannot be told: then nobody can claim.
+	// The leader cannot be known: then nobody can claim.
 	o.Claimed, o.Units[0].Lost = 0, true
 	if step, _ = planner.Next(o); len(step.Words) != 0 {
 		t.Errorf("without a leader: %+v", step.Words)
 	}
 }
 
-// A claim is granted where the machine may hold anything, and starts, stops and sets aside nothing there.
+// A claim is granted where the machine may hold anything, and starts, stops and sets aside nothing
+// there.
 func TestAClaimDoesNotTouchAMachineOfWhichNobodyKnowsWhatIsOnIt(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -287,7 +291,8 @@ func TestAClaimDoesNotTouchAMachineOfWhichNobodyKnowsWhatIsOnIt(t *testing.T) {
 	}
 }
 
-// What a unit publishes may be unreadable at any time, also a member's: then that is not seen, and nothing else is lost.
+// What a unit publishes may be unreadable at any time, also a member's: then that is not seen, and
+// nothing else is lost.
 func TestFactsThatCannotBeReadEndNobody(t *testing.T) {
 	for i := range 3 {
 		for name, o := range map[string]observation.Observation{"settled": settled(3), "grown": grown(3), "latched": latched(3), "prepared": prepared(3)} {
@@ -314,7 +319,8 @@ func doorless(o *observation.Observation) {
 	o.Etcd = etcdops.View{At: o.Now, Err: "there is no client certificate to look at etcd with"}
 }
 
-// The property: what a daemon cannot see is no fact. One without a client certificate tells nothing of etcd, and does nothing but ask.
+// The property: what a daemon cannot see is no fact. One without a client certificate reports
+// nothing of etcd, and does nothing but ask.
 func TestWhoCannotLookSaysNothingOfEtcd(t *testing.T) {
 	o := settledAndShown(3)
 	doorless(&o)
@@ -348,8 +354,8 @@ func TestWhoCannotLookSaysNothingOfEtcd(t *testing.T) {
 	}
 }
 
-// The property: an application whose members are gone does not go on saying what the last of them said. Its leader has been handed
-// nothing, and is handed nothing but words.
+// The property: an application whose members are gone does not go on saying what the last of them
+// said. Its leader has been handed nothing, and is handed nothing but words.
 func TestAnApplicationThatHasLostItsMembersSaysSo(t *testing.T) {
 	o := settled(3)
 	o.ApplicationStatus = v1alpha1.StatusText{State: "active", Message: "3 members, can lose 1"}
@@ -363,6 +369,6 @@ func TestAnApplicationThatHasLostItsMembersSaysSo(t *testing.T) {
 	step, _ := planner.Next(o)
 	i := slices.IndexFunc(step.Words, func(d observation.Delivery) bool { return d.Unit == "etcd/3" })
 	if i < 0 || step.Words[i].Spec.Status.Application == nil || !strings.HasPrefix(step.Words[i].Spec.Status.Application.Message, "no quorum") {
-		t.Errorf("the leader is told %+v (%s)", step.Words, step.Reason)
+		t.Errorf("the leader is handed %+v (%s)", step.Words, step.Reason)
 	}
 }

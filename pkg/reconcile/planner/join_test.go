@@ -56,7 +56,7 @@ func TestTheRowOfThoseThatJoin(t *testing.T) {
 			fails(o, 3, v1alpha1.ReasonPortInUse, taken, 1)
 			o.Units[3].Last.Hash = "of the start"
 		}, want{planner.StepPrepare, "etcd/3", false, ""}},
-		"and so is one of whose start Juju has not told the end": {func(o *observation.Observation) {
+		"and so is one of whose start Juju has not reported the end": {func(o *observation.Observation) {
 			fails(o, 3, "Juju", "the task is gone", 1)
 			spec := planner.Desired(*o, "etcd/3")
 			o.Units[3].Facts.Applied.Hash, o.Units[3].Last.Hash = spec.Hash(), "of the start"
@@ -95,7 +95,8 @@ func TestTheRowOfThoseThatJoin(t *testing.T) {
 	}
 }
 
-// A member whose etcd cannot start is in the way of everybody: it is taken back before the long wait for progress is over.
+// A member whose etcd cannot start is in the way of everybody: it is taken back before the long
+// wait for progress is over.
 func TestAMemberThatCannotStartIsTakenBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason string
@@ -132,7 +133,8 @@ func TestAMemberThatCannotStartIsTakenBack(t *testing.T) {
 	}
 }
 
-// What keeps a unit from joining is its status and the application's, in its own words, and no other unit's.
+// What keeps a unit from joining is its status and the application's, in its own words, and no
+// other unit's.
 func TestWhatKeepsAUnitFromJoiningIsReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    observation.Observation
@@ -174,7 +176,7 @@ func TestWhatKeepsAUnitFromJoiningIsReported(t *testing.T) {
 	}
 }
 
-// A member that votes is told of as ever: what its last delivery said is not about its start.
+// A member that votes is published as ever: what its last delivery said is not about its start.
 func TestAMembersFailedDeliveryIsNoFailedStart(t *testing.T) {
 	o := settled(3)
 	before := planner.Desired(o, "etcd/2").Status.Unit
@@ -184,7 +186,8 @@ func TestAMembersFailedDeliveryIsNoFailedStart(t *testing.T) {
 	}
 }
 
-// Before a member goes, the list without it is also in the databags of those that have yet to join: clients may read no other.
+// Before a member goes, the list without it is also in the databags of those that have yet to join:
+// clients may read no other.
 func TestWhoJoinsPublishesTheShorterListBeforeAMemberGoes(t *testing.T) {
 	o := settled(4)
 	join(&o)
@@ -193,7 +196,7 @@ func TestWhoJoinsPublishesTheShorterListBeforeAMemberGoes(t *testing.T) {
 	apply(&o)
 	o.Units[4].Facts.Applied.Clients, o.Units[4].Facts.Applied.Hash = stale, "old"
 	if planner.ClientsInformed(o) {
-		t.Error("a unit that joins tells of the one that leaves, and clients count as told")
+		t.Error("a unit that joins publishes the one that leaves, and clients count as informed")
 	}
 	if step, _ := planner.Next(o); step.Kind != planner.StepPrepare || step.Units[0].Unit != "etcd/4" {
 		t.Errorf("step %s: %s", step.Kind, step.Reason)

@@ -9,14 +9,16 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// maxMoves is how often a leader that leaves tries to hand over before it is removed as the leader: a write gap of two seconds.
+// maxMoves is how often a leader that leaves tries to hand over before it is removed as the leader:
+// a write gap of two seconds.
 const maxMoves = 3
 
-// wipedGrace is how long a member whose data is reported lost must have been silent: facts are written when a member is
-// started, an instant before its data is there.
+// wipedGrace is how long a member whose data is reported lost must have been silent: facts are
+// written when a member is started, an instant before its data is there.
 const wipedGrace = 20 * time.Second
 
-// finishChange: a member that is a learner, or was never started, is finished or taken back before anything else changes.
+// finishChange: a member that is a learner, or was never started, is finished or taken back before
+// anything else changes.
 func finishChange(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return Step{}, false
@@ -80,11 +82,12 @@ func (in *membership) finish(m etcdops.Member) (Step, bool) {
 		Reason: fmt.Sprintf("%s has caught up and becomes a voter.", u.Name)}, true
 }
 
-// maxStartFailures is how often the start of a member that has never run may fail before its place is given up: after about half a minute,
-// with the pauses between deliveries.
+// maxStartFailures is how often the start of a member that has never run may fail before its place
+// is given up: after about half a minute, with the pauses between deliveries.
 const maxStartFailures = 4
 
-// takeBack removes a member that has not come to vote, and counts that against its unit's next turn.
+// takeBack removes a member that has not come to vote, and counts that against its unit's next
+// turn.
 func (in *membership) takeBack(m etcdops.Member, u observation.Unit, why string) Step {
 	step := in.remove(m, u.Name, fmt.Sprintf("Member %s of %s is taken back and tried again later: %s.", label(m), u.Name, why))
 	if step.Kind == StepRemove {
@@ -96,9 +99,10 @@ func (in *membership) takeBack(m etcdops.Member, u observation.Unit, why string)
 // nudgeAfter is how long a learner is given to serve by itself: it takes a second.
 const nudgeAfter = 3 * time.Second
 
-// waitsForEntry says that the learner runs and does not serve, and from when on it may be nudged. An etcd that has just been sent a
-// database counts as applied only what comes after it. Is that database more than 5000 entries old, the member refuses to announce
-// itself ("too many requests"), and serves nobody, until the next entry: in a cluster that nobody writes to, for ever.
+// waitsForEntry says that the learner runs and does not serve, and from when on it may be nudged.
+// An etcd that has just been sent a database counts as applied only what comes after it. Is that
+// database more than 5000 entries old, the member refuses to announce itself ("too many requests"),
+// and serves nobody, until the next entry: in a cluster that nobody writes to, for ever.
 func (in *membership) waitsForEntry(u observation.Unit, m etcdops.Member) (bool, time.Time) {
 	h := in.Etcd.HealthOf(m)
 	if !hasData(u) || h.Serves || h.Fault == etcdops.FaultRefused || len(m.PeerURLs) == 0 {
@@ -111,15 +115,16 @@ func (in *membership) waitsForEntry(u observation.Unit, m etcdops.Member) (bool,
 	return true, due
 }
 
-// behind is a learner's lag, and whether etcd itself would promote it: it asks for nine tenths of the leader's log, which in a
-// small log is less than the absolute limit.
+// behind is a learner's lag, and whether etcd itself would promote it: it asks for nine tenths of
+// the leader's log, which in a small log is less than the absolute limit.
 func (in *membership) behind(m etcdops.Member) (int64, bool) {
 	lag, known := etcdops.Lag(in.Etcd, m.ID)
 	applied := int64(in.Etcd.HealthOf(m).AppliedIndex)
 	return lag, known && applied*10 >= (applied+lag)*9
 }
 
-// stalled says that a joining member has made no progress for too long, as far as this process has seen.
+// stalled says that a joining member has made no progress for too long, as far as this process has
+// seen.
 func (in *membership) stalled(m etcdops.Member) bool {
 	limit := in.Policy.Growth.StallTimeout.Duration
 	since := in.History.LastChange
@@ -129,8 +134,8 @@ func (in *membership) stalled(m etcdops.Member) bool {
 	return limit > 0 && !since.IsZero() && !in.Now.Before(since.Add(limit))
 }
 
-// wiped: a member whose unit has lost its data must never start again under its old ID. It is removed as soon as the others
-// have quorum without it; its unit then joins anew.
+// wiped: a member whose unit has lost its data must never start again under its old ID. It is
+// removed as soon as the others have quorum without it; its unit then joins anew.
 func wiped(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
 		return Step{}, false
@@ -150,8 +155,8 @@ func wiped(in *Situation) (Step, bool) {
 	return Step{}, false
 }
 
-// leaving: members of units that Juju is removing, those that do not serve first, the leader's place given up before it goes.
-// Clients are told before, and given the time to take it in.
+// leaving: members of units that Juju is removing, those that do not serve first, the leader's
+// place given up before it goes. Clients are informed before, and given the time to take it in.
 func leaving(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed || len(in.alive()) == 0 {
 		return Step{}, false
@@ -196,7 +201,8 @@ func (in *membership) leave(u observation.Unit, m etcdops.Member) Step {
 	return in.dismiss(m, u.Name, fmt.Sprintf("Juju is removing %s.", u.Name))
 }
 
-// dismiss removes a member that may serve: one that leads hands over first, so that nobody waits for an election.
+// dismiss removes a member that may serve: one that leads hands over first, so that nobody waits
+// for an election.
 func (in *membership) dismiss(m etcdops.Member, unit, reason string) Step {
 	step := in.remove(m, unit, reason)
 	if step.Kind != StepRemove || in.Etcd.Leader() != m.ID {
@@ -213,8 +219,8 @@ func (in *membership) dismiss(m etcdops.Member, unit, reason string) Step {
 		Reason: reason + " Its member leads, and hands over first."}
 }
 
-// stale: members whose unit Juju does not show any more. One that still serves is left alone, and shown, unless a unit of this cluster
-// waits for the machine that it is on.
+// stale: members whose unit Juju does not show any more. One that still serves is left alone, and
+// shown, unless a unit of this cluster waits for the machine that it is on.
 func stale(in *Situation) (Step, bool) {
 	if !in.Etcd.Listed {
 		return Step{}, false
@@ -251,8 +257,8 @@ func (in *membership) remove(m etcdops.Member, unit, reason string) Step {
 	return Step{Kind: StepRemove, Member: m.ID, Unit: unit, Change: etcdops.Remove{Member: m.ID}, Reason: reason}
 }
 
-// connects says that a member that serves is the only one at which the others find each other: whoever runs elsewhere than where it is
-// looked for finds those that do not, and nobody else.
+// connects says that a member that serves is the only one at which the others find each other:
+// whoever runs elsewhere than where it is looked for finds those that do not, and nobody else.
 func (in *membership) connects(m etcdops.Member) bool {
 	others := slices.DeleteFunc(in.Etcd.Voters(), func(o etcdops.Member) bool { return o.ID == m.ID })
 	if len(others) < 2 || !in.serving(m) {

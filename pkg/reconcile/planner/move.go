@@ -10,21 +10,27 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// A member has moved if its peers or its clients are to find it elsewhere than they do: its machine has another address, or the
-// options port or management_port have changed. It is brought home in this order, one member at a time, the leader last:
+// A member has moved if its peers or its clients are to find it elsewhere than they do: its machine
+// has another address, or the options port or management_port have changed. It is brought home in
+// this order, one member at a time, the leader last:
 //
 //  1. its agent asks for a certificate with a new address, and puts it in its place (a hook);
-//  2. its configuration is written anew, and waits for a restart; a new port is opened, too (updates). A new port for peers is
-//     written on one member at a time, when all before it are home;
-//  3. the others are told where its peers find it now, which cuts no connection that is there;
-//  4. it is restarted, and tells its new client URL by itself;
-//  5. clients are told, its old port is closed (updates), and clients' hooks have run, before the next one is restarted.
+//  2. its configuration is written anew, and waits for a restart; a new port is opened, too
+//     (updates). A new port for peers is written on one member at a time, when all before it are
+//     home;
+//  3. it is made known to the others where its peers find it now, which cuts no connection that is
+//     there;
+//  4. it is restarted, and reports its new client URL by itself;
+//  5. clients are informed, its old port is closed (updates), and clients' hooks have run, before
+//     the next one is restarted.
 
-// Several that have another address at once, two of three even, are no different while there is a quorum: members that have moved still
-// find those that have not, and these answer over the connections that they got. All are told before one is restarted: until then the
-// others may need the one that has not moved to find each other.
+// Several that have another address at once, two of three even, are no different while there is a
+// quorum: members that have moved still find those that have not, and these answer over the
+// connections that they got. All are made known before one is restarted: until then the others may
+// need the one that has not moved to find each other.
 
-// moved does the third and fourth of these. They come before growth, which waits for every voter to be healthy.
+// moved does the third and fourth of these. They come before growth, which waits for every voter to
+// be healthy.
 func moved(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure {
 		return Step{}, false
@@ -37,8 +43,8 @@ func moved(in *Situation) (Step, bool) {
 		return member && !m.Learner && m.Started() && hasData(u) && ready(u)
 	})
 	slices.SortStableFunc(units, func(a, b observation.Unit) int { return in.restartRank(b) - in.restartRank(a) })
-	// One that cannot be told yet may be waiting for another one: two that have moved do not find each other, so that the one that does
-	// not lead serves only when both are told.
+	// One that cannot be known yet may be waiting for another one: two that have moved do not find
+	// each other, so that the one that does not lead serves only when both are made known.
 	var untellable *Step
 	for _, u := range units {
 		if !in.atAnotherAddress(u) {
@@ -55,8 +61,8 @@ func moved(in *Situation) (Step, bool) {
 	if untellable != nil {
 		return *untellable, true
 	}
-	// One that the others have been told of is finished before the next one. If it has to wait, that may be for one that serves
-	// nowhere until the others are told.
+	// One that has been made known to the others is finished before the next one. If it has to
+	// wait, that may be for one that serves nowhere until the others know.
 	var waits *Step
 	for _, u := range units {
 		if !in.peersKnow(u) || !in.runsElsewhere(u) || in.awaitsPeerPort(u) {
@@ -83,9 +89,10 @@ func moved(in *Situation) (Step, bool) {
 	return Step{}, false
 }
 
-// halfMoved finishes a member that the others have been told of and that does not run there yet, before others may go: two
-// members of which one is looked for where it is not yet, and the other begins where it is not looked for, find each other no
-// more. In a cluster where it cannot be restarted now, others are not kept waiting for it.
+// halfMoved finishes a member that has been made known to the others and that does not run there
+// yet, before others may go: two members of which one is looked for where it is not yet, and the
+// other begins where it is not looked for, find each other no more. In a cluster where it cannot be
+// restarted now, others are not kept waiting for it.
 func halfMoved(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || !in.Etcd.Listed || in.unsure || len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()) || len(in.Etcd.Voters()) == 2 {
 		return Step{}, false
@@ -110,7 +117,8 @@ func (in *membership) publishPeerURL(u observation.Unit) (Step, bool) {
 	}
 	reason := fmt.Sprintf("The peers of %s find it at %s now, and the member list has %s.", u.Name, in.peerURL(u), m.PeerURLs)
 	if len(in.Etcd.Voters()) == 1 {
-		// The only member can be asked only at the URL that it tells, which is new after its restart. No peer is cut off by that.
+		// The only member can be asked only at the URL that it shows, which is new after its
+		// restart. No peer is cut off by that.
 		if in.runsElsewhere(u) {
 			return in.restartOf(u), true
 		}
@@ -138,8 +146,9 @@ func (in *membership) publishPeerURL(u observation.Unit) (Step, bool) {
 		Change: etcdops.UpdatePeerURL{Member: m.ID, PeerURL: in.peerURL(u)}}, true
 }
 
-// unpublished says that clients of some unit have not been told yet where the members serve now; why is the end of a sentence. A member
-// that is to serve elsewhere waits for that, so that whoever knows what was told last finds all the others.
+// unpublished says that clients of some unit have not been informed yet where the members serve
+// now; why is the end of a sentence. A member that is to serve elsewhere waits for that, so that
+// whoever knows what was published last finds all the others.
 func (in *desired) unpublished() (why string, yes bool) {
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]
@@ -156,8 +165,8 @@ func (in *desired) unpublished() (why string, yes bool) {
 	return "", false
 }
 
-// certifies says that the unit's server certificate is good for its addresses. One that does not tell its names was written by
-// an agent that had checked it.
+// certifies says that the unit's server certificate is good for its addresses. One that does not
+// report its names was written by an agent that had checked it.
 func certifies(u observation.Unit) bool {
 	leaf := u.Facts.Certificates.Server
 	if leaf == nil {
@@ -166,9 +175,10 @@ func certifies(u observation.Unit) bool {
 	return len(leaf.SANs) == 0 || slices.Contains(leaf.SANs, u.Facts.Addresses.Peer) && slices.Contains(leaf.SANs, u.Facts.Addresses.Client)
 }
 
-// refusedPorts are sentences on units that cannot have the port that they should: Juju does not open it, because another
-// application on the machine has it, or another process listens there. What Juju has shown before a delivery ended says nothing of
-// that one's ports; what is told already stays until Juju has been asked since.
+// refusedPorts are sentences on units that cannot have the port that they should: Juju does not
+// open it, because another application on the machine has it, or another process listens there.
+// What Juju has shown before a delivery ended says nothing of that one's ports; what is reported
+// already stays until Juju has been asked since.
 func (in *words) refusedPorts() []string {
 	var sentences []string
 	for _, u := range in.alive() {

@@ -19,8 +19,8 @@ const (
 	newClient  = "https://" + newAddress + ":2379"
 )
 
-// readdress gives the machine of a unit another address: nobody answers at the old one, and its agent has told so. Its
-// certificate is good for the new one, and its configuration written.
+// readdress gives the machine of a unit another address: nobody answers at the old one, and its
+// agent has reported so. Its certificate is good for the new one, and its configuration written.
 func readdress(o *observation.Observation, i int) { readdressTo(o, i, newAddress) }
 
 func readdressTo(o *observation.Observation, i int, address string) {
@@ -41,7 +41,8 @@ func bothMoved(o *observation.Observation) {
 	readdressTo(o, 2, newAddress)
 }
 
-// stuck lets a member that has moved run with its new configuration, and not serve: its delivery is in progress, again and again.
+// stuck lets a member that has moved run with its new configuration, and not serve: its delivery is
+// in progress, again and again.
 func stuck(o *observation.Observation, i int) {
 	u := &o.Units[i]
 	address := u.Facts.Addresses.Peer
@@ -68,7 +69,7 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 		do    func(*observation.Observation)
 		want  want
 	}{
-		{"it is told", settled(3), func(o *observation.Observation) { readdress(o, 2) },
+		{"it is made known", settled(3), func(o *observation.Observation) { readdress(o, 2) },
 			want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
 		{"even while a unit waits to join", settled(3), func(o *observation.Observation) { join(o); readdress(o, 2) },
 			want{planner.StepUpdatePeer, "etcd/2", false, ""}},
@@ -101,14 +102,14 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 		{"the only member is restarted first, because it is asked where it says it is", settled(1), func(o *observation.Observation) {
 			readdress(o, 0)
 		}, want{planner.StepRestart, "etcd/0", false, ""}},
-		{"and told then", settled(1), func(o *observation.Observation) {
+		{"and made known then", settled(1), func(o *observation.Observation) {
 			readdress(o, 0)
 			o.Units[0].Facts.RestartPending = false
 			o.Etcd.Members[0].ClientURLs = []string{newClient}
 			o.History.StableSince = o.Now.Add(-time.Hour)
 			apply(o)
 		}, want{planner.StepUpdatePeer, "etcd/0", false, ""}},
-		{"of two that have moved one is told", settled(3), bothMoved, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
+		{"of two that have moved one is made known", settled(3), bothMoved, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
 		{"and the other before the first is restarted", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
@@ -118,36 +119,37 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 			o.Etcd.Members[1].PeerURLs = []string{"https://10.0.1.98:2380"}
 			o.Units[2].Facts.Certificates.Server.SANs = []string{"10.0.0.3"}
 		}, want{wait, "", false, "certificate is not good for " + newAddress}},
-		{"both are restarted when both were told", settled(3), func(o *observation.Observation) {
+		{"both are restarted when both were made known", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			o.Etcd.Members[1].PeerURLs, o.Etcd.Members[2].PeerURLs = []string{"https://10.0.1.98:2380"}, []string{newPeer}
 			apply(o)
 		}, want{planner.StepRestart, "etcd/1", false, ""}},
-		{"none is told that does not serve where it is", settled(3), func(o *observation.Observation) {
+		{"none is made known that does not serve where it is", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			delete(o.Etcd.Health, "https://10.0.1.98:2379")
 			delete(o.Etcd.Health, newClient)
 		}, want{wait, "", false, "1 of 3 voters serve"}},
-		// Two that have moved do not find each other, so that the one that does not lead serves only when the leader is told where it is.
-		{"one that cannot be told yet keeps no other from being told", settled(3), func(o *observation.Observation) {
+		// Two that have moved do not find each other, so that the one that does not lead serves
+		// only when the leader is told where it is.
+		{"one that cannot be made known yet keeps no other from it", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			stuck(o, 1)
 			o.Units[1].Facts.Running = nil
 		}, want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
-		{"one that runs where it should is told though it does not serve yet", settled(3), func(o *observation.Observation) {
+		{"one that runs where it should is made known though it does not serve yet", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			stuck(o, 1)
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
 			applyAllBut(o, 1)
 		}, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
-		{"one that waits for its restart is not told before its configuration is written", settled(3), func(o *observation.Observation) {
+		{"one that waits for its restart is not made known before its configuration is written", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			stuck(o, 1)
 			o.Units[1].Facts.RestartPending = true
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
 			applyAllBut(o, 1)
 		}, want{wait, "", false, ""}},
-		{"one that is gone for good is not told again", settled(3), func(o *observation.Observation) {
+		{"one that is gone for good is not made known again", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
 			o.Units[2].Dying = true
 			apply(o)
@@ -161,7 +163,8 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 	}
 }
 
-// TestAllThatHaveMovedAreMadeKnownBeforeOneIsRestarted, also where the others could do without one already.
+// TestAllThatHaveMovedAreMadeKnownBeforeOneIsRestarted, also where the others could do without one
+// already.
 func TestAllThatHaveMovedAreMadeKnownBeforeOneIsRestarted(t *testing.T) {
 	o := settled(5)
 	bothMoved(&o)
@@ -183,7 +186,8 @@ func TestThePlanForAMovedMemberIsToMakeItKnownAndToRestartIt(t *testing.T) {
 	}
 }
 
-// The agent asks the guard again before it restarts: it is told where the other one is that has moved, which is in no list yet.
+// The agent asks the guard again before it restarts: it is told where the other one is that has
+// moved, which is in no list yet.
 func TestARestartShowsWhereMembersAnswer(t *testing.T) {
 	o := settled(3)
 	bothMoved(&o)
@@ -195,8 +199,8 @@ func TestARestartShowsWhereMembersAnswer(t *testing.T) {
 	}
 }
 
-// Where all machines have changed their addresses at once, nobody finds anybody, and etcd cannot be told. One that has its old
-// address back is enough: the sentence says so.
+// Where all machines have changed their addresses at once, nobody finds anybody, and etcd cannot be
+// informed. One that has its old address back is enough: the sentence says so.
 func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 	scatter := func(n int) observation.Observation {
 		o := settled(3)
@@ -221,11 +225,11 @@ func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 		}
 		return o
 	}
-	const told = "Give one machine, better more, its old address back (those were 10.0.0.1, 10.0.0.2, 10.0.0.3)"
-	expect(t, scatter(3), want{planner.StepWait, "", true, told})
+	const advice = "Give one machine, better more, its old address back (those were 10.0.0.1, 10.0.0.2, 10.0.0.3)"
+	expect(t, scatter(3), want{planner.StepWait, "", true, advice})
 	for n := range 3 {
 		step, ok := planner.Next(scatter(n))
-		if !ok || step.Person || strings.Contains(step.Reason, told) {
+		if !ok || step.Person || strings.Contains(step.Reason, advice) {
 			t.Errorf("with %d of 3 moved: %s", n, step.Reason)
 		}
 	}
@@ -236,7 +240,8 @@ func TestMembersThatDoNotFindEachOtherAreAPersonsBusiness(t *testing.T) {
 	}
 }
 
-// A member that crashes begins with what is on its disk, and where there is no quorum nobody can be told of it.
+// A member that crashes begins with what is on its disk, and where there is no quorum nobody can be
+// informed of it.
 func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -246,7 +251,7 @@ func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
 		{"with a quorum", func(*observation.Observation) {}, "https://10.0.0.2:7001"},
 		{"without one", func(o *observation.Observation) { o.Etcd.Listed = false }, peer(1)},
 		{"where nobody answers", func(o *observation.Observation) { o.Etcd = etcdops.View{} }, peer(1)},
-		{"where they have been told already", func(o *observation.Observation) {
+		{"where it is known already", func(o *observation.Observation) {
 			o.Etcd.Listed, o.Etcd.Members[1].PeerURLs = false, []string{"https://10.0.0.2:7001"}
 		}, "https://10.0.0.2:7001"},
 	} {
@@ -262,7 +267,8 @@ func TestThePeersPortIsNotChangedWhileThereIsNoQuorum(t *testing.T) {
 	}
 }
 
-// The peers of a member that runs elsewhere than the list has it are found by it, and do not find it: two such need a third one.
+// The peers of a member that runs elsewhere than the list has it are found by it, and do not find
+// it: two such need a third one.
 func TestNobodyLeavesWithoutWhomTheOthersDoNotFindEachOther(t *testing.T) {
 	const elsewhere = "https://10.0.0.9:7002"
 	for _, c := range []struct {
@@ -290,8 +296,8 @@ func TestNobodyLeavesWithoutWhomTheOthersDoNotFindEachOther(t *testing.T) {
 	}
 }
 
-// What is on a member's disk is where it begins after a crash or a loss of power. Peers are told of one at a time, and so one disk at a
-// time has a port that they were not told of.
+// What is on a member's disk is where it begins after a crash or a loss of power. One at a time is
+// made known to peers, and so one disk at a time has a port that they do not know.
 func TestThePeersPortChangesOnOneDiskAtATime(t *testing.T) {
 	const port = 7001
 	newPeer := func(i int) string { return fmt.Sprintf("https://10.0.0.%d:%d", i+1, port) }
@@ -301,7 +307,7 @@ func TestThePeersPortChangesOnOneDiskAtATime(t *testing.T) {
 		want string
 	}{
 		{"the first, which does not lead", func(*observation.Observation) {}, "etcd/1"},
-		{"nobody else while it is told of and does not run there", func(o *observation.Observation) {
+		{"nobody else while it is known and does not run there", func(o *observation.Observation) {
 			o.Etcd.Members[1].PeerURLs = []string{newPeer(1)}
 			o.Units[1].Facts.RestartPending = true
 		}, "etcd/1"},
@@ -311,7 +317,7 @@ func TestThePeersPortChangesOnOneDiskAtATime(t *testing.T) {
 		}, "etcd/1 etcd/2"},
 		{"not one that cannot be reached", func(o *observation.Observation) { o.Units[1].Lost = true }, "etcd/2"},
 		{"not one whose hook has failed", func(o *observation.Observation) { o.Units[1].Failed = true }, "etcd/2"},
-		{"one that began there by itself, and nobody else until it is told of", func(o *observation.Observation) {
+		{"one that began there by itself, and nobody else until it is known", func(o *observation.Observation) {
 			o.Units[2].Facts.Running.PeerURL = newPeer(2)
 		}, "etcd/2"},
 		{"the leader last", func(o *observation.Observation) {

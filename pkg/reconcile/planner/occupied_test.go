@@ -14,7 +14,7 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// occupy makes the machine of the unit with this index another's, as its agent tells it.
+// occupy makes the machine of the unit with this index another's, as its agent reports it.
 func occupy(o *observation.Observation, i int, data *v1alpha1.LeftData, owners ...string) {
 	t := &v1alpha1.TakenFacts{Data: data}
 	for _, name := range owners {
@@ -51,7 +51,8 @@ func handed(steps []planner.Step) []string {
 	return names
 }
 
-// A unit on another's machine is neither prepared, nor born, nor added, nor told anything that would be applied there.
+// A unit on another's machine is neither prepared, nor born, nor added, nor handed anything that
+// would be applied there.
 func TestNothingIsDeliveredToAUnitOnAnothersMachine(t *testing.T) {
 	t.Run("birth", func(t *testing.T) {
 		o := virgin(4)
@@ -109,7 +110,8 @@ func TestNothingIsDeliveredToAUnitOnAnothersMachine(t *testing.T) {
 	})
 }
 
-// Data that no unit has recorded, and an etcd that none has started, hold up a birth until a person has looked.
+// Data that no unit has recorded, and an etcd that none has started, hold up a birth until a person
+// has looked.
 func TestWhatNobodyHasRecordedIsAPersons(t *testing.T) {
 	for _, c := range []struct {
 		taken v1alpha1.TakenFacts
@@ -127,8 +129,9 @@ func TestWhatNobodyHasRecordedIsAPersons(t *testing.T) {
 	}
 }
 
-// What a unit has left that Juju does not show any more is cleared by a delivery that names it, and by no other: not before it has been
-// gone for a while, not if the data may be another's, and not while its cluster, which is ours, has its member.
+// What a unit has left that Juju does not show any more is cleared by a delivery that names it, and
+// by no other: not before it has been gone for a while, not if the data may be another's, and not
+// while its cluster, which is ours, has its member.
 func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
 	left := func(o *observation.Observation) { occupy(o, 3, dataOf(0xee, 0x99), "ea/0") }
 	for _, c := range []struct {
@@ -201,7 +204,8 @@ func TestOnlyWhatAUnitHasLeftThatIsGoneIsCleared(t *testing.T) {
 	}
 }
 
-// While it is not known which cluster is born here, one that a unit of this application has left may be it.
+// While it is not known which cluster is born here, one that a unit of this application has left
+// may be it.
 func TestAClusterThatIsBeingBornIsNoFormerOne(t *testing.T) {
 	o := virgin(4)
 	o.Latch.Seeds = &v1alpha1.Seeds{Token: "t", Members: []v1alpha1.Seed{{Unit: "etcd/0", Name: "etcd0", PeerURL: peer(0)}}}
@@ -214,7 +218,8 @@ func TestAClusterThatIsBeingBornIsNoFormerOne(t *testing.T) {
 	}
 }
 
-// A member that serves, whose unit is gone, goes when a unit of its cluster waits for its machine; one at a time, and behind the guard.
+// A member that serves, whose unit is gone, goes when a unit of its cluster waits for its machine;
+// one at a time, and behind the guard.
 func TestAMemberWithoutAUnitMakesWay(t *testing.T) {
 	waiting := func() observation.Observation {
 		o := settled(3)

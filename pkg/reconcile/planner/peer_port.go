@@ -6,9 +6,11 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// peerPort is the port of peerURL. It changes on one member's disk at a time: whoever crashes or loses its power begins with what is
-// there, and members that begin where they are not looked for find each other no more. So a member has the port where its peers look
-// for it, as far as anybody remembers, until it is its turn; without a quorum it is nobody's, because peers cannot be told.
+// peerPort is the port of peerURL. It changes on one member's disk at a time: whoever crashes or
+// loses its power begins with what is there, and members that begin where they are not looked for
+// find each other no more. So a member has the port where its peers look for it, as far as anybody
+// remembers, until it is its turn; without a quorum it is nobody's, because peers cannot be
+// informed.
 func (in *addresses) peerPort(u observation.Unit) int32 {
 	m := in.member[u.Name]
 	listed := int32(0)
@@ -26,8 +28,8 @@ func (in *addresses) peerPort(u observation.Unit) int32 {
 	return cmp.Or(listed, in.opts.ManagementPort)
 }
 
-// awaitsPeerPort says that the unit's member is to have another port for its peers, and that its turn is still to come: it would have
-// to be restarted twice.
+// awaitsPeerPort says that the unit's member is to have another port for its peers, and that its
+// turn is still to come: it would have to be restarted twice.
 func (in *addresses) awaitsPeerPort(u observation.Unit) bool {
 	return in.peerPort(u) != in.opts.ManagementPort
 }
@@ -40,8 +42,9 @@ func runsAtPeerPort(u observation.Unit) int32 {
 	return PortOf(u.Facts.Running.PeerURL)
 }
 
-// nextPeerPort is the unit whose turn it is to have another port for its peers. One that runs there already is told of first. While one
-// that the others have been told of does not run there yet it is nobody's; then it is the first that can be reached, etcd's leader last.
+// nextPeerPort is the unit whose turn it is to have another port for its peers. One that runs there
+// already is made known first. While one that has been made known to the others does not run there
+// yet it is nobody's; then it is the first that can be reached, etcd's leader last.
 func (in *addresses) nextPeerPort() string {
 	var next, leader string
 	halfMoved := false
@@ -50,13 +53,13 @@ func (in *addresses) nextPeerPort() string {
 		if !member || m.Learner || !m.Started() || len(m.PeerURLs) == 0 || !hasData(u) {
 			continue
 		}
-		told, there := PortOf(m.PeerURLs[0]) == in.opts.ManagementPort, runsAtPeerPort(u) == in.opts.ManagementPort
+		known, there := PortOf(m.PeerURLs[0]) == in.opts.ManagementPort, runsAtPeerPort(u) == in.opts.ManagementPort
 		switch {
-		case !told && there:
+		case !known && there:
 			return u.Name
-		case told && u.Facts.RestartPending && !there:
+		case known && u.Facts.RestartPending && !there:
 			halfMoved = true
-		case told, u.Lost, u.Failed:
+		case known, u.Lost, u.Failed:
 		case m.ID == in.Etcd.Leader():
 			leader = u.Name
 		default:

@@ -7,7 +7,8 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// procedureStatuses tell what is under way, for a person who asks: more than a line of juju status has room for.
+// procedureStatuses say what is under way, for a person who asks: more than a line of juju status
+// has room for.
 func (in *report) procedureStatuses() []v1alpha1.ProcedureStatus {
 	entries, err := in.Latch.Entries()
 	if err != nil {
@@ -22,15 +23,16 @@ func (in *report) procedureStatuses() []v1alpha1.ProcedureStatus {
 		s := v1alpha1.ProcedureStatus{Name: e.Procedure, ID: e.ID, Phase: e.Phase, Back: e.Back, Since: e.Since, WaitsForPerson: true,
 			Message: "Nothing is done for it: a newer daemon has written the journal. Go on with that version."}
 		if r, ok := known[e.ID]; ok {
-			s.Message, s.WaitsForPerson = r.told(in.journal)
+			s.Message, s.WaitsForPerson = r.shown(in.journal)
 		}
 		all = append(all, s)
 	}
 	return all
 }
 
-// told is where a procedure is: what the gate waits for, or what a person has to do, and whether it is that; and the way back.
-func (r underway) told(in *journal) (message string, person bool) {
+// shown is where a procedure is: what the gate waits for, or what a person has to do, and whether
+// it is that; and the way back.
+func (r underway) shown(in *journal) (message string, person bool) {
 	switch why := r.proven(in); {
 	case why != "":
 		message = fmt.Sprintf("It goes on until %s: %s.", r.words, strings.TrimRight(why, "."))

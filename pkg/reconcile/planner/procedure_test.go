@@ -36,7 +36,8 @@ func authority(t *testing.T, name string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-// rotatable is a settled cluster whose members trust one authority, while its provider offers another.
+// rotatable is a settled cluster whose members trust one authority, while its provider offers
+// another.
 func rotatable(t *testing.T, n int) (o observation.Observation, before, after string) {
 	t.Helper()
 	before, after = authority(t, "before"), authority(t, "after")
@@ -76,7 +77,8 @@ func moment(t *testing.T, o observation.Observation) string {
 	return entries[0].Moment()
 }
 
-// run does what is planned until there is nothing left, or something to wait for, and returns the steps.
+// run does what is planned until there is nothing left, or something to wait for, and returns the
+// steps.
 func run(t *testing.T, o *observation.Observation) []string {
 	t.Helper()
 	var kinds []string
@@ -105,7 +107,8 @@ func restarts(steps []string) (n int) {
 	return n
 }
 
-// TestARollingRestartRestartsEachMemberOnce: the request is seen to once, and the leader comes last.
+// TestARollingRestartRestartsEachMemberOnce: the request is seen to once, and the leader comes
+// last.
 func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	o := settled(3)
 	for i := range o.Units {
@@ -129,7 +132,8 @@ func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	}
 }
 
-// TestAnAuthorityIsReplacedInThreePhases: nothing happens before a person asks; each rest ends with a person's word for that very phase.
+// TestAnAuthorityIsReplacedInThreePhases: nothing happens before a person asks; each rest ends with
+// a person's word for that very phase.
 func TestAnAuthorityIsReplacedInThreePhases(t *testing.T) {
 	o, before, after := rotatable(t, 3)
 	for _, step := range run(t, &o) {
@@ -172,8 +176,8 @@ func TestAnAuthorityIsReplacedInThreePhases(t *testing.T) {
 	}
 }
 
-// TestARotationOfTwoMembersIsNotBegun: neither could be restarted, and no third one could join. The application says so, and a third member
-// is what it waits for.
+// TestARotationOfTwoMembersIsNotBegun: neither could be restarted, and no third one could join. The
+// application says so, and a third member is what it waits for.
 func TestARotationOfTwoMembersIsNotBegun(t *testing.T) {
 	const why = "Task 50 of etcd/0 (rotate-ca) waits for a third member"
 	o, _, _ := rotatable(t, 2)
@@ -204,7 +208,8 @@ func TestARequestThatAnOldAgentHoldsUpIsReported(t *testing.T) {
 	}
 }
 
-// TestAGateIsProvenByEveryMember: what one of them lacks is waited for, also on a person's word, and told by its unit's name.
+// TestAGateIsProvenByEveryMember: what one of them lacks is waited for, also on a person's word,
+// and reported by its unit's name.
 func TestAGateIsProvenByEveryMember(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase int // how many rests are behind
@@ -257,7 +262,8 @@ func TestAGateIsProvenByEveryMember(t *testing.T) {
 	}
 }
 
-// TestARequestIsSeenToOnce: also where two ask at once, and where the same task is still in a unit's facts.
+// TestARequestIsSeenToOnce: also where two ask at once, and where the same task is still in a
+// unit's facts.
 func TestARequestIsSeenToOnce(t *testing.T) {
 	o, _, _ := rotatable(t, 3)
 	run(t, &o)
@@ -278,8 +284,9 @@ func TestARequestIsSeenToOnce(t *testing.T) {
 	}
 }
 
-// TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority: who would join has certificates of the new one only. Members go on being restarted
-// beside it, and it joins when such certificates are in use. Of two members none can be restarted: there the third comes first.
+// TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority: who would join has certificates of the
+// new one only. Members go on being restarted beside it, and it joins when such certificates are in
+// use. Of two members none can be restarted: there the third comes first.
 func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	joins := func(steps []string) bool {
 		return slices.ContainsFunc(steps, func(s string) bool { return strings.HasPrefix(s, string(planner.StepAddLearner)) })
@@ -324,7 +331,8 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	}
 }
 
-// TestAUnitIsAskedAgainForItsProof: its next hook may be minutes away; who has just been asked is not asked again at once.
+// TestAUnitIsAskedAgainForItsProof: its next hook may be minutes away; who has just been asked is
+// not asked again at once.
 func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
 	o, _, _ := rotatable(t, 3)
 	run(t, &o)
@@ -334,7 +342,7 @@ func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
 	for ago, want := range map[time.Duration]bool{9 * time.Second: false, 10 * time.Second: true} {
 		spec := planner.Desired(o, "etcd/1")
 		o.Units[1].Last = &observation.Result{Outcome: v1alpha1.OutcomeApplied, Hash: spec.Hash(), At: o.Now.Add(-ago)}
-		// What the leader shows of it is told first.
+		// What the leader shows of it is reported first.
 		o.ApplicationStatus = *planner.Desired(o, "etcd/0").Status.Application
 		leader := planner.Desired(o, "etcd/0")
 		o.Units[0].Facts.Applied.Hash, o.Units[0].Shown = leader.Hash(), leader.Status.Unit

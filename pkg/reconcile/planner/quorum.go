@@ -10,7 +10,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// lostData: a cluster that was born and of which no unit has data any more. Only a restore can bring it back.
+// lostData: a cluster that was born and of which no unit has data any more. Only a restore can
+// bring it back.
 func lostData(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.Etcd.Listed {
 		return Step{}, false
@@ -28,7 +29,8 @@ func lostData(in *Situation) (Step, bool) {
 	return wait("The data of all members of cluster %s is lost: bring it back, or %s", in.Latch.ClusterID, in.beginAnew()).person(), true
 }
 
-// noQuorum: without a linearizable member list nothing that changes members or stops one is decided.
+// noQuorum: without a linearizable member list nothing that changes members or stops one is
+// decided.
 func noQuorum(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.Etcd.Listed {
 		return Step{}, false
@@ -54,8 +56,9 @@ func noQuorum(in *Situation) (Step, bool) {
 	return wait("There is no quorum. Nothing is stopped, added or removed."), true
 }
 
-// scattered are the addresses that members had, if each that there is answers at another one now: all machines have changed their
-// addresses at once. One that has not would be found by the others, and hold them together.
+// scattered are the addresses that members had, if each that there is answers at another one now:
+// all machines have changed their addresses at once. One that has not would be found by the others,
+// and hold them together.
 func (in *addresses) scattered() []string {
 	had := map[string]bool{}
 	for _, u := range in.alive() {
@@ -85,8 +88,8 @@ func hostOf(text string) string {
 	return u.Hostname()
 }
 
-// stable says since long enough every voter is healthy under one leader and nobody came or went; until tells when that will
-// be so if nothing happens.
+// stable says since long enough every voter is healthy under one leader and nobody came or went;
+// until says when that will be so if nothing happens.
 func (in *roster) stable() (Step, bool) {
 	need := in.Policy.Growth.Stable.Duration
 	if in.History.StableSince.IsZero() {

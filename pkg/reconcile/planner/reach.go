@@ -10,7 +10,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// blocked tells why a unit cannot take a delivery now; empty means that it can. until is when that may be over by itself.
+// blocked says why a unit cannot take a delivery now; empty means that it can. until is when that
+// may be over by itself.
 func (in *reach) blocked(u observation.Unit) (why string, until time.Time) {
 	if why := in.unreachable(u); why != "" {
 		return why, time.Time{}
@@ -21,9 +22,11 @@ func (in *reach) blocked(u observation.Unit) (why string, until time.Time) {
 	return "", time.Time{}
 }
 
-// unreachable is why nothing at all can be delivered to the unit now, words included; empty if something can.
+// unreachable is why nothing at all can be delivered to the unit now, words included; empty if
+// something can.
 func (in *reach) unreachable(u observation.Unit) string {
-	// What disturbs goes before, however long it takes: a delivery would wait behind it, and be about what was there before.
+	// What disturbs goes before, however long it takes: a delivery would wait behind it, and be
+	// about what was there before.
 	task := cmp.Or(u.Task, u.Disturbing())
 	switch {
 	case u.Dead:
@@ -44,8 +47,9 @@ func (in *reach) unreachable(u observation.Unit) string {
 	return ""
 }
 
-// again is when the unit may be delivered to after how its last delivery has ended. What was in progress then, and has had its member
-// begin to serve since, is asked after at once: the growing pauses are for as long as nothing is to be seen from here.
+// again is when the unit may be delivered to after how its last delivery has ended. What was in
+// progress then, and has had its member begin to serve since, is asked after at once: the growing
+// pauses are for as long as nothing is to be seen from here.
 func (in *reach) again(u observation.Unit) time.Time {
 	if u.Last == nil {
 		return time.Time{}
@@ -56,7 +60,7 @@ func (in *reach) again(u observation.Unit) time.Time {
 	return u.Last.NotBefore
 }
 
-// ending tells how a delivery ended, as part of a sentence.
+// ending says how a delivery ended, as part of a sentence.
 func ending(r observation.Result) string {
 	var text string
 	switch r.Outcome {

@@ -10,9 +10,10 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// etcd lets a peer in only if its certificate is good for the address that it comes from. That is not always where it is found: a machine
-// may have a second address that it prefers for connections that it makes. Then it is refused by all others, who reach it themselves, and
-// serve: nothing but their logs tells.
+// etcd lets a peer in only if its certificate is good for the address that it comes from. That is
+// not always where it is found: a machine may have a second address that it prefers for connections
+// that it makes. Then it is refused by all others, who reach it themselves, and serve: nothing but
+// their logs shows it.
 
 // refusals are, by the address that a peer was refused from, the first unit that refuses it.
 func (in *addresses) refusals() map[string]string {
@@ -37,8 +38,9 @@ func (in *addresses) whose(address string) []observation.Unit {
 	})
 }
 
-// comesFrom are the addresses of the unit's own machine that peers have refused it from, and that its certificate must be good for, too. It
-// stays so when nobody refuses it any more. An address that several machines have, or none, is nobody's: it could be another one's.
+// comesFrom are the addresses of the unit's own machine that peers have refused it from, and that
+// its certificate must be good for, too. It stays so when nobody refuses it any more. An address
+// that several machines have, or none, is nobody's: it could be another one's.
 func (in *addresses) comesFrom(u observation.Unit) []string {
 	if u.Facts == nil {
 		return nil
@@ -50,7 +52,7 @@ func (in *addresses) comesFrom(u observation.Unit) []string {
 	})
 }
 
-// refused tells of peers that are not let in.
+// refused reports peers that are not let in.
 func (in *words) refused() etcdops.Notice {
 	var texts []string
 	refusals := in.refusals()

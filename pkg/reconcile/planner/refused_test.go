@@ -9,8 +9,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// A certificate is asked to be good for an address that its member comes from, and that peers refuse it from, if that is its own machine's
-// and nobody else's.
+// A certificate is asked to be good for an address that its member comes from, and that peers
+// refuse it from, if that is its own machine's and nobody else's.
 func TestACertificateIsGoodForWhereItsMemberComesFrom(t *testing.T) {
 	const second = "10.9.0.2"
 	extra := func(o observation.Observation) []string { return planner.Desired(o, "etcd/1").TLS.ExtraSANs }
@@ -24,7 +24,7 @@ func TestACertificateIsGoodForWhereItsMemberComesFrom(t *testing.T) {
 			o.Units[1].Facts.MachineAddresses = []string{"10.0.0.2", second}
 			o.Units[2].Facts.Refused = []string{second}
 		}, true, "etcd/2 refuses etcd/1, which comes from 10.9.0.2: its certificate is not good for that, and is asked for anew"},
-		"refused from a stranger's": {func(o *observation.Observation) {
+		"refused from an unknown address": {func(o *observation.Observation) {
 			o.Units[1].Facts.MachineAddresses = []string{"10.0.0.2"}
 			o.Units[2].Facts.Refused = []string{second}
 		}, false, "etcd/2 refuses a peer that comes from 10.9.0.2, which is not the address of one unit's machine"},
@@ -54,7 +54,7 @@ func TestACertificateIsGoodForWhereItsMemberComesFrom(t *testing.T) {
 				t.Errorf("asked for: %v, want %v", got, test.want)
 			}
 			if hashes(o)["etcd/2"] != others["etcd/2"] {
-				t.Error("another unit is told something else")
+				t.Error("another unit is handed something else")
 			}
 			app := planner.Desired(o, "etcd/0").Status.Application
 			if app.State != "active" || !strings.Contains(app.Message, test.said) || test.said == "" && strings.Contains(app.Message, "refuses") {

@@ -9,8 +9,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// rebooted is a cluster of three of which etcd/2 has booted: all have applied what they should be, its member has served for so long,
-// and Juju still shows what its first hook has seen.
+// rebooted is a cluster of three of which etcd/2 has booted: all have applied what they should be,
+// its member has served for so long, and Juju still shows what its first hook has seen.
 func rebooted(served time.Duration) observation.Observation {
 	o := settled(3)
 	for i := range o.Units {
@@ -22,8 +22,8 @@ func rebooted(served time.Duration) observation.Observation {
 	return o
 }
 
-// TestAnOldWordIsPutRightOnce: the word that a unit was handed is handed again where Juju shows another, and never in a loop with what
-// the unit sees by itself.
+// TestAnOldWordIsPutRightOnce: the word that a unit was handed is handed again where Juju shows
+// another, and never in a loop with what the unit sees by itself.
 func TestAnOldWordIsPutRightOnce(t *testing.T) {
 	ended := func(ago time.Duration) func(o *observation.Observation) {
 		return func(o *observation.Observation) {
@@ -42,21 +42,21 @@ func TestAnOldWordIsPutRightOnce(t *testing.T) {
 		{"a unit is shown ill and its member serves", time.Minute, nil, "etcd/2"},
 		{"it has only begun to serve", 9 * time.Second, nil, ""},
 		{"it was not seen to serve", 0, []func(o *observation.Observation){func(o *observation.Observation) { o.History.ServesSince = nil }}, ""},
-		{"it was told before it served", time.Minute, []func(o *observation.Observation){ended(2 * time.Minute)}, "etcd/2"},
-		{"it was told while it began to serve", time.Minute, []func(o *observation.Observation){ended(55 * time.Second)}, "etcd/2"},
-		{"it was told since", time.Minute, []func(o *observation.Observation){ended(45 * time.Second)}, ""},
+		{"words came before it served", time.Minute, []func(o *observation.Observation){ended(2 * time.Minute)}, "etcd/2"},
+		{"words came while it began to serve", time.Minute, []func(o *observation.Observation){ended(55 * time.Second)}, "etcd/2"},
+		{"words came since", time.Minute, []func(o *observation.Observation){ended(45 * time.Second)}, ""},
 		{"its agent is lost", time.Minute, []func(o *observation.Observation){func(o *observation.Observation) { o.Units[2].Lost = true }}, ""},
 		{"its hook is in error", time.Minute, []func(o *observation.Observation){func(o *observation.Observation) { o.Units[2].Failed = true }}, ""},
-		{"it tells of something else than its member", time.Minute, []func(o *observation.Observation){func(o *observation.Observation) {
+		{"it shows something else than its member", time.Minute, []func(o *observation.Observation){func(o *observation.Observation) {
 			o.Units[2].Shown = v1alpha1.StatusText{State: "blocked", Message: "Healthy with 3 known peers; the certificate of server expires today"}
 		}}, ""},
 		{"the application's status is of another leader", time.Minute, []func(o *observation.Observation){func(o *observation.Observation) {
 			o.Units[2].Shown, o.ApplicationStatus = o.Units[1].Shown, sum
 		}}, "etcd/0"},
-		{"and was told a minute ago", time.Minute, []func(o *observation.Observation){ended(time.Minute), func(o *observation.Observation) {
+		{"and words came a minute ago", time.Minute, []func(o *observation.Observation){ended(time.Minute), func(o *observation.Observation) {
 			o.Units[2].Shown, o.ApplicationStatus = o.Units[1].Shown, sum
 		}}, ""},
-		{"and was told long ago", time.Minute, []func(o *observation.Observation){ended(6 * time.Minute), func(o *observation.Observation) {
+		{"and words came long ago", time.Minute, []func(o *observation.Observation){ended(6 * time.Minute), func(o *observation.Observation) {
 			o.Units[2].Shown, o.ApplicationStatus = o.Units[1].Shown, sum
 		}}, "etcd/0"},
 	} {
@@ -87,7 +87,7 @@ func TestAnOldWordIsPutRightWhenItIsTimeAndNotWhenSomethingHappens(t *testing.T)
 		{"it has begun to serve", rebooted(4 * time.Second), nil, 6 * time.Second},
 		{"it is time", rebooted(time.Minute), nil, -1},
 		{"nobody is shown ill", rebooted(4 * time.Second), func(o *observation.Observation) { o.Units[2].Shown = o.Units[1].Shown }, -1},
-		{"nobody can be told", rebooted(4 * time.Second), func(o *observation.Observation) { o.Units[2].Lost = true }, -1},
+		{"nothing can be delivered", rebooted(4 * time.Second), func(o *observation.Observation) { o.Units[2].Lost = true }, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := planner.Clone(c.o)

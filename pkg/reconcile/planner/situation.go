@@ -6,14 +6,16 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// Situation is an observation with all that follows from it, made once. It is immutable, and safe for concurrent use by readers only
-// where they share none.
+// Situation is an observation with all that follows from it, made once. It is immutable, and safe
+// for concurrent use by readers only where they share none.
 //
-// It is made of parts, each of which knows those that it embeds and nothing else: what a part cannot see, its functions cannot ask. From
-// the bottom: who is who (roster); the options that are in force (choice); where members are and should be (addresses); whom they trust
-// (trust); whose the machines are (machines); to whom etcd is exposed (exposure); what clients are told (audience); what is under way
-// (journal); whether a unit can take a delivery (reach); what people are told (words); what each unit should be (desired); how a step is made (steps); and the checks' own: births,
-// membership, orders, held, report.
+// It is made of parts, each of which knows those that it embeds and nothing else: what a part
+// cannot see, its functions cannot ask. From the bottom: who is who (roster); the options that are
+// in force (choice); where members are and should be (addresses); whom they trust (trust); whose
+// the machines are (machines); to whom etcd is exposed (exposure); what is published to clients
+// (audience); what is under way (journal); whether a unit can take a delivery (reach); what is
+// reported to people (words); what each unit should be (desired); how a step is made (steps); and
+// the checks' own: births, membership, orders, held, report.
 type Situation struct {
 	*roster
 	*choice
@@ -38,12 +40,13 @@ type roster struct {
 	owner  map[etcdops.MemberID]int
 	// staying are the units that Juju is not removing. They are looked at and never changed.
 	staying []observation.Unit
-	// ended is the latch as it is, while units begin anew in place of a cluster that was given up: Latch is then that of one which has
-	// yet to be born.
+	// ended is the latch as it is, while units begin anew in place of a cluster that was given up:
+	// Latch is then that of one which has yet to be born.
 	ended *v1alpha1.Latch
 }
 
-// choice is the options that this cluster is to run with; faults tell where they differ from what the user asked for.
+// choice is the options that this cluster is to run with; faults say where they differ from what
+// the user asked for.
 type choice struct {
 	*roster
 	opts   v1alpha1.ClusterOptions
@@ -76,7 +79,7 @@ type exposure struct {
 	*choice
 }
 
-// audience is what clients are told, and whether they have heard it.
+// audience is what is published to clients, and whether they have heard it.
 type audience struct {
 	*roster
 	*addresses
@@ -85,7 +88,8 @@ type audience struct {
 	list *[]clientMember
 }
 
-// journal is what the latch says is under way, what proves that a phase is over, and what persons have asked for.
+// journal is what the latch says is under way, what proves that a phase is over, and what persons
+// have asked for.
 type journal struct {
 	*roster
 	*addresses
@@ -100,7 +104,7 @@ type reach struct {
 	*addresses
 }
 
-// words is what people are told of units and of the application.
+// words is what is reported of units and of the application.
 type words struct {
 	*roster
 	*choice
@@ -147,7 +151,7 @@ type orders struct {
 	*steps
 }
 
-// held is what is told while nothing is done.
+// held is what is reported while nothing is done.
 type held struct {
 	*steps
 }

@@ -13,7 +13,8 @@ import (
 
 var epochA = v1alpha1.Epoch{Number: 3, Holder: "daemon-a"}
 
-// virgin is an application with n units of which all is there that a birth needs; the epoch is claimed.
+// virgin is an application with n units of which all is there that a birth needs; the epoch is
+// claimed.
 func virgin(n int) observation.Observation {
 	o := observation.Observation{
 		Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), JujuAsked: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), ModelName: "demo", ModelUUID: "uuid", Application: "etcd",
@@ -69,7 +70,8 @@ func apply(o *observation.Observation) {
 	}
 }
 
-// settled is a cluster of n healthy members, all applied; etcd/0 leads in Juju, and its member in etcd.
+// settled is a cluster of n healthy members, all applied; etcd/0 leads in Juju, and its member in
+// etcd.
 func settled(n int) observation.Observation {
 	o := virgin(n)
 	o.Latch.ClusterID = clusterID.String()
@@ -121,7 +123,7 @@ func mute(o *observation.Observation, added time.Duration) {
 	o.History.LastChange = o.Now.Add(-added)
 }
 
-// leaves lets etcd/2, and all that is dying already, leave: its clients were told so long ago.
+// leaves lets etcd/2, and all that is dying already, leave: its clients were informed so long ago.
 func leaves(o *observation.Observation, ago time.Duration, clients ...observation.Client) {
 	o.Units[2].Dying = true
 	o.Clients = clients

@@ -11,8 +11,8 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// statusView is the view as statuses are made from it. Figures that change with every look are left out: each change of a status
-// costs an action.
+// statusView is the view as statuses are made from it. Figures that change with every look are left
+// out: each change of a status costs an action.
 func (in *words) statusView() etcdops.View {
 	if in.view == nil {
 		v := in.makeStatusView()
@@ -41,8 +41,8 @@ func (in *words) makeStatusView() etcdops.View {
 	return v
 }
 
-// showWhereItRuns takes a member that has just been restarted with another port for what it is there: it serves before the list
-// tells where.
+// showWhereItRuns takes a member that has just been restarted with another port for what it is
+// there: it serves before the list says where.
 func (in *words) showWhereItRuns(v etcdops.View, u observation.Unit) {
 	m, member := in.member[u.Name]
 	if !member || u.Facts == nil || u.Facts.Running == nil || len(m.ClientURLs) == 0 {
@@ -122,13 +122,16 @@ func withTodo(w etcdops.Words, todo []string) etcdops.Words {
 }
 
 const (
-	// failsAgain is how many failures in a row of a change in etcd are told: what passes by itself has passed by then.
+	// failsAgain is how many failures in a row of a change in etcd are reported: what passes by
+	// itself has passed by then.
 	failsAgain = 4
-	// failsStill is how long after it may be tried again it is still told: a change that is not wanted any more is not tried.
+	// failsStill is how long after it may be tried again it is still reported: a change that is not
+	// wanted any more is not tried.
 	failsStill = time.Minute
 )
 
-// failing tells why a change in etcd fails again and again, such as a lock key that never goes: nobody but its fault knows what to do.
+// failing says why a change in etcd fails again and again, such as a lock key that never goes:
+// nobody but its fault knows what to do.
 func (in *words) failing() []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(in.History.Attempts)) {
@@ -142,7 +145,8 @@ func (in *words) failing() []string {
 	return all
 }
 
-// overlong names who writes so much into a databag that it is left out. The size is not told: it may change with every look.
+// overlong names who writes so much into a databag that it is left out. The size is not reported:
+// it may change with every look.
 func (in *words) overlong() []string {
 	var all []string
 	for _, b := range in.TooLarge[:min(len(in.TooLarge), 3)] {
@@ -152,8 +156,9 @@ func (in *words) overlong() []string {
 	return all
 }
 
-// forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty options, ports that are taken,
-// databags that are too large, and a restart that would be an outage.
+// forAPerson are sentences on what only a person can put right, while etcd itself is well: faulty
+// options, ports that are taken, databags that are too large, and a restart that would be an
+// outage.
 func (in *words) forAPerson() []string {
 	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
@@ -171,8 +176,8 @@ func waitsFor(units []observation.Unit) string {
 	return names(units) + " wait to be restarted"
 }
 
-// closedWords tell that etcd may be well, but that it cannot be seen from here. They are no health words, so that the unit's
-// own look at its etcd shows what is worse.
+// closedWords say that etcd may be well, but that it cannot be seen from here. They are no health
+// words, so that the unit's own look at its etcd shows what is worse.
 func (in *words) closedWords() etcdops.Words {
 	if in.doorless() {
 		return in.doorlessWords()
@@ -181,7 +186,7 @@ func (in *words) closedWords() etcdops.Words {
 		Message: fmt.Sprintf("The jujuetcd controller cannot reach port %d of the units", in.opts.Port)}
 }
 
-// doorlessWords tell that etcd may be well, and that this daemon has nothing to look at it with.
+// doorlessWords say that etcd may be well, and that this daemon has nothing to look at it with.
 func (in *words) doorlessWords() etcdops.Words {
 	w := etcdops.Words{State: etcdops.Waiting, Message: "The jujuetcd controller cannot look at etcd: it has no client certificate yet"}
 	if in.CA.Related {

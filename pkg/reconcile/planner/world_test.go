@@ -12,8 +12,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// world is the smallest model of Juju and etcd in which a planner can be right or wrong: deliveries are carried out by rules
-// of their own, and every act is judged when it happens. test/simulation has the fuller one, with the real actor.
+// world is the smallest model of Juju and etcd in which a planner can be right or wrong: deliveries
+// are carried out by rules of their own, and every act is judged when it happens. test/simulation
+// has the fuller one, with the real actor.
 type world struct {
 	rng    *rand.Rand
 	now    time.Time
@@ -34,10 +35,11 @@ type world struct {
 	list    string
 	tasks   int64
 
-	clients []*client
-	notices map[string]observation.Notice
-	untold  map[string]time.Time
-	// excused: since a unit began to leave, or a member serves at a URL, there was another unit that could not tell its clients.
+	clients    []*client
+	notices    map[string]observation.Notice
+	uninformed map[string]time.Time
+	// excused: since a unit began to leave, or a member serves at a URL, there was another unit
+	// that could not inform its clients.
 	excused map[string]bool
 
 	// violations are what must never happen; log is what did, for people.
@@ -63,7 +65,7 @@ type unit struct {
 	port, next                int32 // that its process has read, and that is written for the next one
 	task                      *observation.Task
 	delivery                  observation.Delivery
-	told                      []string             // clients' endpoints
+	endpoints                 []string             // clients' endpoints
 	dropped, gained           map[string]time.Time // when an endpoint was last taken out of them, and put in
 	last                      *observation.Result
 	heard                     *observation.Result // the last words alone
@@ -73,7 +75,7 @@ type unit struct {
 	ends, busy                time.Time         // of that, and of work that lasts
 }
 
-// client is a unit of another application that is told where etcd serves.
+// client is a unit of another application that is given where etcd serves.
 type client struct {
 	name   string
 	unseen bool
@@ -142,7 +144,7 @@ func (w *world) restartDaemon() {
 		Attempts: map[string]int{}, NotBefore: map[string]time.Time{}, LastChange: w.now,
 	}
 	w.list = ""
-	w.notices, w.untold = map[string]observation.Notice{}, map[string]time.Time{}
+	w.notices, w.uninformed = map[string]observation.Notice{}, map[string]time.Time{}
 	for _, u := range w.units {
 		u.last, u.heard = nil, nil
 		u.firstSeen = w.now

@@ -80,10 +80,10 @@ func (w *world) handOut(o observation.Observation, deliveries []observation.Deli
 			}
 		}
 		if d.Spec.Delivery.WordsOnly && (d.Spec.Service.State != "" || d.Spec.Etcd.Name != "" || d.Spec.Delivery.AllowRestart || d.Spec.Delivery.AllowReset) {
-			w.violate("%s is told words, and a machine with them", u.name)
+			w.violate("%s is handed words, and a machine with them", u.name)
 		}
 		if w.othersVote(o, u) && d.Spec.Service.State == v1alpha1.ServiceRunning && d.Spec.Etcd.Initial == nil && !knowsAnother(d.Spec) {
-			w.violate("%s runs a member and is told of no other, so that it could not learn of its own removal", u.name)
+			w.violate("%s runs a member and is handed no other, so that it could not learn of its own removal", u.name)
 		}
 		w.tasks++
 		u.delivery = d
@@ -92,7 +92,8 @@ func (w *world) handOut(o observation.Observation, deliveries []observation.Deli
 	}
 }
 
-// othersVote says that the observation's member list has a started voter of another unit, and that unit stays.
+// othersVote says that the observation's member list has a started voter of another unit, and that
+// unit stays.
 func (w *world) othersVote(o observation.Observation, u *unit) bool {
 	return o.Etcd.Listed && slices.ContainsFunc(w.units, func(other *unit) bool {
 		m := w.member(other.data)
@@ -164,7 +165,7 @@ func (w *world) run(u *unit) {
 		}
 		return
 	}
-	r := &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Published: u.told}
+	r := &observation.Result{Task: t.ID, Hash: d.Spec.Hash(), At: w.now, Outcome: outcome, Reason: reason, Message: reason, Published: u.endpoints}
 	if outcome != v1alpha1.OutcomeApplied {
 		if u.last != nil {
 			r.Failures = u.last.Failures
@@ -224,7 +225,7 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *observation.Task) 
 	if reset && (u.started || u.startedNew || u.data != 0) {
 		u.data, u.started, u.startedNew, u.up = 0, false, false, false
 	}
-	w.tell(u, s)
+	w.publish(u, s)
 	u.snap = true
 	if u.taken && u.data == 0 {
 		return v1alpha1.OutcomeFailed, v1alpha1.ReasonPortInUse
@@ -248,22 +249,22 @@ func (w *world) carryOut(u *unit, s v1alpha1.EtcdUnitSpec, t *observation.Task) 
 	return v1alpha1.OutcomeApplied, ""
 }
 
-// tell writes what the unit's clients are told.
-func (w *world) tell(u *unit, s v1alpha1.EtcdUnitSpec) {
+// publish writes what the unit publishes to its clients.
+func (w *world) publish(u *unit, s v1alpha1.EtcdUnitSpec) {
 	if w.latch.ClusterID != "" && len(s.Clients.Endpoints) == 0 && s.Latch == nil {
-		w.violate("%s is told of no etcd for its clients", u.name)
+		w.violate("%s is handed no etcd for its clients", u.name)
 	}
-	for _, url := range u.told {
+	for _, url := range u.endpoints {
 		if !slices.Contains(s.Clients.Endpoints, url) {
 			u.dropped[url] = w.now
 		}
 	}
 	for _, url := range s.Clients.Endpoints {
-		if len(u.told) > 0 && !slices.Contains(u.told, url) {
+		if len(u.endpoints) > 0 && !slices.Contains(u.endpoints, url) {
 			u.gained[url] = w.now
 		}
 	}
-	u.told = s.Clients.Endpoints
+	u.endpoints = s.Clients.Endpoints
 }
 
 // outlived says that what was begun on the unit is of a cluster that was given up.

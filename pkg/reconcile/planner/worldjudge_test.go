@@ -10,10 +10,11 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// excuse notes for each unit that leaves, and each URL where a member serves, whether another unit cannot tell its clients now.
+// excuse notes for each unit that leaves, and each URL where a member serves, whether another unit
+// cannot inform its clients now.
 func (w *world) excuse() {
 	mute := slices.ContainsFunc(w.units, func(u *unit) bool {
-		return !u.dying && (u.data != 0 || len(u.told) > 0) && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
+		return !u.dying && (u.data != 0 || len(u.endpoints) > 0) && (u.lost || u.failed || !u.published || u.last != nil && w.now.Before(u.last.NotBefore) ||
 			u.task != nil && (u.task.Deadline.IsZero() || w.now.After(u.task.Deadline)))
 	})
 	for _, u := range w.units {
@@ -28,8 +29,8 @@ func (w *world) excuse() {
 	}
 }
 
-// judgeMove: a member that serves clients does not begin to do so elsewhere before clients' hooks have run since they were told where
-// the others serve, or 30 s are over.
+// judgeMove: a member that serves clients does not begin to do so elsewhere before clients' hooks
+// have run since it was published where the others serve, or 30 s are over.
 func (w *world) judgeMove(u *unit) {
 	if len(w.clients) == 0 || !u.up || u.next == u.port {
 		return
@@ -41,11 +42,11 @@ func (w *world) judgeMove(u *unit) {
 		}
 		var last time.Time
 		for _, o := range w.units {
-			if o.dying || len(o.told) == 0 {
+			if o.dying || len(o.endpoints) == 0 {
 				continue
 			}
-			if !slices.Contains(o.told, m.client) {
-				w.violate("%s moves before %s has told its clients that %s serves at %s", u.name, o.name, m.name, m.client)
+			if !slices.Contains(o.endpoints, m.client) {
+				w.violate("%s moves before %s has published to its clients that %s serves at %s", u.name, o.name, m.name, m.client)
 			}
 			if at := o.gained[m.client]; at.After(last) {
 				last = at
@@ -53,14 +54,15 @@ func (w *world) judgeMove(u *unit) {
 		}
 		for _, c := range w.clients {
 			if w.now.Sub(last) < 30*time.Second && (c.unseen || !c.idle || !c.since.After(last)) {
-				w.violate("%s moves %s after clients were told that %s serves at %s, and %s has not run its hooks",
+				w.violate("%s moves %s after clients were informed that %s serves at %s, and %s has not run its hooks",
 					u.name, w.now.Sub(last), m.name, m.client, c.name)
 			}
 		}
 	}
 }
 
-// judgeClientNotice: a member that serves does not go before clients' hooks have run since they were told, or 30 s are over.
+// judgeClientNotice: a member that serves does not go before clients' hooks have run since they
+// were informed, or 30 s are over.
 func (w *world) judgeClientNotice(m *member) {
 	leaving := w.host(m)
 	if len(w.clients) == 0 || m.learner || leaving == nil || !leaving.dying || !leaving.up || w.excused[leaving.name] {
@@ -68,11 +70,11 @@ func (w *world) judgeClientNotice(m *member) {
 	}
 	var last time.Time
 	for _, u := range w.units {
-		if o := w.member(u.data); u.dying || len(u.told) == 0 && (o == nil || o.learner || o.name == "") {
+		if o := w.member(u.data); u.dying || len(u.endpoints) == 0 && (o == nil || o.learner || o.name == "") {
 			continue
 		}
-		if slices.Contains(u.told, m.client) {
-			w.violate("%s is removed before %s has told its clients", m.name, u.name)
+		if slices.Contains(u.endpoints, m.client) {
+			w.violate("%s is removed before %s has informed its clients", m.name, u.name)
 		}
 		if at := u.dropped[m.client]; at.After(last) {
 			last = at
@@ -80,7 +82,7 @@ func (w *world) judgeClientNotice(m *member) {
 	}
 	for _, c := range w.clients {
 		if w.now.Sub(last) < 30*time.Second && (c.unseen || !c.idle || !c.since.After(last)) {
-			w.violate("%s is removed %s after clients were told, and %s has not run its hooks", m.name, w.now.Sub(last), c.name)
+			w.violate("%s is removed %s after clients were informed, and %s has not run its hooks", m.name, w.now.Sub(last), c.name)
 		}
 	}
 }

@@ -60,9 +60,9 @@ func (w *world) observe() observation.Observation {
 	return o
 }
 
-// notice remembers when clients were told of their news.
+// notice remembers when clients were informed of their news.
 func (w *world) notice(o observation.Observation) {
-	told, news := planner.ClientsInformed(o), planner.News(o)
+	informed, news := planner.ClientsInformed(o), planner.News(o)
 	if o.Etcd.Listed {
 		maps.DeleteFunc(w.notices, func(n string, _ observation.Notice) bool { return !slices.Contains(news, n) })
 	}
@@ -70,10 +70,10 @@ func (w *world) notice(o observation.Observation) {
 		_, known := w.notices[n]
 		switch {
 		case known:
-		case !told:
-			w.untold[n] = w.now
+		case !informed:
+			w.uninformed[n] = w.now
 		default:
-			after, seen := w.untold[n]
+			after, seen := w.uninformed[n]
 			if !seen {
 				after = w.now
 			}
@@ -102,7 +102,7 @@ func (w *world) facts(u *unit) *v1alpha1.UnitFacts {
 		f.Snap = &v1alpha1.SnapFacts{Version: "3.6.16", Channel: "3.6/stable"}
 	}
 	if u.applied != "" {
-		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied, Clients: u.told}
+		f.Applied = &v1alpha1.AppliedFacts{Hash: u.applied, Clients: u.endpoints}
 	}
 	f.RestartPending = u.pending && u.data != 0
 	if w.now.Before(u.busy) {
