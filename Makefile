@@ -44,12 +44,12 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 ##@ Check
 
 # In the order in which a fault is cheapest to find.
-GATE := tools vet test-unit fuzz test-race test-integration test-e2e-if-possible
+GATE := tools vet lint test-unit fuzz test-race test-integration test-e2e-if-possible
 # How many inputs each fuzz target tries.
 FUZZ_RUNS ?= 10000
 
 .PHONY: test
-test: ## all tests: unit, fuzz, race, integration with real etcd, and as root those on machines; prints the seconds of each
+test: ## all tests and checks: lint, unit, fuzz, race, integration with real etcd, and as root those on machines; prints the seconds of each
 	@test/timed.sh $(GATE)
 
 .PHONY: test-full
@@ -67,7 +67,7 @@ vet: ## gofmt, go vet, and generated files up to date
 	@test/generated.sh $(CONTROLLER_GEN)
 
 .PHONY: lint
-lint: ## the linters of .golangci.yml, each of which says there why (the first time it builds them, some minutes)
+lint: ## the linters of .golangci.yml, each of which says there why (the first time it builds them, two minutes)
 	@$(GO) run $(GOLANGCI_LINT) run
 
 .PHONY: test-unit
