@@ -3,7 +3,7 @@
 // # Use
 //
 //	state, err := datadir.Inspect("/var/snap/etcd/common/data")
-//	if state.Present && state.ClusterID != latched {
+//	if state.Present && state.Cluster != latched {
 //		...
 //	}
 //

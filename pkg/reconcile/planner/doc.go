@@ -4,9 +4,10 @@
 // gives the same step; it never changes what it is given. The caller takes the step, observes again, and asks again.
 // Plan iterates Next over the effects that Predict expects, so that people see what would be done before it is.
 //
-//	step, ok := planner.Next(o)       // !ok: nothing to do, and nothing to wait for
-//	steps := planner.Plan(o)          // Plan(o)[0] is that step
-//	status := planner.Status(o)       // what is, in conditions and words
+//	situation := planner.See(o)       // made once a pass, with all that follows from it
+//	step, ok := situation.Next()      // !ok: nothing to do, and nothing to wait for
+//	steps := situation.Plan()         // Plan()[0] is that step
+//	status := situation.Status()      // what is, in conditions and words
 //
 // # Order
 //
