@@ -37,7 +37,7 @@ func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 	o := settled(3)
 	under(&o, "one")
 	if step, acts := planner.Next(o); acts {
-		t.Fatalf("a settled cluster is told to %s: %s", step.Kind, step.Reason)
+		t.Fatalf("a settled cluster is to %s: %s", step.Kind, step.Reason)
 	}
 	o.CA.Bundle, _ = bundleOf("two")
 	for _, u := range o.Units {
@@ -54,7 +54,7 @@ func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 	}
 	apply(&o)
 	if step, acts := planner.Next(o); acts {
-		t.Errorf("told to %s: %s", step.Kind, step.Reason)
+		t.Errorf("it is to %s: %s", step.Kind, step.Reason)
 	}
 
 	// Who has no certificate that the members trust does not join, and is not prepared with a

@@ -8,10 +8,12 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// Defects of the charm that is replaced, by their numbers in the list of them, as far as they are of options. That a change has its
-// effect in etcd is shown by TestEveryOptionWorksOnARunningCluster.
+// Defects of the charm that is replaced, by their numbers in the list of them, as far as they are
+// of options. That a change has its effect in etcd is shown by
+// TestEveryOptionWorksOnARunningCluster.
 
-// TestCharmDefect1PeerURLsAreChangedInTheMemberList: a changed management_port was never told to the members.
+// TestCharmDefect1PeerURLsAreChangedInTheMemberList: a changed management_port was never made known
+// to the members.
 func TestCharmDefect1PeerURLsAreChangedInTheMemberList(t *testing.T) {
 	o := running(3)
 	o.Options.ManagementPort = 7001
@@ -23,7 +25,8 @@ func TestCharmDefect1PeerURLsAreChangedInTheMemberList(t *testing.T) {
 	}
 }
 
-// TestCharmDefect2WhoJoinsAfterAChangeOfOptionsFindsTheMembers: newcomers were sent to the wrong port of the leader.
+// TestCharmDefect2WhoJoinsAfterAChangeOfOptionsFindsTheMembers: newcomers were sent to the wrong
+// port of the leader.
 func TestCharmDefect2WhoJoinsAfterAChangeOfOptionsFindsTheMembers(t *testing.T) {
 	o := running(3)
 	o.Options.ManagementPort, o.Options.HeartbeatIntervalMs = 7001, 150
@@ -37,7 +40,7 @@ func TestCharmDefect2WhoJoinsAfterAChangeOfOptionsFindsTheMembers(t *testing.T) 
 		if step.Kind == planner.StepStart {
 			initial := step.Units[0].Spec.Etcd.Initial
 			if len(initial.Members) != 4 {
-				t.Errorf("it is told of %+v", initial.Members)
+				t.Errorf("it is handed %+v", initial.Members)
 			}
 			for _, m := range initial.Members {
 				if !strings.HasSuffix(m.PeerURL, ":7001") {
@@ -51,7 +54,8 @@ func TestCharmDefect2WhoJoinsAfterAChangeOfOptionsFindsTheMembers(t *testing.T) 
 	t.Error("nobody was started")
 }
 
-// TestCharmDefect6NothingIsAskedOnTheLoopback: health and actions only ever asked 127.0.0.1:2379. A unit looks where clients do.
+// TestCharmDefect6NothingIsAskedOnTheLoopback: health and actions only ever asked 127.0.0.1:2379. A
+// unit looks where clients do.
 func TestCharmDefect6NothingIsAskedOnTheLoopback(t *testing.T) {
 	o := running(3)
 	o.Options.Port, o.Options.BindToAllInterfaces = 4001, false
@@ -75,7 +79,8 @@ func TestCharmDefect17InsecureHTTPTakesEffectWhenItIsChanged(t *testing.T) {
 	}
 }
 
-// TestCharmDefect18SnapshotCountAutoIsGoodWithAnyChannel: it was made of the channel's track, which need not be a version.
+// TestCharmDefect18SnapshotCountAutoIsGoodWithAnyChannel: it was made of the channel's track, which
+// need not be a version.
 func TestCharmDefect18SnapshotCountAutoIsGoodWithAnyChannel(t *testing.T) {
 	for _, channel := range []string{"auto", "stable", "latest/stable", "latest/edge", "3.6/stable", "3.5/edge/fix-1"} {
 		o := options.Parse(map[string]any{"channel": channel, "snapshot_count": "auto"})

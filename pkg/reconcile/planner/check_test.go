@@ -36,7 +36,7 @@ func TestNext(t *testing.T) {
 			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
 			o.Units[1].Facts.Applied = nil
 		}, want{wait, "", true, "Another daemon (daemon-b)"}},
-		{"a foreign daemon is replaced when told", settled(3), func(o *observation.Observation) {
+		{"a foreign daemon is replaced when we are told to", settled(3), func(o *observation.Observation) {
 			o.Latch.Epoch = &v1alpha1.Epoch{Number: 9, Holder: "daemon-b"}
 			o.Claimed, o.TakeOver, o.Units[1].Facts.Applied = 0, true, nil
 		}, want{planner.StepClaim, "etcd/0", false, ""}},

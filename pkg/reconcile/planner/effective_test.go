@@ -246,7 +246,7 @@ func TestSeedsStayWithTheOptionsThatTheyWereLatchedWith(t *testing.T) {
 	}
 	o.Options.Port, o.Options.ManagementPort = 4001, 7001
 	if s := planner.Desired(o, "etcd/0"); s.Etcd.AdvertisePeerURLs[0] != peer(0) || s.Etcd.AdvertiseClientURLs[0] != url(0) {
-		t.Errorf("a seed was latched at %s, and is told %v", peer(0), s.Etcd.AdvertisePeerURLs)
+		t.Errorf("a seed was latched at %s, and is handed %v", peer(0), s.Etcd.AdvertisePeerURLs)
 	}
 }
 
@@ -338,7 +338,7 @@ func TestPortsThatWereShownBeforeADeliveryEndedSayNothing(t *testing.T) {
 	}{
 		{"asked before it ended", -time.Second, "3 members, can lose 1", false},
 		{"asked since", time.Second, "3 members, can lose 1", true},
-		{"asked before it ended, and told after an earlier one", -time.Second,
+		{"asked before it ended, and reported after an earlier one", -time.Second,
 			"3 members, can lose 1: " + refusal + "; choose another port, or have that one closed", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -348,7 +348,7 @@ func TestPortsThatWereShownBeforeADeliveryEndedSayNothing(t *testing.T) {
 			o.JujuAsked = o.Units[1].Last.At.Add(c.asked)
 			o.ApplicationStatus = v1alpha1.StatusText{State: "blocked", Message: c.shown}
 			if app := planner.Desired(o, "etcd/0").Status.Application; strings.Contains(app.Message, refusal) != c.want {
-				t.Errorf("the application is told %q; of the refusal: %t", app.Message, c.want)
+				t.Errorf("the application shows %q; of the refusal: %t", app.Message, c.want)
 			}
 		})
 	}

@@ -292,7 +292,7 @@ func TestClientsOfAnotherModelAreGivenAddressesThatCertificatesAreGoodFor(t *tes
 	}
 }
 
-// Who reads the plan is told what is to be changed on each unit, not what might be.
+// Who reads the plan sees what is to be changed on each unit, not what might be.
 func TestAnUpdateNamesWhatItChanges(t *testing.T) {
 	const not = "Not as they should be: "
 	for _, c := range []struct {

@@ -130,7 +130,7 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 			delete(o.Etcd.Health, newClient)
 		}, want{wait, "", false, "1 of 3 voters serve"}},
 		// Two that have moved do not find each other, so that the one that does not lead serves
-		// only when the leader is told where it is.
+		// only when the leader knows where it is.
 		{"one that cannot be made known yet keeps no other from it", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			stuck(o, 1)
@@ -186,7 +186,7 @@ func TestThePlanForAMovedMemberIsToMakeItKnownAndToRestartIt(t *testing.T) {
 	}
 }
 
-// The agent asks the guard again before it restarts: it is told where the other one is that has
+// The agent asks the guard again before it restarts: it is handed where the other one is that has
 // moved, which is in no list yet.
 func TestARestartShowsWhereMembersAnswer(t *testing.T) {
 	o := settled(3)

@@ -17,7 +17,7 @@ type check struct {
 	calm bool
 	// sole: it is asked, too, while a phase is sole, in which etcd is stopped or may be another one.
 	sole bool
-	// yields: a Wait of this check is told, but holds back nothing: what comes after may be what it waits for.
+	// yields: a Wait of this check is reported, but holds back nothing: what comes after may be what it waits for.
 	yields bool
 }
 
@@ -55,7 +55,7 @@ var checks = []check{
 // nothing to wait for. A step of kind Wait is not an act: its Reason says what is waited for, its Until when to look again
 // at the latest (zero: when the world changes), and Person that only a person can end it.
 //
-// A Wait may have Words: deliveries that only tell why, and are handed out while it lasts.
+// A Wait may have Words: deliveries that only say why, and are handed out while it lasts.
 func (in *Situation) Next() (Step, bool) {
 	d := in.decided()
 	step := d.step
@@ -81,7 +81,7 @@ func (in *Situation) decided() decision {
 
 // decide asks the checks.
 func (in *Situation) decide() (next Step, gate, ok bool) {
-	var told *Step
+	var first *Step
 	held := false
 	for _, c := range checks {
 		if held && !c.calm || !c.sole && in.sole() {
@@ -97,15 +97,15 @@ func (in *Situation) decide() (next Step, gate, ok bool) {
 		if step.Kind != StepWait || c.gate {
 			return step, c.gate, true
 		}
-		if told == nil {
-			told = &step
+		if first == nil {
+			first = &step
 		}
 		held = held || !c.yields && !c.calm
 	}
-	if told == nil {
+	if first == nil {
 		return Step{}, false, false
 	}
-	return *told, false, true
+	return *first, false, true
 }
 
 // names lists units for people.

@@ -11,7 +11,8 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
-// noteAside is where an entry remembers on top of what it has begun: what is put aside meanwhile, or rests.
+// noteAside is where an entry remembers on top of what it has begun: what is put aside meanwhile,
+// or rests.
 const noteAside = "on top of"
 
 // asking is a request that nobody has seen to yet.
@@ -37,28 +38,30 @@ func (in *journal) askings() []asking {
 	return all
 }
 
-// requests sees to what persons have asked for, one at a time. What cannot be begun yet is told, and holds back nothing.
+// requests sees to what persons have asked for, one at a time. What cannot be begun yet is
+// reported, and holds back nothing.
 func requests(in *Situation) (Step, bool) {
 	if in.Latch.ClusterID == "" || in.ended != nil {
 		return Step{}, false
 	}
-	var told *Step
+	var first *Step
 	for _, a := range in.askings() {
 		step := in.answer(a)
 		if step.Kind != StepWait {
 			return step, true
 		}
-		if told == nil {
-			told = &step
+		if first == nil {
+			first = &step
 		}
 	}
-	if told != nil {
-		return *told, true
+	if first != nil {
+		return *first, true
 	}
 	return Step{}, false
 }
 
-// answer is what a request leads to: its procedure, another phase of one, a stamp, or that it is marked as seen to.
+// answer is what a request leads to: its procedure, another phase of one, a stamp, or that it is
+// marked as seen to.
 func (in *orders) answer(a asking) Step {
 	handled := map[string]int64{a.unit: a.request.Task}
 	unheeded := func(why string) Step { return in.dismissed(a, handled, why) }
@@ -100,8 +103,9 @@ func begunBy(action string) (procedure, bool) {
 	return procedures()[i], true
 }
 
-// heldUp is what a person has to do before the request can be seen to, as a sentence; empty if there is nothing. It is part of the
-// application's words, so it must not ask for a step, which has those words in it.
+// heldUp is what a person has to do before the request can be seen to, as a sentence; empty if
+// there is nothing. It is part of the application's words, so it must not ask for a step, which has
+// those words in it.
 func (in *journal) heldUp(a asking) string {
 	p, begins := begunBy(a.request.Kind)
 	switch old := in.olderThan(max(p.protocol, v1alpha1.ProtocolProcedures)); {
@@ -118,7 +122,8 @@ func (in *journal) heldUp(a asking) string {
 	return ""
 }
 
-// dismissed marks a request as seen to that leads to nothing. Why is told by the step, in the plan and in the events.
+// dismissed marks a request as seen to that leads to nothing. Why is said by the step, in the plan
+// and in the events.
 func (in *orders) dismissed(a asking, handled map[string]int64, why string) Step {
 	return in.latchStep(StepAnswer, fmt.Sprintf("%s changes nothing: %s.", a, why), in.epoch(), v1alpha1.LatchRequest{Handled: handled})
 }
@@ -129,8 +134,8 @@ func (in *orders) stampStep(a asking, handled map[string]int64, stamp string) St
 		v1alpha1.LatchRequest{Handled: handled, Stamps: map[string]int64{stamp: a.request.Task}})
 }
 
-// begin begins a procedure, in a cluster that nothing else changes. Whether members are healthy is the gates' business: one that is down
-// is waited for there.
+// begin begins a procedure, in a cluster that nothing else changes. Whether members are healthy is
+// the gates' business: one that is down is waited for there.
 func (in *orders) begin(p procedure, a asking, handled map[string]int64, unheeded func(string) Step) Step {
 	for _, r := range in.underway {
 		if r.of.name == p.name {
@@ -171,7 +176,8 @@ func (in *orders) goBack(a asking, r underway, unheeded func(string) Step) Step 
 	if why := r.of.mayBack(in.journal, r.entry); why != "" {
 		return unheeded(why)
 	}
-	// A phase of the way back has the name of the one that it undoes: those that undo what was never begun are passed over.
+	// A phase of the way back has the name of the one that it undoes: those that undo what was
+	// never begun are passed over.
 	return in.journalStep(r, in.entered(r.entry, r.entry.Phase, true), fmt.Sprintf("%s goes back from phase %s.", a, r.entry.Phase),
 		map[string]int64{a.unit: a.request.Task})
 }

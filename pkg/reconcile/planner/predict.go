@@ -11,8 +11,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// Predict returns the observation that the step should lead to if everything goes well and nothing else happens. The given
-// observation is not changed. It is an expectation, never a substitute for looking.
+// Predict returns the observation that the step should lead to if everything goes well and nothing
+// else happens. The given observation is not changed. It is an expectation, never a substitute for
+// looking.
 func Predict(o observation.Observation, s Step) observation.Observation { return See(o).predict(s) }
 
 func (in *Situation) predict(s Step) observation.Observation {
@@ -159,7 +160,8 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 	}
 }
 
-// proof is what handshakes show where everything has arrived; nil where the unit was told nothing to prove.
+// proof is what handshakes show where everything has arrived; nil where the unit was handed nothing
+// to prove.
 func proof(spec v1alpha1.EtcdUnitSpec) *v1alpha1.ProofFacts {
 	if len(spec.TLS.Leaves) == 0 && len(spec.TLS.Next) == 0 {
 		return nil
@@ -182,7 +184,8 @@ func (p *prediction) halt(deliveries []observation.Delivery) {
 	}
 }
 
-// start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has caught up.
+// start lets the started members run: seeds are a cluster when a quorum of them runs, a learner has
+// caught up.
 func (p *prediction) start(deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		f := p.facts(d.Unit)
@@ -210,7 +213,7 @@ func (p *prediction) start(deliveries []observation.Delivery) {
 	}
 }
 
-// republish lets a restarted member tell its client URL.
+// republish lets a restarted member publish its client URL.
 func (p *prediction) republish(d observation.Delivery) {
 	m, ok := p.in.member[d.Unit]
 	i := slices.IndexFunc(p.Etcd.Members, func(o etcdops.Member) bool { return o.ID == m.ID })

@@ -13,15 +13,18 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// A procedure is an operation of several phases. A phase says what units should be meanwhile; the ordinary checks bring them there, with
-// their order, guards and waits; a gate proves that the phase is over. So a procedure has no loop, no retry and no second way to deliver.
-// Which phase it is in stands in the latch's journal, and in nobody's memory: another daemon goes on where this one ended.
+// A procedure is an operation of several phases. A phase says what units should be meanwhile; the
+// ordinary checks bring them there, with their order, guards and waits; a gate proves that the
+// phase is over. So a procedure has no loop, no retry and no second way to deliver. Which phase it
+// is in stands in the latch's journal, and in nobody's memory: another daemon goes on where this
+// one ended.
 
 // procedure is one kind of operation: one row of procedures, in a file of its own.
 type procedure struct {
 	name string
-	// action is the charm's that asks for it. begin says what the entry has to remember, or, with a sentence, why there is nothing to begin
-	// and nothing to wait for. It is asked only where every agent can take part.
+	// action is the charm's that asks for it. begin says what the entry has to remember, or, with a
+	// sentence, why there is nothing to begin and nothing to wait for. It is asked only where every
+	// agent can take part.
 	action string
 	begin  func(in *journal, r v1alpha1.Request) (notes map[string]string, refusal string)
 	// protocol is the first whose agents can take part.
@@ -30,10 +33,12 @@ type procedure struct {
 	restarts bool
 	// urgent says that it may begin where nothing is settled, and puts aside what is under way.
 	urgent bool
-	// subjects are the units that it is about: without one of them nothing is ever proven. nil where it is about none.
+	// subjects are the units that it is about: without one of them nothing is ever proven. nil
+	// where it is about none.
 	subjects func(e v1alpha1.JournalEntry) []string
 	phases   []phase
-	// back is the way back, phase by phase, each with the name of the one that it undoes, and mayBack why there is none (any more); empty where there is one.
+	// back is the way back, phase by phase, each with the name of the one that it undoes, and
+	// mayBack why there is none (any more); empty where there is one.
 	back    []phase
 	mayBack func(in *journal, e v1alpha1.JournalEntry) (refusal string)
 }
@@ -50,14 +55,15 @@ type phase struct {
 	then  string
 	// full says that no unit joins meanwhile.
 	full bool
-	// sole says that etcd is stopped, or may be another one, meanwhile: the checks that judge members by what etcd says are silent, and
-	// the phase hands out itself what units should be.
+	// sole says that etcd is stopped, or may be another one, meanwhile: the checks that judge
+	// members by what etcd says are silent, and the phase hands out itself what units should be.
 	sole bool
 	// words are what is so when the gate is proven, in a status.
 	words string
 }
 
-// procedures are all that this version knows. It is a function: a table would be initialized before the functions that reach it.
+// procedures are all that this version knows. It is a function: a table would be initialized before
+// the functions that reach it.
 func procedures() []procedure { return append([]procedure{rotateCA()}, drills...) }
 
 // drills are procedures that tests add, to hold the frame to what no operation asks of it yet.
@@ -113,7 +119,8 @@ func (in *journal) underProcedures(u observation.Unit, s *v1alpha1.EtcdUnitSpec)
 	}
 }
 
-// top is what is worked on: what has begun last, until it is over. Those below it rest, or were put aside.
+// top is what is worked on: what has begun last, until it is over. Those below it rest, or were put
+// aside.
 func (in *journal) top() (underway, bool) {
 	if len(in.underway) == 0 {
 		return underway{}, false
@@ -127,7 +134,8 @@ func (in *journal) sole() bool {
 	return ok && r.phase.sole
 }
 
-// proceed is the last of the checks: a phase whose gate is proven is followed by the next one, or by a person's word.
+// proceed is the last of the checks: a phase whose gate is proven is followed by the next one, or
+// by a person's word.
 func proceed(in *Situation) (Step, bool) {
 	if r, ok := in.top(); ok {
 		if r.entry.Since.After(in.Now.Add(clocksAlike)) {
@@ -156,7 +164,8 @@ func proceed(in *Situation) (Step, bool) {
 	return Step{}, false
 }
 
-// bereft takes the way back where a unit that the procedure is about has vanished, or waits for a person where there is none.
+// bereft takes the way back where a unit that the procedure is about has vanished, or waits for a
+// person where there is none.
 func (in *orders) bereft(r underway) (Step, bool) {
 	if r.of.subjects == nil || r.entry.Back {
 		return Step{}, false
@@ -190,7 +199,8 @@ func (in *steps) handOut(r underway) (Step, bool) {
 	return step, true
 }
 
-// soaked is the gate of a phase that has to last: for that long nothing has happened to the members, as far as this daemon has looked.
+// soaked is the gate of a phase that has to last: for that long nothing has happened to the
+// members, as far as this daemon has looked.
 func soaked(long time.Duration) func(in *journal, e v1alpha1.JournalEntry) string {
 	return func(in *journal, e v1alpha1.JournalEntry) string {
 		since := e.Since.Time
@@ -209,11 +219,13 @@ func soaked(long time.Duration) func(in *journal, e v1alpha1.JournalEntry) strin
 	}
 }
 
-// proofPause is how long is waited before a unit is asked again for what it has to prove, and before all is looked at again: a proof fails
-// where etcd has only come up, the unit's next hook may be minutes away, and Juju does not tell of every databag that is written.
+// proofPause is how long is waited before a unit is asked again for what it has to prove, and
+// before all is looked at again: a proof fails where etcd has only come up, the unit's next hook
+// may be minutes away, and Juju does not report every databag that is written.
 const proofPause = 10 * time.Second
 
-// owingProof are the units that have applied what they should be, and have not proven what they were told to.
+// owingProof are the units that have applied what they should be, and have not proven what they
+// should.
 func (in *desired) owingProof() []observation.Unit {
 	return filter(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
@@ -225,7 +237,7 @@ func (in *desired) owingProof() []observation.Unit {
 	})
 }
 
-// proves says that the unit has proven all that it was told to.
+// proves says that the unit has proven all that it should.
 func proves(u observation.Unit, want v1alpha1.TLSSpec) bool {
 	proof := v1alpha1.ProofFacts{}
 	if p := u.Facts.Certificates.Proof; p != nil {
@@ -245,7 +257,8 @@ func (r underway) proven(in *journal) string {
 	return ""
 }
 
-// news is the key under which it is remembered when clients were told what the phase changes for them.
+// news is the key under which it is remembered when clients were informed of what the phase changes
+// for them.
 func (r underway) news() string { return fmt.Sprintf("%s %s %s", r.of.name, r.entry.ID, r.entry.Phase) }
 
 // resting is what a person has to do before it goes on.
@@ -268,8 +281,8 @@ func (in *journal) entered(e v1alpha1.JournalEntry, phase string, back bool) *v1
 	return &next
 }
 
-// journalStep writes the entry of a procedure, and with it that a request was seen to. A phase that halts members is left when no halt may
-// still run: the unit reads the latch once, when it begins.
+// journalStep writes the entry of a procedure, and with it that a request was seen to. A phase that
+// halts members is left when no halt may still run: the unit reads the latch once, when it begins.
 func (in *orders) journalStep(r underway, to *v1alpha1.JournalEntry, reason string, handled map[string]int64) Step {
 	if r.phase.sole {
 		if w, held := in.disturbed(Step{Kind: StepJournal}); held {
@@ -280,7 +293,8 @@ func (in *orders) journalStep(r underway, to *v1alpha1.JournalEntry, reason stri
 		Journal: &v1alpha1.JournalRequest{ID: r.entry.ID, From: r.entry.Seq, To: to}})
 }
 
-// procedural tells what is under way, or rests, and what a person has asked for that waits for a person.
+// procedural says what is under way, or rests, and what a person has asked for that waits for a
+// person.
 func (in *journal) procedural() etcdops.Notice {
 	var texts []string
 	for _, r := range in.underway {

@@ -36,8 +36,8 @@ func entries(t *testing.T, o observation.Observation) (all []string) {
 	return all
 }
 
-// TestWhatStopsMembersIsSentUnderItsPhase: the unit refuses a halt that does not name the journal's entry, and nothing disruptive is
-// handed out beside it.
+// TestWhatStopsMembersIsSentUnderItsPhase: the unit refuses a halt that does not name the journal's
+// entry, and nothing disruptive is handed out beside it.
 func TestWhatStopsMembersIsSentUnderItsPhase(t *testing.T) {
 	o := upToDate(t, 3)
 	ask(&o, 0, 50, planner.DrillStop, "")
@@ -80,8 +80,9 @@ func TestAPhaseThatHaltsIsLeftWhenNoHaltMayStillRun(t *testing.T) {
 	}
 }
 
-// TestInASolePhaseNothingIsConcludedFromEtcd: members that were stopped on purpose are neither missed, nor added, nor replaced, also where
-// the network is closed to us; and what a person asks for is seen.
+// TestInASolePhaseNothingIsConcludedFromEtcd: members that were stopped on purpose are neither
+// missed, nor added, nor replaced, also where the network is closed to us; and what a person asks
+// for is seen.
 func TestInASolePhaseNothingIsConcludedFromEtcd(t *testing.T) {
 	for name, change := range map[string]func(o *observation.Observation){
 		"open":                  func(*observation.Observation) {},
@@ -121,7 +122,8 @@ func TestInASolePhaseNothingIsConcludedFromEtcd(t *testing.T) {
 	}
 }
 
-// TestAnUrgentProcedureWaitsForNothing: neither for a quorum, nor for what is under way, which it puts aside.
+// TestAnUrgentProcedureWaitsForNothing: neither for a quorum, nor for what is under way, which it
+// puts aside.
 func TestAnUrgentProcedureWaitsForNothing(t *testing.T) {
 	o, _, _ := rotatable(t, 3)
 	run(t, &o)
@@ -160,7 +162,8 @@ func TestAnUrgentProcedureWaitsForNothing(t *testing.T) {
 	}
 }
 
-// TestOnTopOfARestAnotherProcedureRuns: the lower one's phase holds on, its person's word takes effect when the upper one is over.
+// TestOnTopOfARestAnotherProcedureRuns: the lower one's phase holds on, its person's word takes
+// effect when the upper one is over.
 func TestOnTopOfARestAnotherProcedureRuns(t *testing.T) {
 	o, before, after := rotatable(t, 3)
 	run(t, &o)
@@ -177,7 +180,7 @@ func TestOnTopOfARestAnotherProcedureRuns(t *testing.T) {
 	tls := planner.Desired(o, "etcd/1").TLS
 	if !strings.Contains(tls.CABundle, strings.TrimSpace(before)) || !strings.Contains(tls.CABundle, strings.TrimSpace(after)) ||
 		!slices.Contains(tls.ExtraSANs, planner.DrillMarkOf) {
-		t.Errorf("a unit is told %+v, which both want otherwise", tls)
+		t.Errorf("a unit is handed %+v, which both want otherwise", tls)
 	}
 	ask(&o, 2, 51, v1alpha1.ActionProceed, word)
 	steps := run(t, &o)
@@ -191,7 +194,8 @@ func TestOnTopOfARestAnotherProcedureRuns(t *testing.T) {
 	}
 }
 
-// TestASoakBeginsAgainWithWhatHappens: since the phase was entered, and since the members were stable as far as this daemon has looked.
+// TestASoakBeginsAgainWithWhatHappens: since the phase was entered, and since the members were
+// stable as far as this daemon has looked.
 func TestASoakBeginsAgainWithWhatHappens(t *testing.T) {
 	begun := upToDate(t, 3)
 	ask(&begun, 0, 50, planner.DrillWatch, "")
@@ -225,7 +229,8 @@ func TestASoakBeginsAgainWithWhatHappens(t *testing.T) {
 	}
 }
 
-// TestATimeInTheFutureBeginsAnew: a daemon whose clock was ahead has written it, and it would hold up everything until then.
+// TestATimeInTheFutureBeginsAnew: a daemon whose clock was ahead has written it, and it would hold
+// up everything until then.
 func TestATimeInTheFutureBeginsAnew(t *testing.T) {
 	o := upToDate(t, 3)
 	ask(&o, 0, 50, planner.DrillWatch, "")
@@ -259,7 +264,8 @@ func TestAProcedureThatRestartsNobodyNeedsNoThirdMember(t *testing.T) {
 	}
 }
 
-// TestAProcedureWhoseUnitVanishesGoesBackOrWaitsForAPerson: nothing is ever proven of a unit that is not there.
+// TestAProcedureWhoseUnitVanishesGoesBackOrWaitsForAPerson: nothing is ever proven of a unit that
+// is not there.
 func TestAProcedureWhoseUnitVanishesGoesBackOrWaitsForAPerson(t *testing.T) {
 	begun := upToDate(t, 3)
 	ask(&begun, 0, 50, planner.DrillStop, "etcd/2")

@@ -50,7 +50,7 @@ func (in *desired) shownIll(u observation.Unit, want v1alpha1.StatusText) (due t
 }
 
 // showsOldSum says that the application's status is another than what Juju's leader has applied:
-// another unit led meanwhile, and told of what was then.
+// another unit led meanwhile, and reported what was then.
 func (in *desired) showsOldSum(u observation.Unit, want v1alpha1.StatusText) bool {
 	shown := in.ApplicationStatus
 	// What was reported in words alone, while everything was held up, ends with that.

@@ -22,8 +22,9 @@ const (
 	// StepLatchSeeds and StepLatchCluster write the latch through the Juju leader's unit.
 	StepLatchSeeds   StepKind = "LatchSeeds"
 	StepLatchCluster StepKind = "LatchClusterID"
-	// StepLatchEnding marks the latch of a cluster of which no unit stays, or takes the mark back; StepAnswer writes into it that a
-	// person's request was seen to, which is all that is done for it.
+	// StepLatchEnding marks the latch of a cluster of which no unit stays, or takes the mark back;
+	// StepAnswer writes into it that a person's request was seen to, which is all that is done for
+	// it.
 	StepLatchEnding StepKind = "LatchEnding"
 	StepAnswer      StepKind = "AnswerRequest"
 	// StepJournal writes an entry of the latch's journal, and StepStamp a stamp.
@@ -35,7 +36,8 @@ const (
 	StepHalt StepKind = "HaltMembers"
 	// StepExpose: open etcd's port to us, where the policy allows it.
 	StepExpose StepKind = "Expose"
-	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints, files that etcd reloads.
+	// StepUpdate: what needs no restart on running members: status, ports, clients' endpoints,
+	// files that etcd reloads.
 	StepUpdate StepKind = "UpdateUnits"
 	// StepRestart: restart one member with its new configuration, behind the guard.
 	StepRestart StepKind = "RestartMember"
@@ -48,12 +50,13 @@ type Step struct {
 	Reason string
 	// Units are the deliveries of a unit step; they go out at once.
 	Units []observation.Delivery
-	// Change is what a membership step does in etcd. Member and Unit are whom that, or a restart, is about: the name that it has for
-	// people, and under which its attempts are counted.
+	// Change is what a membership step does in etcd. Member and Unit are whom that, or a restart,
+	// is about: the name that it has for people, and under which its attempts are counted.
 	Change etcdops.Change
 	Member etcdops.MemberID
 	Unit   string
-	// TakesBack is why Remove takes back a member that has not come to vote: its unit goes to the end of the row, for JoinPause.
+	// TakesBack is why Remove takes back a member that has not come to vote: its unit goes to the
+	// end of the row, for JoinPause.
 	TakesBack string
 	// CIDRs are what Expose adds.
 	CIDRs []string
@@ -61,7 +64,8 @@ type Step struct {
 	Until time.Time
 	// Person says that a Wait is over only when a person acts.
 	Person bool
-	// Words are handed out while a Wait lasts: deliveries that tell why, and touch nothing. They are no part of what is planned.
+	// Words are handed out while a Wait lasts: deliveries that say why, and touch nothing. They are
+	// no part of what is planned.
 	Words []observation.Delivery
 }
 
