@@ -1,11 +1,13 @@
 // Package charm is the charm of etcd: what runs in a unit's hooks and actions.
 //
-// Juju starts the program with one dispatch path, hooks/NAME or actions/NAME; Agent.Dispatch runs it. Hooks gather facts, ask
-// for certificates and answer relations, from what was applied last; only the action reconcile changes the machine, by handing
-// the daemon's desired state to package machine. Nothing here waits for the daemon, except the hook stop, for a bounded time.
+// Juju starts the program with one dispatch path, hooks/NAME or actions/NAME; Agent.Dispatch runs
+// it. Hooks gather facts, ask for certificates and answer relations, from what was applied last;
+// only the action reconcile changes the machine, by handing the daemon's desired state to package
+// machine. Nothing here waits for the daemon, except the hook stop, for a bounded time.
 //
-// It brings its rooms together, none of which knows it: actions, what a person's do; certificates, what authorities are asked for and have
-// given; dispatch, what Juju says in one hook or action; and hooktool, how it is asked.
+// It brings its rooms together, none of which knows it: actions, what a person's do; certificates,
+// what authorities are asked for and have given; dispatch, what Juju says in one hook or action;
+// and hooktool, how it is asked.
 //
 // # Who writes what
 //
@@ -15,7 +17,7 @@
 //	certificates databag of the unit                  every hook and reconcile, only when a name is missing, a renewal is due, or the
 //	                                                  provider has shown which dialect it speaks
 //	keys and signing requests on disk                 every hook and reconcile, through machine.Requests, before the databag
-//	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last tells clients of the cluster
+//	peer databag of the unit, key db-ingress-address  with the facts, while the spec applied last publishes the cluster to clients
 //	db and proxy databags of the unit                 every hook and reconcile, from the spec applied last: complete or empty
 //	                                                  with the policy clients.ownCertificates, a client's own certificate stays until a better one has arrived
 //	prometheus, grafana databag of the unit           every hook and reconcile, from the spec applied last; the leader's asks, and
@@ -33,10 +35,12 @@
 //
 // # Guarantees
 //
-// A delivery that is refused touches nothing. Every other one is granted its change of the latch, whatever becomes of the
-// machine. One that asks for what is already so writes nothing. No private key is in a log,
-// an error, an action's result or the peer databag; the databags of db, proxy and prometheus carry one because their protocols do.
+// A delivery that is refused touches nothing. Every other one is granted its change of the latch,
+// whatever becomes of the machine. One that asks for what is already so writes nothing. No private
+// key is in a log, an error, an action's result or the peer databag; the databags of db, proxy and
+// prometheus carry one because their protocols do.
 //
-// Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the unit's state directory holds
-// also for a dispatch that outlives its agent. A hook ends with an error only where Juju's retry can help.
+// Hooks and actions of a unit never run at once: Juju runs them one at a time, and a lock on the
+// unit's state directory holds also for a dispatch that outlives its agent. A hook ends with an
+// error only where Juju's retry can help.
 package charm

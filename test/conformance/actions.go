@@ -83,7 +83,7 @@ func (s *suite) enqueue(t *testing.T, conn *jujuapi.Conn, actions ...wire.Action
 
 func (s *suite) actionRefusals(t *testing.T, conn *jujuapi.Conn, info jujuapi.LoginInfo, unit string) {
 	receiver := wire.UnitTag(unit)
-	stranger := s.Application + "/9999"
+	missing := s.Application + "/9999"
 
 	if old(info) {
 		r, err := s.enqueue(t, conn, wire.Action{Receiver: receiver, Name: "nosuchaction"})
@@ -99,7 +99,7 @@ func (s *suite) actionRefusals(t *testing.T, conn *jujuapi.Conn, info jujuapi.Lo
 		refused(t, err, "", fmt.Sprintf("action name mismatch: %q != %q", s.Action, "nosuchaction"))
 	}
 
-	r, err := s.enqueue(t, conn, wire.Action{Receiver: wire.UnitTag(stranger), Name: s.Action, Parameters: s.Params})
+	r, err := s.enqueue(t, conn, wire.Action{Receiver: wire.UnitTag(missing), Name: s.Action, Parameters: s.Params})
 	if err != nil || len(r.Actions) != 1 || r.Actions[0].Error == nil || r.Actions[0].Action != nil {
 		t.Errorf("unknown unit: got %+v, %v; want an error in the result", r, err)
 	}

@@ -40,14 +40,14 @@ func (s *suite) leaver(t *testing.T) {
 		default:
 			seen[own.Result.Life] = true
 		}
-		told := 0
+		listed := 0
 		for _, u := range r.Results[1:] {
 			if u.Result != nil && u.Result.Tag != tag {
-				told++
+				listed++
 			}
 		}
-		if told != others {
-			t.Fatalf("told of %d of the other units, want %d: %+v", told, others, r.Results)
+		if listed != others {
+			t.Fatalf("%d of the other units are listed, want %d: %+v", listed, others, r.Results)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is still there; it was %v", s.Leaver, seen)

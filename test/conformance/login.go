@@ -217,16 +217,16 @@ func (s *suite) watcher(t *testing.T, conn *jujuapi.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := map[string]int{}
+	kinds := map[string]int{}
 	for _, d := range deltas {
-		told[d.Kind]++
+		kinds[d.Kind]++
 		if d.Removed {
-			t.Errorf("a %s is told as removed in the first reply", d.Kind)
+			t.Errorf("a %s is reported as removed in the first reply", d.Kind)
 		}
 	}
 	for _, kind := range []string{wire.KindModel, wire.KindApplication, wire.KindUnit, wire.KindMachine, wire.KindRelation} {
-		if told[kind] == 0 {
-			t.Errorf("the first reply tells of no %s", kind)
+		if kinds[kind] == 0 {
+			t.Errorf("the first reply has no %s", kind)
 		}
 	}
 	if err := w.Stop(t.Context()); err != nil {

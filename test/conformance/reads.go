@@ -20,7 +20,7 @@ func (s *suite) fullStatus(t *testing.T) {
 		t.Errorf("got model %+v", all.Model)
 	}
 	if all.ControllerTimestamp == nil || all.ControllerTimestamp.IsZero() {
-		t.Error("the controller tells no time")
+		t.Error("the controller gives no time")
 	}
 	if (all.Branches == nil) == old(info) {
 		t.Errorf("branches are %v", all.Branches)

@@ -229,7 +229,7 @@ func (d *demo) resizes(ctx context.Context) (err error) {
 	stopped := false
 	defer func() {
 		if !stopped {
-			_, _ = writer.Stop(ctx) // the fault that is told already came first
+			_, _ = writer.Stop(ctx) // the fault that is reported already came first
 		}
 	}()
 	if _, err := d.Juju(ctx, "add-unit", "etcd", "-n", "2"); err != nil {

@@ -91,7 +91,7 @@ type CertificateFacts struct {
 	UnusedCA map[string]string `json:"unusedCA,omitempty"`
 	// TrustedCA is the bundle on disk, as PEM, where it is not OfferedCA.
 	TrustedCA string `json:"trustedCA,omitempty"`
-	// Proof is what fresh handshakes have shown of the authorities that the unit was told.
+	// Proof is what fresh handshakes have shown of the authorities in the unit's spec.
 	Proof *ProofFacts `json:"proof,omitempty"`
 	// OfferedCA is the CA bundle that the provider offers now, as PEM; what is in use is CA.
 	OfferedCA string `json:"offeredCA,omitempty"`
