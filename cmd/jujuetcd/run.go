@@ -152,7 +152,8 @@ func (o *runOptions) check() error {
 // notifier tells systemd how we are; without systemd it does nothing.
 type notifier struct{ sent bool }
 
-// ready says, once, that starting is over: waiting for a controller that is away is work, not starting.
+// ready says, once, that starting is over: waiting for a controller that is away is work, not
+// starting.
 func (n *notifier) ready(status string) {
 	text := "STATUS=" + status
 	if !n.sent {

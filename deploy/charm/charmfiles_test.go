@@ -26,7 +26,8 @@ func read(t *testing.T, name string) map[string]any {
 	return all
 }
 
-// TestManifestAndCharmcraftNameTheSameMachines holds the archive that we pack against the one that charmcraft would.
+// TestManifestAndCharmcraftNameTheSameMachines holds the archive that we pack against the one that
+// charmcraft would.
 func TestManifestAndCharmcraftNameTheSameMachines(t *testing.T) {
 	var want, packed, crafted []string
 	for _, base := range []string{"20.04", "22.04", "24.04"} {
@@ -80,7 +81,8 @@ func TestNoKeyIsInTwoFiles(t *testing.T) {
 	}
 }
 
-// TestOptionsAreThoseOfTheCharmThatIsReplaced keeps a model's configuration valid through a refresh.
+// TestOptionsAreThoseOfTheCharmThatIsReplaced keeps a model's configuration valid through a
+// refresh.
 func TestOptionsAreThoseOfTheCharmThatIsReplaced(t *testing.T) {
 	want := map[string]string{
 		"port":                    "int 2379",
@@ -119,8 +121,8 @@ func TestOptionsAreThoseOfTheCharmThatIsReplaced(t *testing.T) {
 	}
 }
 
-// TestEndpointsStorageAndResourcesAreThoseOfTheCharmThatIsReplaced: Juju refuses a refresh that drops a related endpoint, or
-// changes a storage.
+// TestEndpointsStorageAndResourcesAreThoseOfTheCharmThatIsReplaced: Juju refuses a refresh that
+// drops a related endpoint, or changes a storage.
 func TestEndpointsStorageAndResourcesAreThoseOfTheCharmThatIsReplaced(t *testing.T) {
 	metadata := read(t, "metadata.yaml")
 	if metadata["name"] != "etcd" || metadata["subordinate"] != false {

@@ -14,8 +14,9 @@ import (
 	"jujuetcd.io/pkg/charm/hooktool"
 )
 
-// FuzzLatchWrites: a delivery, whatever it asks for, changes no key of the latch but those that its request names, on the Juju leader
-// alone; and the machine is never shown what Juju has not committed.
+// FuzzLatchWrites: a delivery, whatever it asks for, changes no key of the latch but those that its
+// request names, on the Juju leader alone; and the machine is never shown what Juju has not
+// committed.
 func FuzzLatchWrites(f *testing.F) {
 	f.Add(`{"number":4,"holder":"d"}`, "", "", `{"later":[1]}`, `{"latch":{"claim":{"from":{"number":4,"holder":"d"}}},"delivery":{"epoch":{"number":5,"holder":"e"}}}`, true)
 	f.Add("", "", "", "", `{"latch":{"clusterID":"c1"}}`, false)

@@ -14,11 +14,13 @@ type dashboardRequest struct {
 	Dashboard map[string]any `json:"dashboard"`
 }
 
-// answerGrafana gives each related Grafana the dashboard, from the leader alone, as long as a Prometheus is asked to scrape; and
-// takes it back when none is. Grafana names the source of data after the application of Prometheus.
+// answerGrafana gives each related Grafana the dashboard, from the leader alone, as long as a
+// Prometheus is asked to scrape; and takes it back when none is. Grafana names the source of data
+// after the application of Prometheus.
 //
-// Grafana's charm imports a request once. So the id is that of the content, too: another dashboard is another request, and the
-// dashboard's own uid has Grafana put it in the place of the one before.
+// Grafana's charm imports a request once. So the id is that of the content, too: another dashboard
+// is another request, and the dashboard's own uid has Grafana put it in the place of the one
+// before.
 func (a *Agent) answerGrafana(ctx context.Context, prometheus []string) error {
 	ids, err := a.run.Relations(ctx, v1alpha1.EndpointGrafana)
 	if err != nil || len(ids) == 0 {

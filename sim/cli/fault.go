@@ -60,7 +60,8 @@ func (a *App) fault() *cobra.Command {
 	return c
 }
 
-// faultVerb makes the command of a kind; what it does not take from the arguments, flags put into f.
+// faultVerb makes the command of a kind; what it does not take from the arguments, flags put into
+// f.
 func (a *App) faultVerb(f *control.Fault, use, short string, args cobra.PositionalArgs) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Args: args, ValidArgsFunction: a.completeUnits,

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// dispatch writes down what it is called for, and then runs the script that a test has put into the machine, if any.
+// dispatch writes down what it is called for, and then runs the script that a test has put into the
+// machine, if any.
 const dispatch = `#!/bin/bash
 name=${JUJU_DISPATCH_PATH#hooks/}
 echo "$name${JUJU_REMOTE_UNIT:+ $JUJU_REMOTE_UNIT}" >> "$JUJUETCD_ROOT/ran-${JUJU_UNIT_NAME/\//-}"
@@ -321,8 +322,9 @@ func TestRelationListShowsThoseWhoseJoinedHookHasRun(t *testing.T) {
 	}
 }
 
-// What a real 4.0 mostly does when a unit goes: its peers hear nothing, and for them it is there with all that it has written, until
-// their charm is upgraded or their agent starts anew. Others see it gone.
+// What a real 4.0 mostly does when a unit goes: its peers hear nothing, and for them it is there
+// with all that it has written, until their charm is upgraded or their agent starts anew. Others
+// see it gone.
 func TestPeersMayHearNothingOfTheEndOfAUnit(t *testing.T) {
 	w := newWorld(t)
 	c := probe(t)

@@ -17,8 +17,9 @@ import (
 	"testing"
 )
 
-// TestExamplesInPackageDocsCompile: who copies an example from a package's doc gets what the package has. Names that an example takes
-// for granted, such as ctx, may be missing in it; what belongs to a package, and how it is called, may not.
+// TestExamplesInPackageDocsCompile: who copies an example from a package's doc gets what the
+// package has. Names that an example takes for granted, such as ctx, may be missing in it; what
+// belongs to a package, and how it is called, may not.
 func TestExamplesInPackageDocsCompile(t *testing.T) {
 	exports := exported(t)
 	n := 0
@@ -54,7 +55,8 @@ func TestAnExampleThatDoesNotCompileIsSeen(t *testing.T) {
 	}
 }
 
-// exported is, by import path, the file with the export data of each package of ours and of what it needs.
+// exported is, by import path, the file with the export data of each package of ours and of what it
+// needs.
 func exported(t *testing.T) map[string]string {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{if .Export}}{{.ImportPath}} {{.Export}}{{end}}", "./pkg/...")
@@ -131,7 +133,8 @@ func compile(code string, exports map[string]string) (faults []string) {
 // elision is what stands for code that an example leaves out.
 var elision = regexp.MustCompile(`(?m)(,\s*|([{(])\s*|^\s*)(\.\.\.|…)`)
 
-// forGranted is what an example may leave out: variables that it only names, or only declares, and the function around it.
+// forGranted is what an example may leave out: variables that it only names, or only declares, and
+// the function around it.
 var forGranted = regexp.MustCompile(`undefined: [a-z]\w*$|declared and not used|imported and not used|too many return values`)
 
 // importsFor imports all packages that the code calls by their last name.

@@ -172,8 +172,8 @@ func measures(line string) func(memberOnMachine) error {
 	}
 }
 
-// takesRequestsTo holds if etcd has told the limit when it was started, and takes or refuses, as that
-// says, a value of nearly 2 MiB: the most that its own client sends.
+// takesRequestsTo holds if etcd has told the limit when it was started, and takes or refuses, as
+// that says, a value of nearly 2 MiB: the most that its own client sends.
 func takesRequestsTo(limit int) func(memberOnMachine) error {
 	const size = 2<<20 - 4096
 	return func(m memberOnMachine) error {
@@ -229,7 +229,8 @@ func (m memberOnMachine) shake(port int, change func(*tls.Config)) (tls.Connecti
 	return c.(*tls.Conn).ConnectionState(), nil
 }
 
-// servesSuites holds if a client of TLS 1.2 gets AES-128-GCM and nothing else, and one of TLS 1.3 is served as ever.
+// servesSuites holds if a client of TLS 1.2 gets AES-128-GCM and nothing else, and one of TLS 1.3
+// is served as ever.
 func servesSuites(port int) func(memberOnMachine) error {
 	// The authority decides whether the key is one of RSA.
 	only := func(suites ...uint16) func(*tls.Config) {

@@ -20,14 +20,15 @@ type reused struct {
 	machines []*simulation.Machine
 }
 
-// turn is one thing that is done in a reused world, to an application and to one of its units, nil if it has none; it says whether it
-// could be done.
+// turn is one thing that is done in a reused world, to an application and to one of its units, nil
+// if it has none; it says whether it could be done.
 type turn struct {
 	name string
 	do   func(w *reused, app *simulation.App, u *simulation.Unit) bool
 }
 
-// spare says that the application can lose a member's machine: it has more than it needs, and all are there.
+// spare says that the application can lose a member's machine: it has more than it needs, and all
+// are there.
 func spare(app *simulation.App) bool { return app.Alive() >= 3 && app.Spare() }
 
 var turns = []turn{
@@ -174,8 +175,9 @@ func (w *reused) disturb(happened map[string]int) {
 
 func blocked(u *simulation.Unit) bool { return strings.HasPrefix(u.Status(), "blocked") }
 
-// TestMachinesAreUsedAgainAndAgain lets two applications come and go on a few machines, with wrong clocks, dead units, no units at all
-// and things handed by hand, and expects every unit that is left to be a healthy voter in the end, or a person to be told what to do.
+// TestMachinesAreUsedAgainAndAgain lets two applications come and go on a few machines, with wrong
+// clocks, dead units, no units at all and things handed by hand, and expects every unit that is
+// left to be a healthy voter in the end, or a person to be told what to do.
 func TestMachinesAreUsedAgainAndAgain(t *testing.T) {
 	t.Logf("seeds %d to %d: go test -run %s -chaos-seed N -chaos-worlds 1", *chaosSeed, *chaosSeed+uint64(*chaosWorlds)-1, t.Name())
 	happened := map[string]int{}

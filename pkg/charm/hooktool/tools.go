@@ -84,8 +84,8 @@ func (t *Tools) ApplicationRelation(ctx context.Context, id, application string)
 // maxBag bounds the databag of one writer, as the controller does.
 const maxBag = 1 << 20
 
-// bag reads a databag. One that is too large is not read: that is its writer's trouble, which the controller names, and no reason for a
-// hook to fail.
+// bag reads a databag. One that is too large is not read: that is its writer's trouble, which the
+// controller names, and no reason for a hook to fail.
 func (t *Tools) bag(ctx context.Context, args ...string) (map[string]string, error) {
 	var bag map[string]string
 	err := t.ask(ctx, &bag, "relation-get", args...)
@@ -233,8 +233,8 @@ func (t *Tools) PublicAddress(ctx context.Context) (string, error) {
 	return address, err
 }
 
-// GoalStates are the states of the application's own units by name, as Juju wants them: a unit that is being removed is
-// "dying" or "dead".
+// GoalStates are the states of the application's own units by name, as Juju wants them: a unit that
+// is being removed is "dying" or "dead".
 func (t *Tools) GoalStates(ctx context.Context) (map[string]string, error) {
 	var goal struct {
 		Units map[string]struct {
@@ -251,7 +251,8 @@ func (t *Tools) GoalStates(ctx context.Context) (map[string]string, error) {
 	return states, nil
 }
 
-// Resource is the path of a resource's file; empty where nothing was uploaded, which an empty file says, too.
+// Resource is the path of a resource's file; empty where nothing was uploaded, which an empty file
+// says, too.
 func (t *Tools) Resource(ctx context.Context, name string) string {
 	// It fails for a resource that was never uploaded, and nothing tells that from another failure.
 	out, err := t.run.Run(ctx, nil, "resource-get", name)
@@ -274,8 +275,8 @@ func (t *Tools) ActionParameter(ctx context.Context, name string) (string, error
 	return *value, nil
 }
 
-// MaxResult is the size in bytes of what SetActionResult takes: action-set reads its arguments only, and Linux takes none of more than
-// 128 KiB (MAX_ARG_STRLEN).
+// MaxResult is the size in bytes of what SetActionResult takes: action-set reads its arguments
+// only, and Linux takes none of more than 128 KiB (MAX_ARG_STRLEN).
 const MaxResult = 100 << 10
 
 // SetActionResult sets one result of the running action.

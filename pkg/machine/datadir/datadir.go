@@ -1,4 +1,5 @@
-// Package datadir reads what etcd's data directory says about the member that lives in it, and sets directories aside.
+// Package datadir reads what etcd's data directory says about the member that lives in it, and sets
+// directories aside.
 //
 // # Use
 //
@@ -10,8 +11,8 @@
 // # Guarantees
 //
 //   - Inspect only reads, never follows what it does not know, and works beside a running etcd.
-//   - A member is present if and only if there is a segment of its write-ahead log: etcd makes the directory with its first
-//     segment in one rename, and starts anew without it.
+//   - A member is present if and only if there is a segment of its write-ahead log: etcd makes the
+//     directory with its first segment in one rename, and starts anew without it.
 //   - SetAside renames; nothing in this package deletes.
 //   - Begin's mark is lost with the data that etcd writes beside it.
 package datadir
@@ -47,7 +48,8 @@ type State struct {
 // WAL is the directory of the write-ahead log.
 func WAL(dir string) string { return filepath.Join(dir, "member", "wal") }
 
-// Inspect reads a data directory. One that does not exist holds no member. With an error, Present is still right.
+// Inspect reads a data directory. One that does not exist holds no member. With an error, Present
+// is still right.
 func Inspect(dir string) (State, error) {
 	entries, err := os.ReadDir(WAL(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,7 +67,8 @@ func Inspect(dir string) (State, error) {
 	if len(segments) == 0 {
 		return State{}, nil
 	}
-	// Every segment begins with the metadata; names are ordered as the segments are. The first may be purged while we read.
+	// Every segment begins with the metadata; names are ordered as the segments are. The first may
+	// be purged while we read.
 	slices.Sort(segments)
 	for _, name := range segments {
 		var s State
@@ -97,8 +100,9 @@ const (
 	maxRecords     = 8
 )
 
-// readMetadata reads records up to the metadata. A record is a length (8 bytes, little endian: the lower 56 bits are the
-// size, the upper 8 the padding that follows, if the sign is set) and a protobuf message.
+// readMetadata reads records up to the metadata. A record is a length (8 bytes, little endian: the
+// lower 56 bits are the size, the upper 8 the padding that follows, if the sign is set) and a
+// protobuf message.
 func readMetadata(in io.Reader) (State, error) {
 	for range maxRecords {
 		var head [8]byte
@@ -187,8 +191,9 @@ func fields(b []byte, each func(n protowire.Number, number uint64, text []byte))
 	return nil
 }
 
-// Mark is the file that says for which token etcd was first to begin in the data directory. It is there before etcd is, and lies with the
-// data, so that it is lost with it: where it is, and no write-ahead log, etcd has written nothing yet, and promised nobody anything.
+// Mark is the file that says for which token etcd was first to begin in the data directory. It is
+// there before etcd is, and lies with the data, so that it is lost with it: where it is, and no
+// write-ahead log, etcd has written nothing yet, and promised nobody anything.
 func Mark(dir string) string { return filepath.Join(dir, "member", "begun-with") }
 
 // Begin leaves the mark, on disk when it returns.
@@ -212,9 +217,10 @@ func Marked(dir string) (string, error) {
 	return string(text), nil
 }
 
-// SetAside renames what a member has left in a data directory, so that it can never start from it again, and returns the new
-// name, beside the directory. The directory itself stays: it may be a mount point, or belong to somebody else. Where nothing is
-// left, that is no error, and the name is empty.
+// SetAside renames what a member has left in a data directory, so that it can never start from it
+// again, and returns the new name, beside the directory. The directory itself stays: it may be a
+// mount point, or belong to somebody else. Where nothing is left, that is no error, and the name is
+// empty.
 func SetAside(disk *durable.Disk, dir string, now time.Time) (string, error) {
 	from := filepath.Join(dir, "member")
 	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {

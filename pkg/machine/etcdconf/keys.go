@@ -20,7 +20,8 @@ func (k kind) String() string {
 type key struct {
 	name string
 	kind kind
-	// since is, by minor, the first patch that knows the key; a minor that is not listed does not know it.
+	// since is, by minor, the first patch that knows the key; a minor that is not listed does not
+	// know it.
 	since map[int]int
 	// initial keys only matter to a member that has no data yet.
 	initial bool
@@ -36,8 +37,8 @@ var (
 	compactHash = map[int]int{5: 5}
 )
 
-// keys are all keys that we write, in the order of the file. 3.6 still knows the experimental ones, with a warning; from there
-// on feature-gates says the same.
+// keys are all keys that we write, in the order of the file. 3.6 still knows the experimental ones,
+// with a warning; from there on feature-gates says the same.
 var keys = []key{
 	{name: "name", kind: text, since: everywhere},
 	{name: "data-dir", kind: text, since: everywhere},

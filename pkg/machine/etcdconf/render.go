@@ -22,8 +22,9 @@ const header = "# Written by jujuetcd-agent. Changes are overwritten; set the ap
 
 // Render returns the file for one unit and one version, or all that is wrong with the spec.
 //
-// A spec without Initial is one of a member that has data, or is not started yet: the file then names only the member itself,
-// with state existing. etcd reads neither where there is data, and cannot start from it where there is none.
+// A spec without Initial is one of a member that has data, or is not started yet: the file then
+// names only the member itself, with state existing. etcd reads neither where there is data, and
+// cannot start from it where there is none.
 func Render(spec v1alpha1.EtcdSpec, paths Paths, v Version) ([]byte, error) {
 	if err := Validate(spec, v); err != nil {
 		return nil, err
@@ -135,9 +136,9 @@ func transportSecurity(p Paths) transport {
 	return transport{CertFile: p.Certificate, KeyFile: p.Key, TrustedCAFile: p.CA, ClientCertAuth: true}
 }
 
-// RestartHash identifies all that a running etcd has read only once: the file without what concerns a member that has no data,
-// the CA bundle, and the stamp of the last rolling restart, which is zero before the first. The leaf is not part of it, because etcd reads
-// it at each handshake.
+// RestartHash identifies all that a running etcd has read only once: the file without what concerns
+// a member that has no data, the CA bundle, and the stamp of the last rolling restart, which is
+// zero before the first. The leaf is not part of it, because etcd reads it at each handshake.
 func RestartHash(file, bundle []byte, stamp int64) string {
 	var doc yaml.Node
 	sum := sha256.New()
@@ -164,8 +165,8 @@ func RestartHash(file, bundle []byte, stamp int64) string {
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
-// defaultCipherSuites are those of TLS 1.2 that are safe; TLS 1.3 has its own, which cannot be chosen. The names without a hash
-// at the end are those that every etcd knows.
+// defaultCipherSuites are those of TLS 1.2 that are safe; TLS 1.3 has its own, which cannot be
+// chosen. The names without a hash at the end are those that every etcd knows.
 var defaultCipherSuites = []string{
 	"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
 	"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",

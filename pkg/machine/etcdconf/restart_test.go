@@ -8,9 +8,9 @@ import (
 	"jujuetcd.io/pkg/machine/etcdconf"
 )
 
-// TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart: each field of the spec that etcd reads from its file
-// only when it starts changes both what the daemon takes for another configuration and what the unit does,
-// and no other field changes either.
+// TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart: each field of the spec that etcd reads from its
+// file only when it starts changes both what the daemon takes for another configuration and what
+// the unit does, and no other field changes either.
 func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 	version, err := etcdconf.ParseVersion("3.6.16")
 	if err != nil {
@@ -60,9 +60,10 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 	}
 }
 
-// TestAnOptionLeftAtItsDefaultChangesNothing: a cluster that sets none of the options is told the same
-// by each version of the product, and no upgrade restarts its members. The values are those of before
-// max_request_bytes; they change only with what every running cluster should be restarted for.
+// TestAnOptionLeftAtItsDefaultChangesNothing: a cluster that sets none of the options is told the
+// same by each version of the product, and no upgrade restarts its members. The values are those of
+// before max_request_bytes; they change only with what every running cluster should be restarted
+// for.
 func TestAnOptionLeftAtItsDefaultChangesNothing(t *testing.T) {
 	version, err := etcdconf.ParseVersion("3.6.16")
 	if err != nil {

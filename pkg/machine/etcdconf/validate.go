@@ -98,7 +98,8 @@ func Validate(spec v1alpha1.EtcdSpec, v Version) error {
 	return errors.Join(faults...)
 }
 
-// forHTTP2 says that HTTP/2 wants the suite to be there, or the other one of its kind: Go's server does not start without.
+// forHTTP2 says that HTTP/2 wants the suite to be there, or the other one of its kind: Go's server
+// does not start without.
 func forHTTP2(suite string) bool {
 	return strings.HasPrefix(suite, "TLS_ECDHE_") && strings.HasSuffix(suite, "_WITH_AES_128_GCM_SHA256")
 }

@@ -39,9 +39,9 @@ type Progress struct {
 	Ended *observation.Result
 }
 
-// Deliver moves the unit's delivery on by one request or two, and never waits: it queues what was handed, or asks Juju how the
-// queued task does and records its end. Calls for one unit must not overlap. An error is Juju's; the delivery goes on with the
-// next call.
+// Deliver moves the unit's delivery on by one request or two, and never waits: it queues what was
+// handed, or asks Juju how the queued task does and records its end. Calls for one unit must not
+// overlap. An error is Juju's; the delivery goes on with the next call.
 func (a *Actor) Deliver(ctx context.Context, unit string) (Progress, error) {
 	if f, ok := a.cfg.Memory.Flight(unit); ok {
 		return a.follow(ctx, unit, f)
@@ -53,8 +53,8 @@ func (a *Actor) Deliver(ctx context.Context, unit string) (Progress, error) {
 	return a.enqueue(ctx, d)
 }
 
-// enqueue queues the delivery, unless Juju has one for the unit already, which cannot be cancelled and would run beside ours, or a person
-// runs there what it would wait behind.
+// enqueue queues the delivery, unless Juju has one for the unit already, which cannot be cancelled
+// and would run beside ours, or a person runs there what it would wait behind.
 func (a *Actor) enqueue(ctx context.Context, d observation.Delivery) (Progress, error) {
 	tasks, err := a.cfg.Juju.Tasks(ctx, a.cfg.Application)
 	if err != nil {
@@ -113,7 +113,8 @@ func (a *Actor) follow(ctx context.Context, unit string, f memory.Flight) (Progr
 		a.cfg.Memory.Seen(unit, f.Task, task.Status != jujuapi.TaskPending)
 		after := min(scale(firstPoll, 1.5, f.Polls), slowestPoll)
 		if a.cfg.Now().After(f.Deadline) {
-			// Its agent is away: the task stays pending until it is back, and will then be refused as late.
+			// Its agent is away: the task stays pending until it is back, and will then be refused
+			// as late.
 			after = overduePoll
 		}
 		return Progress{After: after}, nil
@@ -143,7 +144,8 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 		return failed(reasonNoResult, fmt.Sprintf("cannot read the result of task %s on %s: %v", t.ID, t.Unit, err))
 	}
 	if t.Status != jujuapi.TaskCompleted {
-		// What the agent wrote in Juju (databags, ports) was not committed, whatever it did on the machine.
+		// What the agent wrote in Juju (databags, ports) was not committed, whatever it did on the
+		// machine.
 		return failed(reasonJuju, fmt.Sprintf("task %s on %s is %s: %s", t.ID, t.Unit, t.Status, t.Message))
 	}
 	switch status.Outcome {
@@ -186,13 +188,15 @@ func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v
 	return r
 }
 
-// granted says that the unit has written what the delivery asked of the latch: it does so with every word of its own but a
-// refusal, so that a machine in trouble does not make its daemon claim again and again.
+// granted says that the unit has written what the delivery asked of the latch: it does so with
+// every word of its own but a refusal, so that a machine in trouble does not make its daemon claim
+// again and again.
 func granted(s v1alpha1.EtcdUnitStatus) bool {
 	return s.Outcome != v1alpha1.OutcomeRefused && s.Reason != reasonJuju && s.Reason != reasonNoResult
 }
 
-// backoff is how long to wait after the n-th failure in a row: 5 s, doubling to 2 min, jittered by a quarter.
+// backoff is how long to wait after the n-th failure in a row: 5 s, doubling to 2 min, jittered by
+// a quarter.
 func (a *Actor) backoff(failures int) time.Duration {
 	return a.jittered(min(scale(firstBackoff, 2, failures-1), slowestBackoff))
 }

@@ -28,8 +28,8 @@ const (
 	// A quota below the first is full at once; nobody runs etcd with more than the second.
 	minQuota = 100 << 20
 	maxQuota = 100 << 30
-	// With less than etcd's own limit, what is stored could not be written again; above the second etcd
-	// warns at each start.
+	// With less than etcd's own limit, what is stored could not be written again; above the second
+	// etcd warns at each start.
 	defaultRequest = 1536 << 10
 	maxRequest     = 10 << 20
 	// InsecurePort is that of bind_with_insecure_http.

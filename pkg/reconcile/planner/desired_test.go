@@ -127,9 +127,9 @@ func TestDesiredListensWhereTheOptionsSay(t *testing.T) {
 	}
 }
 
-// TestOptionsReachEtcdsConfigurationUnderTheirOwnNames: what both ClusterOptions and EtcdSpec have is
-// handed on. Numbers of 32 bits and lists are not: the pair and the suites are checked against the
-// cluster first.
+// TestOptionsReachEtcdsConfigurationUnderTheirOwnNames: what both ClusterOptions and EtcdSpec have
+// is handed on. Numbers of 32 bits and lists are not: the pair and the suites are checked against
+// the cluster first.
 func TestOptionsReachEtcdsConfigurationUnderTheirOwnNames(t *testing.T) {
 	o := running(3)
 	given, n := reflect.ValueOf(&o.Options).Elem(), 0

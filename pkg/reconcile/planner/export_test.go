@@ -21,8 +21,8 @@ const (
 	DrillNoWayBack = "no way back"
 )
 
-// Drills ask of the frame what no operation asks yet: an urgent one that stops all members in a phase that is sole, with a way back, and
-// one that leaves the members alone for a time.
+// Drills ask of the frame what no operation asks yet: an urgent one that stops all members in a
+// phase that is sole, with a way back, and one that leaves the members alone for a time.
 func init() {
 	drills = []procedure{
 		{

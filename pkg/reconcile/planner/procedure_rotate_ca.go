@@ -9,16 +9,18 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// Another authority takes the place of the one in use in three phases, because etcd reads whom it trusts only when it starts, and each new
-// connection shows the leaf that is on disk then:
+// Another authority takes the place of the one in use in three phases, because etcd reads whom it
+// trusts only when it starts, and each new connection shows the leaf that is on disk then:
 //
-//  1. trust: every member trusts both, one restart each; then clients that are not related need both, too;
-//  2. leaves: every member, every related client and this daemon use leaves of the new one, without a restart; then other clients need such
-//     leaves;
+//  1. trust: every member trusts both, one restart each; then clients that are not related need
+//     both, too;
+//  2. leaves: every member, every related client and this daemon use leaves of the new one, without
+//     a restart; then other clients need such leaves;
 //  3. forget: every member trusts the new one alone, one restart each.
 //
-// A leaf of the new authority that is shown to a member before it trusts it keeps the two apart from the next connection on, though all
-// look healthy until then: so phase 1 ends only when every member has accepted such a leaf in a fresh handshake on each of its ports.
+// A leaf of the new authority that is shown to a member before it trusts it keeps the two apart
+// from the next connection on, though all look healthy until then: so phase 1 ends only when every
+// member has accepted such a leaf in a fresh handshake on each of its ports.
 
 // Notes of a rotation: the two bundles, and the application that is trusted next.
 const (
@@ -62,7 +64,8 @@ func rotateCA() procedure {
 	}
 }
 
-// rotationMayGoBack: as long as all members trust the old authority and, once its leaves have been given up, somebody still gives them.
+// rotationMayGoBack: as long as all members trust the old authority and, once its leaves have been
+// given up, somebody still gives them.
 func rotationMayGoBack(in *journal, e v1alpha1.JournalEntry) string {
 	switch e.Phase {
 	case "trust":
@@ -76,13 +79,14 @@ func rotationMayGoBack(in *journal, e v1alpha1.JournalEntry) string {
 	return "members may have forgotten the old authority already"
 }
 
-// RotationBundle is what members trust while both authorities are trusted: the old one first, for clients that read one certificate only.
+// RotationBundle is what members trust while both authorities are trusted: the old one first, for
+// clients that read one certificate only.
 func RotationBundle(e v1alpha1.JournalEntry) string {
 	return strings.TrimSpace(e.Notes[noteOldCA]) + "\n" + strings.TrimSpace(e.Notes[noteNewCA]) + "\n"
 }
 
-// RotatedBundle is what servers are verified with while a rotation is under way, and the authorities whose leaves count, as fingerprints; !ok
-// if there is none.
+// RotatedBundle is what servers are verified with while a rotation is under way, and the
+// authorities whose leaves count, as fingerprints; !ok if there is none.
 func RotatedBundle(l v1alpha1.Latch) (bundle string, leaves []string, ok bool) {
 	journal, _ := readJournal(l)
 	for _, r := range journal {
@@ -158,7 +162,8 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(f string) bool { return slices.Contains(b, f) })
 }
 
-// eachMember asks every unit that has a member, and says which is waited for; a member without a unit, and one that is down, too.
+// eachMember asks every unit that has a member, and says which is waited for; a member without a
+// unit, and one that is down, too.
 func (in *journal) eachMember(lacks func(observation.Unit) string) string {
 	for _, m := range in.Etcd.Members {
 		if _, ok := in.unitOf(m); !ok {

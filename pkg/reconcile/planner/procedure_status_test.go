@@ -17,7 +17,8 @@ const (
 	proceedWords = ", then run: juju run etcd/leader proceed."
 )
 
-// TestStatusShowsWhereAProcedureIs: its phase, what the gate waits for or a person has to do, and whether there is a way back.
+// TestStatusShowsWhereAProcedureIs: its phase, what the gate waits for or a person has to do, and
+// whether there is a way back.
 func TestStatusShowsWhereAProcedureIs(t *testing.T) {
 	// act has a person run an action and lets all happen that follows by itself.
 	act := func(t *testing.T, o *observation.Observation, task int64, kind string) {

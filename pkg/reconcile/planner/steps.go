@@ -9,8 +9,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// permit is what every act passes last: nothing blind, nothing while another disruption may run, nothing before its time,
-// nothing before the claim. It returns the step, the claim that has to come first, or a Wait.
+// permit is what every act passes last: nothing blind, nothing while another disruption may run,
+// nothing before its time, nothing before the claim. It returns the step, the claim that has to
+// come first, or a Wait.
 func (in *steps) permit(s Step) Step {
 	if s.Kind == StepClaim {
 		return s
@@ -52,7 +53,8 @@ func (in *steps) claim(reason string) Step {
 	return in.latchStep(StepClaim, reason, in.nextEpoch(), v1alpha1.LatchRequest{Claim: &v1alpha1.EpochClaim{From: in.Latch.Epoch}})
 }
 
-// latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it neither starts nor stops.
+// latchStep has the Juju leader's unit write the latch. The delivery asks for nothing else: it
+// neither starts nor stops.
 func (in *steps) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, request v1alpha1.LatchRequest) Step {
 	leader, ok := in.leader()
 	newer := request.Rebirth != nil || request.Ending != nil || len(request.Handled) > 0
@@ -82,9 +84,9 @@ func (in *steps) latchStep(kind StepKind, reason string, epoch v1alpha1.Epoch, r
 	return Step{Kind: kind, Reason: reason, Units: []observation.Delivery{d}}
 }
 
-// uncertain says that it is not known what is on the unit's machine: the data of a member that is none of this cluster's, or was one, or
-// what another unit has there.
-// A claim must neither start that, nor stop it, nor set it aside.
+// uncertain says that it is not known what is on the unit's machine: the data of a member that is
+// none of this cluster's, or was one, or what another unit has there. A claim must neither start
+// that, nor stop it, nor set it aside.
 func (in *steps) uncertain(u observation.Unit) bool {
 	m := u.Facts.Member
 	switch _, member := in.member[u.Name]; {
@@ -100,7 +102,8 @@ func (in *steps) uncertain(u observation.Unit) bool {
 	}
 }
 
-// deliverTo is a step for those of the units that can take a delivery now, or a Wait that says why none of them can.
+// deliverTo is a step for those of the units that can take a delivery now, or a Wait that says why
+// none of them can.
 func (in *steps) deliverTo(kind StepKind, reason string, units []observation.Unit, spec func(observation.Unit) v1alpha1.EtcdUnitSpec) Step {
 	step := Step{Kind: kind, Reason: reason}
 	var why []string
@@ -153,8 +156,9 @@ func (in *steps) wordsTo(u observation.Unit, s v1alpha1.StatusSpec) observation.
 	}}
 }
 
-// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is on its way to it. The pause after a
-// delivery that failed is none for the application's words, which may be about that very failure. The unit shows that itself.
+// hears says that the unit can take words now: its agent knows such deliveries, and nothing else is
+// on its way to it. The pause after a delivery that failed is none for the application's words,
+// which may be about that very failure. The unit shows that itself.
 func (in *steps) hears(u observation.Unit) bool {
 	if u.Facts == nil || u.Facts.Protocol < v1alpha1.ProtocolWords {
 		return false
