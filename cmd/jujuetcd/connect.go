@@ -161,8 +161,8 @@ func retry(ctx context.Context, patient bool, log logr.Logger, waiting func(erro
 }
 
 // granted says why the session's user may not act in its model. A superuser is shown as its admin,
-// and is refused all the same where there is no explicit grant: a call that looks at the grant
-// alone shows.
+// and is refused all the same where there is no explicit grant, as a call shows that
+// looks at the grant alone.
 func granted(ctx context.Context, s link) error {
 	ref := s.Model()
 	name := ref.Owner + "/" + ref.Name

@@ -201,8 +201,8 @@ func (d *doctor) cluster(c reconcile.Examination) {
 	d.reach(c)
 }
 
-// clocks reports what the daemon that leads has found of the machines' clocks, and shows in the
-// application's status.
+// clocks reports what the leading daemon has found of the machines' clocks: the application's
+// status shows it.
 func (d *doctor) clocks(c reconcile.Examination) {
 	sentences := clockSentences.FindAllString(c.Observation.ApplicationStatus.Message, -1)
 	for _, sentence := range sentences {

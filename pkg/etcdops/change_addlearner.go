@@ -46,7 +46,7 @@ func (c AddLearner) Make(ctx context.Context, p *Pool, v View) error {
 //  1. Look again. A member with that peer URL that has never started is adopted: it is what an
 //     earlier call left behind.
 //  2. Ask CanAdd.
-//  3. Add. If the answer is lost, or says that there is such a member, the list shows.
+//  3. Add. If the answer is lost, or says that there is such a member, the list says what happened.
 //  4. List again, and find the member.
 func (p *Pool) AddLearner(ctx context.Context, v View, peerURL string) (Member, []Member, error) {
 	act := "cannot add member at " + peerURL

@@ -138,7 +138,7 @@ func (c *Client) change(ctx context.Context, method, path string, body any) (str
 	return c.startChange(ctx, method, path, "application/json", bytesBody(text))
 }
 
-// body opens what a request says, and says how long it is: it is read anew with each attempt.
+// body opens what a request says, and returns how long it is: it is read anew with each attempt.
 type body func() (io.ReadCloser, int64, error)
 
 func bytesBody(text []byte) body {

@@ -88,8 +88,8 @@ func hostOf(text string) string {
 	return u.Hostname()
 }
 
-// stable says since long enough every voter is healthy under one leader and nobody came or went;
-// until says when that will be so if nothing happens.
+// stable says that every voter has been healthy under one leader for long enough, and that nobody
+// came or went meanwhile; the step says when that will be so if nothing happens.
 func (in *roster) stable() (Step, bool) {
 	need := in.Policy.Growth.Stable.Duration
 	if in.History.StableSince.IsZero() {

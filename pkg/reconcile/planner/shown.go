@@ -19,7 +19,7 @@ const shownAgain = 5 * time.Minute
 // statusDrifts are the units of which Juju shows an old word although they have applied the right
 // one. A machine that boots is such a case: its first hook finds that etcd does not serve yet and
 // says so, and the word that the unit was handed before the power went is the one that it should
-// show now, so that its hash reports no difference.
+// show now, so that its hash shows no difference.
 func (in *desired) statusDrifts(u observation.Unit) bool {
 	if !in.canShow(u) {
 		return false
