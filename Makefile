@@ -54,7 +54,7 @@ test: ## all tests and checks: lint, unit, fuzz, race, integration with real etc
 
 .PHONY: test-full
 test-full: ## the same, with guards taken out one at a time, longer fuzzing, and many more worlds of planner and simulation: hours
-	@FUZZ_RUNS=300000 test/timed.sh $(GATE) test-mutation test-worlds
+	@FUZZ_RUNS=300000 JUJUETCD_MATRIX=full test/timed.sh $(GATE) test-mutation test-worlds
 
 .PHONY: tools
 tools: ## install what the tests need from the system

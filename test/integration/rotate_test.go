@@ -66,7 +66,11 @@ func (w *world) rotate(t *testing.T, clients []*dbClient, provider ...string) *t
 // TestAnAuthorityIsRenewedWithoutAFailedRequest: the provider has made itself a new one. Three clients connect anew for each call
 // throughout; afterwards nobody gets in with what was good before.
 func TestAnAuthorityIsRenewedWithoutAFailedRequest(t *testing.T) {
-	w := begin(t, "--update-status", "5s", "--profile", "3.6")
+	onProfiles(t, "3.6", authorityIsRenewed)
+}
+
+func authorityIsRenewed(t *testing.T, profile string) {
+	w := begin(t, "--update-status", "5s", "--profile", profile)
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
@@ -86,7 +90,11 @@ func TestAnAuthorityIsRenewedWithoutAFailedRequest(t *testing.T) {
 
 // TestAnotherProviderTakesThePlaceOfTheFirstWithoutAFailedRequest: the second one signs requests, and is asked for only by name.
 func TestAnotherProviderTakesThePlaceOfTheFirstWithoutAFailedRequest(t *testing.T) {
-	w := begin(t, "--update-status", "5s")
+	onProfiles(t, "4.0", providerTakesThePlace)
+}
+
+func providerTakesThePlace(t *testing.T, profile string) {
+	w := begin(t, "--update-status", "5s", "--profile", profile)
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))

@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"crypto/tls"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -157,5 +158,18 @@ func (w *world) oneMemberEach(t *testing.T, want ...string) {
 	slices.Sort(names)
 	if !slices.Equal(names, want) {
 		t.Errorf("members are %v, not %v", names, want)
+	}
+}
+
+// onProfiles runs a test on one profile of Juju, or, with JUJUETCD_MATRIX=full, on each: what does not depend on Juju's version is tried on
+// all of them only where there is time.
+func onProfiles(t *testing.T, profile string, test func(t *testing.T, profile string)) {
+	t.Helper()
+	profiles := []string{profile}
+	if os.Getenv("JUJUETCD_MATRIX") == "full" {
+		profiles = []string{"3.6", "4.0"}
+	}
+	for _, p := range profiles {
+		t.Run("Juju "+p, func(t *testing.T) { test(t, p) })
 	}
 }
