@@ -158,13 +158,6 @@ func (in *addresses) runsElsewhere(u observation.Unit) bool {
 	return in.servesElsewhere(u) || r != nil && r.PeerURL != in.peerURL(u) && u.Facts.RestartPending
 }
 
-// runsAtPeerURL says that the unit's process has read where its peers are to find it: that is
-// written, whatever else may not be.
-func (in *addresses) runsAtPeerURL(u observation.Unit) bool {
-	r := u.Facts.Running
-	return r != nil && r.PeerURL == in.peerURL(u) && !u.Facts.RestartPending
-}
-
 // servesElsewhere is the half of runsElsewhere that clients see.
 func (in *addresses) servesElsewhere(u observation.Unit) bool {
 	m, r := in.member[u.Name], u.Facts.Running

@@ -165,6 +165,12 @@ func (in *desired) applied(u observation.Unit) bool {
 	return in.hasApplied(u)
 }
 
+// onDisk says that the unit has written all that it should be, and only waits for its etcd to answer: which that may not do before the
+// others know where it is.
+func (in *desired) onDisk(u observation.Unit) bool {
+	return u.Last != nil && u.Last.Hash == in.hashOf(u) && u.Last.Outcome == v1alpha1.OutcomeInProgress && u.Last.Reason == v1alpha1.ReasonStartFailed
+}
+
 // prepared says that the unit is ready for its first start.
 func (in *desired) prepared(u observation.Unit) bool {
 	// After a start that failed the machine is looked at again, its ports first, before anybody

@@ -129,7 +129,7 @@ func (in *membership) publishPeerURL(u observation.Unit) (Step, bool) {
 	if !certifies(u) {
 		return wait("%s But its server certificate is not good for %s yet.", reason, u.Facts.Addresses.Peer), true
 	}
-	if !in.applied(u) && !in.runsAtPeerURL(u) {
+	if !in.applied(u) && !in.onDisk(u) {
 		return wait("%s But its configuration is not written yet.", reason), true
 	}
 	if in.serving(m) && in.runsElsewhere(u) && !in.atAnotherAddress(u) {

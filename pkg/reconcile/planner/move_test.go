@@ -41,17 +41,17 @@ func bothMoved(o *observation.Observation) {
 	readdressTo(o, 2, newAddress)
 }
 
-// stuck lets a member that has moved run with its new configuration, and not serve: its delivery is
-// in progress, again and again.
+// stuck lets a member that has moved not answer, though its unit has written all that it should be:
+// its delivery is in progress, again and again, and its process, which systemd has started before,
+// has read what was there then.
 func stuck(o *observation.Observation, i int) {
 	u := &o.Units[i]
-	address := u.Facts.Addresses.Peer
-	delete(o.Etcd.Health, "https://"+address+":2379")
-	u.Facts.RestartPending = false
-	u.Facts.Running = &v1alpha1.RunningFacts{PeerURL: "https://" + address + ":2380", ClientURL: "https://" + address + ":2379"}
-	u.Facts.Applied.Hash = "what it was before"
+	delete(o.Etcd.Health, "https://"+u.Facts.Addresses.Client+":2379")
+	applyAllBut(o, i)
+	u.Facts.Applied = &v1alpha1.AppliedFacts{Hash: "what it was before"}
 	u.Task = &observation.Task{ID: 33, Enqueued: o.Now, Running: true, Ours: true, Deadline: o.Now.Add(time.Minute), Harmless: true}
-	u.Last = &observation.Result{Hash: "33", At: o.Now, Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonStartFailed, Failures: 3}
+	spec := planner.Desired(*o, u.Name)
+	u.Last = &observation.Result{Hash: spec.Hash(), At: o.Now, Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonStartFailed, Failures: 3}
 }
 
 // applyAllBut lets all other units have applied what they should be.
@@ -134,20 +134,24 @@ func TestAMemberThatHasMovedIsMadeKnownToTheOthersAndThenRestarted(t *testing.T)
 		{"one that cannot be made known yet keeps no other from it", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
 			stuck(o, 1)
-			o.Units[1].Facts.Running = nil
+			o.Units[1].Last.Hash = "another spec"
 		}, want{planner.StepUpdatePeer, "etcd/2", false, newPeer}},
-		{"one that runs where it should is made known though it does not serve yet", settled(3), func(o *observation.Observation) {
+		{"one that has written where it should be is made known though it does not answer yet", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
-			stuck(o, 1)
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
-			applyAllBut(o, 1)
+			stuck(o, 1)
 		}, want{planner.StepUpdatePeer, "etcd/1", false, "10.0.1.98"}},
-		{"one that waits for its restart is not made known before its configuration is written", settled(3), func(o *observation.Observation) {
+		{"but not one that has not written this", settled(3), func(o *observation.Observation) {
 			bothMoved(o)
-			stuck(o, 1)
-			o.Units[1].Facts.RestartPending = true
 			o.Etcd.Members[2].PeerURLs = []string{newPeer}
-			applyAllBut(o, 1)
+			stuck(o, 1)
+			o.Units[1].Last.Hash = "another spec"
+		}, want{wait, "", false, ""}},
+		{"nor one whose delivery has ended before it had", settled(3), func(o *observation.Observation) {
+			bothMoved(o)
+			o.Etcd.Members[2].PeerURLs = []string{newPeer}
+			stuck(o, 1)
+			o.Units[1].Last.Reason = v1alpha1.ReasonSnapInProgress
 		}, want{wait, "", false, ""}},
 		{"one that is gone for good is not made known again", settled(3), func(o *observation.Observation) {
 			readdress(o, 2)
