@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ChangeKind names a change of membership or leadership.
+// ChangeKind names a change in etcd.
 type ChangeKind string
 
 // Changes. But for ChangeTouch they are kinds of ops, too (v1alpha1.OpKind): agents of other
@@ -17,12 +17,14 @@ const (
 	ChangeMoveLeader ChangeKind = "MoveLeader"
 	ChangePeerURL    ChangeKind = "UpdatePeerURL"
 	ChangeTouch      ChangeKind = "Touch"
+	ChangeDisarm     ChangeKind = "Disarm"
 )
 
-// Change is one change of membership or leadership, as whoever decides on it says it to whoever
-// carries it out: the daemon itself, or a unit's agent where the daemon cannot reach etcd. It is a
-// plain value that can be compared. Both go the same way with it, under the lock: look; nothing to
-// do if it is Done; Guard; Make; and, where the answer was lost, look once more whether it is Done.
+// Change is one change of membership, leadership or alarms, as whoever decides on it says it to
+// whoever carries it out: the daemon itself, or a unit's agent where the daemon cannot reach etcd.
+// It is a plain value that can be compared. Both go the same way with it, under the lock unless it
+// is Unlocked: look; nothing to do if it is Done; Guard; Make; and, where the answer was lost, look
+// once more whether it is Done.
 type Change interface {
 	// Kind names the change in logs.
 	Kind() ChangeKind
@@ -40,6 +42,15 @@ type Change interface {
 	Make(ctx context.Context, p *Pool, v View) error
 }
 
+// withoutLock is a Change that is made where nobody can take the lock, and harms nobody who has it.
+type withoutLock interface{ Unlocked() }
+
+// Unlocked says that the change is made without the lock (Hold.Unlocked).
+func Unlocked(c Change) bool {
+	_, without := c.(withoutLock)
+	return without
+}
+
 // Limits are what a policy has guards reckon with.
 type Limits struct {
 	// Lag is how many entries a learner may be behind when it is promoted.
@@ -52,7 +63,8 @@ func (p *Pool) Do(ctx context.Context, v View, c Change) error { return c.Make(c
 // Op is a change in words that another program makes the same change of.
 type Op struct {
 	Kind ChangeKind
-	// Member is the member that is promoted or removed, becomes the leader, or has moved.
+	// Member is the member that is promoted or removed, becomes the leader, has moved, or has the
+	// alarm.
 	Member MemberID
 	// PeerURL is the new learner's, or the one that a member has moved to.
 	PeerURL string
@@ -71,6 +83,7 @@ var kinds = map[ChangeKind]struct {
 	ChangeRemove:     {Needs{Member: true}, func(o Op) Change { return Remove{Member: o.Member} }},
 	ChangeMoveLeader: {Needs{Member: true}, func(o Op) Change { return MoveLeader{To: o.Member} }},
 	ChangePeerURL:    {Needs{Member: true, PeerURL: true}, func(o Op) Change { return UpdatePeerURL{Member: o.Member, PeerURL: o.PeerURL} }},
+	ChangeDisarm:     {Needs{Member: true}, func(o Op) Change { return Disarm{Member: o.Member} }},
 }
 
 // NeedsOf is what an op of the kind has to say; false if there is no such op.

@@ -23,9 +23,13 @@ func TestAnOpMakesTheChangeThatItCameFrom(t *testing.T) {
 		{etcdops.MoveLeader{To: 1}, etcdops.Op{Kind: "MoveLeader", Member: 1}, 0, etcdops.Needs{Member: true}},
 		{etcdops.UpdatePeerURL{Member: 3, PeerURL: url}, etcdops.Op{Kind: "UpdatePeerURL", Member: 3, PeerURL: url}, 3,
 			etcdops.Needs{Member: true, PeerURL: true}},
+		{etcdops.Disarm{Member: 4}, etcdops.Op{Kind: "Disarm", Member: 4}, 4, etcdops.Needs{Member: true}},
 	} {
 		kind := test.change.Kind()
 		kinds[kind] = true
+		if etcdops.Unlocked(test.change) != (kind == etcdops.ChangeDisarm) {
+			t.Errorf("%s is made without the lock", kind)
+		}
 		if op := test.change.Op(); op != test.op || op.Kind != kind {
 			t.Errorf("%s is asked for as %+v", kind, op)
 		}

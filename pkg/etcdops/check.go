@@ -48,7 +48,7 @@ func (p *Pool) Check(ctx context.Context, endpoint string) EndpointHealth {
 	h.ClusterID, h.MemberID = ClusterID(status.Header.ClusterId), MemberID(status.Header.MemberId)
 	h.Leader, h.Learner, h.Version = MemberID(status.Leader), status.IsLearner, status.Version
 	h.RaftTerm, h.RaftIndex, h.AppliedIndex = status.RaftTerm, status.RaftIndex, status.RaftAppliedIndex
-	h.Revision, h.DBSize, h.DBSizeInUse = status.Header.Revision, status.DbSize, status.DbSizeInUse
+	h.Revision, h.DBSize, h.DBSizeInUse, h.Quota = status.Header.Revision, status.DbSize, status.DbSizeInUse, status.DbSizeQuota
 	for _, text := range status.Errors {
 		// What it says of alarms is for people, and may be about a member that is gone; Look asks
 		// for the list.

@@ -33,24 +33,30 @@
 //
 //	jujuetcd.io/lock   whoever holds the lock (Under), leased
 //	the member list    whoever holds the lock (Pool.Do)
+//	alarms             the daemon, or an agent for it, without the lock (Disarm)
 //
 // # How to add a change
 //
-// A change of membership or leadership is one file here, and one row in the planner:
+// A change in etcd is one file here, with its tests, and one row in the planner:
 //
 //	pkg/etcdops/change_<kind>.go          its type with the methods of Change, and the method of Pool that it is made with
 //	pkg/etcdops/change.go                 its ChangeKind and, if a unit's agent can be asked for it, its row in kinds
-//	pkg/etcdops/quorum.go                 its guard, if the planner asks it as well
+//	pkg/etcdops/quorum.go                 its guard, if it is one of quorum; mutation_test.go has a row for each
 //	pkg/reconcile/planner/change.go       its StepKind and its row: the verb, whether it disturbs, what is expected of it
 //	pkg/reconcile/planner                 the check that decides on it, which gives a Step with the Change
-//	test/simulation/changes.go            what the imitated etcd does for it
+//	pkg/reconcile/planner/next.go         that check's row, if it is a new one
+//	test/simulation/changes.go            what the imitated etcd does for it, if it can come to want it
 //	test/statuswords/walk_test.go         its file, whose errors are no words of a status
+//
+// A change for when nobody can take the lock has the method Unlocked (Disarm). Its reasons and
+// waits in the plan have rows in docs/reference/status.md.
 //
 // What can be asked of an agent is said to agents of other versions, too:
 // pkg/apis/v1alpha1/op_types.go gets its OpKind (then make generate), and
-// pkg/apis/v1alpha1/protocol.go a Protocol that promises it. Until all agents have that, either the
-// daemon does without where the network is closed, or the change has an Op that the older ones know
-// (Touch). Actor, agent, pkg/reconcile/through and the fakes know no kinds. Tests have a row each:
+// pkg/apis/v1alpha1/protocol.go a Protocol that promises it; test/integration/version_test.go and
+// CHANGELOG.md name that number. Until all agents have it, either the daemon does without where the
+// network is closed (Disarm), or the change has an Op that the older ones know (Touch). Actor,
+// agent, pkg/reconcile/through and the fakes know no kinds. Tests have a row each:
 // TestAChangeIsDoneOnlyWhereAListShowsIt, TestAnOpMakesTheChangeThatItCameFrom, and the guard's
 // own.
 //

@@ -307,6 +307,7 @@ func TestAChangeIsDoneOnlyWhereAListShowsIt(t *testing.T) {
 		{etcdops.MoveLeader{To: 1}, change(voter, 2, func(h *etcdops.EndpointHealth) { h.Leader = 2 }), voter},
 		{etcdops.UpdatePeerURL{Member: 3, PeerURL: url}, world{voters: ups(3, 0)}.view(),
 			etcdops.View{Listed: true, Members: []etcdops.Member{{ID: 3, PeerURLs: []string{url}}}}},
+		{etcdops.Disarm{Member: 1}, full(), voter},
 	} {
 		unlisted := test.at
 		unlisted.Listed = false

@@ -89,18 +89,21 @@ type EndpointHealth struct {
 	// Answered says that etcd's Status call was answered, served or not: something that is etcd lives there.
 	Answered bool `json:"answered"`
 
-	ClusterID    ClusterID     `json:"clusterID,omitempty"`
-	MemberID     MemberID      `json:"memberID,omitempty"`
-	Leader       MemberID      `json:"leader,omitempty"`
-	Learner      bool          `json:"learner,omitempty"`
-	Version      string        `json:"version,omitempty"`
-	RaftTerm     uint64        `json:"raftTerm,omitempty"`
-	RaftIndex    uint64        `json:"raftIndex,omitempty"`
-	AppliedIndex uint64        `json:"appliedIndex,omitempty"`
-	Revision     int64         `json:"revision,omitempty"`
-	DBSize       int64         `json:"dbSize,omitempty"`
-	DBSizeInUse  int64         `json:"dbSizeInUse,omitempty"`
-	RTT          time.Duration `json:"rtt,omitempty"`
+	ClusterID    ClusterID `json:"clusterID,omitempty"`
+	MemberID     MemberID  `json:"memberID,omitempty"`
+	Leader       MemberID  `json:"leader,omitempty"`
+	Learner      bool      `json:"learner,omitempty"`
+	Version      string    `json:"version,omitempty"`
+	RaftTerm     uint64    `json:"raftTerm,omitempty"`
+	RaftIndex    uint64    `json:"raftIndex,omitempty"`
+	AppliedIndex uint64    `json:"appliedIndex,omitempty"`
+	Revision     int64     `json:"revision,omitempty"`
+	DBSize       int64     `json:"dbSize,omitempty"`
+	DBSizeInUse  int64     `json:"dbSizeInUse,omitempty"`
+	// Quota is what DBSize may grow to in the process that runs; zero where etcd, before 3.6, does
+	// not report it.
+	Quota int64         `json:"quota,omitempty"`
+	RTT   time.Duration `json:"rtt,omitempty"`
 
 	// Alarmed says that the endpoint's Status knows of an alarm: reason enough to ask for the list.
 	Alarmed bool `json:"alarmed,omitempty"`

@@ -33,6 +33,9 @@ type Hold struct {
 	Spare time.Duration
 	// Wait is how long another holder is waited for; zero is Lock's default.
 	Wait time.Duration
+	// Unlocked says that the lock is not taken: do can only be done where nobody can take it. All
+	// else is as with it.
+	Unlocked bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Left is called with why the lock could not be given back, and ends with its lease; may be
@@ -67,9 +70,12 @@ func Under(ctx context.Context, locker Locker, h Hold, do func(ctx context.Conte
 	}
 	f := &fence{now: now, asked: now(), window: h.TTL - h.Spare}
 	deadline := time.Now().Add(f.window)
-	lock, err := locker.Lock(ctx, h.Endpoints, h.Holder, h.TTL, options...)
-	if err != nil {
-		return err
+	lock := NewLock(nil, func(context.Context) error { return nil })
+	if !h.Unlocked {
+		var err error
+		if lock, err = locker.Lock(ctx, h.Endpoints, h.Holder, h.TTL, options...); err != nil {
+			return err
+		}
 	}
 	held, stop := f.hold(ctx, lock.Lost(), deadline)
 	defer func() {
@@ -83,7 +89,7 @@ func Under(ctx context.Context, locker Locker, h Hold, do func(ctx context.Conte
 	if err := Fenced(held); err != nil {
 		return err
 	}
-	err = do(held)
+	err := do(held)
 	if cause := context.Cause(held); err != nil && cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}

@@ -223,3 +223,20 @@ func TestNobodyElseTakesTheLock(t *testing.T) {
 		t.Error("Under itself does not take it: the test looks for the wrong thing")
 	}
 }
+
+// What is done without the lock has no longer for it than what is done with it.
+func TestWhatIsDoneWithoutTheLockEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := etcdops.Hold{TTL: 10 * time.Second, Unlocked: true}
+		err := etcdops.Under(t.Context(), nil, hold, func(ctx context.Context) error {
+			if err := etcdops.Fenced(ctx); err != nil {
+				t.Errorf("it ended at once: %v", err)
+			}
+			<-ctx.Done()
+			return etcdops.Fenced(ctx)
+		})
+		if !errors.Is(err, etcdops.ErrLockOver) {
+			t.Errorf("%v", err)
+		}
+	})
+}

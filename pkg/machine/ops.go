@@ -143,9 +143,10 @@ func (a *application) op(ctx context.Context, cluster Cluster, op v1alpha1.EtcdO
 	return result
 }
 
-// change makes one change of membership or leadership:
+// change makes one change in etcd:
 //
-//  1. the lock key is taken (etcdops.Under); losing it cancels what follows, and so does the end of its lease by our clock;
+//  1. the lock key is taken (etcdops.Under), unless the change is one for when nobody can take it;
+//     losing it cancels what follows, and so does the end of its lease by our clock;
 //  2. etcd is looked at, and must be the cluster, with the members, that the sender saw;
 //  3. the guard that the planner asked is asked again;
 //  4. the change is made, unless the look shows that it is there already.
@@ -160,6 +161,7 @@ func (a *application) change(ctx context.Context, cluster Cluster, op v1alpha1.E
 	}
 	endpoints := a.lookFrom(op)
 	hold := a.hold(endpoints, string(op.Kind), opLockTTL)
+	hold.Unlocked = etcdops.Unlocked(change)
 	hold.Holder = "jujuetcd " + a.spec.Delivery.Epoch.Holder + " through " + a.spec.Unit
 	err = etcdops.Under(ctx, cluster, hold, func(ctx context.Context) error { return a.changeUnder(ctx, cluster, change, op, endpoints) })
 	if errors.Is(err, etcdops.ErrLocked) {

@@ -60,6 +60,7 @@ var (
 	remove  = v1alpha1.EtcdOp{Kind: v1alpha1.OpRemove, Member: "0000000000000012"}
 	add     = v1alpha1.EtcdOp{Kind: v1alpha1.OpAddLearner, PeerURL: "https://10.0.0.5:2380"}
 	move    = v1alpha1.EtcdOp{Kind: v1alpha1.OpMoveLeader, Member: "0000000000000012"}
+	disarm  = v1alpha1.EtcdOp{Kind: v1alpha1.OpDisarm, Member: "0000000000000011"}
 )
 
 func TestOpsAreDoneUnderTheLockAndLeaveTheMachineAlone(t *testing.T) {
@@ -91,6 +92,28 @@ func TestOpsAreDoneUnderTheLockAndLeaveTheMachineAlone(t *testing.T) {
 				t.Errorf("the view does not come through: %v, %+v", err, seen)
 			}
 		})
+	}
+}
+
+// full lets a member have the NOSPACE alarm, and all of them databases of the size below a quota of
+// 1 GiB.
+func (w *world) full(size int64) {
+	w.view.Alarms = []etcdops.Alarm{{Member: 0x11, Kind: "NOSPACE"}}
+	for url, h := range w.view.Health {
+		h.DBSize, h.Quota, h.Alarmed = size, 1<<30, true
+		w.view.Health[url] = h
+	}
+}
+
+// TestAnAlarmIsDisarmedWithoutTheLock: nobody can take it while the alarm is up.
+func TestAnAlarmIsDisarmedWithoutTheLock(t *testing.T) {
+	w, s := running(t)
+	w.keyless = true
+	w.full(1 << 20)
+	status := w.machine().Apply(t.Context(), w.ops(disarm, look), s)
+	want := []string{"look locked=false", "Disarm 0000000000000011 locked=false", "look locked=false"}
+	if diff := cmp.Diff(want, w.calls); status.Outcome != v1alpha1.OutcomeApplied || diff != "" {
+		t.Errorf("%+v %s", status, diff)
 	}
 }
 
@@ -145,6 +168,7 @@ func TestOpsThatAreRefusedTouchNothing(t *testing.T) {
 		{"no limit", promote, func(_ *world, spec *v1alpha1.EtcdUnitSpec, _ *machine.Situation) { spec.Ops[0].LagLimit = 0 }, v1alpha1.ReasonBadSpec},
 		{"an unknown kind", v1alpha1.EtcdOp{Kind: "Defragment"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
 		{"a kind that is no op", v1alpha1.EtcdOp{Kind: v1alpha1.OpKind(etcdops.ChangeTouch), Member: "0000000000000013"}, func(*world, *v1alpha1.EtcdUnitSpec, *machine.Situation) {}, v1alpha1.ReasonBadSpec},
+		{"a database without room", disarm, func(w *world, _ *v1alpha1.EtcdUnitSpec, _ *machine.Situation) { w.full(1 << 30) }, v1alpha1.ReasonQuorumGuard},
 		{"a latch request beside it", look, func(_ *world, spec *v1alpha1.EtcdUnitSpec, _ *machine.Situation) {
 			spec.Latch = &v1alpha1.LatchRequest{ClusterID: "1"}
 		}, v1alpha1.ReasonBadSpec},

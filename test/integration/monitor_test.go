@@ -16,6 +16,7 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"sigs.k8s.io/yaml"
 
 	"jujuetcd.io/deploy/dashboards"
@@ -227,7 +228,11 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 	unit := "etcd/0"
 	s, err := w.Status(w.ctx)
 	must(t, err)
-	n := nagiosHost{w: w, unit: unit, root: w.MachineRoot(s.Unit(unit).Machine)}
+	config, endpoints := w.client()
+	client, err := rig.Connect(config, endpoints...)
+	must(t, err)
+	defer client.Close()
+	n := nagiosHost{w: w, unit: unit, root: w.MachineRoot(s.Unit(unit).Machine), client: client}
 	etcdtest.Eventually(t, time.Minute, "nrpe knows both checks", func(context.Context) bool {
 		text, err := os.ReadFile(n.path("/var/lib/nrpe/monitors.yaml"))
 		return err == nil && strings.Count(string(text), "command: check_") == 2
@@ -246,12 +251,15 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 	n.says("etcd-alarms", 0, "OK: no active alarms")
 
 	t.Run("an alarm", func(t *testing.T) {
+		// The daemon would disarm it: there is room.
+		w.KillDaemon()
 		name := n.alarm(pb.AlarmRequest_ACTIVATE)
 		n.cron()
 		n.says("etcd-alarms", 2, "CRITICAL: active alarms: "+name+" NOSPACE")
 		n.alarm(pb.AlarmRequest_DEACTIVATE)
 		n.cron()
 		n.says("etcd-alarms", 0, "OK: no active alarms")
+		w.daemon()
 	})
 	t.Run("a stale list", func(t *testing.T) {
 		list := n.path("/var/lib/nagios/etcd-alarm-list.txt")
@@ -286,10 +294,12 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 		n.says("snap.etcd.etcd", 0, "OK: snap.etcd.etcd is running")
 		n.cron()
 		n.says("etcd-alarms", 0, "OK: no active alarms")
+		w.KillDaemon()
 		name := n.alarm(pb.AlarmRequest_ACTIVATE)
 		n.cron()
 		n.says("etcd-alarms", 2, "CRITICAL: active alarms: "+name+" NOSPACE")
 		n.alarm(pb.AlarmRequest_DEACTIVATE)
+		w.daemon()
 	})
 	t.Run("etcd is down", func(t *testing.T) {
 		w.juju("fault", "kill", unit)
@@ -304,10 +314,12 @@ func TestNagiosChecksTellTheTruthAndGoWithTheRelation(t *testing.T) {
 	w.await(rig.Healthy("etcd", 3))
 }
 
-// nagiosHost is a machine as nrpe and cron see it.
+// nagiosHost is a machine as nrpe and cron see it, with a client of the cluster that needs no
+// daemon.
 type nagiosHost struct {
 	w          *world
 	unit, root string
+	client     *clientv3.Client
 }
 
 func (n nagiosHost) path(path string) string { return filepath.Join(n.root, path) }
@@ -379,14 +391,10 @@ func (n nagiosHost) cron() {
 // member's name.
 func (n nagiosHost) alarm(action pb.AlarmRequest_AlarmAction) string {
 	n.w.t.Helper()
-	config, endpoints := n.w.client()
-	client, err := rig.Connect(config, endpoints...)
-	must(n.w.t, err)
-	defer client.Close()
-	list, err := client.MemberList(n.w.ctx)
+	list, err := n.client.MemberList(n.w.ctx)
 	must(n.w.t, err)
 	i := slices.IndexFunc(list.Members, func(m *pb.Member) bool { return m.Name == "etcd1" })
-	_, err = pb.NewMaintenanceClient(client.ActiveConnection()).Alarm(n.w.ctx,
+	_, err = pb.NewMaintenanceClient(n.client.ActiveConnection()).Alarm(n.w.ctx,
 		&pb.AlarmRequest{Action: action, MemberID: list.Members[i].ID, Alarm: pb.AlarmType_NOSPACE})
 	must(n.w.t, err)
 	return list.Members[i].Name

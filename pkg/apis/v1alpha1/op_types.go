@@ -2,10 +2,10 @@ package v1alpha1
 
 // OpKind names something that a unit's agent says to etcd for the daemon.
 //
-// +kubebuilder:validation:Enum=Look;AddLearner;Promote;Remove;MoveLeader;UpdatePeerURL
+// +kubebuilder:validation:Enum=Look;AddLearner;Promote;Remove;MoveLeader;UpdatePeerURL;Disarm
 type OpKind string
 
-// Kinds of ops. All but Look change the member list or the leader.
+// Kinds of ops. All but Look change something in etcd.
 const (
 	OpLook       OpKind = "Look"
 	OpAddLearner OpKind = "AddLearner"
@@ -14,6 +14,9 @@ const (
 	OpMoveLeader OpKind = "MoveLeader"
 	// OpPeerURL tells the others where a member's peers find it now.
 	OpPeerURL OpKind = "UpdatePeerURL"
+	// OpDisarm takes a member's NOSPACE alarm back. Agents whose Protocol is below ProtocolDisarm
+	// do not know it, and are not asked.
+	OpDisarm OpKind = "Disarm"
 )
 
 // EtcdOp is one thing that the unit's agent says to etcd in the daemon's place, because the daemon cannot reach it.
@@ -21,7 +24,8 @@ type EtcdOp struct {
 	Kind OpKind `json:"kind"`
 	// Endpoints are client URLs to look from, beside the unit's own and those that members name themselves.
 	Endpoints []string `json:"endpoints,omitempty"`
-	// Member is the member (16 hex digits) that is promoted or removed, becomes the leader, or has moved.
+	// Member is the member (16 hex digits) that is promoted or removed, becomes the leader, has
+	// moved, or has the alarm.
 	Member string `json:"member,omitempty"`
 	// PeerURL is the new learner's, or the one that a member has moved to.
 	PeerURL string `json:"peerURL,omitempty"`

@@ -14,7 +14,11 @@ import "time"
 //	   and deliveries that bring only words
 //	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and says what handshakes have proven
 //	4  the agent halts its member under a phase of the journal
-const Protocol = 4
+//	5  the agent knows the op Disarm, and its looks report quotas
+const Protocol = 5
+
+// ProtocolDisarm is the first Protocol whose agents know OpDisarm.
+const ProtocolDisarm = 5
 
 // ProtocolHalt is the first Protocol whose agents know ServiceHalted and Delivery.Under.
 const ProtocolHalt = 4

@@ -20,7 +20,8 @@ const LockTTL = 15 * time.Second
 // changeLocked does one membership step:
 //
 //  1. the latch's epoch is read again and must be ours;
-//  2. the lock key is taken (etcdops.Under); losing it cancels what follows, and so does its lease's time to live, by the clock;
+//  2. the lock key is taken (etcdops.Under), unless the change is one for when nobody can take it;
+//     losing it cancels what follows, and so does its lease's time to live, by the clock;
 //  3. the epoch is read once more: who has it now cannot change etcd before we are done, and who had it before us is refused;
 //     etcd is looked at again, and the same guard that the planner asked is asked again;
 //  4. the change is made, unless the look shows that it is there already;
@@ -35,7 +36,8 @@ func (a *Actor) changeLocked(ctx context.Context, obs observation.Observation, s
 		return err
 	}
 	endpoints := obs.Etcd.Places()
-	hold := etcdops.Hold{Endpoints: endpoints, Holder: "jujuetcd " + a.cfg.Self, Purpose: string(step.Kind), TTL: LockTTL, Now: a.cfg.Now}
+	hold := etcdops.Hold{Endpoints: endpoints, Holder: "jujuetcd " + a.cfg.Self, Purpose: string(step.Kind), TTL: LockTTL, Now: a.cfg.Now,
+		Unlocked: etcdops.Unlocked(step.Change)}
 	return etcd.Under(ctx, hold, func(held context.Context) error {
 		if err := a.ownEpoch(held, obs); err != nil {
 			return err

@@ -19,6 +19,8 @@ const (
 	StepUpdatePeer StepKind = "UpdatePeerURL"
 	// StepNudge: write something, for a new member that waits for an entry to apply.
 	StepNudge StepKind = "NudgeLearner"
+	// StepDisarm: take back the alarm of a member whose database has room again.
+	StepDisarm StepKind = "DisarmAlarm"
 )
 
 // changes are the steps that are changes in etcd.
@@ -39,6 +41,8 @@ var changes = map[StepKind]struct {
 	StepUpdatePeer: {"change a member's peer URL", true, 0, (*prediction).relocated},
 	// What a nudge does not help needs something else.
 	StepNudge: {"nudge the learner", false, 30 * time.Second, (*prediction).nudged},
+	// An alarm that is up again was raised by a write: it will be, again.
+	StepDisarm: {"disarm an alarm", false, time.Minute, (*prediction).disarmed},
 }
 
 // Rest is how long the step, once it was done, is not done again.

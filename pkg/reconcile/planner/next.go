@@ -47,6 +47,7 @@ var checks = []check{
 	{name: "moved members", next: moved},
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
+	{name: "alarms", next: alarms, calm: true},
 	{name: "requests", next: requests, calm: true, sole: true},
 	{name: "procedures", next: proceed, calm: true, sole: true},
 }

@@ -220,7 +220,7 @@ func (e *Etcd) Do(_ context.Context, _ etcdops.View, c etcdops.Change) error {
 	defer e.mu.Unlock()
 	name := string(c.Kind())
 	e.Calls = append(e.Calls, name)
-	if !e.Held {
+	if !e.Held && !etcdops.Unlocked(c) {
 		return errors.New("a change without the lock key")
 	}
 	if e.OnChange != nil {
