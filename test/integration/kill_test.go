@@ -51,7 +51,7 @@ func (w *world) killedAfter(after int, start func()) {
 	added := false
 	seen := 0
 	last := ""
-	ctx, cancel := context.WithTimeout(w.ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Minute)
 	defer cancel()
 	for seen < after {
 		if mark := w.effects(ctx); mark != last {

@@ -87,7 +87,7 @@ func (w *world) juju(args ...string) string {
 
 func (w *world) await(c rig.Condition) time.Duration {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Minute)
 	defer cancel()
 	took, err := w.Await(ctx, c)
 	must(w.t, err)

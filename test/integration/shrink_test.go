@@ -299,7 +299,7 @@ func (w *world) awaitMembers(what string, want func([]*etcdserverpb.Member) bool
 // eventually looks every 50 ms until it is so.
 func eventually(ctx context.Context, t *testing.T, what string, so func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for !so() {
 		select {
