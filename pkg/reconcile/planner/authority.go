@@ -29,7 +29,7 @@ func (in *trust) otherAuthority() bool {
 		return false
 	}
 	trusted := in.trusted()
-	offered := Fingerprints(in.CA.Bundle)
+	offered := pki.Fingerprints(in.CA.Bundle)
 	return len(trusted) > 0 && !overlap(offered, trusted)
 }
 
@@ -67,9 +67,6 @@ func (in *trust) bundle() string {
 	}
 	return in.CA.Bundle
 }
-
-// Fingerprints are those of the certificates in a PEM text, as units report theirs.
-func Fingerprints(bundle string) []string { return pki.Fingerprints(bundle) }
 
 // notices are what the status of a unit shows beside health.
 func (in *words) notices(u observation.Unit) []etcdops.Notice {

@@ -8,6 +8,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
@@ -133,7 +134,7 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 			if r := u.Facts.Running; r != nil && !r.Same(d.Spec.ReadAtStart()) {
 				u.Facts.RestartPending = u.Facts.Member.Present
 			}
-			if prints := Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 && u.Facts.Member.Present {
+			if prints := pki.Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 && u.Facts.Member.Present {
 				if len(u.Facts.Certificates.CA) > 0 && !sameAuthorities(prints, u.Facts.Certificates.CA) {
 					u.Facts.RestartPending = true
 				}

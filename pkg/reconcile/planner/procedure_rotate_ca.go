@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
@@ -33,9 +34,9 @@ func rotateCA() procedure {
 	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*journal, v1alpha1.JournalEntry, observation.Unit, *v1alpha1.EtcdUnitSpec) {
 		return func(_ *journal, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 			s.TLS.CABundle = bundle(e)
-			s.TLS.Leaves, s.TLS.Next = Fingerprints(e.Notes[leaves]), nil
+			s.TLS.Leaves, s.TLS.Next = pki.Fingerprints(e.Notes[leaves]), nil
 			if next != "" {
-				s.TLS.Next = Fingerprints(e.Notes[next])
+				s.TLS.Next = pki.Fingerprints(e.Notes[next])
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func rotationMayGoBack(in *journal, e v1alpha1.JournalEntry) string {
 	case "trust":
 		return ""
 	case "leaves":
-		if in.offers(Fingerprints(e.Notes[noteOldCA])) {
+		if in.offers(pki.Fingerprints(e.Notes[noteOldCA])) {
 			return ""
 		}
 		return "the old authority, whose certificates would be needed again, is not offered any more"
@@ -97,7 +98,7 @@ func RotatedBundle(l v1alpha1.Latch) (bundle string, leaves []string, ok bool) {
 		if r.entry.Back || r.entry.Phase == "trust" {
 			note = noteOldCA
 		}
-		return RotationBundle(r.entry), Fingerprints(r.entry.Notes[note]), true
+		return RotationBundle(r.entry), pki.Fingerprints(r.entry.Notes[note]), true
 	}
 	return "", nil, false
 }
@@ -106,7 +107,7 @@ func RotatedBundle(l v1alpha1.Latch) (bundle string, leaves []string, ok bool) {
 func beginRotation(in *journal, r v1alpha1.Request) (map[string]string, string) {
 	trusted := in.trusted()
 	foreign := func(bundle string) bool {
-		prints := Fingerprints(bundle)
+		prints := pki.Fingerprints(bundle)
 		return len(prints) > 0 && !overlap(prints, trusted)
 	}
 	offered := map[string]string{}
@@ -147,7 +148,7 @@ func (in *journal) bundleOnDisk(u observation.Unit) string {
 		return ""
 	case u.Facts.Certificates.TrustedCA != "":
 		return u.Facts.Certificates.TrustedCA
-	case slices.Equal(Fingerprints(u.Facts.Certificates.OfferedCA), u.Facts.Certificates.CA):
+	case slices.Equal(pki.Fingerprints(u.Facts.Certificates.OfferedCA), u.Facts.Certificates.CA):
 		return u.Facts.Certificates.OfferedCA
 	}
 	return ""
@@ -155,7 +156,7 @@ func (in *journal) bundleOnDisk(u observation.Unit) string {
 
 // offers says that somebody offers one of these authorities.
 func (in *journal) offers(authority []string) bool {
-	return slices.ContainsFunc(in.CA.Offers, func(o observation.AuthorityOffer) bool { return overlap(Fingerprints(o.Bundle), authority) })
+	return slices.ContainsFunc(in.CA.Offers, func(o observation.AuthorityOffer) bool { return overlap(pki.Fingerprints(o.Bundle), authority) })
 }
 
 func overlap(a, b []string) bool {
@@ -193,7 +194,7 @@ func (in *journal) eachMember(lacks func(observation.Unit) string) string {
 }
 
 func trustsBoth(in *journal, e v1alpha1.JournalEntry) string {
-	both, next := Fingerprints(RotationBundle(e)), Fingerprints(e.Notes[noteNewCA])
+	both, next := pki.Fingerprints(RotationBundle(e)), pki.Fingerprints(e.Notes[noteNewCA])
 	return in.eachMember(func(u observation.Unit) string {
 		switch c := u.Facts.Certificates; {
 		case !sameAuthorities(c.CA, both):
@@ -207,7 +208,7 @@ func trustsBoth(in *journal, e v1alpha1.JournalEntry) string {
 
 func usesLeavesOf(note string) func(*journal, v1alpha1.JournalEntry) string {
 	return func(in *journal, e v1alpha1.JournalEntry) string {
-		leaves := Fingerprints(e.Notes[note])
+		leaves := pki.Fingerprints(e.Notes[note])
 		why := in.eachMember(func(u observation.Unit) string {
 			if p := u.Facts.Certificates.Proof; p == nil || !sameAuthorities(p.Serves, leaves) {
 				return "has not proven yet that its member serves a certificate of " + in.authorityOf(e, note)
@@ -223,7 +224,7 @@ func usesLeavesOf(note string) func(*journal, v1alpha1.JournalEntry) string {
 
 func trustsOnly(note string) func(*journal, v1alpha1.JournalEntry) string {
 	return func(in *journal, e v1alpha1.JournalEntry) string {
-		alone := Fingerprints(e.Notes[note])
+		alone := pki.Fingerprints(e.Notes[note])
 		return in.eachMember(func(u observation.Unit) string {
 			if !sameAuthorities(u.Facts.Certificates.CA, alone) {
 				return "does not trust " + in.authorityOf(e, note) + " alone yet"

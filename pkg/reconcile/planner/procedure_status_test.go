@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -64,13 +65,13 @@ func TestStatusShowsWhereAProcedureIs(t *testing.T) {
 			"etcd/1 runs with another configuration than it should." + goBackWords}}},
 		{"new leaves", func(t *testing.T, o *observation.Observation, after string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
-			o.CA.Own = planner.Fingerprints(after)
+			o.CA.Own = pki.Fingerprints(after)
 			act(t, o, 51, v1alpha1.ActionProceed)
 		}, []v1alpha1.ProcedureStatus{{Phase: "leaves", WaitsForPerson: true, Message: "Certificates of the new authority are in use. " +
 			"Give clients that are not related certificates of the new authority" + proceedWords}}},
 		{"no way back", func(t *testing.T, o *observation.Observation, after string) {
 			act(t, o, 50, v1alpha1.ActionRotateCA)
-			o.CA.Own = planner.Fingerprints(after)
+			o.CA.Own = pki.Fingerprints(after)
 			act(t, o, 51, v1alpha1.ActionProceed)
 			begin(t, o, 52, v1alpha1.ActionProceed)
 		}, []v1alpha1.ProcedureStatus{{Phase: "forget", Message: "It goes on until members trust the new authority alone: " +
@@ -110,7 +111,7 @@ func TestAPlanNamesTheStepsOfTheJournal(t *testing.T) {
 	const line = 80 - len("     ")
 	o, _, after := rotatable(t, 3)
 	run(t, &o)
-	o.CA.Own = planner.Fingerprints(after)
+	o.CA.Own = pki.Fingerprints(after)
 	seen := map[string]bool{}
 	look := func() {
 		for _, s := range planner.Status(o).Plan {

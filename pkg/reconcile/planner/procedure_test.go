@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -46,7 +47,7 @@ func rotatable(t *testing.T, n int) (o observation.Observation, before, after st
 	for i := range o.Units {
 		f := o.Units[i].Facts
 		f.Protocol = v1alpha1.Protocol
-		f.Certificates.CA, f.Certificates.OfferedCA = planner.Fingerprints(before), before
+		f.Certificates.CA, f.Certificates.OfferedCA = pki.Fingerprints(before), before
 	}
 	apply(&o)
 	offer(&o, before, after)
@@ -149,11 +150,11 @@ func TestAnAuthorityIsReplacedInThreePhases(t *testing.T) {
 	first := moment(t, o)
 	for _, u := range o.Units {
 		if got := planner.Desired(o, u.Name).TLS; !strings.Contains(got.CABundle, strings.TrimSpace(before)) || !strings.Contains(got.CABundle, strings.TrimSpace(after)) ||
-			got.Leaves[0] != planner.Fingerprints(before)[0] || got.Next[0] != planner.Fingerprints(after)[0] {
+			got.Leaves[0] != pki.Fingerprints(before)[0] || got.Next[0] != pki.Fingerprints(after)[0] {
 			t.Errorf("%s is handed %+v", u.Name, got)
 		}
 	}
-	o.CA.Own = planner.Fingerprints(after)
+	o.CA.Own = pki.Fingerprints(after)
 	ask(&o, 0, 51, v1alpha1.ActionProceed, first)
 	steps = run(t, &o)
 	if restarts(steps) != 0 || !strings.Contains(steps[len(steps)-1], "waits for you (certificates of the new authority are in use)") {
@@ -170,7 +171,7 @@ func TestAnAuthorityIsReplacedInThreePhases(t *testing.T) {
 		t.Fatalf("forget:\n%s\n%s", strings.Join(steps, "\n"), o.Latch.Journal)
 	}
 	for _, u := range o.Units {
-		if got := u.Facts.Certificates.CA; len(got) != 1 || got[0] != planner.Fingerprints(after)[0] {
+		if got := u.Facts.Certificates.CA; len(got) != 1 || got[0] != pki.Fingerprints(after)[0] {
 			t.Errorf("%s trusts %v", u.Name, got)
 		}
 	}
@@ -218,7 +219,7 @@ func TestAGateIsProvenByEveryMember(t *testing.T) {
 	}{
 		"a member has not proven that it accepts the new authority": {0, func(o *observation.Observation, _, _ string) { o.Units[1].Facts.Certificates.Proof = nil }, "etcd/1"},
 		"a member trusts the old one alone": {0, func(o *observation.Observation, before, _ string) {
-			o.Units[1].Facts.Certificates.CA = planner.Fingerprints(before)
+			o.Units[1].Facts.Certificates.CA = pki.Fingerprints(before)
 		}, "etcd/1"},
 		"a member is down": {0, func(o *observation.Observation, _, _ string) { down(o, 1, time.Minute) }, "etcd/1"},
 		"a member was not restarted": {0, func(o *observation.Observation, _, _ string) {
@@ -226,7 +227,7 @@ func TestAGateIsProvenByEveryMember(t *testing.T) {
 			o.Units[2].Lost = true
 		}, "etcd/2"},
 		"a member serves no new certificate": {1, func(o *observation.Observation, _, _ string) { o.Units[0].Facts.Certificates.Proof = nil }, "etcd/0"},
-		"the controller has none":            {1, func(o *observation.Observation, before, _ string) { o.CA.Own = planner.Fingerprints(before) }, "the controller"},
+		"the controller has none":            {1, func(o *observation.Observation, before, _ string) { o.CA.Own = pki.Fingerprints(before) }, "the controller"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, before, after := rotatable(t, 3)
@@ -234,7 +235,7 @@ func TestAGateIsProvenByEveryMember(t *testing.T) {
 			ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
 			run(t, &o)
 			if c.phase == 1 {
-				o.CA.Own = planner.Fingerprints(after)
+				o.CA.Own = pki.Fingerprints(after)
 				ask(&o, 0, 51, v1alpha1.ActionProceed, moment(t, o))
 				run(t, &o)
 			}
@@ -294,7 +295,7 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	comes := func(o *observation.Observation, n int, trusted string) {
 		join(o)
 		o.Units[n].Facts.Protocol = v1alpha1.Protocol
-		o.Units[n].Facts.Certificates.CA = planner.Fingerprints(trusted)
+		o.Units[n].Facts.Certificates.CA = pki.Fingerprints(trusted)
 	}
 	o, before, after := rotatable(t, 3)
 	run(t, &o)
@@ -315,7 +316,7 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	if steps := run(t, &o); joins(steps) || restarts(steps) != 3 {
 		t.Errorf("members learn:\n%s", strings.Join(steps, "\n"))
 	}
-	o.CA.Own = planner.Fingerprints(after)
+	o.CA.Own = pki.Fingerprints(after)
 	ask(&o, 0, 51, v1alpha1.ActionProceed, moment(t, o))
 	if steps := run(t, &o); !joins(steps) {
 		t.Errorf("it does not join:\n%s", strings.Join(steps, "\n"))
