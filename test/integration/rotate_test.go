@@ -5,7 +5,11 @@ package integration
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,9 +84,16 @@ func authorityIsRenewed(t *testing.T, profile string) {
 	before := w.rotate(t, clients)
 	config, endpoints := w.client()
 	must(t, rig.ThroughEach(w.ctx, config, endpoints))
+	formerCertificate, formerAuthority := config.Clone(), config.Clone()
+	formerCertificate.Certificates = before.Certificates
+	formerAuthority.RootCAs = before.RootCAs
 	for _, e := range endpoints {
-		if err := rig.ThroughEach(w.ctx, before, []string{e}); err == nil {
-			t.Errorf("%s lets in who shows a certificate of the old authority", e)
+		must(t, rig.LetIn(w.ctx, config, e))
+		if err := rig.LetIn(w.ctx, formerCertificate, e); !strings.Contains(fmt.Sprint(err), "remote error: tls:") {
+			t.Errorf("%s does not refuse a certificate of the former authority: %v", e, err)
+		}
+		if err := rig.LetIn(w.ctx, formerAuthority, e); !errors.As(err, new(x509.UnknownAuthorityError)) {
+			t.Errorf("%s shows one of the former authority: %v", e, err)
 		}
 	}
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")

@@ -117,6 +117,27 @@ func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) er
 	return nil
 }
 
+// LetIn shows that the endpoint accepts who connects with config: after the handshake it speaks HTTP/2, which under TLS 1.3 it does
+// only once it has accepted the client's certificate. Unlike a client of etcd, which tries a refused handshake again for as long as
+// it may, it ends with the first answer.
+func LetIn(ctx context.Context, config *tls.Config, endpoint string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	config = config.Clone()
+	config.NextProtos = []string{"h2"}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", strings.TrimPrefix(endpoint, "https://"))
+	if err != nil {
+		return fmt.Errorf("cannot connect to %s: %w", endpoint, err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("cannot hear from %s: %w", endpoint, err)
+	}
+	return nil
+}
+
 func readBack(ctx context.Context, config *tls.Config, endpoint, key, want string) error {
 	c, err := Connect(config, endpoint)
 	if err != nil {
