@@ -46,7 +46,7 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 # In the order in which a fault is cheapest to find.
 GATE := tools vet lint test-unit fuzz test-race test-integration test-e2e-if-possible
 # How many inputs each fuzz target tries.
-FUZZ_RUNS ?= 10000
+FUZZ_RUNS ?= 5000
 
 .PHONY: test
 test: ## all tests and checks: lint, unit, fuzz, race, integration with real etcd, and as root those on machines; prints the seconds of each
@@ -75,7 +75,7 @@ test-unit: etcd ## unit tests and the simulation
 	$(GO) test -timeout 30m -skip TestEveryGuardMutationIsCaught ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target with FUZZ_RUNS inputs (10000)
+fuzz: ## every fuzz target with FUZZ_RUNS inputs (5000)
 	@test/fuzz.sh $(FUZZ_RUNS)
 
 .PHONY: test-mutation

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fuzz.sh [RUNS] [NAME]: run every fuzz target of the tree, or those whose names match NAME, RUNS times each (default 10000). Each package
+# fuzz.sh [RUNS] [NAME]: run every fuzz target of the tree, or those whose names match NAME, RUNS times each (default 5000). Each package
 # is built once. An input that fails a target is written into the package's testdata/fuzz, where every later `go test` tries it first:
 # commit it with the mend. A number and not a time: up to Go 1.26 a target whose time is up may fail with "context deadline exceeded" and
 # no input (go.dev/issue/75804).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-runs=${1:-10000} name=${2:-Fuzz}
+runs=${1:-5000} name=${2:-Fuzz}
 programs=$(mktemp -d)
 trap 'rm -rf "$programs"' EXIT
 cache=$(go env GOCACHE)/fuzz

@@ -18,6 +18,7 @@ import (
 // the same members, once each. The simulation does this after every side effect; here is a sample, on real etcd. A side effect
 // is seen from outside: one more reconcile in Juju, or another member list.
 func TestADaemonKilledAfterASideEffectComesToTheSameEnd(t *testing.T) {
+	runBeside(t)
 	for _, after := range []int{1, 3, 6, 9, 12} {
 		t.Run(fmt.Sprintf("after side effect %d", after), func(t *testing.T) {
 			w := begin(t)

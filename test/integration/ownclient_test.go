@@ -66,6 +66,7 @@ var ownDialects = []ownDialect{
 // Where the policy asks for it, two clients have certificates that tell them apart, and etcd lets both in. What was asked for one goes
 // with its relation: from the provider's sight, and its key from the machines.
 func TestEachClientHasACertificateOfItsOwn(t *testing.T) {
+	runBeside(t)
 	for _, dialect := range ownDialects {
 		t.Run(dialect.name, func(t *testing.T) {
 			w := begin(t, "--update-status", dialect.update)

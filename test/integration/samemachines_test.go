@@ -75,6 +75,7 @@ func (w *world) cleared(machine string, endpoints []string) {
 // An application that is deployed again on the machines of one that was removed comes up by itself, as a cluster of its own: whether the
 // former one's units have cleared the machines, or were removed by force and have left etcd running there.
 func TestAnApplicationIsDeployedAgainOnTheSameMachines(t *testing.T) {
+	runBeside(t)
 	for _, name := range []string{"in peace", "by force"} {
 		t.Run(name, func(t *testing.T) {
 			w := begin(t)

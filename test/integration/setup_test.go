@@ -165,6 +165,7 @@ func (w *world) oneMemberEach(t *testing.T, want ...string) {
 // all of them only where there is time.
 func onProfiles(t *testing.T, profile string, test func(t *testing.T, profile string)) {
 	t.Helper()
+	runBeside(t)
 	profiles := []string{profile}
 	if os.Getenv("JUJUETCD_MATRIX") == "full" {
 		profiles = []string{"3.6", "4.0"}

@@ -15,6 +15,7 @@ import (
 // empty cluster of their own. Where neither they nor a daemon could mark the latch, nobody can tell removed from lost: then it waits for a
 // person, who types the ID of the cluster that is given up.
 func TestThreeUnitsAreRemovedAndThreeAdded(t *testing.T) {
+	runBeside(t)
 	for _, profile := range []string{"4.0", "3.6"} {
 		t.Run("Juju "+profile, func(t *testing.T) {
 			w := begin(t, "--profile", profile)

@@ -178,6 +178,7 @@ func (p *person) look() {
 // expects every unit that is left to be a healthy voter in the end, with no invariant broken on the
 // way.
 func TestDisturbedWorldsComeToRest(t *testing.T) {
+	t.Parallel()
 	t.Logf("seeds %d to %d: go test -run %s -chaos-seed N -chaos-worlds 1", *chaosSeed, *chaosSeed+uint64(*chaosWorlds)-1, t.Name())
 	happened := map[string]int{}
 	for n := range *chaosWorlds {

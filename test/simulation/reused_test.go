@@ -179,6 +179,7 @@ func blocked(u *simulation.Unit) bool { return strings.HasPrefix(u.Status(), "bl
 // clocks, dead units, no units at all and things handed by hand, and expects every unit that is
 // left to be a healthy voter in the end, or a person to be told what to do.
 func TestMachinesAreUsedAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	t.Logf("seeds %d to %d: go test -run %s -chaos-seed N -chaos-worlds 1", *chaosSeed, *chaosSeed+uint64(*chaosWorlds)-1, t.Name())
 	happened := map[string]int{}
 	for n := range *chaosWorlds {

@@ -51,7 +51,7 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	if !o.info.ever {
 		credentials = world.Credentials{}
 	}
-	if rotates && !overlap(verifiedBy(credentials), leaves) {
+	if rotates && !overlap(o.verifiedBy(credentials), leaves) {
 		credentials = world.Credentials{} // members may not let it in yet, or not any more
 	}
 	if !credentials.Empty() {
@@ -70,10 +70,24 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 			o.keysFault(err, obs)
 		}
 	}
-	obs.CA.ClientCertificate, obs.CA.Own = !credentials.Empty(), verifiedBy(credentials)
+	obs.CA.ClientCertificate, obs.CA.Own = !credentials.Empty(), o.verifiedBy(credentials)
 	if err := o.connect(credentials); err != nil {
 		obs.Blind = append(obs.Blind, fmt.Sprintf("cannot connect to etcd of %s: %v", application.Name, err))
 	}
+}
+
+// proof is what the last credentials were found to verify against: checking signatures is most of what a look at a settled cluster costs.
+type proof struct {
+	of world.Credentials
+	by []string
+}
+
+// verifiedBy is verifiedBy, worked out again only for other credentials.
+func (o *Observer) verifiedBy(c world.Credentials) []string {
+	if o.proof.of != c {
+		o.proof = proof{c, verifiedBy(c)}
+	}
+	return o.proof.by
 }
 
 // verifiedBy are the authorities of the credentials' bundle, as fingerprints, that their certificate verifies against, whatever its dates.

@@ -66,6 +66,7 @@ type Observer struct {
 	options optionsRead
 	tasks   tasksRead
 	facts   map[string]*v1alpha1.UnitFacts // the last that were read, by unit
+	proof   proof
 
 	mu          sync.Mutex // guards what others may read: the connection, and where to
 	endpoints   []string

@@ -17,11 +17,11 @@ import (
 // OtherAuthority says that the provider of the observation offers none of the certificates that the
 // cluster's members trust: whatever it gives, credentials of the daemon's own among them, opens no
 // door.
-func OtherAuthority(o observation.Observation) bool { return See(o).otherAuthority() }
+func OtherAuthority(o observation.Observation) bool { return See(o).otherAuthority }
 
-// otherAuthority says that the provider offers none of the certificates that the cluster's members
+// offersAnother says that the provider offers none of the certificates that the cluster's members
 // trust.
-func (in *trust) otherAuthority() bool {
+func (in *trust) offersAnother() bool {
 	if in.Latch.ClusterID == "" || in.CA.Bundle == "" {
 		return false
 	}
@@ -47,7 +47,7 @@ func (in *trust) trusted() []string {
 // untrusted says that a unit without a member has no certificates that the members would trust, and
 // gets none.
 func (in *trust) untrusted(u observation.Unit) bool {
-	if !in.otherAuthority() || hasData(u) {
+	if !in.otherAuthority || hasData(u) {
 		return false
 	}
 	trusted := in.trusted()
@@ -62,7 +62,7 @@ func (in *trust) trustless(u observation.Unit) bool {
 
 // bundle is what members are to trust; empty means what they have.
 func (in *trust) bundle() string {
-	if in.otherAuthority() {
+	if in.otherAuthority {
 		return ""
 	}
 	return in.CA.Bundle
@@ -117,7 +117,7 @@ func (in *trust) underAuthority(w etcdops.Words) etcdops.Words {
 
 // applicationUnderAuthority is underAuthority for the application.
 func (in *words) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
-	if in.otherAuthority() {
+	if in.otherAuthority {
 		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.Application, in.CA.Application))
 	}
 	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), in.procedural(), etcdops.Notice{Text: in.troubled()}))

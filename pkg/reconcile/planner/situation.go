@@ -66,6 +66,8 @@ type addresses struct {
 // trust is whose certificates members trust, and how long theirs last.
 type trust struct {
 	*roster
+	// otherAuthority is offersAnother, which takes reading certificates.
+	otherAuthority bool
 }
 
 // machines is whose the units' machines are.
@@ -172,7 +174,8 @@ func See(o observation.Observation) *Situation {
 	c.choose()
 	a := &addresses{roster: r, choice: c}
 	a.peerPortTurn = a.nextPeerPort()
-	t := &trust{r}
+	t := &trust{roster: r}
+	t.otherAuthority = t.offersAnother()
 	m := &machines{r}
 	clients := &audience{roster: r, addresses: a, trust: t}
 	j := &journal{roster: r, addresses: a, trust: t, audience: clients}

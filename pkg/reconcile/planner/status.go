@@ -233,7 +233,7 @@ func (in *report) certificates() metav1.Condition {
 	if !in.CA.Related {
 		return condition(kind, false, ReasonNoAuthority, "%s", etcdops.MissingAuthorityWords().Message)
 	}
-	if in.otherAuthority() {
+	if in.otherAuthority {
 		return condition(kind, false, ReasonOtherAuthority, "%s.", etcdops.OtherAuthorityWords(in.Application, in.CA.Application).Message)
 	}
 	for _, u := range in.alive() {
