@@ -88,8 +88,8 @@ test-worlds: etcd
 	$(GO) test -timeout 3h -count=1 ./test/simulation -chaos-worlds=500
 
 .PHONY: test-race
-test-race: etcd ## the same packages under the race detector
-	CGO_ENABLED=1 $(GO) test -timeout 30m -race ./pkg/... ./sim/...
+test-race: etcd ## the same packages under the race detector, but for the planner's worlds: one goroutine makes them all
+	CGO_ENABLED=1 $(GO) test -timeout 30m -race -skip '^TestEveryReachableWorldConverges' ./pkg/... ./sim/...
 
 .PHONY: test-integration
 test-integration: tools build charm-host etcd ## the whole product against jujusim and real etcd
