@@ -128,3 +128,29 @@ func TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced(t *testin
 		must(t, s, "the end", s.Until(func() bool { return s.Procedure() == "" && s.Settled() && s.Members() == 4 && s.Voters() == 4 }, patience))
 	}
 }
+
+// TestAUnitThatARotationBackLeavesWithBothStaysOut: its member was lost meanwhile, so that nobody
+// waited for it, and it has both authorities and a certificate of the new one, which no member
+// trusts any more. It joins when the authority is replaced in the end.
+func TestAUnitThatARotationBackLeavesWithBothStaysOut(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 5})
+	s.Relate()
+	s.AddUnits(4)
+	s.StartDaemon("daemon-a")
+	settles(t, s, 4)
+	s.RenewAuthority()
+	s.Pass(time.Minute)
+	s.Ask(s.Units()[0], v1alpha1.ActionRotateCA)
+	must(t, s, "rest", s.Until(func() bool { return waits(s) }, patience))
+	s.Wipe(s.Units()[3])
+	must(t, s, "removed", s.Until(func() bool { return s.Members() == 3 && waits(s) }, patience))
+	s.Ask(s.Units()[1], v1alpha1.ActionGoBack)
+	must(t, s, "back", s.Until(func() bool { return s.Procedure() == "" }, patience))
+	s.Pass(10 * time.Minute)
+	must(t, s, "it stays out", nil)
+	if s.Members() != 3 || !strings.Contains(s.Last().Reason, "no certificate that the members trust") {
+		t.Errorf("%d members, last %s %q", s.Members(), s.Last().Kind, s.Last().Reason)
+	}
+	rotate(t, s)
+	must(t, s, "joined", s.Until(func() bool { return s.Voters() == 4 && s.Settled() }, patience))
+}

@@ -10,6 +10,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/planner"
 	"jujuetcd.io/pkg/reconcile/world"
 )
 
@@ -110,20 +111,21 @@ func (d *databags) chosen(trusted []string) (best offer, ok bool) {
 	return best, highest >= 0
 }
 
-// trusted are the fingerprints of what units with a member trust; before there is one, of what any
-// unit does.
+// trusted are the fingerprints of what all units with a member trust; before there is one, of what
+// any unit does.
 func (d *databags) trusted() []string {
-	var members, any []string
+	var members [][]string
+	var units []string
 	for _, facts := range d.facts {
-		any = append(any, facts.Certificates.CA...)
+		units = append(units, facts.Certificates.CA...)
 		if facts.Member.Present {
-			members = append(members, facts.Certificates.CA...)
+			members = append(members, facts.Certificates.CA)
 		}
 	}
-	if len(members) > 0 {
-		return members
+	if trusted, known := planner.TrustedByAll(members); known {
+		return trusted
 	}
-	return any
+	return units
 }
 
 // signs says that a unit has found its provider to be one that signs requests.

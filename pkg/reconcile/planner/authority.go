@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -28,30 +29,57 @@ func (in *trust) offersAnother() bool {
 	if _, _, rotates := RotatedBundle(in.Latch); rotates {
 		return false
 	}
-	trusted := in.trusted()
-	offered := pki.Fingerprints(in.CA.Bundle)
-	return len(trusted) > 0 && !overlap(offered, trusted)
+	trusted, known := in.trusted()
+	return known && !overlap(pki.Fingerprints(in.CA.Bundle), trusted)
 }
 
-// trusted are the fingerprints of what the units that have a member trust.
-func (in *trust) trusted() []string {
-	var all []string
+// trusted are the fingerprints of what every unit trusts that has a member and tells whom it
+// trusts; !known if none does.
+func (in *trust) trusted() (fingerprints []string, known bool) {
+	var members [][]string
 	for _, u := range in.Units {
 		if hasData(u) {
-			all = append(all, u.Facts.Certificates.CA...)
+			members = append(members, u.Facts.Certificates.CA)
 		}
 	}
-	return all
+	return TrustedByAll(members)
+}
+
+// TrustedByAll are the fingerprints that are in each of the lists, those that are empty apart:
+// members are kept apart by what one of them does not trust. !known if all lists are empty.
+func TrustedByAll(lists [][]string) (fingerprints []string, known bool) {
+	for _, list := range lists {
+		switch {
+		case len(list) == 0:
+		case !known:
+			fingerprints, known = slices.Clone(list), true
+		default:
+			fingerprints = slices.DeleteFunc(fingerprints, func(f string) bool { return !slices.Contains(list, f) })
+		}
+	}
+	return fingerprints, known
 }
 
 // untrusted says that a unit without a member has no certificates that the members would trust, and
-// gets none.
+// gets none. Its certificate is of one of the authorities that it trusts itself, nobody tells
+// which: so the members must trust them all. A rotation that went back leaves such a unit behind.
 func (in *trust) untrusted(u observation.Unit) bool {
-	if !in.otherAuthority || hasData(u) {
+	if hasData(u) || in.bundle() != "" {
 		return false
 	}
-	trusted := in.trusted()
-	return !overlap(u.Facts.Certificates.CA, trusted)
+	own := u.Facts.Certificates.CA
+	if len(own) == 0 {
+		return in.otherAuthority
+	}
+	trusted, known := in.trusted()
+	return known && slices.ContainsFunc(own, func(f string) bool { return !slices.Contains(trusted, f) })
+}
+
+func (in *trust) whyUntrusted(u observation.Unit) string {
+	if in.otherAuthority {
+		return fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority", u.Name, in.CA.Application)
+	}
+	return u.Name + " has no certificate that the members trust, and no authority is related"
 }
 
 // trustless says that a unit without a member trusts nobody yet, and that nobody offers it an

@@ -73,6 +73,53 @@ func TestAnotherAuthorityIsNotHandedOut(t *testing.T) {
 	}
 }
 
+// What one unit trusts beside the others counts for nobody: a rotation that went back leaves a unit
+// that is no member with both authorities, and with a certificate of the new one.
+func TestWhatOnlyOneUnitTrustsIsNotHandedOut(t *testing.T) {
+	one, oneIs := bundleOf("one")
+	two, twoIs := bundleOf("two")
+	member := settled(3)
+	under(&member, "one")
+	member.Units[1].Facts.Certificates.CA = []string{oneIs, twoIs}
+	member.CA.Bundle = two
+	if got := planner.Desired(member, "etcd/0").TLS.CABundle; got != "" {
+		t.Error("an authority that one member trusts of three is handed out")
+	}
+	member.CA.Bundle = one
+	if got := planner.Desired(member, "etcd/0").TLS.CABundle; got != one {
+		t.Error("an authority that all members trust is not handed out")
+	}
+	member.Units[2].Facts.Certificates.CA = nil
+	member.CA.Bundle = two
+	if got := planner.Desired(member, "etcd/0").TLS.CABundle; got != "" {
+		t.Error("a member that does not tell whom it trusts counts as one that trusts everybody")
+	}
+
+	for offered, why := range map[string]string{two: "because easyrsa offers another authority", "": "and no authority is related"} {
+		o := settled(3)
+		under(&o, "one")
+		join(&o)
+		o.CA.Bundle = offered
+		newcomer := &o.Units[3]
+		newcomer.Facts.Certificates.CA = []string{oneIs, twoIs}
+		apply(&o)
+		plan := planner.Plan(o)
+		for _, step := range plan {
+			if step.Kind == planner.StepAddLearner || step.Kind == planner.StepPrepare {
+				t.Errorf("%s: %s, %s", why, step.Kind, step.Reason)
+			}
+		}
+		if len(plan) == 0 || !strings.Contains(plan[len(plan)-1].Reason, "no certificate that the members trust, "+why) {
+			t.Errorf("nothing says why it does not join, %s: %+v", why, plan)
+		}
+		newcomer.Facts.Certificates.CA = []string{oneIs}
+		apply(&o)
+		if step, _ := planner.Next(o); step.Kind != planner.StepAddLearner {
+			t.Errorf("who trusts what the members do does not join: %s %s", step.Kind, step.Reason)
+		}
+	}
+}
+
 func TestABundleWithOneMoreAuthorityIsHandedOut(t *testing.T) {
 	o := settled(3)
 	under(&o, "one")

@@ -131,8 +131,7 @@ func grow(in *Situation) (Step, bool) {
 		case !ready(u):
 			waits = append(waits, fmt.Sprintf("%s has no %s yet", u.Name, strings.Join(missing(u), " and no ")))
 		case in.untrusted(u):
-			waits = append(waits, fmt.Sprintf("%s has no certificate that the members trust, because %s offers another authority",
-				u.Name, in.CA.Application))
+			waits = append(waits, in.whyUntrusted(u))
 		case in.trustless(u):
 			waits = append(waits, u.Name+" has not been told yet whom to trust")
 		case !in.prepared(u) && in.startFault(u) != "":

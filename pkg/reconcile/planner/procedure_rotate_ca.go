@@ -105,7 +105,7 @@ func RotatedBundle(l v1alpha1.Latch) (bundle string, leaves []string, ok bool) {
 
 // beginRotation finds the authority that is trusted next, and the bundle that is trusted now.
 func beginRotation(in *journal, r v1alpha1.Request) (map[string]string, string) {
-	trusted := in.trusted()
+	trusted, _ := in.trusted()
 	foreign := func(bundle string) bool {
 		prints := pki.Fingerprints(bundle)
 		return len(prints) > 0 && !overlap(prints, trusted)
