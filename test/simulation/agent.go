@@ -37,6 +37,8 @@ type Agent struct {
 	publishedTrust trust
 	// said is the words that came alone since its last delivery.
 	said v1alpha1.StatusText
+	// busyUntil is when the work ends that its facts tell of.
+	busyUntil time.Time
 }
 
 // run lets the agent do something that takes a while, after what it does already. What it writes in
@@ -334,6 +336,9 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		f.Running = &read
 	}
 	f.RestartPending = a.process.up && a.process.config != a.process.wanted
+	if a.sim.now.Before(a.busyUntil) {
+		f.Busy = &v1alpha1.BusyFacts{ID: "1", Kind: "restore"}
+	}
 	return f
 }
 

@@ -122,6 +122,24 @@ var faults = []fault{
 		s.RunAction(u, []string{"restore", "juju-exec", "health"}[rng.IntN(3)], time.Duration(1+rng.IntN(300))*time.Second)
 		return true
 	}},
+	{"a unit is at something that lasts", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.Work(u, time.Duration(1+rng.IntN(120))*time.Second)
+		return true
+	}},
+	{"a hook is in error for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		s.FailHook(u)
+		s.At(time.Duration(rng.IntN(300))*time.Second, func() { s.Resolve(u) })
+		return true
+	}},
+	{"Juju does not answer everything for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		what := []simulation.Unread{simulation.UnreadTasks, simulation.UnreadUnits}[rng.IntN(2)]
+		s.Refuse(what, time.Duration(rng.IntN(120))*time.Second)
+		return true
+	}},
+	{"a client comes", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.AddClient(time.Duration(200+rng.IntN(20000)) * time.Millisecond)
+		return true
+	}},
 	{"the authority is another one, and a person replaces it", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
 		if s.Procedure() != "" || s.AsksToRotate() || !s.Born() {
 			return false

@@ -46,6 +46,8 @@ type Daemon struct {
 	last    planner.Step
 	settled bool
 	lock    *lease
+	// decisions are how many there have been.
+	decisions int
 }
 
 // StartDaemon starts a process with this identity.
@@ -159,7 +161,7 @@ func (d *Daemon) reconcile() {
 		return
 	}
 	step, ok := planner.Next(obs)
-	d.judgePlan(obs, step, ok)
+	d.judgeDecision(obs, step, ok)
 	d.last, d.settled = step, !ok
 	switch {
 	case !ok:

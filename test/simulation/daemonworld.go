@@ -28,6 +28,9 @@ func (d *Daemon) UnitsInfo(context.Context, string) ([]jujuapi.UnitInfo, error) 
 		return nil, errDead
 	}
 	d.sim.counts.Reads++
+	if err := d.sim.refuses(UnreadUnits); err != nil {
+		return nil, err
+	}
 	return d.app.unitsInfo()
 }
 
@@ -43,6 +46,9 @@ func (d *Daemon) Options(context.Context, string) (map[string]jujuapi.Option, er
 func (d *Daemon) Tasks(context.Context, string) ([]jujuapi.Task, error) {
 	if d.dead {
 		return nil, errDead
+	}
+	if err := d.sim.refuses(UnreadTasks); err != nil {
+		return nil, err
 	}
 	return d.sim.juju.pending(d.app.name), nil
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -24,6 +25,42 @@ func (s *Sim) WipeAtBirth(u *Unit) bool {
 
 // LoseAtStart takes the disk of the unit's member right after its first start, and lets the agent die before it has seen any data.
 func (s *Sim) LoseAtStart(u *Unit) { u.agent.loses = true }
+
+// FailHook puts the unit's hook into error, where its agent stays until Resolve.
+func (s *Sim) FailHook(u *Unit) {
+	u.failed = true
+	s.say("a hook of %s fails", u.Name)
+}
+
+// Resolve lets the unit's agent go on after a hook that failed.
+func (s *Sim) Resolve(u *Unit) {
+	u.failed = false
+	s.say("%s is resolved", u.Name)
+	u.agent.work()
+}
+
+// Unread is a question that Juju does not answer for a while.
+type Unread string
+
+// What Juju may not answer.
+const (
+	UnreadTasks Unread = "the pending tasks"
+	UnreadUnits Unread = "the units' databags"
+)
+
+// Refuse lets Juju answer no such question for a while.
+func (s *Sim) Refuse(what Unread, lasts time.Duration) {
+	s.unread[what] = s.now.Add(lasts)
+	s.say("Juju does not tell %s for %s", what, lasts)
+}
+
+// refuses is the error of a question that Juju does not answer now.
+func (s *Sim) refuses(what Unread) error {
+	if s.now.Before(s.unread[what]) {
+		return fmt.Errorf("cannot read %s: Juju is too busy", what)
+	}
+	return nil
+}
 
 // Forged is what somebody who may run actions, or a daemon that has gone mad, hands a unit by hand.
 type Forged int

@@ -1,16 +1,13 @@
 package simulation
 
 import (
-	"reflect"
 	"slices"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
-	"jujuetcd.io/pkg/reconcile/observation"
-	"jujuetcd.io/pkg/reconcile/planner"
 )
 
-// These invariants, beside those of judges.go, have the numbers of reference/etcd.md §5.2:
+// These invariants, beside those of judges.go and decisions.go, have the numbers of reference/etcd.md §5.2:
 //
 //	I3   quorum is never lost by us: judged at each change, a new member counting as down
 //	I4   one change in flight: unstarted members, learners, disruptive deliveries
@@ -187,46 +184,9 @@ func (s *Sim) judgePairs() {
 	}
 }
 
-// judgePlan is asked at each decision.
-func (d *Daemon) judgePlan(obs observation.Observation, step planner.Step, ok bool) {
-	s := d.sim
-	plan := planner.Plan(obs)
-	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {
-		s.violate("I19: the plan does not begin with what is done")
-	}
-	if ok && step.Kind != planner.StepWait && s.onPlan != nil {
-		var steps []string
-		for _, p := range plan {
-			if p.Kind != planner.StepWait {
-				steps = append(steps, actText(p, d.app.name))
-			}
-		}
-		s.onPlan(steps, len(s.acts))
-	}
-	if step.Disruptive() {
-		if !s.cfg.Closed { // else time passes while a unit looks, after the tasks were read
-			s.judgeBeside(d.app, "it is planned to "+string(step.Kind))
-		}
-		for _, t := range s.juju.tasks {
-			if s.clockSetSince(d, t) {
-				continue
-			}
-			if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
-				s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
-				s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
-			}
-		}
-	}
-}
-
 // clockSetSince says that the clock of the daemon's machine was set since it queued the task. A
 // process measures how long ago it did something by another clock, which nobody sets, and the model
 // has only one: what it takes for over then says nothing.
 func (s *Sim) clockSetSince(d *Daemon, t *task) bool {
 	return d != nil && t.enqueued.Before(s.clockSet) && s.clockSet.After(d.began)
-}
-
-// actText is a step as Act reports it.
-func actText(s planner.Step, application string) string {
-	return string(s.Kind) + " " + s.Target(application)
 }

@@ -27,6 +27,20 @@ func (a *App) ActionsRun() bool {
 	return false
 }
 
+// Work lets the unit be at something that lasts, and say so in its facts.
+func (s *Sim) Work(u *Unit, takes time.Duration) {
+	a := u.agent
+	a.busyUntil = s.now.Add(takes)
+	s.say("%s is busy for %s", u.Name, takes)
+	say := func() {
+		if s.known(u) && u.provisioned && u.databag != "" {
+			a.publish()
+		}
+	}
+	say()
+	s.At(takes, say)
+}
+
 func (a *Agent) endAction(t *task) {
 	t.status = jujuapi.TaskCompleted
 	a.unit.agentSince = a.sim.now

@@ -40,7 +40,8 @@ type Sim struct {
 	juju     *juju
 	clusters []*cluster // in the order of their births
 
-	opLock     time.Time // until when the lock of an agent that died holds
+	unread     map[Unread]time.Time // until when Juju does not tell
+	opLock     time.Time            // until when the lock of an agent that died holds
 	effects    int
 	kill       *Kill
 	counts     Counts
@@ -119,7 +120,8 @@ func New(cfg Config) *Sim {
 	set(&cfg.Install, 8*time.Second)
 	set(&cfg.CatchUp, 3*time.Second)
 	s := &Sim{
-		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
+		unread: map[Unread]time.Time{},
+		cfg:    cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		counts: Counts{Refused: map[string]int{}},
 	}
 	s.juju = &juju{sim: s, numbers: map[string]int{}}
