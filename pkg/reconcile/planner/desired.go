@@ -105,7 +105,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 	a := u.Facts.Addresses
 	heartbeat, election := in.pair()
 	options := in.opts
-	return v1alpha1.EtcdUnitSpec{
+	spec := v1alpha1.EtcdUnitSpec{
 		Unit: u.Name, Application: in.Application, ModelUUID: in.ModelUUID,
 		Snap: v1alpha1.SnapSpec{Name: v1alpha1.SnapName, Channel: in.channel(u)},
 		Etcd: v1alpha1.EtcdSpec{
@@ -131,6 +131,8 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped, RestartStamp: in.Latch.Stamps[v1alpha1.StampRestart]},
 		Options: &options,
 	}
+	in.stamped(&spec)
+	return spec
 }
 
 // extraSANs are those of the policy, then those of the option, and last the addresses that the

@@ -16,6 +16,7 @@ func Clone(o observation.Observation) observation.Observation { return clone(o) 
 const (
 	DrillStop      = "drill-stop"
 	DrillWatch     = "drill-watch"
+	DrillStamp     = "drill-stamp"
 	DrillSoaks     = 5 * time.Minute
 	DrillMarkOf    = "drill.example"
 	DrillNoWayBack = "no way back"
@@ -24,6 +25,11 @@ const (
 // Drills ask of the frame what no operation asks yet: an urgent one that stops all members in a
 // phase that is sole, with a way back, and one that leaves the members alone for a time.
 func init() {
+	stampDrills = []stamp{{name: "drill", action: DrillStamp, words: "a drill", spec: func(s *v1alpha1.EtcdUnitSpec, raised int64) {
+		if raised > 0 {
+			s.TLS.ExtraSANs = append(s.TLS.ExtraSANs, DrillMarkOf)
+		}
+	}}}
 	drills = []procedure{
 		{
 			name: "stop drill", action: DrillStop, protocol: v1alpha1.ProtocolHalt, urgent: true, begin: func(_ *journal, r v1alpha1.Request) (map[string]string, string) {

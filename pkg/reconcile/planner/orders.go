@@ -70,7 +70,7 @@ func (in *orders) answer(a asking) Step {
 	}
 	switch a.request.Kind {
 	case v1alpha1.ActionRestart:
-		return in.stampStep(a, handled, v1alpha1.StampRestart)
+		return in.raise(stamp{name: v1alpha1.StampRestart, words: "a rolling restart"}, a, handled)
 	case v1alpha1.ActionProceed, v1alpha1.ActionGoBack:
 		r, ok := in.subject(a.request)
 		if !ok {
@@ -90,6 +90,9 @@ func (in *orders) answer(a asking) Step {
 		}
 		return in.journalStep(r, in.after(r), fmt.Sprintf("%s: phase %s is over.", a, r.entry.Phase), handled)
 	}
+	if s, ok := raisedBy(a.request.Kind); ok {
+		return in.raise(s, a, handled)
+	}
 	p, _ := begunBy(a.request.Kind)
 	return in.begin(p, a, handled, unheeded)
 }
@@ -108,10 +111,11 @@ func begunBy(action string) (procedure, bool) {
 // those words in it.
 func (in *journal) heldUp(a asking) string {
 	p, begins := begunBy(a.request.Kind)
+	_, raises := raisedBy(a.request.Kind)
 	switch old := in.olderThan(max(p.protocol, v1alpha1.ProtocolProcedures)); {
 	case a.request.Kind == v1alpha1.ActionProceed, a.request.Kind == v1alpha1.ActionGoBack:
 		return ""
-	case !begins && a.request.Kind != v1alpha1.ActionRestart:
+	case !begins && !raises && a.request.Kind != v1alpha1.ActionRestart:
 		return fmt.Sprintf("%s is not known to this version: a newer one sees to it.", a)
 	case old != "":
 		return fmt.Sprintf("%s waits for the agent of %s, which is older than this daemon: refresh the charm.", a, old)
@@ -126,12 +130,6 @@ func (in *journal) heldUp(a asking) string {
 // and in the events.
 func (in *orders) dismissed(a asking, handled map[string]int64, why string) Step {
 	return in.latchStep(StepAnswer, fmt.Sprintf("%s changes nothing: %s.", a, why), in.epoch(), v1alpha1.LatchRequest{Handled: handled})
-}
-
-// stampStep raises a stamp to the number of the task that asks for it.
-func (in *orders) stampStep(a asking, handled map[string]int64, stamp string) Step {
-	return in.latchStep(StepStamp, fmt.Sprintf("%s asks for a rolling %s.", a, stamp), in.epoch(),
-		v1alpha1.LatchRequest{Handled: handled, Stamps: map[string]int64{stamp: a.request.Task}})
 }
 
 // begin begins a procedure, in a cluster that nothing else changes. Whether members are healthy is
