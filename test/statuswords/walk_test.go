@@ -43,7 +43,7 @@ var scopes = []scope{
 		"verb", "note", "noteAside", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
 		// events say it.
-		"journalStep", "raise", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
+		"journalStep", "raise", "rollingRestart", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
 	}},
 	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
 	{dir: "pkg/charm", only: []string{

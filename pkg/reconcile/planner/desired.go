@@ -128,7 +128,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 		TLS: v1alpha1.TLSSpec{
 			CABundle: in.bundle(), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
-		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped, RestartStamp: in.Latch.Stamps[v1alpha1.StampRestart]},
+		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
 		Options: &options,
 	}
 	in.stamped(&spec)

@@ -69,8 +69,6 @@ func (in *orders) answer(a asking) Step {
 		return wait("%s", why).person()
 	}
 	switch a.request.Kind {
-	case v1alpha1.ActionRestart:
-		return in.raise(stamp{name: v1alpha1.StampRestart, words: "a rolling restart"}, a, handled)
 	case v1alpha1.ActionProceed, v1alpha1.ActionGoBack:
 		r, ok := in.subject(a.request)
 		if !ok {
@@ -115,7 +113,7 @@ func (in *journal) heldUp(a asking) string {
 	switch old := in.olderThan(max(p.protocol, v1alpha1.ProtocolProcedures)); {
 	case a.request.Kind == v1alpha1.ActionProceed, a.request.Kind == v1alpha1.ActionGoBack:
 		return ""
-	case !begins && !raises && a.request.Kind != v1alpha1.ActionRestart:
+	case !begins && !raises:
 		return fmt.Sprintf("%s is not known to this version: a newer one sees to it.", a)
 	case old != "":
 		return fmt.Sprintf("%s waits for the agent of %s, which is older than this daemon: refresh the charm.", a, old)

@@ -21,7 +21,7 @@ type stamp struct {
 }
 
 // stamps are all that this version knows.
-func stamps() []stamp { return append([]stamp{}, stampDrills...) }
+func stamps() []stamp { return append([]stamp{rollingRestart()}, stampDrills...) }
 
 // stampDrills are stamps that tests add.
 var stampDrills []stamp
