@@ -149,3 +149,25 @@ func TestThePlanOfAPortIsAllThreeMembers(t *testing.T) {
 		t.Errorf("with clients %v, without %v", with, without)
 	}
 }
+
+// A unit that leaves is news for clients from when it is published no more: before, they have taken
+// in nothing of it.
+func TestWhoLeavesIsNoNewsWhileItIsPublished(t *testing.T) {
+	for name, published := range map[string]bool{"the only member": true, "one of three": false} {
+		o := settled(3)
+		if published {
+			o = settled(1)
+			join(&o)
+		}
+		kube(&o, time.Second)
+		o.Clients = []observation.Client{{Name: "remote-1", Unseen: true}}
+		o.Units[0].Dying = true
+		serves := planner.Desired(o, "etcd/1").Clients.Endpoints
+		if got := slices.Contains(serves, "https://10.0.0.1:2379"); got != published {
+			t.Fatalf("%s: published to clients: %v", name, serves)
+		}
+		if got := slices.Contains(planner.News(o), "etcd/0"); got == published {
+			t.Errorf("%s: published %t, and news: %v", name, published, planner.News(o))
+		}
+	}
+}

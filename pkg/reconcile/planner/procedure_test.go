@@ -356,3 +356,22 @@ func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
 		}
 	}
 }
+
+// TestARotationThatIsUnderWayIsNotBegunAgain: who asks once more, at a rest, is answered, and the
+// journal stays as it is.
+func TestARotationThatIsUnderWayIsNotBegunAgain(t *testing.T) {
+	o, _, _ := rotatable(t, 3)
+	run(t, &o)
+	ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+	run(t, &o)
+	journal := o.Latch.Journal
+	ask(&o, 1, 60, v1alpha1.ActionRotateCA, "")
+	step, _ := planner.Next(o)
+	if step.Kind != planner.StepAnswer || !strings.Contains(step.Reason, "changes nothing: CA rotation of task 50 is under way") {
+		t.Errorf("%s: %s", step.Kind, step.Reason)
+	}
+	run(t, &o)
+	if o.Latch.Journal != journal || o.Latch.Handled["etcd/1"] != 60 {
+		t.Errorf("handled %v, journal %s, before %s", o.Latch.Handled, o.Latch.Journal, journal)
+	}
+}
