@@ -49,8 +49,8 @@ type guard interface {
 	~struct{ Name, File, Old, New, Run string }
 }
 
-// Test tests one mutant for each guard; with -short none, as that is for who changes a package. Flags are given to the package's tests.
-func Test[G guard](t *testing.T, guards []G, flags ...string) {
+// Test tests one mutant for each guard; with -short none, as that is for who changes a package.
+func Test[G guard](t *testing.T, guards []G) {
 	t.Helper()
 	if Running() || testing.Short() {
 		return
@@ -68,13 +68,13 @@ func Test[G guard](t *testing.T, guards []G, flags ...string) {
 		names[g.Name] = true
 		t.Run(g.Name, func(t *testing.T) {
 			t.Parallel()
-			g.missed(t, folder, flags)
+			g.missed(t, folder)
 		})
 	}
 }
 
 // missed builds the package without the guard, and runs its tests.
-func (g Guard) missed(t *testing.T, folder string, flags []string) {
+func (g Guard) missed(t *testing.T, folder string) {
 	path := filepath.Join(folder, g.File)
 	source, err := os.ReadFile(path)
 	if err != nil {
@@ -96,7 +96,7 @@ func (g Guard) missed(t *testing.T, folder string, flags []string) {
 	if g.Run != "" {
 		args = append(args, "-run="+g.Run)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", append(append(args, "."), flags...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append(args, ".")...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), inMutant+"=1")
 	out, err := cmd.CombinedOutput()

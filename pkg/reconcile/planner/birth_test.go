@@ -10,6 +10,9 @@ import (
 	"jujuetcd.io/pkg/reconcile/planner"
 )
 
+// clusterID is that of every cluster that is born.
+const clusterID = etcdops.ClusterID(0xc1)
+
 // prepared is a virgin application whose units are ready for their first start.
 func prepared(n int) observation.Observation {
 	o := virgin(n)

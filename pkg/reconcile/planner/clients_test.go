@@ -159,7 +159,6 @@ func TestWhoLeavesIsNoNewsWhileItIsPublished(t *testing.T) {
 			o = settled(1)
 			join(&o)
 		}
-		kube(&o, time.Second)
 		o.Clients = []observation.Client{{Name: "remote-1", Unseen: true}}
 		o.Units[0].Dying = true
 		serves := planner.Desired(o, "etcd/1").Clients.Endpoints

@@ -263,5 +263,5 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 	for _, m := range mutations {
 		guards = append(guards, mutation.Guard{Name: m.guard, File: m.file, Old: m.old, New: m.new})
 	}
-	mutation.Test(t, guards, "-worlds=40")
+	mutation.Test(t, guards)
 }
