@@ -117,9 +117,10 @@ func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) er
 	return nil
 }
 
-// LetIn shows that the endpoint accepts who connects with config: after the handshake it speaks HTTP/2, which under TLS 1.3 it does
-// only once it has accepted the client's certificate. Unlike a client of etcd, which tries a refused handshake again for as long as
-// it may, it ends with the first answer.
+// LetIn shows that the endpoint accepts who connects with config: after the handshake it speaks
+// HTTP/2, which under TLS 1.3 it does only once it has accepted the client's certificate. Unlike a
+// client of etcd, which tries a refused handshake again for as long as it may, it ends with the
+// first answer.
 func LetIn(ctx context.Context, config *tls.Config, endpoint string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

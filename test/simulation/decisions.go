@@ -16,20 +16,24 @@ import (
 //
 //	P1  a decision is a function of the observation, and leaves it as it was
 //	P2  a plan begins with what is done, and ends
-//	P3  while anything could not be read nothing is done but to say so, to hand out what cannot harm, and to claim; and nothing
-//	    before the claim
+//	P3  while anything could not be read nothing is done but to say so, to hand out what cannot
+//	    harm, and to claim; and nothing before the claim
 //	P4  nothing is tried again before its pause is over
 //	P5  members are restarted one at a time, and the leader last
 //	P6  a member is added only to a cluster that has been stable
-//	P7  who is only given words is given nothing that touches his machine, and who runs a member beside others is told of one of them
-//	P8  nothing that disturbs begins beside what a person runs, or a unit is at; and nothing waits behind it
+//	P7  who is only given words is given nothing that touches his machine, and who runs a member
+//	    beside others is told of one of them
+//	P8  nothing that disturbs begins beside what a person runs, or a unit is at; and nothing waits
+//	    behind it
 
 const (
 	// proveEvery is how often P1 is judged: it costs a second decision.
 	proveEvery = 16
-	// longestPlan is more steps than anything has needed: a plan that goes round in a circle is longer.
+	// longestPlan is more steps than anything has needed: a plan that goes round in a circle is
+	// longer.
 	longestPlan = 64
-	// stableFor is the planner's own figure (docs/explanation), which a mutant of the planner may not change with it.
+	// stableFor is the policy's default of growth.stable, which no world changes. It stands here as
+	// a figure, so that the planner is not judged by its own.
 	stableFor = 5 * time.Second
 )
 
@@ -172,8 +176,8 @@ func (d *Daemon) judgeDisruption(obs observation.Observation, step planner.Step)
 	}
 }
 
-// judgeTurn: one member is restarted, and the leader when nobody else waits for it. Members that move to another port come before those
-// that stay, whoever leads.
+// judgeTurn: one member is restarted, and the leader when nobody else waits for it. Members that
+// move to another port come before those that stay, whoever leads.
 func (d *Daemon) judgeTurn(obs observation.Observation, step planner.Step) {
 	if len(step.Units) != 1 {
 		d.sim.violate("P5: %d restarts at once", len(step.Units))

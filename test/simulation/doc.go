@@ -29,11 +29,13 @@
 //	etcd.go         what a process does with its data
 //	cluster.go      members, voters and learners, quorum, the five-second rule, catch-up
 //	daemon.go       one process: its poll rate, and its death
-//	daemonworld.go  what that process sees and changes of Juju and etcd
+//	daemonworld.go  what that process sees and changes of Juju and etcd, and what Juju does not tell it
+//	disturb.go      lost disks, hooks in error, questions without an answer, forged deliveries
 //
 // # Guarantees
 //
-// Invariants (invariants.go, judges.go) are judged at every side effect, not only in the end.
+// Invariants (invariants.go, judges.go) are judged at every side effect, not only in the end, and
+// those of a decision (decisions.go) at every look.
 // Nothing sleeps, nothing runs in the background, and nothing outside the package is touched.
 //
 // # How to add a fault

