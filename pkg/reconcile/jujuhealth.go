@@ -32,6 +32,10 @@ func (h *jujuHealth) note(call string, err error) {
 	}
 	h.mu.Lock()
 	if bad {
+		if call == callSnapshot {
+			// Nothing else is asked for while the model cannot be read: what other calls have met before would stay, and hide this.
+			clear(h.failed)
+		}
 		h.failed[call] = trouble
 	} else {
 		delete(h.failed, call)

@@ -61,6 +61,22 @@ func TestTroubleIsShownOnTheClusterAndLoggedOnce(t *testing.T) {
 	}
 }
 
+// What is told is what Juju says now. A cut connection is met by the calls that were under way; then nobody is let in, and only the
+// model is asked for.
+func TestTroubleThatAnotherCallHasMetBeforeDoesNotHideWhatTheModelMeetsNow(t *testing.T) {
+	r := newRig(t, "local:etcd-0", true)
+	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
+	r.fail("UnitsInfo", fmt.Errorf("cannot call Application.UnitsInfo: %w", jujuapi.ErrConnectionLost))
+	r.changeModel("2") // a change in the model has the databags read
+	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleCut)
+	r.fail("Snapshot", fmt.Errorf("not connected to Juju: %w", &jujuapi.Error{Call: "Admin.Login", Message: wire.MessageMaintenance}))
+	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleMaintenance)
+	r.fail("UnitsInfo", nil)
+	r.changeModel("3")
+	r.fail("Snapshot", nil)
+	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
+}
+
 // showsJuju waits until the condition Juju is as wanted, and returns what it says.
 func (r *rig) showsJuju(t *testing.T, status metav1.ConditionStatus, reason string) string {
 	t.Helper()
@@ -75,6 +91,15 @@ func (r *rig) showsJuju(t *testing.T, status metav1.ConditionStatus, reason stri
 		return true
 	})
 	return message
+}
+
+// changeModel gives the model another hash.
+func (r *rig) changeModel(hash string) {
+	r.juju.Lock()
+	defer r.juju.Unlock()
+	changed := *r.juju.Model
+	changed.Hash = hash
+	r.juju.Model = &changed
 }
 
 // logged counts the log lines with that text.
