@@ -133,6 +133,8 @@ func (m *fakeMachine) Refused(context.Context) []string { return m.refused }
 
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
+func (m *fakeMachine) HandOut(string, []byte) (string, error)          { return "", nil }
+
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil
 }

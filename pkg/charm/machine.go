@@ -24,9 +24,7 @@ type Machine interface {
 	TakeWords(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus
 	DeliveredWords() (*v1alpha1.StatusSpec, error)
 	Refused(ctx context.Context) []string
-	Last() (*v1alpha1.EtcdUnitSpec, error)
 	Leave(ctx context.Context) error
-	ClientCredentials() (machine.Credentials, error)
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

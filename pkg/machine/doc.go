@@ -60,6 +60,7 @@
 //	/root/.bash_aliases                           Apply, between its marks; everything else in it is the user's
 //	Nagios checks, their plugins, cron's job      WriteChecks and RemoveChecks, called by every hook (package nagios)
 //	/var/lib/nagios/etcd-alarm-list.txt           CacheAlarms, called by cron through the agent, and by WriteChecks
+//	/home/ubuntu/NAME                             HandOut, called by actions of a person
 //	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed, Leave when the unit goes
 //	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon

@@ -26,6 +26,9 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"what is handed out is its user's", "durable/durable.go", "!f.Owner.has(info) || ", "", "HandedOut"},
+		{"and nobody else's", "handout.go", "Mode: 0o600, Owner: owner", "Mode: 0o644, Owner: owner", "HandedOut"},
+		{"whoever juju scp logs in as", "handout.go", "fields[0] != v1alpha1.LoginUser || ", "", "HandedOut"},
 		{"another unit's delivery", "admit.go", "case spec.Unit != seen.Unit:", "case false:", admitting},
 		{"another model's delivery", "admit.go", "case seen.ModelUUID != \"\" && spec.ModelUUID != seen.ModelUUID:", "case false:", admitting},
 		{"data that would have to move", "admit.go", "if seen.Present && seen.DataDir != spec.Etcd.DataDir && !spec", "if false && !spec", admitting},

@@ -29,12 +29,11 @@ var floors = [][]string{
 	{ // what is thought and remembered; a machine, and the agents in an embedded Juju
 		"pkg/reconcile/keyring", "pkg/reconcile/memory", "pkg/reconcile/planner", "pkg/reconcile/worldtest",
 		"pkg/machine",
-		"pkg/charm/actions",
 		"sim", "sim/agent",
 	},
 	{ // what is done
 		"pkg/reconcile/act", "pkg/reconcile/through",
-		"pkg/charm/certificates",
+		"pkg/charm/actions", "pkg/charm/certificates",
 		"sim/cli", "sim/machine",
 	},
 	{"pkg/reconcile/observe", "pkg/charm"},

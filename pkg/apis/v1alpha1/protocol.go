@@ -40,6 +40,8 @@ const (
 	ActionRotateCA  = "rotate-ca"  // has members trust another authority, and then it alone
 	ActionProceed   = "proceed"    // goes on with a procedure that waits for a person
 	ActionGoBack    = "go-back"    // goes back to before a procedure that has a way back
+
+	ActionClientCredentials = "package-client-credentials" // hands out what a client of etcd needs
 )
 
 // disturbs says of each action of the charm that a person runs whether it may stop etcd, change its
@@ -53,6 +55,8 @@ var disturbs = map[string]bool{
 	ActionRotateCA:  false,
 	ActionProceed:   false,
 	ActionGoBack:    false,
+	// This one reads what is on the unit's disk.
+	ActionClientCredentials: false,
 }
 
 // Disturbs says that nothing else may be disrupted beside the action. One that is not known may do
@@ -68,6 +72,12 @@ const (
 	ParameterDesired   = "desired"    // of reconcile: an EtcdUnitSpec as JSON
 	ParameterProvider  = "provider"   // of rotate-ca: the application that is trusted next
 	ResultStatus       = "status"     // of reconcile: an EtcdUnitStatus as JSON
+
+	// Of actions that hand out a file: its path on the machine, the command that fetches it, and
+	// what it is.
+	ResultPath    = "path"
+	ResultCommand = "command"
+	ResultMessage = "message"
 )
 
 // Endpoints of the charm.
@@ -108,6 +118,12 @@ const (
 	DataDir = CommonDir + "/data"
 	// AgentDir is the agent's own folder: what units on this machine remember.
 	AgentDir = "/var/lib/jujuetcd"
+)
+
+// Whom juju ssh and juju scp log in as on a machine, and where their relative paths begin.
+const (
+	LoginUser = "ubuntu"
+	LoginHome = "/home/" + LoginUser
 )
 
 // ResultText is the result of a reconcile among the results of its task: what the agent has set,

@@ -7,6 +7,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
 )
 
 // Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods say
@@ -14,6 +15,9 @@ import (
 type Machine interface {
 	Facts(ctx context.Context) (v1alpha1.UnitFacts, error)
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
+	Last() (*v1alpha1.EtcdUnitSpec, error)
+	ClientCredentials() (machine.Credentials, error)
+	HandOut(name string, data []byte) (path string, err error)
 }
 
 // action is one that runs.
@@ -25,8 +29,11 @@ type action struct {
 // Do runs the action that the dispatch is of.
 func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
 	a := action{run, machine}
-	if run.Env.Name == v1alpha1.ActionHealth {
+	switch run.Env.Name {
+	case v1alpha1.ActionHealth:
 		return a.health(ctx)
+	case v1alpha1.ActionClientCredentials:
+		return a.packageClientCredentials(ctx)
 	}
 	if k, known := kinds[run.Env.Name]; known {
 		return a.record(ctx, k)

@@ -1,6 +1,6 @@
-// Package actions are what a person's actions do on a unit: health, which looks, and those that ask
-// the controller for something that takes more than this unit (restart, rotate-ca, proceed,
-// go-back, begin-anew).
+// Package actions are what a person's actions do on a unit: those that the unit carries out by
+// itself (health, package-client-credentials), and those that ask the controller for something that
+// takes more than this unit (restart, rotate-ca, proceed, go-back, begin-anew).
 //
 // # Use
 //
@@ -14,7 +14,10 @@
 //
 // # Guarantees
 //
-//   - Nothing is done here that a person asks the controller for, and nothing on the machine.
+//   - Nothing is done here that a person asks the controller for. On the machine nothing is changed
+//     but for files that are handed out: in the home of whom juju scp logs in as, for that user
+//     alone (machine.HandOut).
+//   - No private key is in a result or a log.
 //   - A request that waits is never lost to one for something else, and none is recorded that is
 //     older than one that was seen to: the action fails, and says so. Only what was asked of a
 //     cluster that has ended, which nobody sees to, does not hold up that it is given up.

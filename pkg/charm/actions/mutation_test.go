@@ -17,6 +17,10 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"no half credentials", "credentials.go", "c.Certificate == \"\" || c.Key == \"\":", "c.Certificate == \"\":", "HalfCredentials"},
+		{"nor without a CA", "credentials.go", "case c.CA == \"\" || ", "case ", "HalfCredentials"},
+		{"nor without endpoints", "credentials.go", "len(last.Clients.Endpoints) == 0:", "false:", "HalfCredentials"},
+		{"what is packed is for its owner", "archive.go", "Mode: 0o600,", "Mode: 0o644,", "ClientCredentials"},
 		{"what waits is not lost", "record.go", "case waits && before.Kind != name", "case waits && name == \"\"", ""},
 		{"nor to one that gives the cluster up", "record.go", "!(k.givesUp && latch.Ends())", "!k.givesUp", ""},
 		{"what has ended holds nothing up", "record.go", "!(k.givesUp && latch.Ends())", "true", ""},

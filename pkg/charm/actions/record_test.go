@@ -15,6 +15,7 @@ import (
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine"
 )
 
 // fakeMachine is what a test sets.
@@ -22,12 +23,28 @@ type fakeMachine struct {
 	facts v1alpha1.UnitFacts
 	own   etcdops.EndpointHealth
 	view  etcdops.View
+	last  *v1alpha1.EtcdUnitSpec
+	keys  machine.Credentials
+	// handed are the files that were handed out.
+	handed map[string][]byte
+	broken error
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil
+}
+
+func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.broken }
+func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
+
+func (m *fakeMachine) HandOut(name string, data []byte) (string, error) {
+	if m.handed == nil {
+		m.handed = map[string][]byte{}
+	}
+	m.handed[name] = data
+	return v1alpha1.LoginHome + "/" + name, nil
 }
 
 // unit is etcd/0 on a fake Juju and a fake machine.

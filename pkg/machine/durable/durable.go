@@ -29,6 +29,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // tempSuffix ends the names of files that are not in place yet; a leftover of a crash is
@@ -50,9 +51,21 @@ type File struct {
 	Path string
 	Data []byte
 	Mode fs.FileMode
+	// Owner is whom the file belongs to before it is in its place; nil means whoever runs this.
+	// Create knows no other.
+	Owner *Owner
 }
 
-// Is says whether the file is as it should be: a regular one with this content and mode.
+// Owner is a user with a group, by their numbers.
+type Owner struct{ UID, GID int }
+
+// has says that a file is the owner's.
+func (o *Owner) has(info fs.FileInfo) bool {
+	stat, known := info.Sys().(*syscall.Stat_t)
+	return o == nil || known && int(stat.Uid) == o.UID && int(stat.Gid) == o.GID
+}
+
+// Is says whether the file is as it should be: a regular one with this content, mode and owner.
 func (f File) Is() (bool, error) {
 	root, err := os.OpenRoot(filepath.Dir(f.Path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +87,7 @@ func (f File) isIn(root *os.Root) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("cannot look at %s: %w", f.Path, err)
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm() != f.Mode.Perm() || info.Size() != int64(len(f.Data)) {
+	if !info.Mode().IsRegular() || info.Mode().Perm() != f.Mode.Perm() || !f.Owner.has(info) || info.Size() != int64(len(f.Data)) {
 		return false, nil
 	}
 	have, err := root.ReadFile(name)
@@ -274,7 +287,12 @@ func create(root *os.Root, name string, f File) error {
 	if err != nil {
 		return err
 	}
-	_, err = out.Write(f.Data)
+	if f.Owner != nil {
+		err = out.Chown(f.Owner.UID, f.Owner.GID)
+	}
+	if err == nil {
+		_, err = out.Write(f.Data)
+	}
 	if err == nil {
 		err = out.Chmod(f.Mode.Perm()) // the umask may have taken bits
 	}

@@ -1,0 +1,156 @@
+//go:build integration
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/rig"
+)
+
+// TestWhatAPersonRunsOnAUnit drives the actions that a unit carries out by itself, on one cluster,
+// while no controller is there: none of them needs one.
+func TestWhatAPersonRunsOnAUnit(t *testing.T) {
+	w := begin(t)
+	w.daemon()
+	w.deploy("3")
+	w.await(rig.Healthy("etcd", 3))
+	w.settledOptions(t)
+	must(t, w.StopDaemon())
+	for name, part := range map[string]func(*testing.T, *world){
+		v1alpha1.ActionClientCredentials: clientCredentials,
+	} {
+		t.Run(name, func(t *testing.T) { part(t, w) })
+	}
+	w.await(rig.Healthy("etcd", 3))
+}
+
+// results are those of an action that must succeed.
+func (w *world) results(t *testing.T, unit, action string, parameters ...string) map[string]string {
+	t.Helper()
+	out, err := w.Juju(w.ctx, append([]string{"run", "--format", "json", unit, action}, parameters...)...)
+	var units map[string]struct {
+		Results map[string]any `json:"results"`
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &units)
+	}
+	if err != nil {
+		t.Fatalf("%s %v: %v: %s", action, parameters, err, out)
+	}
+	texts := map[string]string{}
+	for key, value := range units[unit].Results {
+		texts[key], _ = value.(string)
+	}
+	return texts
+}
+
+// fetched runs an action that hands out a file, and unpacks what juju scp brings of it, by the
+// command that the action names.
+func (w *world) fetched(t *testing.T, unit, action, path string) (dir string) {
+	t.Helper()
+	results := w.results(t, unit, action)
+	if matches, err := filepath.Match(path, results["path"]); err != nil || !matches {
+		t.Errorf("the path is %q, not %s", results["path"], path)
+	}
+	info, err := os.Stat(filepath.Join(w.MachineRoot(machineOf(t, w, unit)), results["path"]))
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("%s: %v, %v", results["path"], info, err)
+	}
+	words := strings.Fields(results["command"])
+	dir = t.TempDir()
+	if len(words) != 4 || words[0] != "juju" || words[1] != "scp" || words[3] != "." {
+		t.Fatalf("the command is %q", results["command"])
+	}
+	w.juju("scp", words[2], dir)
+	archive := filepath.Base(results["path"])
+	if out, err := exec.CommandContext(w.ctx, "tar", "-C", dir, "-xzf", filepath.Join(dir, archive)).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return filepath.Join(dir, strings.TrimSuffix(archive, ".tar.gz"))
+}
+
+func machineOf(t *testing.T, w *world, unit string) string {
+	t.Helper()
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	return s.Unit(unit).Machine
+}
+
+// clientCredentials are used as their README says, with etcdctl of each version, wherever they are
+// unpacked.
+func clientCredentials(t *testing.T, w *world) {
+	dir := w.fetched(t, "etcd/1", "package-client-credentials", "/home/ubuntu/etcd_credentials.tar.gz")
+	var names []string
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range entries {
+		info, err := e.Info()
+		must(t, err)
+		names = append(names, e.Name())
+		if info.Mode() != 0o600 {
+			t.Errorf("%s is unpacked with mode %v", e.Name(), info.Mode())
+		}
+	}
+	if want := []string{"README.txt", "ca.crt", "client.crt", "client.key"}; !slices.Equal(names, want) {
+		t.Errorf("it holds %v", names)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "README.txt"))
+	must(t, err)
+	newer := settings(string(text), "etcdctl 3.3 and newer:")
+	older := settings(string(text), "etcdctl 3.2 and older,")
+	if len(newer) != 5 || len(older) != 5 {
+		t.Fatalf("settings of the newer %q, of the older %q", newer, older)
+	}
+	run := func(version, script string) (string, error) {
+		programs, err := etcdbin.Dir(w.ctx, version)
+		must(t, err)
+		cmd := exec.CommandContext(w.ctx, "sh", "-c", "cd "+dir+" && "+script)
+		cmd.Env = []string{"PATH=" + programs + ":" + os.Getenv("PATH")}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	for _, version := range []string{"3.5", "3.6", "3.7"} {
+		with := strings.Join(newer, " && ") + " && "
+		for name, script := range map[string]string{
+			"the newer settings": with + "etcdctl member list",
+			"both":               strings.Join(older, " && ") + " && " + with + "etcdctl member list",
+			"endpoints once":     with + "unset ETCDCTL_ENDPOINTS && etcdctl --endpoints=" + strings.Split(newer[4], "=")[1] + " member list",
+		} {
+			out, err := run(version, script)
+			if err != nil || strings.Count(out, "started") != 3 {
+				t.Errorf("etcdctl %s with %s: %v: %s", version, name, err, out)
+			}
+		}
+		if out, err := run(version, with+"etcdctl --endpoints="+strings.Split(newer[4], "=")[1]+" member list"); err == nil ||
+			!strings.Contains(out, "conflicting environment variable") {
+			t.Errorf("etcdctl %s with endpoints twice: %v: %s", version, err, out)
+		}
+	}
+	// etcd answers, once the handshake was good, and has no v2 API.
+	if out, err := run("3.5", strings.Join(older, " && ")+" && etcdctl ls /"); err == nil || !strings.Contains(out, "invalid json") {
+		t.Errorf("the older settings: %v: %s", err, out)
+	}
+}
+
+// settings are the lines of the README that set variables, below a heading.
+func settings(readme, heading string) []string {
+	_, text, _ := strings.Cut(readme, heading)
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "export ") {
+			lines = append(lines, line)
+		} else if len(lines) > 0 {
+			break
+		}
+	}
+	return lines
+}
