@@ -12,7 +12,7 @@ var floors = [][]string{
 		"pkg/machine/durable",
 	},
 	{ // the two outside worlds; objects on disk and in memory
-		"pkg/etcdops", "pkg/jujuapi",
+		"pkg/etcdops", "pkg/jujuapi", "pkg/snapshot",
 		"pkg/reconcile/options", "pkg/reconcile/policy", "pkg/reconcile/registry",
 		"pkg/machine/etcdconf", "pkg/machine/nagios", "pkg/machine/owner", "pkg/machine/record", "pkg/machine/service",
 		"pkg/machine/snapd", "pkg/machine/tlsfiles",

@@ -1,0 +1,35 @@
+// Package snapshot reads and writes the archives that etcd's data is kept in: what is in one,
+// whether its bytes are those that were written, and the plain form that etcd's own tools restore.
+//
+// # Use
+//
+//	archive, err := snapshot.Inspect(ctx, "/home/ubuntu/db.tar.gz", "") // changes nothing
+//	err = archive.Extract(ctx, "/var/snap/etcd/common/restore.db")       // for etcdutl snapshot restore
+//
+// An error is a sentence for the person who named the archive.
+//
+// # Forms
+//
+// Ours is a tar.gz of ./, ./origin.json and ./db. The charm before this one wrote the same without
+// ./origin.json, and finds ./db in ours. Its db was a copy of a file in use; ours is what the server
+// sent, with the SHA-256 of it as the last 32 bytes, which etcd's tools look for. The others are what
+// etcdctl snapshot save writes, a copy of member/snap/db, and the v2 archive, which holds
+// member/wal: on 3.x it holds member/snap/db, too, and is a v2 archive all the same.
+//
+// # Guarantees
+//
+//   - An archive is read once, from one open file, and nothing is written that has a name. What is
+//     unpacked to be looked at is a file without a name beside the archive, or in /var/tmp; it needs
+//     as much free disk as the database is large, which is seen to before.
+//   - Memory does not grow with the size of an archive, but for the list of its pages (about one byte
+//     in a hundred), which the child below holds.
+//   - Of each digest that there is none may differ: the trailer, gzip's CRC, the SHA-256 in
+//     origin.json, that in the file NAME.sha256 beside the archive, the one that was given.
+//   - A database is opened in a child process, which is this program once more: the library that
+//     reads it panics on damaged files, and the kernel ends a program that touches pages which are
+//     cut off. The child has limits of its own for memory and stack, and whatever becomes of it is
+//     an error.
+//   - What leads out of an archive, is no plain file or folder, or grows beyond the limit, is refused.
+//
+// Values are immutable; all of it is safe for concurrent use.
+package snapshot

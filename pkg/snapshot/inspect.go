@@ -1,0 +1,113 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// StoredSuffix ends the name of the file beside an archive that holds its SHA-256, as sha256sum
+// writes and checks it.
+const StoredSuffix = ".sha256"
+
+// Inspect reads an archive, proves that its bytes are those that were written, as far as anything
+// says so, and looks through its database. It changes nothing. The SHA-256 may be empty.
+func Inspect(ctx context.Context, path, sha256 string) (Archive, error) {
+	given, err := digests(path, sha256)
+	if err != nil {
+		return Archive{}, refused(path, err)
+	}
+	s, err := open(ctx, path)
+	if err != nil {
+		return Archive{}, refused(path, err)
+	}
+	defer s.Close()
+	a := Archive{Path: path, Size: s.info.Size(), Modified: s.info.ModTime().UTC()}
+	head, err := s.Peek(headSize)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+	case bytes.HasPrefix(head, []byte(gzipMagic)):
+		err = a.inspectTar(ctx, s)
+	case isDatabase(head):
+		err = a.inspectDatabase(ctx, s)
+	default:
+		err = errors.New("it is no snapshot: neither a tar.gz, nor what etcdctl snapshot save writes, nor a copy of member/snap/db")
+	}
+	if err == nil {
+		a.SHA256, err = s.digest()
+	}
+	for _, g := range given {
+		if err == nil && g.sum != a.SHA256 {
+			err = fmt.Errorf("its SHA-256 is %s, and %s says %s: it is damaged, or another file", a.SHA256, g.from, g.sum)
+		}
+		a.Digest = g.digest
+	}
+	if err != nil {
+		// What a digest contradicts is not shown as if it were right.
+		return Archive{}, refused(path, err)
+	}
+	return a, nil
+}
+
+// known is a SHA-256 that is known of a file, from whom, and what it is called when it has proved
+// the file.
+type known struct{ sum, from, digest string }
+
+// digests are what is known of an archive, the strongest last.
+func digests(path, given string) ([]known, error) {
+	var all []known
+	stored, err := os.ReadFile(path + StoredSuffix)
+	if err == nil {
+		sum, err := checksum(string(stored[:min(len(stored), 1024)]))
+		if err != nil {
+			return nil, fmt.Errorf("%s beside it: %w", StoredSuffix, err)
+		}
+		all = append(all, known{sum, "the file " + StoredSuffix + " beside it", DigestStored})
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the SHA-256 beside it cannot be read: %w", err)
+	}
+	if given = strings.TrimSpace(given); given != "" {
+		sum, err := checksum(given)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, known{sum, "what you gave", DigestGiven})
+	}
+	return all, nil
+}
+
+const (
+	gzipMagic = "\x1f\x8b"
+	// boltMagic is at byte 16 of a database's first page, in the byte order of the machine.
+	boltMagic = 0xED0CDAED
+	// headSize is how many bytes tell what a file is.
+	headSize = 20
+)
+
+func isDatabase(head []byte) bool {
+	return len(head) >= headSize && binary.NativeEndian.Uint32(head[16:]) == boltMagic
+}
+
+// inspectDatabase reads what is the database itself.
+func (a *Archive) inspectDatabase(ctx context.Context, s *source) error {
+	sum := newTrailed(a.Size)
+	if _, err := io.Copy(sum, s); err != nil {
+		return err
+	}
+	if err := sum.check(); err != nil {
+		return err
+	}
+	a.Form = FormBare
+	if sum.has {
+		a.Form, a.Digest = FormSaved, DigestTrailer
+	}
+	var err error
+	a.Database, err = look(ctx, s.file, sum.size)
+	return err
+}

@@ -1,0 +1,49 @@
+//go:build !race
+
+// The programs with a guard taken out are built without the race detector in any case: once is
+// enough.
+
+package snapshot_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/test/mutation"
+)
+
+type guard mutation.Guard
+
+// TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
+// tests to fail.
+func TestEveryGuardMutationIsCaught(t *testing.T) {
+	const damaged, leads = "TestDamagedArchivesAreRefused", "TestWhatLeadsOut"
+	mutation.Test(t, []guard{
+		{"the trailer", "source.go", "if t.has && string(t.tail) != string(t.body.Sum(nil)) {", "if false {", damaged},
+		{"what is known of a file", "inspect.go", "err == nil && g.sum != a.SHA256", "false", "TestASHA256"},
+		{"what was recorded of a database", "tarball.go", "if o.DatabaseSHA256 != hex.EncodeToString(contents.sum.sum()) {", "if hex.EncodeToString(contents.sum.sum()) == \"\" {", damaged},
+		{"gzip is read to its end", "tarball.go", "if _, err := io.Copy(io.Discard, limit); err != nil {", "if err != nil {", damaged},
+		{"a database has all its pages", "database.go", "if tx.Size() > size {", "if false {", damaged},
+		{"a database has whole pages", "database.go", "size%page != 0", "size%page == -1", damaged},
+		{"a database is checked", "database.go", "err, damaged := <-tx.Check(); damaged", "err := error(nil); err != nil", "TestWhatMakes"},
+		{"a child looks", "child.go", "len(os.Args) == 2 && os.Args[0] == childName", "len(os.Args) == 2 && os.Args[0] == childName && false", "TestEveryForm"},
+		{"a child that dies has found something", "child.go", "if _, ended := errors.AsType[*exec.ExitError](err); ended {", "if false {", "TestWhatMakes"},
+		{"names stay inside", "tarball.go", "!filepath.IsLocal(name) || strings", "strings", leads},
+		{"links and devices", "tarball.go", "case h.Typeflag != tar.TypeDir:", "case false:", leads},
+		{"what stands beside", "tarball.go", "case contents.stray != \"\":", "case false:", damaged},
+		{"twice", "tarball.go", "if c.database != nil {\n\t\treturn errors", "if false {\n\t\treturn errors", damaged},
+		{"what is no database is not written", "tarball.go", "if !isDatabase(head) {", "if false {", damaged},
+		{"a bomb that says so", "tarball.go", "if h.Size > c.limit.left {", "if false {", "TestABomb|TestDamaged"},
+		{"a bomb that does not", "tarball.go", "l.left < 0 {", "false {", "TestABomb"},
+		{"many files", "tarball.go", "case n == mostFiles:", "case n == -1:", "TestABomb"},
+		{"an origin is small", "tarball.go", "if size > largestOrigin {", "if false {", damaged},
+		{"the disk", "scratch.go", "if free-spare < size {", "if false {", "TestTheDisk"},
+		{"a link is not followed", "source.go", "os.O_RDONLY|unix.O_NOFOLLOW|", "os.O_RDONLY|", "TestOnlyAPlainFile"},
+		{"nobody waits for a pipe", "source.go", "case !info.Mode().IsRegular():", "case false:", "TestOnlyAPlainFile"},
+		{"what is empty", "source.go", "case info.Size() == 0:", "case false:", damaged},
+		{"what was inspected is extracted", "extract.go", "err == nil && sum != a.SHA256", "false", "TestNothingIsExtracted"},
+		{"nothing is overwritten", "extract.go", "err = os.Link(f.Name(), path)", "err = os.Rename(f.Name(), path)", "TestNothingIsExtracted"},
+		{"a v2 archive is none of v3", "extract.go", "if a.Form == FormV2 {", "if false {", "TestAV2"},
+		{"nor the other way round", "unpack.go", "if a.Form != FormV2 {", "if false {", "TestAV2"},
+		{"reading ends", "source.go", "if err := r.ctx.Err(); err != nil {", "if false {", "TestItEnds"},
+	})
+}

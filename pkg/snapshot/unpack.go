@@ -1,0 +1,79 @@
+package snapshot
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"jujuetcd.io/pkg/printable"
+)
+
+// Unpack writes the files of a v2 archive into a folder that exists and is empty; they are synced,
+// and for their owner alone. Where it fails, what it has written stays: the folder is the caller's.
+func (a Archive) Unpack(ctx context.Context, dir string) error {
+	if a.Form != FormV2 {
+		return refused(a.Path, errors.New("it is no v2 archive"))
+	}
+	s, err := open(ctx, a.Path)
+	if err != nil {
+		return refused(a.Path, err)
+	}
+	defer s.Close()
+	if err := Free(dir, a.DatabaseSize); err != nil {
+		return refused(a.Path, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return refused(a.Path, err)
+	}
+	defer root.Close()
+	if err := a.unpack(s, root); err != nil {
+		return refused(a.Path, unreadable(err))
+	}
+	sum, err := s.digest()
+	if err == nil && sum != a.SHA256 {
+		err = errors.New("it has changed since it was looked at")
+	}
+	if err != nil {
+		return refused(a.Path, err)
+	}
+	return nil
+}
+
+func (a Archive) unpack(s *source, root *os.Root) error {
+	unpacked, err := gzip.NewReader(s)
+	if err != nil {
+		return err
+	}
+	// It was found to be this large; what is larger now has changed.
+	left := a.DatabaseSize
+	t := tar.NewReader(unpacked)
+	return entries(t, func(name string, h *tar.Header) error {
+		if left -= h.Size; left < 0 {
+			return errors.New("it has changed since it was looked at")
+		}
+		if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
+			return err
+		}
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, t)
+		if err == nil {
+			err = f.Sync()
+		}
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", printable.Line(name, printable.Name), err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,65 @@
+package snapshot_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/etcdtest"
+)
+
+// TestAV2ArchiveIsKnownByItsLogs, as the charm before made it: by etcdctl backup of 3.5, which adds
+// member/snap/db. It has no snapshot of the v3 keys, and its files come out as they were.
+func TestAV2ArchiveIsKnownByItsLogs(t *testing.T) {
+	cluster := etcdtest.Start(t, etcdtest.Options{Minor: "3.5", Args: []string{"--enable-v2"}})
+	bin, err := etcdbin.Dir(t.Context(), "3.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.Client().Put(t.Context(), "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	backup, dir := filepath.Join(t.TempDir(), "backup"), t.TempDir()
+	run(t, t.Context(), filepath.Join(bin, "etcdctl"), "backup", "--data-dir", cluster.Members[0].DataDir, "--backup-dir", backup)
+	path := filepath.Join(dir, "v2.tar.gz")
+	run(t, t.Context(), "tar", "czf", path, "-C", backup, ".")
+	a := inspect(t, path)
+	if a.Form != snapshot.FormV2 || a.Digest != snapshot.DigestGzip || a.DatabaseSize == 0 || a.Revision != 0 {
+		t.Errorf("it is %+v", a)
+	}
+	if err := a.Extract(t.Context(), filepath.Join(dir, "db")); err == nil || !strings.Contains(err.Error(), "it is a v2 archive") {
+		t.Errorf("it is extracted: %v", err)
+	}
+	if err := a.Unpack(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(backup, "member/*/*"))
+	if err != nil || len(names) < 2 {
+		t.Fatalf("the backup has %q, %v", names, err)
+	}
+	for _, name := range names {
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, err := filepath.Rel(backup, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, rel)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s is another, %v", rel, err)
+		}
+	}
+	// Once more there is something in the way.
+	if err := a.Unpack(t.Context(), dir); err == nil {
+		t.Error("what was there is overwritten")
+	}
+	saved := inspect(t, file(t, "x", realData(t, "3.6").saved))
+	if err := saved.Unpack(t.Context(), dir); err == nil {
+		t.Error("what is no v2 archive is unpacked")
+	}
+}
