@@ -12,6 +12,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"jujuetcd.io/pkg/printable"
@@ -31,7 +32,7 @@ func walk(f *os.File, size int64) (Database, error) {
 		OpenFile: func(string, int, fs.FileMode) (*os.File, error) { return f, nil },
 	})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return Database{}, errors.New("it is in use, by etcd it seems: take a snapshot instead")
 	case err != nil:
 		return Database{}, fmt.Errorf("its database is damaged: %w", err)

@@ -56,7 +56,7 @@ func Free(dir string, size int64) error {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return fmt.Errorf("cannot find out how much of the disk of %s is free: %w", dir, err)
 	}
-	free := int64(fs.Bavail) * fs.Bsize //nolint:unconvert // its type is another on s390x
+	free := int64(fs.Bavail * uint64(fs.Bsize))
 	if free-spare < size {
 		return fmt.Errorf("the disk of %s has %s free, and it needs %s", dir, Size(free), Size(size+spare))
 	}
