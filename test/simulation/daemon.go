@@ -160,8 +160,7 @@ func (d *Daemon) reconcile() {
 		d.lookAt = s.now.Add(WaitingPoll)
 		return
 	}
-	step, ok := planner.Next(obs)
-	d.judgeDecision(obs, step, ok)
+	step, ok := d.decide(obs)
 	d.last, d.settled = step, !ok
 	switch {
 	case !ok:

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -29,20 +30,33 @@ import (
 const (
 	// proveEvery is how often P1 is judged: it costs a second decision.
 	proveEvery = 16
-	// longestPlan is more steps than anything has needed: a plan that goes round in a circle is
-	// longer.
+	// longestPlan is more steps than anything has needed, and as many as a plan has at most: one
+	// that goes round in a circle has no fewer.
 	longestPlan = 64
 	// stableFor is the policy's default of growth.stable, which no world changes. It stands here as
 	// a figure, so that the planner is not judged by its own.
 	stableFor = 5 * time.Second
 )
 
+// decide is the next step, judged.
+func (d *Daemon) decide(obs observation.Observation) (planner.Step, bool) {
+	d.decisions++
+	prove := d.decisions%proveEvery == 0
+	var before []byte // from before the decision: what it changes once, it does not change again
+	if prove {
+		before = d.written(obs)
+	}
+	step, ok := planner.Next(obs)
+	d.judgeDecision(obs, step, ok)
+	if prove {
+		d.judgeFunction(obs, before, step, ok)
+	}
+	return step, ok
+}
+
 // judgeDecision is asked at each decision.
 func (d *Daemon) judgeDecision(obs observation.Observation, step planner.Step, ok bool) {
 	d.judgePlan(obs, step, ok)
-	if d.decisions++; d.decisions%proveEvery == 0 {
-		d.judgeFunction(obs, step, ok)
-	}
 	if !ok {
 		return
 	}
@@ -70,7 +84,7 @@ func (d *Daemon) judgePlan(obs observation.Observation, step planner.Step, ok bo
 	if ok != (len(plan) > 0) || ok && !reflect.DeepEqual(plan[0], step) {
 		s.violate("P2: the plan does not begin with what is done")
 	}
-	if len(plan) > longestPlan {
+	if len(plan) >= longestPlan {
 		s.violate("P2: a plan of %d steps", len(plan))
 	}
 	if ok && step.Kind != planner.StepWait && s.onPlan != nil {
@@ -84,19 +98,26 @@ func (d *Daemon) judgePlan(obs observation.Observation, step planner.Step, ok bo
 	}
 }
 
-func (d *Daemon) judgeFunction(obs observation.Observation, step planner.Step, ok bool) {
-	before, err := json.Marshal(obs)
+// judgeFunction is told what the observation was before the first question: since then it was asked
+// for the step and for the plan.
+func (d *Daemon) judgeFunction(obs observation.Observation, before []byte, step planner.Step, ok bool) {
 	again, okAgain := planner.Next(obs)
 	planner.Status(obs)
-	after, _ := json.Marshal(obs)
-	switch {
-	case err != nil:
-		d.sim.violate("P1: the observation is no text: %v", err)
-	case ok != okAgain || !reflect.DeepEqual(step, again):
+	if ok != okAgain || !reflect.DeepEqual(step, again) {
 		d.sim.violate("P1: %s %q, and asked again %s %q", step.Key(), step.Reason, again.Key(), again.Reason)
-	case string(before) != string(after):
+	}
+	if !bytes.Equal(before, d.written(obs)) {
 		d.sim.violate("P1: the observation was changed")
 	}
+}
+
+// written is the observation as text.
+func (d *Daemon) written(obs observation.Observation) []byte {
+	text, err := json.Marshal(obs)
+	if err != nil {
+		d.sim.violate("P1: the observation is no text: %v", err)
+	}
+	return text
 }
 
 // harmless are the steps that are made though something could not be read.

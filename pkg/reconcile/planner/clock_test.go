@@ -79,6 +79,9 @@ func TestAClockThatWasOffIsLookedAtAgain(t *testing.T) {
 	if step, _ := planner.Next(o); step.Kind != planner.StepUpdate || step.Target("etcd") != "etcd/1" {
 		t.Errorf("%s %s: %s", step.Kind, step.Target("etcd"), step.Reason)
 	}
+	if plan := planner.Plan(o); len(plan) != 1 {
+		t.Errorf("a plan of %d steps, the last of which is to %s: %s", len(plan), plan[len(plan)-1].Kind, plan[len(plan)-1].Reason)
+	}
 }
 
 // A unit whose clock is behind may begin later than its deadline says here: others wait for so much

@@ -248,6 +248,7 @@ var mutations = []without{
 	{"clocks that are off alike", "clock.go", "(u.Ahead() - first).Abs() > clocksAlike", "false"},
 	{"a sole unit has nobody to agree with", "clock.go", "return -first, n > 1", "return -first, n > 0"},
 	{"a right clock among wrong ones", "clock.go", "case !u.ClockIsOff():", "case false:"},
+	{"a plan goes past a look at a clock", "predict.go", "if u.Clock != nil { // the", "if false { // the"},
 	{"a clock is looked at again", "shown.go", "if in.clockIsOld(u) {", "if false {"},
 	{"a clock is not looked at all the time", "clock.go", "u.ClockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))", "u.ClockIsOff()"},
 	{"a clock that is behind runs longer", "steps.go", "in.Now.Add(min(0, u.Ahead()))", "in.Now"},

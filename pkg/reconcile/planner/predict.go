@@ -126,6 +126,9 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 			continue
 		}
 		u.Task, u.Last = nil, nil
+		if u.Clock != nil { // the unit's answer shows it again
+			u.Clock = &observation.Clock{Ahead: u.Clock.Ahead, At: p.Now}
+		}
 		if d.Spec.Delivery.Orphans != nil {
 			u.Facts.Taken = nil
 		}
