@@ -131,9 +131,11 @@ func (m *fakeMachine) Prove(context.Context, *tlsfiles.Leaf, *tlsfiles.Leaf) err
 
 func (m *fakeMachine) Refused(context.Context) []string { return m.refused }
 
-func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.damaged }
-func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
-func (m *fakeMachine) HandOut(string, []byte) (string, error)          { return "", nil }
+func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)               { return m.last, m.damaged }
+func (m *fakeMachine) ClientCredentials() (machine.Credentials, error)     { return m.keys, nil }
+func (m *fakeMachine) HandOut(string, []byte) (string, error)              { return "", nil }
+func (m *fakeMachine) Disarm(context.Context) ([]etcdops.Alarm, error)     { return nil, nil }
+func (m *fakeMachine) Compact(context.Context, int64, bool) (int64, error) { return 0, nil }
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil

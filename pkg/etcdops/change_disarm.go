@@ -18,9 +18,18 @@ var alarmSpace = etcdserverpb.AlarmType_NOSPACE.String()
 // write that does not fit: a disarm just below helps nobody.
 const roomOf, roomIn = 4, 5
 
-// Disarm takes the NOSPACE alarm of a member back. etcd never does that by itself, whatever room
-// there is.
-type Disarm struct{ Member MemberID }
+// DefaultQuota is what a database may grow to where nothing is configured: etcd's
+// DefaultQuotaBytes (server/storage/quota.go).
+const DefaultQuota = int64(2) << 30
+
+// Disarm takes the NOSPACE alarm of a member back, also of one that is gone. etcd never does that by
+// itself, whatever room there is.
+type Disarm struct {
+	Member MemberID
+	// Quota is what databases may grow to whose etcd, before 3.6, does not report that; zero where
+	// nobody knows. It is no part of the Op.
+	Quota int64
+}
 
 // Kind implements Change.
 func (c Disarm) Kind() ChangeKind { return ChangeDisarm }
@@ -38,20 +47,24 @@ func (c Disarm) Unlocked() {}
 
 // Done implements Change.
 func (c Disarm) Done(v View) bool {
-	return v.Listed && v.AlarmsErr == "" && !slices.Contains(v.Alarms, Alarm{Member: c.Member, Kind: alarmSpace})
+	return v.Listed && v.AlarmsErr == "" && !slices.Contains(v.Alarms, c.alarm()) && !slices.Contains(v.Stray, c.alarm())
 }
+
+func (c Disarm) alarm() Alarm { return Alarm{Member: c.Member, Kind: alarmSpace} }
 
 // Guard implements Change.
 func (c Disarm) Guard(v View, _ Limits) error {
-	m, err := v.subject("disarm", c.Member)
-	if err != nil {
+	who := c.Member.String()
+	if m, err := v.subject("disarm", c.Member); err == nil {
+		who = m.label()
+	} else if !v.Listed || !slices.Contains(v.Stray, c.alarm()) {
 		return err
 	}
-	act := fmt.Sprintf("cannot disarm member %s: ", m.label())
+	act := fmt.Sprintf("cannot disarm member %s: ", who)
 	if v.AlarmsErr != "" {
 		return refuse(ErrGuard, act+"the alarms are not known (%s)", v.AlarmsErr)
 	}
-	for _, a := range v.Alarms {
+	for _, a := range slices.Concat(v.Alarms, v.Stray) {
 		// Which data are right is for a person to see before anything is written again.
 		if a.Kind != alarmSpace {
 			return refuse(ErrGuard, act+"alarm %s is active", a.Kind)
@@ -59,13 +72,17 @@ func (c Disarm) Guard(v View, _ Limits) error {
 	}
 	for _, m := range v.Members {
 		h := v.HealthOf(m)
+		if h.Quota == 0 {
+			h.Quota = c.Quota
+		}
 		switch {
 		case !h.Serves || h.Fault != FaultNone && h.Fault != FaultAlarm:
 			return refuse(ErrUnhealthy, act+"%s does not serve: %s", m.label(), h.Reason())
 		case h.Quota <= 0 || h.DBSize <= 0:
 			return refuse(ErrGuard, act+"%s does not report its quota", m.label())
 		case h.DBSize > h.Quota/roomIn*roomOf:
-			return refuse(ErrGuard, act+"the database of %s has %d bytes, and its quota is %d", m.label(), h.DBSize, h.Quota)
+			return &refusal{kinds: []error{ErrGuard, ErrNoRoom},
+				text: fmt.Sprintf(act+"the database of %s has %d bytes, and its quota is %d", m.label(), h.DBSize, h.Quota)}
 		}
 	}
 	return nil
@@ -85,17 +102,7 @@ func (c Disarm) Make(ctx context.Context, p *Pool, v View) error {
 		return err
 	}
 	err = p.change(ctx, fresh, 0, func(ctx context.Context, client *clientv3.Client) error {
-		// The view leaves out alarms of members that are gone, and writes stop for those, too.
-		all, err := client.AlarmList(ctx)
-		if err != nil {
-			return err
-		}
-		for _, a := range all.Alarms {
-			if a.Alarm != etcdserverpb.AlarmType_NOSPACE {
-				return refuse(ErrGuard, "alarm %s is active", a.Alarm)
-			}
-		}
-		_, err = client.AlarmDisarm(ctx, &clientv3.AlarmMember{MemberID: uint64(c.Member), Alarm: etcdserverpb.AlarmType_NOSPACE})
+		_, err := client.AlarmDisarm(ctx, &clientv3.AlarmMember{MemberID: uint64(c.Member), Alarm: etcdserverpb.AlarmType_NOSPACE})
 		return err
 	})
 	switch {

@@ -60,6 +60,8 @@ func TestADisarmWantsRoomInEveryDatabase(t *testing.T) {
 		}, etcdops.ErrUnhealthy, "etcd3 does not serve: lagging"},
 		{"CORRUPT beside it", func(v *etcdops.View) { v.Alarms = append(v.Alarms, etcdops.Alarm{Member: 2, Kind: "CORRUPT"}) },
 			etcdops.ErrGuard, "alarm CORRUPT is active"},
+		{"a stranger's CORRUPT beside it", func(v *etcdops.View) { v.Stray = []etcdops.Alarm{{Member: 9, Kind: "CORRUPT"}} },
+			etcdops.ErrGuard, "alarm CORRUPT is active"},
 		{"CORRUPT alone", func(v *etcdops.View) { v.Alarms[0].Kind = "CORRUPT" }, etcdops.ErrGuard, "alarm CORRUPT is active"},
 		{"the alarms are not known", func(v *etcdops.View) { v.AlarmsErr = "no answer" }, etcdops.ErrGuard, "the alarms are not known (no answer)"},
 		{"no list", func(v *etcdops.View) { v.Listed = false }, etcdops.ErrUnlisted, "no current member list"},
@@ -73,13 +75,40 @@ func TestADisarmWantsRoomInEveryDatabase(t *testing.T) {
 			}
 		})
 	}
-	if err := (etcdops.Disarm{Member: 9}).Guard(full(), etcdops.Limits{}); !errors.Is(err, etcdops.ErrNotMember) {
+	stranger := etcdops.Disarm{Member: 9}
+	if err := stranger.Guard(full(), etcdops.Limits{}); !errors.Is(err, etcdops.ErrNotMember) {
 		t.Errorf("a stranger: %v", err)
+	}
+	gone := full()
+	gone.Stray = []etcdops.Alarm{{Member: 9, Kind: "NOSPACE"}}
+	if err := stranger.Guard(gone, etcdops.Limits{}); err != nil || stranger.Done(gone) || !stranger.Done(full()) {
+		t.Errorf("the alarm of a member that is gone: %v", err)
+	}
+	if gone.Listed = false; stranger.Guard(gone, etcdops.Limits{}) == nil {
+		t.Error("disarmed without a list")
 	}
 	unknown := full()
 	unknown.Alarms, unknown.AlarmsErr = nil, "no answer"
 	if (etcdops.Disarm{Member: 1}).Done(unknown) {
 		t.Error("done where the alarms are not known")
+	}
+}
+
+// TestADisarmTakesAQuotaThatEtcdDoesNotReportFromWhoAsks: etcd before 3.6 reports none.
+func TestADisarmTakesAQuotaThatEtcdDoesNotReportFromWhoAsks(t *testing.T) {
+	v := full()
+	for url, h := range v.Health {
+		h.Quota = 0
+		v.Health[url] = h
+	}
+	for quota, room := range map[int64]bool{0: false, gib: false, 2 * gib: true} {
+		if err := (etcdops.Disarm{Member: 1, Quota: quota}).Guard(v, etcdops.Limits{}); (err == nil) != room || errors.Is(err, etcdops.ErrNoRoom) != (quota == gib) {
+			t.Errorf("a quota of %d: %v", quota, err)
+		}
+	}
+	// What etcd reports counts.
+	if err := (etcdops.Disarm{Member: 1, Quota: gib / 2}).Guard(full(), etcdops.Limits{}); err != nil {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -124,6 +153,14 @@ func TestADisarmIsMadeWhereNobodyCanTakeTheLock(t *testing.T) {
 	}
 	alarm(etcdserverpb.AlarmRequest_DEACTIVATE, 4711, etcdserverpb.AlarmType_CORRUPT)
 
+	alarm(etcdserverpb.AlarmRequest_ACTIVATE, 4711, etcdserverpb.AlarmType_NOSPACE)
+	gone := etcdops.Disarm{Member: 4711}
+	if seen := look(); gone.Done(seen) || len(seen.Alarms) != 1 || len(seen.Stray) != 1 {
+		t.Errorf("alarms %v, of strangers %v", seen.Alarms, seen.Stray)
+	}
+	if err := pool.Do(t.Context(), look(), gone); err != nil || !gone.Done(look()) {
+		t.Errorf("a stranger's alarm: %v", err)
+	}
 	for range 2 { // a second one finds nothing to do
 		if err := disarmed(); err != nil || !disarm.Done(look()) {
 			t.Fatalf("%v", err)

@@ -33,7 +33,8 @@
 //
 //	jujuetcd.io/lock   whoever holds the lock (Under), leased
 //	the member list    whoever holds the lock (Pool.Do)
-//	alarms             the daemon, or an agent for it, without the lock (Disarm)
+//	alarms             the daemon, or an agent for it or for a person, without the lock (Disarm)
+//	history            an agent for a person, without the lock (Pool.Compact)
 //
 // # How to add a change
 //

@@ -11,6 +11,10 @@ var (
 	ErrUnlisted = errors.New("no current member list")
 	// ErrGuard: the change would cost the cluster its quorum, or another change is under way.
 	ErrGuard = errors.New("quorum guard")
+	// ErrNoRoom: a database is nearly as large as it may be.
+	ErrNoRoom = errors.New("no room")
+	// ErrCompacted: the revision is compacted already.
+	ErrCompacted = errors.New("compacted already")
 	// ErrNotMember: no member has that ID.
 	ErrNotMember = errors.New("not a member")
 	// ErrNotReady: the learner has not caught up, or has not started.

@@ -12,9 +12,9 @@ import (
 )
 
 // Look looks at a cluster, beginning at the endpoints: it checks them all at once, has the first
-// voter that serves list the members, and checks the members' own client URLs, too. Alarms of
-// members that are gone are left out. A look never fails: what could not be seen is in the view,
-// each endpoint's reason in its health, and why there is no list in Err.
+// voter that serves list the members, and checks the members' own client URLs, too. A look never
+// fails: what could not be seen is in the view, each endpoint's reason in its health, and why there
+// is no list in Err.
 //
 // It takes at most two health timeouts and one membership timeout, and that only where packets
 // vanish.
@@ -54,8 +54,7 @@ func (p *Pool) look(ctx context.Context, endpoints []string, further bool) View 
 		return v
 	}
 	if slices.ContainsFunc(v.Members, func(m Member) bool { return v.HealthOf(m).Alarmed }) {
-		var err error
-		if v.Alarms, err = p.alarms(ctx, lister, v); err != nil {
+		if err := p.alarms(ctx, lister, &v); err != nil {
 			v.AlarmsErr = err.Error()
 		}
 	}
@@ -175,8 +174,8 @@ func (p *Pool) list(ctx context.Context, endpoint string, linearizable bool) (me
 
 // alarms asks for the active alarms. Each such question is an entry in etcd's log, so it is asked
 // only when a member's Status has mentioned one.
-func (p *Pool) alarms(ctx context.Context, endpoint string, v View) ([]Alarm, error) {
-	var alarms []Alarm
+func (p *Pool) alarms(ctx context.Context, endpoint string, v *View) error {
+	var own, stray []Alarm
 	// A failure leaves the alarms out of this look; the next one asks again.
 	err := p.on(ctx, endpoint, p.membershipTimeout, func(ctx context.Context, c *clientv3.Client) error {
 		response, err := c.AlarmList(ctx)
@@ -184,18 +183,24 @@ func (p *Pool) alarms(ctx context.Context, endpoint string, v View) ([]Alarm, er
 			return err
 		}
 		for _, a := range response.Alarms {
-			id := MemberID(a.MemberID)
+			alarm := Alarm{Member: MemberID(a.MemberID), Kind: a.Alarm.String()}
+			if a.Alarm == etcdserverpb.AlarmType_NONE {
+				continue
+			}
 			// An alarm outlives its member.
-			if _, ok := v.Member(id); ok && a.Alarm != etcdserverpb.AlarmType_NONE {
-				alarms = append(alarms, Alarm{Member: id, Kind: a.Alarm.String()})
+			if _, ok := v.Member(alarm.Member); ok {
+				own = append(own, alarm)
+			} else {
+				stray = append(stray, alarm)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot list alarms: %w", err)
+		return fmt.Errorf("cannot list alarms: %w", err)
 	}
-	return alarms, nil
+	v.Alarms, v.Stray = own, stray
+	return nil
 }
 
 func wrapMember(m *etcdserverpb.Member) Member {

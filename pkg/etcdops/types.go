@@ -109,12 +109,16 @@ type EndpointHealth struct {
 	Alarmed bool `json:"alarmed,omitempty"`
 }
 
-// Alarm is an active alarm of a member of the list.
+// Alarm is an active alarm of a member.
 type Alarm struct {
 	Member MemberID `json:"member"`
 	// Kind is NOSPACE or CORRUPT.
 	Kind string `json:"kind"`
 }
+
+// NoSpace says that the alarm is about room, which a disarm may end: any other one says that data
+// differ.
+func (a Alarm) NoSpace() bool { return a.Kind == alarmSpace }
 
 // View is one look at a cluster: the member list as a voter gave it linearizably, and each endpoint's own answer.
 type View struct {
@@ -128,6 +132,8 @@ type View struct {
 	// Health is by client URL, for every member and every further endpoint that was asked for.
 	Health map[string]EndpointHealth `json:"health,omitempty"`
 	Alarms []Alarm                   `json:"alarms,omitempty"`
+	// Stray are active alarms of members that are gone: writes stop for those, too.
+	Stray []Alarm `json:"stray,omitempty"`
 	// AlarmsErr is why the alarms could not be listed although a member knows of one, for people.
 	AlarmsErr string `json:"alarmsErr,omitempty"`
 	// Err is why there is no list, for people.

@@ -64,4 +64,5 @@
 //	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed, Leave when the unit goes
 //	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon
+//	etcd's alarms, its history                    Disarm and Compact, for a person
 package machine

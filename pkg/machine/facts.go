@@ -160,26 +160,32 @@ func (m *Machine) ClientCredentials() (Credentials, error) {
 
 // Health asks the unit's own member, and through it all others, with the unit's client certificate.
 func (m *Machine) Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
-	r, err := m.load()
-	if err != nil {
-		return etcdops.EndpointHealth{}, etcdops.View{}, err
-	}
-	own := ownURL(r)
-	if r.Spec == nil || own == "" {
-		return etcdops.EndpointHealth{}, etcdops.View{}, errors.New("cannot ask etcd: nothing has been applied to this unit yet")
-	}
-	cluster, err := m.connect()
+	_, cluster, endpoints, err := m.reach()
 	if err != nil {
 		return etcdops.EndpointHealth{}, etcdops.View{}, err
 	}
 	defer cluster.Close()
-	endpoints := append([]string{own}, slices.DeleteFunc(slices.Clone(r.Spec.Clients.Endpoints), func(e string) bool { return e == own })...)
 	view := cluster.Look(ctx, endpoints)
-	health, ok := view.Health[own]
+	health, ok := view.Health[endpoints[0]]
 	if !ok {
-		health = cluster.Check(ctx, own)
+		health = cluster.Check(ctx, endpoints[0])
 	}
 	return health, view, nil
+}
+
+// reach connects with the unit's cluster, whose members may answer at the endpoints: its own first.
+// The caller closes it.
+func (m *Machine) reach() (r record.Record, cluster Cluster, endpoints []string, err error) {
+	if r, err = m.load(); err != nil {
+		return r, nil, nil, err
+	}
+	own := ownURL(r)
+	if r.Spec == nil || own == "" {
+		return r, nil, nil, errors.New("cannot ask etcd: nothing has been applied to this unit yet")
+	}
+	cluster, err = m.connect()
+	endpoints = append([]string{own}, slices.DeleteFunc(slices.Clone(r.Spec.Clients.Endpoints), func(e string) bool { return e == own })...)
+	return r, cluster, endpoints, err
 }
 
 // connect dials with the unit's own client certificate.

@@ -58,6 +58,7 @@ type Cluster interface {
 	Look(ctx context.Context, endpoints []string) etcdops.View
 	etcdops.Locker
 	Do(ctx context.Context, v etcdops.View, c etcdops.Change) error
+	Compact(ctx context.Context, v etcdops.View, revision int64, physical bool) (at int64, err error)
 	Close()
 }
 

@@ -26,6 +26,12 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"CORRUPT is not disarmed", "maintain.go", "if !a.NoSpace() {", "if false {", "APerson"},
+		{"nor what the next write raises again", "maintain.go", "change.Guard(view, etcdops.Limits{}); err != nil {", "error(nil); err != nil {", "APerson"},
+		{"nor what nobody knows", "maintain.go", "if view.AlarmsErr != \"\" {", "if false {", "APerson"},
+		{"a person's change is for the own cluster", "maintain.go", "case own != \"\" && own != v.ClusterID.String():", "case false:", "APerson"},
+		{"an alarm of one that is gone", "maintain.go", "for _, a := range slices.Concat(view.Alarms, view.Stray) {\n\t\tchange", "for _, a := range view.Alarms {\n\t\tchange", "APerson"},
+		{"the option's quota", "maintain.go", "cmp.Or(r.Spec.Etcd.QuotaBackendBytes, etcdops.DefaultQuota)", "cmp.Or(etcdops.DefaultQuota, r.Spec.Etcd.QuotaBackendBytes)", "ADisarm"},
 		{"what is handed out is its user's", "durable/durable.go", "!f.Owner.has(info) || ", "", "HandedOut"},
 		{"and nobody else's", "handout.go", "Mode: 0o600, Owner: owner", "Mode: 0o644, Owner: owner", "HandedOut"},
 		{"whoever juju scp logs in as", "handout.go", "fields[0] != v1alpha1.LoginUser || ", "", "HandedOut"},

@@ -366,6 +366,10 @@ func (c cluster) Do(_ context.Context, _ etcdops.View, change etcdops.Change) er
 	return c.changed(strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", op.Kind, op.Member, op.PeerURL)), " "))
 }
 
+func (c cluster) Compact(_ context.Context, _ etcdops.View, revision int64, physical bool) (int64, error) {
+	return max(revision, 7), c.changed(fmt.Sprintf("compact %d %t", revision, physical))
+}
+
 func (c cluster) changed(what string) error {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()

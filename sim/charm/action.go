@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 )
 
 // newAction makes the JSON schema that Juju makes of an entry in actions.yaml.
@@ -69,8 +70,17 @@ func checkProperty(name string, property map[string]any, value any) error {
 	if err != nil {
 		return fmt.Errorf("validation failed: %w", err)
 	}
-	if kind, ok := property["type"].(string); ok && !isOf(kind, value) {
-		return fmt.Errorf("validation failed: (root).%s : must be of type %s, given %s", name, kind, given)
+	var kinds []string
+	switch kind := property["type"].(type) {
+	case string:
+		kinds = []string{kind}
+	case []any: // any of them
+		for _, k := range kind {
+			kinds = append(kinds, fmt.Sprint(k))
+		}
+	}
+	if len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return isOf(kind, value) }) {
+		return fmt.Errorf("validation failed: (root).%s : must be of type %s, given %s", name, strings.Join(kinds, ","), given)
 	}
 	if enum, ok := property["enum"].([]any); ok {
 		if !slices.ContainsFunc(enum, func(e any) bool { return fmt.Sprint(e) == fmt.Sprint(value) }) {

@@ -15,7 +15,7 @@ import (
 var files = map[string]string{
 	"metadata.yaml": "name: probe\npeers: {cluster: etcd}\nrequires: {certificates: {interface: tls-certificates}}\n",
 	"config.yaml":   "options: {port: {type: int, default: 2379}, note: {default: ''}, ratio: {type: float, default: 1}}\n",
-	"actions.yaml": "health:\n  params: {fail: {type: boolean}, how: {type: string, enum: [fast, slow]}}\n  required: [how]\n" +
+	"actions.yaml": "health:\n  params: {fail: {type: boolean}, how: {type: string, enum: [fast, slow]}, at: {type: [string, integer]}}\n  required: [how]\n" +
 		"open: {additionalProperties: true}\n",
 	"dispatch": "#!/bin/sh\n",
 }
@@ -148,6 +148,9 @@ func TestParametersAreCheckedInJujusWords(t *testing.T) {
 		{"health", nil, `validation failed: (root) : "how" property is missing and required, given {}`},
 		{"health", map[string]any{"how": "fast", "x": 1}, `validation failed: (root) : additional property "x" is not allowed, given {"how":"fast","x":1}`},
 		{"health", map[string]any{"how": 3.0}, `validation failed: (root).how : must be of type string, given 3`},
+		{"health", map[string]any{"how": "fast", "at": "3"}, ""},
+		{"health", map[string]any{"how": "fast", "at": 3.0}, ""},
+		{"health", map[string]any{"how": "fast", "at": true}, `validation failed: (root).at : must be of type string,integer, given true`},
 		{"health", map[string]any{"how": "never"}, `validation failed: (root).how : must match one of the enum values [fast slow], given "never"`},
 		{"open", map[string]any{"anything": []any{1}}, ""},
 	} {

@@ -4,12 +4,18 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/test/etcd/etcdbin"
@@ -24,11 +30,17 @@ func TestWhatAPersonRunsOnAUnit(t *testing.T) {
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
 	w.settledOptions(t)
+	config, endpoints := w.client()
+	client, err := rig.Connect(config, endpoints...)
+	must(t, err)
+	defer client.Close()
 	must(t, w.StopDaemon())
-	for name, part := range map[string]func(*testing.T, *world){
+	for name, part := range map[string]func(*testing.T, *world, *clientv3.Client){
 		v1alpha1.ActionClientCredentials: clientCredentials,
+		v1alpha1.ActionAlarmDisarm:       alarmsAreDisarmed,
+		v1alpha1.ActionCompact:           historyIsForgotten,
 	} {
-		t.Run(name, func(t *testing.T) { part(t, w) })
+		t.Run(name, func(t *testing.T) { part(t, w, client) })
 	}
 	w.await(rig.Healthy("etcd", 3))
 }
@@ -87,7 +99,7 @@ func machineOf(t *testing.T, w *world, unit string) string {
 
 // clientCredentials are used as their README says, with etcdctl of each version, wherever they are
 // unpacked.
-func clientCredentials(t *testing.T, w *world) {
+func clientCredentials(t *testing.T, w *world, _ *clientv3.Client) {
 	dir := w.fetched(t, "etcd/1", "package-client-credentials", "/home/ubuntu/etcd_credentials.tar.gz")
 	var names []string
 	entries, err := os.ReadDir(dir)
@@ -153,4 +165,87 @@ func settings(readme, heading string) []string {
 		}
 	}
 	return lines
+}
+
+// refused runs an action that must fail with these words.
+func (w *world) refused(t *testing.T, words, unit, action string, parameters ...string) {
+	t.Helper()
+	out, err := w.Juju(w.ctx, append([]string{"run", unit, action}, parameters...)...)
+	if err == nil || !strings.Contains(out+err.Error(), words) {
+		t.Errorf("%s %v: %v: %s", action, parameters, err, out)
+	}
+}
+
+// alarmsAreDisarmed: alarm-list shows an alarm as etcdctl does, and alarm-disarm ends it; the one
+// that says that data differ stays.
+func alarmsAreDisarmed(t *testing.T, w *world, client *clientv3.Client) {
+	list, err := client.MemberList(w.ctx)
+	must(t, err)
+	id := list.Members[0].ID
+	alarm := func(action etcdserverpb.AlarmRequest_AlarmAction, member uint64, kind etcdserverpb.AlarmType) {
+		t.Helper()
+		_, err := etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Alarm(w.ctx,
+			&etcdserverpb.AlarmRequest{Action: action, MemberID: member, Alarm: kind})
+		must(t, err)
+	}
+	listed := func(want string) {
+		t.Helper()
+		if got := w.results(t, "etcd/0", "alarm-list")["output"]; got != want {
+			t.Errorf("alarm-list shows %q, not %q", got, want)
+		}
+	}
+	listed("")
+	alarm(etcdserverpb.AlarmRequest_ACTIVATE, id, etcdserverpb.AlarmType_NOSPACE)
+	alarm(etcdserverpb.AlarmRequest_ACTIVATE, 4711, etcdserverpb.AlarmType_CORRUPT)
+	space := fmt.Sprintf("memberID:%d alarm:NOSPACE", id)
+	listed(space + "\nmemberID:4711 alarm:CORRUPT")
+	w.refused(t, "alarm CORRUPT of member 0000000000001267 is active", "etcd/0", "alarm-disarm")
+	if _, err := client.Put(w.ctx, "key", "value"); err == nil {
+		t.Error("etcd takes a write in spite of the alarm")
+	}
+	alarm(etcdserverpb.AlarmRequest_DEACTIVATE, 4711, etcdserverpb.AlarmType_CORRUPT)
+	alarm(etcdserverpb.AlarmRequest_ACTIVATE, 4711, etcdserverpb.AlarmType_NOSPACE) // of a member that is gone
+	results := w.results(t, "etcd/0", "alarm-disarm")
+	if want := space + "\nmemberID:4711 alarm:NOSPACE"; results["output"] != want || results["message"] != "2 disarmed" {
+		t.Errorf("alarm-disarm says %q", results)
+	}
+	listed("")
+	_, err = client.Put(w.ctx, "key", "value")
+	must(t, err)
+}
+
+// historyIsForgotten: compact, with what people give it.
+func historyIsForgotten(t *testing.T, w *world, client *clientv3.Client) {
+	var present int64
+	for range 10 {
+		put, err := client.Put(w.ctx, "key", "value")
+		must(t, err)
+		present = put.Header.Revision
+	}
+	oldest := func(revision int64) {
+		t.Helper()
+		if _, err := client.Get(w.ctx, "key", clientv3.WithRev(revision-1)); !errors.Is(err, rpctypes.ErrCompacted) {
+			t.Errorf("revision %d is still there: %v", revision-1, err)
+		}
+		if _, err := client.Get(w.ctx, "key", clientv3.WithRev(revision)); err != nil {
+			t.Errorf("revision %d: %v", revision, err)
+		}
+	}
+	w.refused(t, "must be a whole number above 0", "etcd/0", "compact", "revision=newest")
+	w.refused(t, fmt.Sprintf("cannot compact revision %d: it is in the future", present+1), "etcd/0", "compact", fmt.Sprint("revision=", present+1))
+	for _, step := range []struct {
+		revision   int64
+		parameters []string
+	}{
+		{present - 5, []string{fmt.Sprint("revision=", present-5)}},
+		{present - 3, []string{"--string-args", fmt.Sprint("revision=", present-3)}},
+		{present, []string{"physical=true"}},
+		{present, nil}, // nothing has been written since
+	} {
+		if got := w.results(t, "etcd/1", "compact", step.parameters...)["output"]; got != fmt.Sprint("compacted revision ", step.revision) {
+			t.Errorf("compact %v: %s", step.parameters, got)
+		}
+		oldest(step.revision)
+	}
+	w.refused(t, "it is compacted already", "etcd/0", "compact", fmt.Sprint("revision=", present-5))
 }

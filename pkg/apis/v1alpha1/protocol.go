@@ -42,6 +42,9 @@ const (
 	ActionGoBack    = "go-back"    // goes back to before a procedure that has a way back
 
 	ActionClientCredentials = "package-client-credentials" // hands out what a client of etcd needs
+	ActionAlarmList         = "alarm-list"
+	ActionAlarmDisarm       = "alarm-disarm"
+	ActionCompact           = "compact" // has etcd forget its history before a revision
 )
 
 // disturbs says of each action of the charm that a person runs whether it may stop etcd, change its
@@ -55,8 +58,11 @@ var disturbs = map[string]bool{
 	ActionRotateCA:  false,
 	ActionProceed:   false,
 	ActionGoBack:    false,
-	// This one reads what is on the unit's disk.
+	// These read what is on the unit's disk, or say to etcd what stops no member and moves none.
 	ActionClientCredentials: false,
+	ActionAlarmList:         false,
+	ActionAlarmDisarm:       false,
+	ActionCompact:           false,
 }
 
 // Disturbs says that nothing else may be disrupted beside the action. One that is not known may do
@@ -71,7 +77,12 @@ const (
 	ParameterClusterID = "cluster-id" // of begin-anew: the ID that a person types in
 	ParameterDesired   = "desired"    // of reconcile: an EtcdUnitSpec as JSON
 	ParameterProvider  = "provider"   // of rotate-ca: the application that is trusted next
+	ParameterRevision  = "revision"   // of compact: the first that is kept; empty for the present one
+	ParameterPhysical  = "physical"   // of compact: whether the space is waited for
 	ResultStatus       = "status"     // of reconcile: an EtcdUnitStatus as JSON
+
+	// ResultOutput is what the charm before this one had of etcdctl, or a sentence.
+	ResultOutput = "output"
 
 	// Of actions that hand out a file: its path on the machine, the command that fetches it, and
 	// what it is.

@@ -17,6 +17,8 @@ type Machine interface {
 	Health(ctx context.Context) (etcdops.EndpointHealth, etcdops.View, error)
 	Last() (*v1alpha1.EtcdUnitSpec, error)
 	ClientCredentials() (machine.Credentials, error)
+	Disarm(ctx context.Context) ([]etcdops.Alarm, error)
+	Compact(ctx context.Context, revision int64, physical bool) (at int64, err error)
 	HandOut(name string, data []byte) (path string, err error)
 }
 
@@ -32,6 +34,12 @@ func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
 	switch run.Env.Name {
 	case v1alpha1.ActionHealth:
 		return a.health(ctx)
+	case v1alpha1.ActionAlarmList:
+		return a.alarmList(ctx)
+	case v1alpha1.ActionAlarmDisarm:
+		return a.alarmDisarm(ctx)
+	case v1alpha1.ActionCompact:
+		return a.compact(ctx)
 	case v1alpha1.ActionClientCredentials:
 		return a.packageClientCredentials(ctx)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 )
 
@@ -17,7 +18,7 @@ func (a action) health(ctx context.Context) error {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
 	lines, fault := report(own, view)
-	if err := a.run.Tools.SetActionResult(ctx, "output", strings.Join(lines, "\n")); err != nil {
+	if err := a.run.Tools.SetActionResult(ctx, v1alpha1.ResultOutput, strings.Join(lines, "\n")); err != nil {
 		return err
 	}
 	if fault == "" {

@@ -44,7 +44,7 @@ func (a action) record(ctx context.Context, k kind) error {
 	if err := a.run.Publish(ctx, p, facts, nil); err != nil {
 		return err
 	}
-	return a.run.Tools.SetActionResult(ctx, "output", k.answer(subject))
+	return a.run.Tools.SetActionResult(ctx, v1alpha1.ResultOutput, k.answer(subject))
 }
 
 // held is why nothing can be asked for now; before is what this unit has recorded last.

@@ -3,6 +3,7 @@ package actions_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,16 +29,30 @@ type fakeMachine struct {
 	// handed are the files that were handed out.
 	handed map[string][]byte
 	broken error
+	// unasked is why etcd could not be asked.
+	unasked error
+	// disarmed and compacted are what etcd answers.
+	disarmed  []etcdops.Alarm
+	compacted int64
+	// asked is how Compact was called.
+	asked string
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
-	return m.own, m.view, nil
+	return m.own, m.view, m.unasked
 }
 
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)           { return m.last, m.broken }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error) { return m.keys, nil }
+
+func (m *fakeMachine) Disarm(context.Context) ([]etcdops.Alarm, error) { return m.disarmed, m.broken }
+
+func (m *fakeMachine) Compact(_ context.Context, revision int64, physical bool) (int64, error) {
+	m.asked = fmt.Sprint(revision, physical)
+	return m.compacted, m.broken
+}
 
 func (m *fakeMachine) HandOut(name string, data []byte) (string, error) {
 	if m.handed == nil {

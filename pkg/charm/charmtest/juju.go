@@ -28,11 +28,13 @@ type Juju struct {
 	Public    string
 	Ports     []string
 	Desired   string
-	Results   map[string]string
-	Failure   string
-	Version   string
-	Calls     []Call
-	Broken    string // a tool that fails
+	// Parameters are those of the action by their names; where there are none, each is Desired.
+	Parameters map[string]any
+	Results    map[string]string
+	Failure    string
+	Version    string
+	Calls      []Call
+	Broken     string // a tool that fails
 }
 
 // NewJuju is etcd/0 beside etcd/1, at 10.0.0.4, related to nobody else.
@@ -127,6 +129,9 @@ func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 	case "close-port":
 		f.Ports = slices.DeleteFunc(f.Ports, func(p string) bool { return p == args[0] })
 	case "action-get":
+		if f.Parameters != nil {
+			return f.Parameters[args[0]], nil
+		}
 		return f.Desired, nil
 	case "action-set":
 		key, value, _ := strings.Cut(args[0], "=")

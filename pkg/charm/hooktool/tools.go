@@ -275,6 +275,42 @@ func (t *Tools) ActionParameter(ctx context.Context, name string) (string, error
 	return *value, nil
 }
 
+// ActionNumber is a parameter of the running action that is a number, or its text; zero if it was not
+// given, or is empty.
+func (t *Tools) ActionNumber(ctx context.Context, name string) (int64, error) {
+	var value any
+	out, err := t.run.Run(ctx, nil, "action-get", "--format=json", name)
+	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+		return 0, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.UseNumber() // a float has not room for every revision
+	if err := decoder.Decode(&value); err != nil {
+		return 0, fmt.Errorf("cannot read what action-get printed: %w", err)
+	}
+	text := strings.TrimSpace(fmt.Sprint(value))
+	if value == nil || text == "" {
+		return 0, nil
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < 1 {
+		return 0, fmt.Errorf("%s is %.40q, and must be a whole number above 0: %w", name, text, ErrNoNumber)
+	}
+	return number, nil
+}
+
+// ErrNoNumber says that a parameter of an action, which a person has typed, is no number.
+var ErrNoNumber = errors.New("no number")
+
+// ActionFlag is a boolean parameter of the running action; false if it was not given.
+func (t *Tools) ActionFlag(ctx context.Context, name string) (bool, error) {
+	var value *bool
+	if err := t.ask(ctx, &value, "action-get", name); err != nil || value == nil {
+		return false, err
+	}
+	return *value, nil
+}
+
 // MaxResult is the size in bytes of what SetActionResult takes: action-set reads its arguments
 // only, and Linux takes none of more than 128 KiB (MAX_ARG_STRLEN).
 const MaxResult = 100 << 10
