@@ -134,6 +134,7 @@ func (m *fakeMachine) Refused(context.Context) []string { return m.refused }
 func (m *fakeMachine) Last() (*v1alpha1.EtcdUnitSpec, error)               { return m.last, m.damaged }
 func (m *fakeMachine) ClientCredentials() (machine.Credentials, error)     { return m.keys, nil }
 func (m *fakeMachine) HandOut(string, []byte) (string, error)              { return "", nil }
+func (m *fakeMachine) Diagnostics(context.Context) []machine.Diagnostic    { return nil }
 func (m *fakeMachine) Disarm(context.Context) ([]etcdops.Alarm, error)     { return nil, nil }
 func (m *fakeMachine) Compact(context.Context, int64, bool) (int64, error) { return 0, nil }
 

@@ -4,8 +4,10 @@ package integration
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +41,7 @@ func TestWhatAPersonRunsOnAUnit(t *testing.T) {
 		v1alpha1.ActionClientCredentials: clientCredentials,
 		v1alpha1.ActionAlarmDisarm:       alarmsAreDisarmed,
 		v1alpha1.ActionCompact:           historyIsForgotten,
+		v1alpha1.ActionDebug:             debugHasNoSecret,
 	} {
 		t.Run(name, func(t *testing.T) { part(t, w, client) })
 	}
@@ -248,4 +251,66 @@ func historyIsForgotten(t *testing.T, w *world, client *clientv3.Client) {
 		oldest(step.revision)
 	}
 	w.refused(t, "it is compacted already", "etcd/0", "compact", fmt.Sprint("revision=", present-5))
+}
+
+// debugHasNoSecret: what debug packs is there, and no line of any private key that is on the machine,
+// nor one that somebody has left where it does not belong.
+func debugHasNoSecret(t *testing.T, w *world, _ *clientv3.Client) {
+	const unit = "etcd/2"
+	root := w.MachineRoot(machineOf(t, w, unit))
+	conf := filepath.Join(root, v1alpha1.ConfigFile)
+	config, err := os.ReadFile(conf)
+	must(t, err)
+	key, err := os.ReadFile(filepath.Join(root, v1alpha1.CommonDir, "server.key"))
+	must(t, err)
+	must(t, os.WriteFile(conf, slices.Concat(config, key, []byte("# https://admin:s3cr3t@10.0.0.1/?token=s3cr3t\n")), 0o600))
+	dir := w.fetched(t, unit, "debug", "/home/ubuntu/debug-[0-9]*.tar.gz")
+	must(t, os.WriteFile(conf, config, 0o644)) // as it was
+	texts := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		must(t, err)
+		texts[e.Name()] = string(text)
+	}
+	for name, words := range map[string]string{
+		"etcd-systemctl-status": "Active: active (running)", "etcd-journal": "ready to serve client requests", "etcd.conf.yml": "[private key left out]",
+		"agent-owner.json": unit, "agent-record.json": "\"hash\": ", "agent-facts.json": "\"protocol\": ", "disk-use": ".wal", "versions": "snap etcd 3.6",
+		"etcdctl-cluster-health": "cluster is healthy", "etcdctl-member-list": "etcd2", "etcdctl-endpoint-status": "database ", "etcdctl-alarm-list": "",
+	} {
+		if text, there := texts[name]; !there || !strings.Contains(text, words) {
+			t.Errorf("%s lacks %q:\n%s", name, words, text)
+		}
+	}
+	keys := 0
+	must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+			if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+				continue
+			}
+			keys++
+			for line := range strings.Lines(string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}))) {
+				for name, text := range texts {
+					if strings.Contains(text, strings.TrimSpace(line)) {
+						t.Errorf("%s holds a line of the key in %s", name, path)
+					}
+				}
+			}
+		}
+		return err
+	}))
+	for name, text := range texts {
+		if strings.Contains(text, "s3cr3t") {
+			t.Errorf("%s holds a password", name)
+		}
+	}
+	if keys < 2 {
+		t.Errorf("%d keys were looked for: this test has looked in the wrong place", keys)
+	}
+	t.Logf("%d files, no line of %d keys", len(texts), keys)
 }

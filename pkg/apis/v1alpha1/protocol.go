@@ -44,6 +44,7 @@ const (
 	ActionClientCredentials = "package-client-credentials" // hands out what a client of etcd needs
 	ActionAlarmList         = "alarm-list"
 	ActionAlarmDisarm       = "alarm-disarm"
+	ActionDebug             = "debug"   // hands out what a fault is looked into with
 	ActionCompact           = "compact" // has etcd forget its history before a revision
 )
 
@@ -63,6 +64,7 @@ var disturbs = map[string]bool{
 	ActionAlarmList:         false,
 	ActionAlarmDisarm:       false,
 	ActionCompact:           false,
+	ActionDebug:             false,
 }
 
 // Disturbs says that nothing else may be disrupted beside the action. One that is not known may do

@@ -19,6 +19,7 @@ type Machine interface {
 	ClientCredentials() (machine.Credentials, error)
 	Disarm(ctx context.Context) ([]etcdops.Alarm, error)
 	Compact(ctx context.Context, revision int64, physical bool) (at int64, err error)
+	Diagnostics(ctx context.Context) []machine.Diagnostic
 	HandOut(name string, data []byte) (path string, err error)
 }
 
@@ -40,6 +41,8 @@ func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
 		return a.alarmDisarm(ctx)
 	case v1alpha1.ActionCompact:
 		return a.compact(ctx)
+	case v1alpha1.ActionDebug:
+		return a.debug(ctx)
 	case v1alpha1.ActionClientCredentials:
 		return a.packageClientCredentials(ctx)
 	}

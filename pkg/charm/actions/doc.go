@@ -1,7 +1,7 @@
 // Package actions are what a person's actions do on a unit: those that the unit carries out by
-// itself (health, alarm-list, alarm-disarm, compact, package-client-credentials), and those that ask
-// the controller for something that takes more than this unit (restart, rotate-ca, proceed, go-back,
-// begin-anew).
+// itself (health, alarm-list, alarm-disarm, compact, debug, package-client-credentials), and those
+// that ask the controller for something that takes more than this unit (restart, rotate-ca, proceed,
+// go-back, begin-anew).
 //
 // # Use
 //

@@ -34,6 +34,7 @@ type fakeMachine struct {
 	// disarmed and compacted are what etcd answers.
 	disarmed  []etcdops.Alarm
 	compacted int64
+	texts     []machine.Diagnostic
 	// asked is how Compact was called.
 	asked string
 }
@@ -53,6 +54,8 @@ func (m *fakeMachine) Compact(_ context.Context, revision int64, physical bool) 
 	m.asked = fmt.Sprint(revision, physical)
 	return m.compacted, m.broken
 }
+
+func (m *fakeMachine) Diagnostics(context.Context) []machine.Diagnostic { return m.texts }
 
 func (m *fakeMachine) HandOut(name string, data []byte) (string, error) {
 	if m.handed == nil {

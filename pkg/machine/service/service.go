@@ -81,6 +81,17 @@ func (u Unit) State(ctx context.Context) (State, error) {
 	return parseState(out)
 }
 
+// Status is what systemctl status says of the unit, in its words, without its log.
+func (u Unit) Status(ctx context.Context) (string, error) {
+	out, err := systemctl(ctx, "status", "--no-pager", "--full", "--lines=0", u.Name)
+	// A unit that does not run is no failure: systemctl ends with 3 (LSB's "program is not running").
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && strings.TrimSpace(out) != "" {
+		return out, nil
+	}
+	return out, err
+}
+
 func parseState(out string) (State, error) {
 	values := map[string]string{}
 	for line := range strings.Lines(out) {
@@ -224,7 +235,7 @@ func systemctl(ctx context.Context, args ...string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		text := printable.Line(stderr.String(), printable.Reason)
-		return "", fmt.Errorf("cannot run systemctl %s: %w: %s", args[0], err, text)
+		return stdout.String(), fmt.Errorf("cannot run systemctl %s: %w: %s", args[0], err, text)
 	}
 	return stdout.String(), nil
 }

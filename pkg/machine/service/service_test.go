@@ -65,6 +65,19 @@ func TestStateReadsSystemd(t *testing.T) {
 	}
 }
 
+// TestAUnitThatDoesNotRunHasAStatus: systemctl ends with 3 then.
+func TestAUnitThatDoesNotRunHasAStatus(t *testing.T) {
+	calls := fake(t, "Active: inactive (dead)", 3)
+	text, err := service.Unit{Name: "x"}.Status(t.Context())
+	if err != nil || !strings.Contains(text, "inactive (dead)") || !strings.HasPrefix(calls(), "status ") {
+		t.Errorf("%q, %v, calls %q", text, err, calls())
+	}
+	fake(t, "", 4)
+	if _, err := (service.Unit{Name: "x"}).Status(t.Context()); err == nil {
+		t.Error("a systemctl that says nothing")
+	}
+}
+
 func TestDropInsAreWrittenAndTakenBack(t *testing.T) {
 	root := t.TempDir()
 	u := service.Unit{Root: root, Name: "snap.etcd.etcd", Disk: &durable.Disk{}}
