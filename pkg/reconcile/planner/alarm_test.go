@@ -113,3 +113,30 @@ func TestThePlanGoesOnPastAnAlarm(t *testing.T) {
 		t.Errorf("the observation was changed: %+v", first.Etcd.Alarms)
 	}
 }
+
+// TestTheAlarmOfAMemberThatIsGoneIsDisarmed: it stops the writes of those that stay, and none of them
+// shows it.
+func TestTheAlarmOfAMemberThatIsGoneIsDisarmed(t *testing.T) {
+	o := alarmed()
+	o.Etcd.Alarms = nil
+	o.Etcd.Stray = []etcdops.Alarm{{Member: 0x4711, Kind: "NOSPACE"}}
+	for i := range 3 {
+		h := o.Etcd.Health[url(i)]
+		h.Fault, h.Detail = etcdops.FaultNone, ""
+		o.Etcd.Health[url(i)] = h
+	}
+	apply(&o)
+	step, _ := planner.Next(o)
+	if step.Kind != planner.StepDisarm || step.Unit != "" || step.Change != etcdops.Change(etcdops.Disarm{Member: 0x4711}) ||
+		step.Reason != "Alarm NOSPACE of member 0000000000004711, which is gone, does not hold any more: all databases have room below their quotas." {
+		t.Errorf("%s %s: %s", step.Kind, step.Unit, step.Reason)
+	}
+	run(t, &o)
+	if len(o.Etcd.Stray) != 0 || o.Etcd.Health[url(0)].Alarmed {
+		t.Errorf("afterwards: %v", o.Etcd.Stray)
+	}
+	o.Etcd.Stray = []etcdops.Alarm{{Member: 0x4711, Kind: "CORRUPT"}}
+	if step, _ := planner.Next(o); step.Kind == planner.StepDisarm {
+		t.Errorf("CORRUPT: %s", step.Reason)
+	}
+}

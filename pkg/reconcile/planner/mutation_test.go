@@ -110,6 +110,7 @@ var mutations = []without{
 	{"an unstarted member is finished first", "next.go", "{name: \"change under way\", next: finishChange},", ""},
 	{"alarms: only where the guard says so", "alarm.go", " || change.Guard(in.Etcd, etcdops.Limits{}) != nil", ""},
 	{"alarms: an older agent is not asked", "alarm.go", "in.olderThan(v1alpha1.ProtocolDisarm) != \"\"", "in.olderThan(v1alpha1.ProtocolDisarm) == \"nobody\""},
+	{"alarms: of a member that is gone", "alarm.go", "range slices.Concat(in.Etcd.Alarms, in.Etcd.Stray) {", "range in.Etcd.Alarms {"},
 	{"alarms: the rest between disarms", "alarm.go", "in.Now.Before(at) && in.History.Attempts", "false && in.Now.Before(at) && in.History.Attempts"},
 	{"the rest between nudges", "members.go", "at.After(due)", "false"},
 	{"nobody is nudged who is down", "members.go", " || h.Fault == etcdops.FaultRefused", ""},
