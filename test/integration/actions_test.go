@@ -38,6 +38,7 @@ func TestWhatAPersonRunsOnAUnit(t *testing.T) {
 	defer client.Close()
 	must(t, w.StopDaemon())
 	for name, part := range map[string]func(*testing.T, *world, *clientv3.Client){
+		v1alpha1.ActionHealth:            healthIsToldTwice,
 		v1alpha1.ActionClientCredentials: clientCredentials,
 		v1alpha1.ActionAlarmDisarm:       alarmsAreDisarmed,
 		v1alpha1.ActionCompact:           historyIsForgotten,
@@ -63,7 +64,14 @@ func (w *world) results(t *testing.T, unit, action string, parameters ...string)
 	}
 	texts := map[string]string{}
 	for key, value := range units[unit].Results {
-		texts[key], _ = value.(string)
+		switch v := value.(type) {
+		case string:
+			texts[key] = v
+		case map[string]any:
+			for inner, value := range v {
+				texts[key+"."+inner], _ = value.(string)
+			}
+		}
 	}
 	return texts
 }
@@ -98,6 +106,15 @@ func machineOf(t *testing.T, w *world, unit string) string {
 	s, err := w.Status(w.ctx)
 	must(t, err)
 	return s.Unit(unit).Machine
+}
+
+// healthIsToldTwice: under the key that the former charm had last, and under the one before, which its
+// documentation shows.
+func healthIsToldTwice(t *testing.T, w *world, _ *clientv3.Client) {
+	results := w.results(t, "etcd/0", "health")
+	if !strings.HasSuffix(results["output"], "\ncluster is healthy") || results["result-map.message"] != results["output"] {
+		t.Errorf("health says %q", results)
+	}
 }
 
 // clientCredentials are used as their README says, with etcdctl of each version, wherever they are

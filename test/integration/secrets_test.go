@@ -23,7 +23,9 @@ func TestNoPrivateKeyIsWhereOthersSeeIt(t *testing.T) {
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
-	w.juju("run", "etcd/0", "health")
+	for _, action := range []string{"health", "debug", "package-client-credentials"} {
+		w.juju("run", "etcd/0", action)
+	}
 	if _, err := w.Credentials(w.ctx, "etcd"); err != nil {
 		t.Fatal(err)
 	}

@@ -85,6 +85,8 @@ const (
 
 	// ResultOutput is what the charm before this one had of etcdctl, or a sentence.
 	ResultOutput = "output"
+	// ResultMapMessage is where older revisions of it, and its documentation, had that of health.
+	ResultMapMessage = "result-map.message"
 
 	// Of actions that hand out a file: its path on the machine, the command that fetches it, and
 	// what it is.

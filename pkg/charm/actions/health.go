@@ -18,8 +18,10 @@ func (a action) health(ctx context.Context) error {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
 	lines, fault := report(own, view)
-	if err := a.run.Tools.SetActionResult(ctx, v1alpha1.ResultOutput, strings.Join(lines, "\n")); err != nil {
-		return err
+	for _, key := range []string{v1alpha1.ResultOutput, v1alpha1.ResultMapMessage} {
+		if err := a.run.Tools.SetActionResult(ctx, key, strings.Join(lines, "\n")); err != nil {
+			return err
+		}
 	}
 	if fault == "" {
 		return nil

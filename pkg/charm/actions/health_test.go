@@ -15,7 +15,7 @@ func TestHealthActionFailsWhereTheClusterDoesNotServe(t *testing.T) {
 	u.machine.own = u.machine.view.Health["https://10.0.0.4:2379"]
 	u.do(v1alpha1.ActionHealth, "")
 	want := "member 0000000000000001 is healthy: got healthy result from https://10.0.0.4:2379\ncluster is healthy"
-	if got := u.juju.Results["output"]; got != want || u.juju.Failure != "" {
+	if got := u.juju.Results["output"]; got != want || u.juju.Results["result-map.message"] != want || u.juju.Failure != "" {
 		t.Errorf("output %q, failure %q", got, u.juju.Failure)
 	}
 	u.machine.own, u.machine.view = charmtest.Down()
