@@ -47,8 +47,11 @@ func main() {
 // longest is how long a dispatch may take; Juju sets no limit of its own. A reconcile's is the one
 // that the daemon reckons with.
 func longest(path string) time.Duration {
-	if path == dispatch.KindAction+"/"+v1alpha1.ActionReconcile {
+	switch path {
+	case dispatch.KindAction + "/" + v1alpha1.ActionReconcile:
 		return v1alpha1.LongestRun
+	case dispatch.KindAction + "/" + v1alpha1.ActionSnapshot, dispatch.KindAction + "/" + v1alpha1.ActionListSnapshots:
+		return v1alpha1.LongestSnapshot
 	}
 	return v1alpha1.LongestHook
 }

@@ -87,6 +87,8 @@ func TestCompletionOfOrdersKnowsApplications(t *testing.T) {
 		"rotate-ca":                   "etcd",
 		"proceed":                     "etcd",
 		"go-back":                     "etcd",
+		"snapshot":                    "etcd",
+		"snapshots":                   "etcd",
 		"restart etcd":                "",
 		"restart --model admin/other": "",
 		"restart --model":             "admin/prod",

@@ -96,6 +96,7 @@ cannot fix (credentials, grants, an unknown model, an invalid policy).`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), getCommand(), describeCommand(), planCommand(), doctorCommand(), envCommand(), versionCommand())
 	root.AddCommand(orderCommands()...)
+	root.AddCommand(snapshotCommand(), snapshotsCommand())
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -22,11 +23,19 @@ const taskPause = time.Second
 
 // run has an action run, and prints its answer.
 func (o *orderOptions) run(c *cobra.Command, action, application string) error {
+	if strings.Contains(application, "/") {
+		return usageError{fmt.Errorf("%q is a unit: name the application, of which Juju's leader is asked", application)}
+	}
+	return o.in(c, application, func(ctx context.Context, s link) error {
+		return o.order(ctx, c, s, action, application)
+	})
+}
+
+// in calls do with a session in the application's model, for as long as the command may take.
+func (o *orderOptions) in(c *cobra.Command, application string, do func(context.Context, link) error) error {
 	switch {
 	case len(o.models) > 1:
 		return usageError{errors.New("the application is in one model: give --model once")}
-	case strings.Contains(application, "/"):
-		return usageError{fmt.Errorf("%q is a unit: name the application, of which Juju's leader is asked", application)}
 	case o.timeout < taskPause:
 		return usageError{fmt.Errorf("--timeout is %s; it must be at least %s", o.timeout, taskPause)}
 	}
@@ -41,10 +50,13 @@ func (o *orderOptions) run(c *cobra.Command, action, application string) error {
 		return err
 	}
 	defer links.close()
-	s := links.all[0]
-	if err := isEtcd(ctx, s, application); err != nil {
+	if err := isEtcd(ctx, links.all[0], application); err != nil {
 		return err
 	}
+	return do(ctx, links.all[0])
+}
+
+func (o *orderOptions) order(ctx context.Context, c *cobra.Command, s link, action, application string) error {
 	var params map[string]any
 	if o.provider != "" {
 		params = map[string]any{v1alpha1.ParameterProvider: o.provider}
@@ -53,15 +65,24 @@ func (o *orderOptions) run(c *cobra.Command, action, application string) error {
 	if err != nil {
 		return notEnqueued(application, action, err)
 	}
-	fmt.Fprintf(printable.Writer(c.ErrOrStderr()), "Task %s: %s of %s.\n", task.ID, action, application)
-	if task, err = await(ctx, s, task); err != nil {
+	said := printable.Writer(c.ErrOrStderr())
+	fmt.Fprintf(said, "Task %s: %s of %s.\n", task.ID, action, application)
+	if task, err = await(ctx, s, task, said); err != nil {
 		return err
 	}
-	if task.Status != jujuapi.TaskCompleted {
-		return fmt.Errorf("task %s of %s (%s) has %s: %s", task.ID, task.Unit, action, ending(task.Status), task.Message)
+	if err := completed(task); err != nil {
+		return err
 	}
 	_, err = fmt.Fprint(c.OutOrStdout(), answer(task))
 	return err
+}
+
+// completed is why a task has not done what it should.
+func completed(task jujuapi.Task) error {
+	if task.Status == jujuapi.TaskCompleted {
+		return nil
+	}
+	return fmt.Errorf("task %s of %s (%s) has %s: %s", task.ID, task.Unit, task.Name, ending(task.Status), task.Message)
 }
 
 // isEtcd says why an application is none of ours. Other charms have actions of these names, too, which do something else.
@@ -91,11 +112,19 @@ func notEnqueued(application, action string, err error) error {
 	return fmt.Errorf("it is not known whether Juju has taken the order: see juju operations before you give it again (%w)", err)
 }
 
-// await waits for a task's end. A controller that is away for a moment has not forgotten the task.
-func await(ctx context.Context, s link, task jujuapi.Task) (jujuapi.Task, error) {
+// await waits for a task's end, and tells meanwhile how it goes. A controller that is away for a
+// moment has not forgotten the task.
+func await(ctx context.Context, s link, task jujuapi.Task, said io.Writer) (jujuapi.Task, error) {
 	ticker := time.NewTicker(taskPause)
 	defer ticker.Stop()
-	for !task.Status.Final() {
+	told := 0
+	for {
+		for ; told < len(task.Progress); told++ {
+			fmt.Fprintf(said, "%s: %s\n", task.Unit, task.Progress[told])
+		}
+		if task.Status.Final() {
+			return task, nil
+		}
 		select {
 		case <-ctx.Done():
 			return task, fmt.Errorf("task %s of %s is still %s, and goes on without this command: juju show-task %s tells how it ends",
@@ -110,7 +139,6 @@ func await(ctx context.Context, s link, task jujuapi.Task) (jujuapi.Task, error)
 			return task, fmt.Errorf("cannot look at task %s, which goes on: %w", task.ID, err)
 		}
 	}
-	return task, nil
 }
 
 // ending is how a task has ended that is not completed.

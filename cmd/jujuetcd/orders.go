@@ -71,13 +71,18 @@ the environment, else from the juju client's files, as for run.`,
 		ValidArgsFunction: o.completes,
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c, action, args[0]) },
 	}
+	o.flagsOf(c, 2*time.Minute)
+	return c
+}
+
+// flagsOf are those of every verb that has an action run.
+func (o *orderOptions) flagsOf(c *cobra.Command, timeout time.Duration) {
 	f := c.Flags()
 	f.StringArrayVar(&o.models, "model", nil, "model of the application, such as prod or admin/prod (default: $JUJU_MODEL, or the juju client's current model)")
 	o.loginFlags(c)
 	f.StringVar(&o.stateDir, "state-dir", defaultStateDir(os.Getenv, os.Geteuid()), "directory where the daemon remembers the controller's addresses")
-	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to wait for the answer; what was asked for stands all the same")
+	f.DurationVar(&o.timeout, "timeout", timeout, "how long to wait for the answer; what was asked for stands all the same")
 	completesFlags(c, o.daemon())
-	return c
 }
 
 // daemon is who completes names, if one runs here.

@@ -25,6 +25,7 @@ import (
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
+	"jujuetcd.io/pkg/snapshot"
 )
 
 // fakeMachine answers what a test sets, and records what it was told to do.
@@ -137,6 +138,14 @@ func (m *fakeMachine) HandOut(string, []byte) (string, error)              { ret
 func (m *fakeMachine) Diagnostics(context.Context) []machine.Diagnostic    { return nil }
 func (m *fakeMachine) Disarm(context.Context) ([]etcdops.Alarm, error)     { return nil, nil }
 func (m *fakeMachine) Compact(context.Context, int64, bool) (int64, error) { return 0, nil }
+
+func (m *fakeMachine) TakeSnapshot(context.Context, machine.Snapshots) (snapshot.Archive, string, error) {
+	return snapshot.Archive{}, "", nil
+}
+
+func (m *fakeMachine) ListSnapshots(context.Context, string, bool) ([]snapshot.Listed, error) {
+	return nil, nil
+}
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, nil

@@ -23,6 +23,9 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"who lags sends no snapshot", "snapshot.go", "m.ID == preferred && lag <= DefaultLagLimit", "m.ID == preferred", "TestASnapshotIsFrom"},
+		{"a follower sends it before the leader", "snapshot.go", "lag == bestLag && best.ID == leader", "lag == bestLag && best.ID == leader && false", "TestASnapshotIsFrom"},
+		{"who stands still is not waited for", "snapshot.go", "func() { cancel(errStalled) }", "func() {}", "TestAMemberSends"},
 		{"CanStop: the quorum of the others", "quorum.go", "|| left >= Quorum(voters) || slices", "|| left >= 0 || slices", pure},
 		{"CanStop: an outage must be accepted", "quorum.go", "|| slices.Contains(accept, AcceptOutage) {", "|| true {", pure},
 		{"CanStop: not by an unhealthy count", "quorum.go", "if m.ID != id && (v.HealthOf(m).Votes() || v.votesWhereFound(m)) {", "if m.ID != id {", pure},

@@ -36,6 +36,7 @@ type Pool struct {
 	freshHandshakes   time.Duration
 	lagLimit          int64
 	idleTimeout       time.Duration
+	snapshotStall     time.Duration
 
 	mu     sync.Mutex
 	closed bool
@@ -76,6 +77,9 @@ func WithFreshHandshakes(every time.Duration) Option {
 // WithLagLimit sets how many entries a learner may be behind when Promote is called; default 1000.
 func WithLagLimit(entries int64) Option { return func(p *Pool) { p.lagLimit = entries } }
 
+// WithSnapshotStall sets how long a member that sends its database may say nothing; default 1 min.
+func WithSnapshotStall(d time.Duration) Option { return func(p *Pool) { p.snapshotStall = d } }
+
 // NewPool returns a pool that dials with this configuration. TLS is required: with nil, every call fails.
 func NewPool(config *tls.Config, options ...Option) *Pool {
 	p := &Pool{
@@ -84,6 +88,7 @@ func NewPool(config *tls.Config, options ...Option) *Pool {
 		freshHandshakes:   DefaultFreshHandshakes,
 		lagLimit:          DefaultLagLimit,
 		idleTimeout:       idleTimeout,
+		snapshotStall:     DefaultSnapshotStall,
 		conns:             map[string]*conn{},
 	}
 	if config != nil {

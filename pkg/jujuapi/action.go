@@ -168,8 +168,12 @@ func task(call string, r wire.ActionResult) (Task, error) {
 	if !ok {
 		unit = r.Action.Receiver // a machine, of a juju exec
 	}
-	return Task{
+	t := Task{
 		ID: id, Unit: unit, Name: r.Action.Name, Status: TaskStatus(r.Status), Message: r.Message,
 		Enqueued: r.Enqueued, Started: r.Started, Completed: r.Completed, Output: r.Output,
-	}, nil
+	}
+	for _, line := range r.Log {
+		t.Progress = append(t.Progress, line.Message)
+	}
+	return t, nil
 }

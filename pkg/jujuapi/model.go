@@ -192,8 +192,10 @@ type Task struct {
 	Started  time.Time
 	// Completed is zero before the task has ended. All three are by the controller's clock.
 	Completed time.Time
-	// Output is empty in lists: ask for the task itself.
-	Output map[string]any
+	// Output and Progress are empty in lists: ask for the task itself. Progress is what the action has
+	// said of how it goes, by action-log.
+	Output   map[string]any
+	Progress []string
 }
 
 // Option is one configuration option of an application.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,7 @@ type Cluster interface {
 	etcdops.Locker
 	Do(ctx context.Context, v etcdops.View, c etcdops.Change) error
 	Compact(ctx context.Context, v etcdops.View, revision int64, physical bool) (at int64, err error)
+	Snapshot(ctx context.Context, endpoint string, to io.Writer) error
 	Close()
 }
 

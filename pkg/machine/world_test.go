@@ -58,6 +58,7 @@ type world struct {
 	started   int64
 	calls     []string
 	view      etcdops.View
+	database  []byte // what a member sends
 	locked    bool
 	keyless   bool // the lock key cannot be written
 	timer     any
@@ -375,6 +376,14 @@ func (c cluster) changed(what string) error {
 	defer c.w.mu.Unlock()
 	c.w.calls = append(c.w.calls, fmt.Sprintf("%s locked=%v", what, c.w.locked))
 	return nil
+}
+
+func (c cluster) Snapshot(_ context.Context, endpoint string, to io.Writer) error {
+	if err := c.changed("snapshot of " + endpoint); err != nil {
+		return err
+	}
+	_, err := to.Write(c.w.database)
+	return err
 }
 
 func (cluster) Close() {}

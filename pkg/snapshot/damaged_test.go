@@ -301,7 +301,8 @@ func TestItEndsWhenItIsAskedTo(t *testing.T) {
 	data := realData(t, "3.6")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, form := range [][]byte{data.saved, tarGz(t, entry{name: "./db", data: data.saved})} {
+	v2 := tarGz(t, entry{name: "./member/wal/0.wal", data: data.saved})
+	for _, form := range [][]byte{data.saved, tarGz(t, entry{name: "./db", data: data.saved}), v2} {
 		if _, err := snapshot.Inspect(ctx, file(t, "x", form), ""); !errors.Is(err, context.Canceled) {
 			t.Errorf("it ends with %v", err)
 		}

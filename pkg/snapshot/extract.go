@@ -26,7 +26,7 @@ func (a Archive) Extract(ctx context.Context, to string) error {
 	if err := Free(filepath.Dir(to), a.DatabaseSize); err != nil {
 		return refused(a.Path, err)
 	}
-	err = create(to, func(f io.Writer) error {
+	err = create(to, nil, func(f io.Writer) error {
 		if err := a.extract(s, f); err != nil {
 			return refused(a.Path, err)
 		}
@@ -70,11 +70,11 @@ func (a Archive) copyDatabase(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// create makes a new file, which is synced, and has its name only when it is whole. A file that is
-// there already is not touched.
-func create(path string, write func(io.Writer) error) (err error) {
+// create makes a new file, which is given to its owner and synced, and has its name only when it is
+// whole. A file that is there already is not touched.
+func create(path string, own func(*os.File) error, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".jujuetcd-*")
+	f, err := os.CreateTemp(dir, partPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
@@ -82,6 +82,12 @@ func create(path string, write func(io.Writer) error) (err error) {
 		_ = f.Close()
 		_ = os.Remove(f.Name())
 	}()
+	if own != nil {
+		err = own(f)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
 	if err := write(f); err != nil {
 		return err
 	}

@@ -16,6 +16,10 @@ import (
 // a server has just sent, as the new file. It is there, whole and for its owner alone, or not at all.
 // What comes back is the new archive, without being read once more.
 func (a Archive) Pack(ctx context.Context, origin Origin, to string) (Archive, error) {
+	return a.packFor(ctx, origin, to, nil)
+}
+
+func (a Archive) packFor(ctx context.Context, origin Origin, to string, own func(*os.File) error) (Archive, error) {
 	if a.Form != FormSaved && a.Form != FormBare {
 		return Archive{}, refused(a.Path, errors.New("it is packed already"))
 	}
@@ -27,7 +31,7 @@ func (a Archive) Pack(ctx context.Context, origin Origin, to string) (Archive, e
 	packed := a
 	packed.Path, packed.Form, packed.Origin, packed.Digest = to, FormTarGz, &origin, DigestStored
 	sum := sha256.New()
-	err = create(to, func(f io.Writer) error {
+	err = create(to, own, func(f io.Writer) error {
 		count := &counted{w: io.MultiWriter(f, sum)}
 		if err := a.pack(s, &origin, count); err != nil {
 			return refused(a.Path, err)

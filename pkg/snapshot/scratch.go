@@ -39,7 +39,7 @@ func unnamed(dir string) (*os.File, error) {
 		return f, err
 	}
 	// A file system that has no such files, as overlayfs has not on old kernels.
-	if f, err = os.CreateTemp(dir, ".jujuetcd-*"); err != nil {
+	if f, err = os.CreateTemp(dir, partPrefix+"*"); err != nil {
 		return nil, err
 	}
 	if err = os.Remove(f.Name()); err != nil {

@@ -45,7 +45,7 @@ func (a *Archive) inspectTar(ctx context.Context, s *source) error {
 		return unreadable(err)
 	}
 	limit := &limited{r: unpacked, left: max(lenient, expansion*a.Size)}
-	contents := contents{archive: s.file.Name(), limit: limit}
+	contents := contents{archive: s.file.Name()}
 	defer contents.close()
 	if err := contents.read(tar.NewReader(limit)); err != nil {
 		return unreadable(err)
@@ -125,7 +125,6 @@ func kindIn(h *tar.Header) string {
 // contents is what was found in a tar.gz.
 type contents struct {
 	archive  string
-	limit    *limited
 	v2       bool
 	size     int64  // of all files
 	stray    string // a file that belongs to no v3 snapshot
@@ -143,9 +142,6 @@ func (c *contents) close() {
 func (c *contents) read(t *tar.Reader) error {
 	return entries(t, func(name string, h *tar.Header) error {
 		c.size += h.Size
-		if h.Size > c.limit.left {
-			return errTooLarge
-		}
 		switch {
 		case name == databaseName:
 			return c.unpack(t, h.Size)

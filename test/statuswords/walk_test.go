@@ -32,7 +32,7 @@ var scopes = []scope{
 	{dir: "pkg/etcdops", but: []string{
 		// Errors of calls to etcd: they are put at the end of sentences that are listed.
 		"change.go", "change_addlearner.go", "change_moveleader.go", "change_peerurl.go", "change_promote.go", "change_remove.go",
-		"change_touch.go", "change_disarm.go", "compact.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
+		"change_touch.go", "change_disarm.go", "compact.go", "snapshot.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
 		"StopCost", // what a dry run says of a step
 		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
 	}},
@@ -53,7 +53,7 @@ var scopes = []scope{
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Said in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",
-		"handout.go", "maintain.go", "debug.go", // said by actions
+		"handout.go", "maintain.go", "debug.go", "snapshot.go", // said by actions
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},

@@ -8,6 +8,7 @@ import (
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/snapshot"
 )
 
 // Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods say
@@ -21,6 +22,8 @@ type Machine interface {
 	Compact(ctx context.Context, revision int64, physical bool) (at int64, err error)
 	Diagnostics(ctx context.Context) []machine.Diagnostic
 	HandOut(name string, data []byte) (path string, err error)
+	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
+	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
 }
 
 // action is one that runs.
@@ -45,6 +48,10 @@ func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
 		return a.debug(ctx)
 	case v1alpha1.ActionClientCredentials:
 		return a.packageClientCredentials(ctx)
+	case v1alpha1.ActionSnapshot:
+		return a.takeSnapshot(ctx)
+	case v1alpha1.ActionListSnapshots:
+		return a.listSnapshots(ctx)
 	}
 	if k, known := kinds[run.Env.Name]; known {
 		return a.record(ctx, k)

@@ -17,6 +17,7 @@ import (
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/snapshot"
 )
 
 // fakeMachine is what a test sets.
@@ -37,6 +38,23 @@ type fakeMachine struct {
 	texts     []machine.Diagnostic
 	// asked is how Compact was called.
 	asked string
+
+	taken   snapshot.Archive
+	behind  string
+	takings []machine.Snapshots
+	listed  []snapshot.Listed
+	looked  []string // folders that were listed
+}
+
+func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, string, error) {
+	m.takings = append(m.takings, s)
+	s.Progress("verifying it")
+	return m.taken, m.behind, m.broken
+}
+
+func (m *fakeMachine) ListSnapshots(_ context.Context, dir string, verify bool) ([]snapshot.Listed, error) {
+	m.looked = append(m.looked, fmt.Sprint(dir, " ", verify))
+	return m.listed, m.broken
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }

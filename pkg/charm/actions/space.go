@@ -88,7 +88,7 @@ func (a action) compact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	physical, err := a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterPhysical)
+	physical, err := a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterPhysical, false)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,7 @@ func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 			return f.Parameters[args[0]], nil
 		}
 		return f.Desired, nil
+	case "action-log":
 	case "action-set":
 		key, value, _ := strings.Cut(args[0], "=")
 		f.Results[key] = value

@@ -1,0 +1,108 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// partPrefix begins the names of files that are not whole yet. What a crash has left is removed by
+// the next one that is taken.
+const partPrefix = ".jujuetcd-"
+
+// nameForm is the form of the names of archives, as the charm before wrote them.
+const nameForm = "etcd-snapshot-2006-01-02-15.04.05.tar.gz"
+
+// Taking is a snapshot that is taken: from a stream into a folder.
+type Taking struct {
+	// Dir is the folder, which exists and belongs to whoever may read what is in it.
+	Dir string
+	// Own gives a file to whom it is for; nil leaves it to whoever runs this.
+	Own func(*os.File) error
+	// Send writes the database with its trailer, as a server sends it.
+	Send func(ctx context.Context, to io.Writer) error
+	// Size is about how large the database is, and Revision the least that it must have.
+	Size, Revision int64
+	Origin         Origin
+	// Progress is told what happens now.
+	Progress func(string)
+}
+
+// Take takes a snapshot: it lets a server send it, proves it, packs it, and writes its SHA-256
+// beside it. The archive has its name only when all of this is done. Two that are taken into one
+// folder must not run at once.
+func Take(ctx context.Context, t Taking) (Archive, error) {
+	fail := func(err error) (Archive, error) {
+		return Archive{}, fmt.Errorf("cannot take a snapshot into %s: %w", t.Dir, err)
+	}
+	if err := removeParts(t.Dir); err != nil {
+		return fail(err)
+	}
+	// What the server sends and what it is packed into are there at the same time.
+	if err := Free(t.Dir, 2*t.Size); err != nil {
+		return fail(err)
+	}
+	raw := filepath.Join(t.Dir, partPrefix+"sent")
+	defer os.Remove(raw)
+	if err := t.receive(ctx, raw); err != nil {
+		return fail(err)
+	}
+	t.Progress("verifying it")
+	sent, err := Inspect(ctx, raw, "")
+	switch {
+	case err != nil:
+		return fail(err)
+	case sent.Form != FormSaved:
+		return fail(errors.New("the server has not sent the SHA-256 of its database"))
+	case sent.Revision < t.Revision:
+		return fail(fmt.Errorf("the database ends at revision %d, and had %d already", sent.Revision, t.Revision))
+	}
+	t.Progress("packing " + Size(sent.Size))
+	path := filepath.Join(t.Dir, t.Origin.Time.UTC().Format(nameForm))
+	packed, err := sent.packFor(ctx, t.Origin, path, t.Own)
+	if err != nil {
+		return fail(err)
+	}
+	err = create(path+StoredSuffix, t.Own, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s  %s\n", packed.SHA256, filepath.Base(path))
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return packed, nil
+}
+
+// receive writes what the server sends.
+func (t Taking) receive(ctx context.Context, path string) error {
+	t.Progress("receiving about " + Size(t.Size) + " from " + t.Origin.Member)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = t.Send(ctx, f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func removeParts(dir string) error {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), partPrefix) && e.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
