@@ -58,7 +58,7 @@ func TestAV2ArchiveIsKnownByItsLogs(t *testing.T) {
 	if err := a.Unpack(t.Context(), dir); err == nil {
 		t.Error("what was there is overwritten")
 	}
-	v3 := inspect(t, file(t, "x", tarGz(t, entry{name: "./db", data: realData(t, "3.6").saved})))
+	v3 := inspect(t, file(t, "x", tarGz(t, entry{name: "./db", data: realData(t, "3.6").bare})))
 	if err := v3.Unpack(t.Context(), t.TempDir()); err == nil {
 		t.Error("what is no v2 archive is unpacked")
 	}
