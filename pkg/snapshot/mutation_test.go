@@ -27,7 +27,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a database is checked", "database.go", "err, damaged := <-tx.Check(); damaged", "err := error(nil); err != nil", "TestWhatMakes"},
 		{"a child looks", "child.go", "len(os.Args) == 2 && os.Args[0] == childName", "len(os.Args) == 2 && os.Args[0] == childName && false", "TestEveryForm"},
 		{"a child that dies has found something", "child.go", "if _, ended := errors.AsType[*exec.ExitError](err); ended {", "if false {", "TestWhatMakes"},
-		{"names stay inside", "tarball.go", "!filepath.IsLocal(name) || strings", "strings", leads},
+		{"names stay inside", "tarball.go", "!filepath.IsLocal(name) || strings", "!filepath.IsLocal(\"x\") || strings", leads},
 		{"links and devices", "tarball.go", "case h.Typeflag != tar.TypeDir:", "case false:", leads},
 		{"what stands beside", "tarball.go", "case contents.stray != \"\":", "case false:", damaged},
 		{"twice", "tarball.go", "if c.database != nil {\n\t\treturn errors", "if false {\n\t\treturn errors", damaged},
