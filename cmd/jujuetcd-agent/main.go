@@ -52,6 +52,8 @@ func longest(path string) time.Duration {
 		return v1alpha1.LongestRun
 	case dispatch.KindAction + "/" + v1alpha1.ActionSnapshot, dispatch.KindAction + "/" + v1alpha1.ActionListSnapshots:
 		return v1alpha1.LongestSnapshot
+	case dispatch.KindAction + "/" + v1alpha1.ActionRestore:
+		return v1alpha1.LongestRestore
 	}
 	return v1alpha1.LongestHook
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/nagios"
+	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/requests"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
@@ -30,16 +32,18 @@ import (
 
 // fakeMachine answers what a test sets, and records what it was told to do.
 type fakeMachine struct {
-	refuse  string
-	outcome v1alpha1.Outcome
-	message string
-	facts   v1alpha1.UnitFacts
-	last    *v1alpha1.EtcdUnitSpec
-	damaged error
-	own     etcdops.EndpointHealth
-	view    etcdops.View
-	keys    machine.Credentials
-	cluster *fakeCluster
+	unfinished *record.Restore
+	restored   machine.Restored
+	refuse     string
+	outcome    v1alpha1.Outcome
+	message    string
+	facts      v1alpha1.UnitFacts
+	last       *v1alpha1.EtcdUnitSpec
+	damaged    error
+	own        etcdops.EndpointHealth
+	view       etcdops.View
+	keys       machine.Credentials
+	cluster    *fakeCluster
 
 	applied []machine.Situation
 	words   *v1alpha1.StatusSpec
@@ -70,6 +74,16 @@ func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s ma
 }
 
 func (m *fakeMachine) Leave(context.Context) error { m.left++; return nil }
+
+func (m *fakeMachine) Restore(context.Context, machine.Restore) (machine.Restored, error) {
+	return machine.Restored{}, errors.New("this machine restores nothing")
+}
+func (m *fakeMachine) UnfinishedRestore() (*record.Restore, error) { return m.unfinished, nil }
+func (m *fakeMachine) ResumeRestore(context.Context) (bool, machine.Restored, error) {
+	return m.restored.To != "", m.restored, nil
+}
+func (m *fakeMachine) ForgetRestore() error    { m.unfinished = nil; return nil }
+func (m *fakeMachine) Path(path string) string { return path }
 func (m *fakeMachine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
 	if m.refuse != "" {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse}

@@ -11,12 +11,13 @@ import (
 // hook runs any hook but stop: all look at the same things, so that none has to come first and none
 // may be missed.
 //
-//  1. put certificates that have come in their place, and ask for those that are missing or due
-//  2. publish facts
-//  3. answer the db relation, Prometheus and Grafana from what was applied last
-//  4. give Nagios its checks, or take them away
-//  5. mark the latch, if no unit stays
-//  6. say how the unit is
+//  1. end a restore whose agent has died
+//  2. put certificates that have come in their place, and ask for those that are missing or due
+//  3. publish facts
+//  4. answer the db relation, Prometheus and Grafana from what was applied last
+//  5. give Nagios its checks, or take them away
+//  6. mark the latch, if no unit stays
+//  7. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
 	if a.run.Env.Name == "remove" {
 		return nil
@@ -27,6 +28,9 @@ func (a *Agent) hook(ctx context.Context) error {
 		// may hear of a fresh unit.
 		a.run.Log.Error(err, "Left everything as it was")
 		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: "The unit's record is damaged: " + err.Error()})
+	}
+	if err := a.endRestore(ctx); err != nil {
+		return err
 	}
 	n, err := a.run.Network(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/machine/nagios"
+	"jujuetcd.io/pkg/machine/record"
 )
 
 // Machine is what the charm needs of the unit's machine; a *machine.Machine is one, whose methods
@@ -25,6 +26,9 @@ type Machine interface {
 	DeliveredWords() (*v1alpha1.StatusSpec, error)
 	Refused(ctx context.Context) []string
 	Leave(ctx context.Context) error
+	UnfinishedRestore() (*record.Restore, error)
+	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)
+	ForgetRestore() error
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

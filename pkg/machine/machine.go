@@ -129,8 +129,16 @@ func New(o Options) *Machine {
 	return m
 }
 
+// Path is where a path of production is for this program.
+func (m *Machine) Path(p string) string { return m.path(p) }
+
 // path puts the root before a path of production.
 func (m *Machine) path(p string) string { return filepath.Join(m.o.Root, p) }
+
+// production takes the root away that path has put there.
+func (m *Machine) production(p string) string {
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(p, m.o.Root), "/")
+}
 
 // Last is the spec that was applied last; nil if none was, or if the machine is another unit's:
 // what was applied there before that was known is not true of this unit.

@@ -18,6 +18,7 @@ const (
 	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority"
 	operating  = "TestOps"
 	halting    = "TestAdmit|TestAHalt|TestHalt"
+	restoring  = "TestARestore|TestWhatCannotBeRestored"
 )
 
 type guard mutation.Guard
@@ -92,5 +93,15 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a service that does not stop is reported", "halted.go", "if err == nil && !off {", "if err == nil && !off && false {", halting},
 		{"what is to be halted is", "apply.go", "steps := []func(context.Context) error{a.halt}", "var steps []func(context.Context) error", halting},
 		{"data that was seen must never be missing again", "apply.go", "m.Started = true\n", "", applying},
+		{"no restore beside other members", "restore.go", "if !a.data.Present || len(view.Members) != 1 || view.Members[0].ID != a.data.Member {", "if false {", restoring},
+		{"no restore beside one that is added meanwhile", "restore.go", "if len(view.Members) != 1 || view.Members[0].ID != a.data.Member {\n\t\t\treturn errors", "if _ = view; false {\n\t\t\treturn errors", restoring},
+		{"restored data is there", "restore.go", "case err == nil && !made.Present:", "case false:", restoring},
+		{"restored data is another cluster's", "restore.go", "case err == nil && a.data.Present && made.Cluster == a.data.Cluster:", "case false:", restoring},
+		{"one restore at a time", "restore.go", "if a.record.Restore != nil && !a.record.Restore.Done {", "if false {", restoring},
+		{"the restored cluster answers", "restore.go", "!view.Listed || view.ClusterID.String() != want.ClusterID || len(view.Members) != 1", "false", restoring},
+		{"attached storage is not restored to", "restore.go", "case strings.HasPrefix(t.data.Dir, attached):", "case false:", restoring},
+		{"an etcd that runs with the data of before is left alone", "restore_resume.go", "if !here.Present || here.Cluster.String() == r.Member.ClusterID {", "if true {", restoring},
+		{"a restore is recorded before etcd is stopped", "restore.go", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn a.m.remember(&a.record)", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn nil", restoring},
+		{"a way back is recorded until it is gone", "restore_resume.go", "	a.record.Member = r.Before\n", "	a.record.Member, a.record.Restore = r.Before, nil\n", restoring},
 	})
 }

@@ -58,7 +58,8 @@ type world struct {
 	started   int64
 	calls     []string
 	view      etcdops.View
-	database  []byte // what a member sends
+	database  []byte              // what a member sends
+	looks     func() etcdops.View // in place of view
 	locked    bool
 	keyless   bool // the lock key cannot be written
 	timer     any
@@ -341,6 +342,9 @@ func (c cluster) Look(context.Context, []string) etcdops.View {
 	defer c.w.mu.Unlock()
 	c.w.calls = append(c.w.calls, fmt.Sprintf("look locked=%v", c.w.locked))
 	c.w.slept = c.w.stopped
+	if c.w.looks != nil {
+		return c.w.looks()
+	}
 	return c.w.view
 }
 

@@ -48,5 +48,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"the disk has room for what is taken", "take.go", "if err := Free(t.Dir, 2*t.Size); err != nil {", "if err := error(nil); err != nil {", "TestASnapshotIsTaken"},
 		{"what is listed is what was taken", "list.go", "case len(stored) == 1 && stored[0].sum != l.SHA256:", "case false:", "TestWhatIsInAFolder"},
 		{"reading ends", "source.go", "if err := r.ctx.Err(); err != nil {", "if err := error(nil); err != nil {", "TestItEnds"},
+		{"no v2 archive is restored", "newcluster.go", "if a.Form == FormV2 {", "if false {", "TestWhatCannotBeRestored"},
+		{"the disk has room for a restore", "newcluster.go", "if err := Free(filepath.Dir(dir), 2*a.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatCannotBeRestored"},
+		{"revisions go up, and what was before is compacted", "newcluster.go", "RevisionBump:  revisionBump, MarkCompacted: true,", "", "TestARestoredArchive"},
+		{"authentication is turned off", "newcluster.go", "if to.DisableAuth {", "if false {", "TestAuthentication"},
 	})
 }

@@ -48,13 +48,15 @@ const (
 	ActionCompact           = "compact"        // has etcd forget its history before a revision
 	ActionSnapshot          = "snapshot"       // takes a snapshot into a folder of the unit
 	ActionListSnapshots     = "list-snapshots" // lists those in a folder of the unit
+	ActionRestore           = "restore"        // puts an archive in the place of a sole unit's data
 )
 
 // disturbs says of each action of the charm that a person runs whether it may stop etcd, change its
 // members, or change what they run on or with. ActionReconcile is not in it: what a delivery may do
 // is said by its spec.
 var disturbs = map[string]bool{
-	ActionHealth: false,
+	ActionHealth:  false,
+	ActionRestore: true,
 	// These record what a person wants; the daemon does it.
 	ActionBeginAnew: false,
 	ActionRestart:   false,
@@ -116,7 +118,21 @@ const (
 	// Of list-snapshots.
 	ParameterVerify = "verify"    // a flag: inspect each
 	ResultSnapshots = "snapshots" // a list of snapshot.Listed as JSON
+
+	// Of restore.
+	ParameterSkipBackup   = "skip-backup" // a flag
+	ParameterSnapshot     = "snapshot"    // a file on the unit, in place of the resource
+	ParameterSHA256       = "sha256"      // what the archive must have
+	ParameterAuth         = "auth"        // "disable" turns authentication off
+	ResultBackupPath      = "backup.path"
+	ResultBackupSHA256    = "backup.sha256sum"
+	ResultRestoredCluster = "restored.cluster-id"
+	ResultRestoredFrom    = "restored.from"
+	ResultReplacedData    = "restored.replaced-data"
 )
+
+// ResourceSnapshot is the charm's resource that restore takes.
+const ResourceSnapshot = "snapshot"
 
 // Endpoints of the charm.
 const (
@@ -196,4 +212,7 @@ const (
 	// database that etcd's documentation recommends, are sent, read, packed and written in 14 minutes
 	// at 10 MiB a second.
 	LongestSnapshot = 30 * time.Minute
+	// LongestRestore is how long the action restore may run: 8 GiB, the largest database that etcd's
+	// documentation recommends, are read and written some four times, at 20 MiB/s in 27 minutes.
+	LongestRestore = time.Hour
 )

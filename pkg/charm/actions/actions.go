@@ -24,6 +24,9 @@ type Machine interface {
 	HandOut(name string, data []byte) (path string, err error)
 	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
+	Restore(ctx context.Context, r machine.Restore) (machine.Restored, error)
+	// Path is where a path of the machine is for this program.
+	Path(path string) string
 }
 
 // action is one that runs.
@@ -33,8 +36,8 @@ type action struct {
 }
 
 // Do runs the action that the dispatch is of.
-func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
-	a := action{run, machine}
+func Do(ctx context.Context, run *dispatch.Run, m Machine) error {
+	a := action{run, m}
 	switch run.Env.Name {
 	case v1alpha1.ActionHealth:
 		return a.health(ctx)
@@ -52,6 +55,8 @@ func Do(ctx context.Context, run *dispatch.Run, machine Machine) error {
 		return a.takeSnapshot(ctx)
 	case v1alpha1.ActionListSnapshots:
 		return a.listSnapshots(ctx)
+	case v1alpha1.ActionRestore:
+		return a.restore(ctx)
 	}
 	if k, known := kinds[run.Env.Name]; known {
 		return a.record(ctx, k)

@@ -22,6 +22,10 @@ import (
 
 // fakeMachine is what a test sets.
 type fakeMachine struct {
+	restores []machine.Restore
+	restored machine.Restored
+	fault    error
+
 	facts v1alpha1.UnitFacts
 	own   etcdops.EndpointHealth
 	view  etcdops.View
@@ -58,6 +62,13 @@ func (m *fakeMachine) ListSnapshots(_ context.Context, dir string, verify bool) 
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }
+
+func (m *fakeMachine) Restore(_ context.Context, r machine.Restore) (machine.Restored, error) {
+	m.restores = append(m.restores, r)
+	return m.restored, m.fault
+}
+
+func (m *fakeMachine) Path(path string) string { return path }
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, m.unasked

@@ -226,16 +226,21 @@ func SetAside(disk *durable.Disk, dir string, now time.Time) (string, error) {
 	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	base := dir + ".aside-" + now.UTC().Format("20060102T150405Z")
-	to := base
-	for i := 2; ; i++ {
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		to = fmt.Sprintf("%s-%d", base, i)
-	}
+	to := AsideName(dir, now)
 	if err := disk.Rename(from, to); err != nil {
 		return "", err
 	}
 	return to, nil
+}
+
+// AsideName is the name that SetAside would give now, which nothing has.
+func AsideName(dir string, now time.Time) string {
+	base := dir + ".aside-" + now.UTC().Format("20060102T150405Z")
+	to := base
+	for i := 2; ; i++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to
+		}
+		to = fmt.Sprintf("%s-%d", base, i)
+	}
 }

@@ -46,6 +46,8 @@ type Record struct {
 	Process Process `json:"process"`
 	// Proof is what a process has proven of the authorities that it is told to use.
 	Proof Proof `json:"proof,omitzero"`
+	// Restore is one that is under way, or that the latch does not tell of yet.
+	Restore *Restore `json:"restore,omitempty"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
 }
@@ -97,6 +99,25 @@ type Process struct {
 	Read v1alpha1.RunningFacts `json:"read,omitzero"`
 	// Answered says that it has answered since.
 	Answered bool `json:"answered,omitempty"`
+}
+
+// Restore is data that takes the place of the unit's. It is recorded before etcd is stopped for it; where
+// the data is says how far it has come.
+type Restore struct {
+	// Task is Juju's number of the action that asked for it.
+	Task int64 `json:"task"`
+	// From is the cluster whose data is replaced; empty where there was none.
+	From string `json:"from,omitempty"`
+	// Member is what the restored data is of.
+	Member Member `json:"member"`
+	// Before is what the replaced data was of, and Aside where that is now; empty before it was put
+	// there.
+	Before Member `json:"before"`
+	Aside  string `json:"aside,omitempty"`
+	// Staged is where the restored data was made.
+	Staged string `json:"staged"`
+	// Done says that the restored member has answered: there is no way back any more.
+	Done bool `json:"done,omitempty"`
 }
 
 // Proof is what fresh handshakes have shown of one process: see v1alpha1.ProofFacts.

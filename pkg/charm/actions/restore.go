@@ -1,0 +1,253 @@
+package actions
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/snapshot"
+)
+
+// The old charm's words, which scripts look for.
+const (
+	onlyOnLeader    = "This action can only be run on the leader unit"
+	missingSnapshot = "Missing snapshot. Attach one (juju attach-resource %s snapshot=FILE), or name a file on this unit (snapshot=PATH)"
+)
+
+// restoreRequest is what a person asks for.
+type restoreRequest struct {
+	// archive is the file, which people know by its name.
+	archive, name, sha256 string
+	// backup is the folder in which what is replaced is kept as an archive, too; empty for none.
+	backup      string
+	disableAuth bool
+}
+
+const authDisable = "disable"
+
+// restore is the action of the same name, on the sole unit of an application: it has ended when the
+// restore has. Everything is verified before anything is touched.
+func (a action) restore(ctx context.Context) error {
+	request, why, err := a.restoreRequest(ctx)
+	if err != nil {
+		return err
+	}
+	latch, unfit, err := a.mayRestore(ctx)
+	if err != nil {
+		return err
+	}
+	if why = errors.Join(why, unfit); why != nil {
+		return a.run.Tools.FailAction(ctx, strings.ReplaceAll(why.Error(), "\n", "; "))
+	}
+	a.progress(ctx, "verifying "+request.name)
+	archive, err := snapshot.Inspect(ctx, request.archive, request.sha256)
+	if err == nil && archive.Auth && !request.disableAuth {
+		err = errors.New("cannot restore the archive: authentication is on in it, which would lock this charm out; " +
+			"run the action with auth=disable to turn it off in the restored data")
+	}
+	if err != nil {
+		return a.run.Tools.FailAction(ctx, err.Error())
+	}
+	restored, err := a.machine.Restore(ctx, machine.Restore{
+		Task: a.run.Env.Action, Token: restoredToken(latch, a.run.Env.Action), Target: request.backup,
+		Prepare: func(ctx context.Context, dir string, m machine.SoleMember) error {
+			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, DisableAuth: request.disableAuth})
+		},
+		Progress: func(what string) { a.progress(ctx, what) },
+	})
+	if err != nil {
+		return a.run.Tools.FailAction(ctx, err.Error())
+	}
+	if _, err := FollowRestore(ctx, a.run, restored); err != nil {
+		return err
+	}
+	if err := a.publishMember(ctx); err != nil {
+		return err
+	}
+	return a.reportRestore(ctx, request, archive, restored)
+}
+
+// publishMember has the unit's facts tell of the restored member in the same commit as the latch: the
+// controller must not see one without the other.
+func (a action) publishMember(ctx context.Context) error {
+	p, err := a.run.Published(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := a.machine.Facts(ctx)
+	if err != nil {
+		return err
+	}
+	facts := p.Facts
+	facts.Member, facts.Running, facts.RestartPending = now.Member, now.Running, now.RestartPending
+	return a.run.Publish(ctx, p, facts, nil)
+}
+
+// restoredToken is that of the restored cluster: no other restore in the model has the task's number,
+// and no cluster was born with this.
+func restoredToken(latch v1alpha1.Latch, task int64) string {
+	token, _, _ := strings.Cut(latch.Token(), restoredMark)
+	return token + restoredMark + strconv.FormatInt(task, 10)
+}
+
+const restoredMark = "-restored-"
+
+func (a action) reportRestore(ctx context.Context, request restoreRequest, archive snapshot.Archive, restored machine.Restored) error {
+	results := [][2]string{
+		{v1alpha1.ResultRestoredCluster, restored.To},
+		{v1alpha1.ResultRestoredFrom, origin(request.name, archive)},
+		{v1alpha1.ResultReplacedData, restored.Aside},
+		{v1alpha1.ResultBackupPath, restored.Backup.Path},
+		{v1alpha1.ResultBackupSHA256, restored.Backup.SHA256},
+		{v1alpha1.ResultOutput, "The archive is restored, as cluster " + restored.To +
+			". Restart clients that keep what they have read, such as Kubernetes API servers."},
+	}
+	for _, r := range results {
+		if r[1] == "" {
+			continue
+		}
+		if err := a.run.Tools.SetActionResult(ctx, r[0], r[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// origin says what was restored. Another cluster's archive is no fault: a lost model's is what it is
+// for.
+func origin(name string, archive snapshot.Archive) string {
+	text := fmt.Sprintf("%s (sha256 %s), revision %d", name, archive.SHA256, archive.Revision)
+	if o := archive.Origin; o != nil {
+		text += fmt.Sprintf(", of application %s, cluster %s, taken %s", o.Application, o.ClusterID, o.Time.UTC().Format(time.RFC3339))
+	}
+	if archive.Digest == snapshot.DigestNone {
+		text += "; nothing in it proves its bytes, only its structure was looked at"
+	}
+	return text
+}
+
+// restoreRequest reads what the person asks for; why is what is wrong with it.
+func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why, err error) {
+	ask := func(name string, into *string) {
+		if err == nil {
+			*into, err = a.run.Tools.ActionParameter(ctx, name)
+		}
+	}
+	var skip bool
+	var auth string
+	ask(v1alpha1.ParameterSnapshot, &request.archive)
+	ask(v1alpha1.ParameterSHA256, &request.sha256)
+	ask(v1alpha1.ParameterTarget, &request.backup)
+	ask(v1alpha1.ParameterAuth, &auth)
+	if err == nil {
+		skip, err = a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterSkipBackup, true)
+	}
+	if err != nil {
+		return request, nil, err
+	}
+	request.backup = cmp.Or(request.backup, v1alpha1.LoginHome)
+	if skip {
+		request.backup = ""
+	}
+	if request.archive == "" {
+		request.archive, request.name = a.run.Tools.Resource(ctx, v1alpha1.ResourceSnapshot), "the resource "+v1alpha1.ResourceSnapshot
+	} else {
+		request.archive, request.name = a.machine.Path(request.archive), request.archive
+	}
+	request.disableAuth = auth == authDisable
+	switch {
+	case auth != "" && !request.disableAuth:
+		why = fmt.Errorf("the parameter auth may only be %s", authDisable)
+	case request.archive == "":
+		why = fmt.Errorf(missingSnapshot, a.run.Env.Application()) //nolint:staticcheck // ST1005: the words of the charm before this one
+	}
+	return request, why, nil
+}
+
+// mayRestore says why nothing may be restored here now. The unit must be its application's only one:
+// what Juju shows decides, because etcd may not answer any more.
+func (a action) mayRestore(ctx context.Context) (latch v1alpha1.Latch, why, err error) {
+	leader, err := a.run.Tools.IsLeader(ctx)
+	if err != nil {
+		return latch, nil, err
+	}
+	if !leader {
+		return latch, errors.New(onlyOnLeader), nil //nolint:staticcheck // ST1005: the words of the charm before this one
+	}
+	p, err := a.run.Published(ctx)
+	if err != nil {
+		return latch, nil, err
+	}
+	if p.None() {
+		return latch, errors.New("this unit has told the controller nothing of itself yet; run it again in a minute"), nil
+	}
+	others, err := a.run.Tools.RelationUnits(ctx, p.Relation)
+	if err != nil {
+		return latch, nil, err
+	}
+	bag, err := a.run.LatchBag(ctx, p.Relation)
+	if err != nil {
+		return latch, nil, err
+	}
+	if latch, why = v1alpha1.LatchFromDatabag(bag); why != nil {
+		return latch, why, nil
+	}
+	entries, why := latch.Entries()
+	switch {
+	case why != nil:
+	case len(others) > 0:
+		why = fmt.Errorf("the application has other units (%s): remove them, restore on the one that stays, and add them again", strings.Join(others, ", "))
+	case len(entries) > 0:
+		why = fmt.Errorf("%s is under way; juju status tells what it waits for", entries[0].Procedure)
+	case latch.ClusterID == "":
+		why = errors.New("there is no cluster yet; run it again when juju status shows one")
+	case latch.Ends():
+		why = errors.New("the cluster ends, because Juju keeps no unit of it")
+	}
+	return latch, why, nil
+}
+
+// FollowRestore has the unit's facts and the latch tell of the restored cluster. It may be called
+// again, and by a later hook than the restore's: Juju commits both with the one that it is called
+// in. Only the Juju leader can write the latch.
+func FollowRestore(ctx context.Context, run *dispatch.Run, restored machine.Restored) (done bool, err error) {
+	peers, err := run.Peers(ctx)
+	if err != nil || peers == "" {
+		return false, err
+	}
+	bag, err := run.LatchBag(ctx, peers)
+	if err != nil {
+		return false, err
+	}
+	latch, err := v1alpha1.LatchFromDatabag(bag)
+	if err != nil {
+		return false, err
+	}
+	if latch.ClusterID == restored.To {
+		return true, nil
+	}
+	leader, err := run.Tools.IsLeader(ctx)
+	if err != nil || !leader {
+		return false, err
+	}
+	request := v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{
+		FromSeeds: latch.Seeds, From: latch.ClusterID, To: restored.To,
+		Seeds: &v1alpha1.Seeds{Token: restored.Token, Members: []v1alpha1.Seed{{Unit: run.Env.Unit, Name: restored.Name, PeerURL: restored.PeerURL}}},
+	}}
+	next, err := latch.Apply(request, v1alpha1.Epoch{})
+	if err != nil {
+		return false, err
+	}
+	writes, err := request.Writes(latch, next)
+	if err != nil {
+		return false, err
+	}
+	return false, run.Tools.SetApplicationRelation(ctx, peers, writes)
+}

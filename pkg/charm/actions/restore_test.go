@@ -1,0 +1,173 @@
+package actions_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/test/etcdtest"
+)
+
+var (
+	savedOnce     sync.Once
+	plain, authed []byte
+)
+
+// savedBy is what a real server's snapshot RPC sends, without and with authentication.
+func savedBy(t *testing.T, auth bool) string {
+	t.Helper()
+	savedOnce.Do(func() {
+		cluster := etcdtest.Start(t, etcdtest.Options{})
+		client := cluster.Client()
+		save := func(client *clientv3.Client) []byte {
+			stream, err := client.Snapshot(t.Context())
+			must(t, err)
+			defer stream.Close()
+			all, err := io.ReadAll(stream)
+			must(t, err)
+			return all
+		}
+		_, err := client.Put(t.Context(), "key", "value")
+		must(t, err)
+		plain = save(client)
+		_, err = client.UserAdd(t.Context(), "root", "secret")
+		must(t, err)
+		_, err = client.UserGrantRole(t.Context(), "root", "root")
+		must(t, err)
+		_, err = client.AuthEnable(t.Context())
+		must(t, err)
+		root, err := clientv3.New(clientv3.Config{Endpoints: cluster.Endpoints(), TLS: cluster.TLS(), Username: "root", Password: "secret"})
+		must(t, err)
+		defer root.Close()
+		authed = save(root)
+	})
+	path := filepath.Join(t.TempDir(), "saved.db")
+	data := plain
+	if auth {
+		data = authed
+	}
+	must(t, os.WriteFile(path, data, 0o600))
+	return path
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// soleUnit is the only one of its application, whose machine restores to this.
+func soleUnit(t *testing.T) *unit {
+	u := newUnit(t)
+	u.juju.Leader = true
+	u.juju.Members["cluster:0"] = nil
+	u.machine.facts.Member = v1alpha1.MemberFacts{Present: true, ClusterID: "00000000000000d1", MemberID: "00000000000000e1"}
+	u.machine.restored = machine.Restored{From: latched, To: "00000000000000d1", Member: "00000000000000e1", Name: "etcd0",
+		PeerURL: "https://10.0.0.4:2380", Token: "token-restored-11", Aside: "/var/snap/etcd/common/data.aside-1"}
+	return u
+}
+
+func (u *unit) restore(parameters map[string]any) {
+	u.t.Helper()
+	u.juju.Parameters = parameters
+	u.do(v1alpha1.ActionRestore, "")
+}
+
+// TestARestoreIsLatchedWithTheMembersFacts: both are in one commit, and the archive's origin in the
+// results.
+func TestARestoreIsLatchedWithTheMembersFacts(t *testing.T) {
+	u := soleUnit(t)
+	u.restore(map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false)})
+	if u.juju.Failure != "" {
+		t.Fatal(u.juju.Failure)
+	}
+	bag := u.juju.Bags["cluster:0 etcd"]
+	latch, err := v1alpha1.LatchFromDatabag(bag)
+	if err != nil || latch.ClusterID != "00000000000000d1" || latch.Token() != "token-restored-11" || len(latch.Seeds.Members) != 1 {
+		t.Errorf("the latch is %+v, %v", latch, err)
+	}
+	var facts v1alpha1.UnitFacts
+	must(t, json.Unmarshal([]byte(u.juju.Bags["cluster:0 etcd/0"][v1alpha1.FactsKey]), &facts))
+	if facts.Member != u.machine.facts.Member || facts.Protocol != v1alpha1.Protocol {
+		t.Errorf("the facts are %+v", facts)
+	}
+	asked := u.machine.restores[0]
+	if asked.Task != 11 || asked.Token != "token-restored-11" || asked.Target != "" {
+		t.Errorf("the machine was asked for %+v", asked)
+	}
+	if r := u.juju.Results; r[v1alpha1.ResultRestoredCluster] != "00000000000000d1" || !strings.Contains(r[v1alpha1.ResultRestoredFrom], "revision 2") ||
+		r[v1alpha1.ResultReplacedData] == "" || !strings.Contains(r[v1alpha1.ResultOutput], "API servers") {
+		t.Errorf("the results are %v", r)
+	}
+	// Once more gets another token, of the same length.
+	u.restore(map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false), v1alpha1.ParameterSkipBackup: false})
+	if again := u.machine.restores[1]; again.Token != "token-restored-12" || again.Target != v1alpha1.LoginHome {
+		t.Errorf("the second time the machine was asked for %+v", again)
+	}
+}
+
+func TestARestoreThatCannotBeTouchesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		change     func(u *unit, parameters map[string]any)
+	}{
+		{"not the leader", "This action can only be run on the leader unit", func(u *unit, _ map[string]any) { u.juju.Leader = false }},
+		{"other units", "other units (etcd/1)", func(u *unit, _ map[string]any) { u.juju.Members["cluster:0"] = []string{"etcd/1"} }},
+		{"no cluster", "no cluster yet", func(u *unit, _ map[string]any) { u.latch(v1alpha1.LatchClusterIDKey, "") }},
+		{"a cluster that ends", "ends", func(u *unit, _ map[string]any) { u.ended() }},
+		{"a procedure", "CA rotation is under way", func(u *unit, _ map[string]any) {
+			u.latchJSON(v1alpha1.LatchJournalKey, []v1alpha1.JournalEntry{{Procedure: "CA rotation", ID: "9", Phase: "trust both"}})
+		}},
+		{"a latch that cannot be read", "seeds", func(u *unit, _ map[string]any) { u.latch(v1alpha1.LatchSeedsKey, "{") }},
+		{"a journal that cannot be read", "journal", func(u *unit, _ map[string]any) { u.latch(v1alpha1.LatchJournalKey, "{[") }},
+		{"nothing published", "nothing of itself", func(u *unit, _ map[string]any) { u.juju.Bags["cluster:0 etcd/0"] = nil }},
+		{"no archive", "Missing snapshot. Attach one (juju attach-resource etcd snapshot=FILE)", func(_ *unit, p map[string]any) {
+			delete(p, v1alpha1.ParameterSnapshot)
+		}},
+		{"another sha256", "sha256", func(_ *unit, p map[string]any) { p[v1alpha1.ParameterSHA256] = strings.Repeat("0", 64) }},
+		{"a file that is not there", "no such file", func(_ *unit, p map[string]any) { p[v1alpha1.ParameterSnapshot] = "/nowhere/x" }},
+		{"a word for auth", "auth may only be disable", func(_ *unit, p map[string]any) { p[v1alpha1.ParameterAuth] = "off" }},
+		{"authentication", "auth=disable", func(_ *unit, p map[string]any) { p[v1alpha1.ParameterSnapshot] = savedBy(t, true) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			u := soleUnit(t)
+			parameters := map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false)}
+			tt.change(u, parameters)
+			before := maps.Clone(u.juju.Bags["cluster:0 etcd"])
+			u.restore(parameters)
+			if !strings.Contains(u.juju.Failure, tt.want) {
+				t.Errorf("it fails with %q, want %q", u.juju.Failure, tt.want)
+			}
+			if len(u.machine.restores) > 0 || !maps.Equal(before, u.juju.Bags["cluster:0 etcd"]) {
+				t.Errorf("the machine was asked %v, the latch is %v", u.machine.restores, u.juju.Bags["cluster:0 etcd"])
+			}
+		})
+	}
+	t.Run("authentication that is to be turned off", func(t *testing.T) {
+		u := soleUnit(t)
+		u.restore(map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, true), v1alpha1.ParameterAuth: "disable"})
+		if u.juju.Failure != "" || len(u.machine.restores) != 1 {
+			t.Errorf("it fails with %q", u.juju.Failure)
+		}
+	})
+	t.Run("a machine that fails", func(t *testing.T) {
+		u := soleUnit(t)
+		u.machine.fault = errors.New("cannot restore: the disk is full")
+		before := maps.Clone(u.juju.Bags["cluster:0 etcd"])
+		u.restore(map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false)})
+		if u.juju.Failure != "cannot restore: the disk is full" || !maps.Equal(before, u.juju.Bags["cluster:0 etcd"]) {
+			t.Errorf("it fails with %q; the latch is %v", u.juju.Failure, u.juju.Bags["cluster:0 etcd"])
+		}
+	})
+}
