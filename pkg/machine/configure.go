@@ -15,6 +15,7 @@ import (
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/service"
 	"jujuetcd.io/pkg/machine/tlsfiles"
+	"jujuetcd.io/pkg/pki"
 )
 
 // changing renders the configuration, and if it differs from the one on disk in what etcd reads
@@ -31,6 +32,11 @@ func (a *application) changing(ctx context.Context) error {
 		return err
 	}
 	a.process(state)
+	disk, err := a.m.tls.BundleText()
+	if err != nil {
+		return err
+	}
+	a.record.Process = withAuthorities(a.record.Process, a.record.Config, pki.Fingerprints(disk))
 	a.record.Config = record.Config{Hash: hash, Reads: now}
 	return a.m.remember(&a.record)
 }

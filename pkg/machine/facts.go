@@ -61,7 +61,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 		if err != nil {
 			return facts, err
 		}
-		r.Process = runsWith(r, state, m.bootID())
+		r.Process = withAuthorities(runsWith(r, state, m.bootID()), r.Config, facts.Certificates.CA)
 		facts.RestartPending = found.Present && outdated(r)
 		if found.Present && !facts.RestartPending && state.Running() {
 			facts.Certificates.Proof = proven(r)

@@ -15,7 +15,7 @@ import (
 const (
 	admitting  = "TestAdmit|TestValidate"
 	applying   = "TestUnitIsMadeReady|TestSecondApply|TestLongWork|TestOtherChannel|TestServiceStopped|TestStartWaits|TestFailedStart|TestRemovedMember|TestLostData|Begun|TestAdopted|TestAChangeOf"
-	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority"
+	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority|TestFactsTell"
 	operating  = "TestOps"
 	halting    = "TestAdmit|TestAHalt|TestHalt"
 	restoring  = "TestARestore|TestWhatCannotBeRestored"
@@ -71,6 +71,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"only a cluster that was given up is outlived", "admit.go", " && s.Latch.Seeds.Token != token", "", admitting},
 		{"no start without certificates", "serve.go", "if err := a.trusted(); err != nil {", "if err := a.trusted(); err != nil && false {", applying},
 		{"a unit without data is told how to begin", "serve.go", "if !a.data.Present && a.spec.Etcd.Initial == nil {\n\t\treturn nil", "if false {\n\t\treturn nil", applying},
+		{"whom the process trusts is recorded before the bundle changes", "configure.go", "a.record.Process = withAuthorities(a.record.Process, a.record.Config, pki.Fingerprints(disk))", "_ = pki.Fingerprints(disk)", restarting},
+		{"it trusts what is on disk while it runs with that", "process.go", "p.Hash != \"\" && p.Hash == onDisk.Hash {", "false {", restarting},
+		{"and not what is on disk only", "process.go", "p.Hash != \"\" && p.Hash == onDisk.Hash {", "true {", restarting},
 		{"what is to be stopped is not started", "serve.go", "if a.spec.Service.State != v1alpha1.ServiceRunning {", "if false {", applying},
 		{"a crashed member is left to systemd", "serve.go", "case state.Waits() && a.hasRun():", "case false:", restarting},
 		{"no restart without permission", "serve.go", "case outdated(a.record) && a.spec.Delivery.AllowRestart:", "case outdated(a.record):", restarting},

@@ -45,6 +45,16 @@ func runsWith(r record.Record, state service.State, boot string) record.Process 
 	return now
 }
 
+// withAuthorities adds whom the process trusts: one that runs with what is on disk has read the
+// bundle on disk. Before that changes it is recorded. Of one that an agent of before has let run on
+// under another bundle nothing is known.
+func withAuthorities(p record.Process, onDisk record.Config, authorities []string) record.Process {
+	if len(p.Read.CA) == 0 && p.Hash != "" && p.Hash == onDisk.Hash {
+		p.Read.CA = authorities
+	}
+	return p
+}
+
 // ownURL is where the unit's own etcd serves clients: at the unit's address, on the port that the
 // running process has read, which is not the spec's until it is restarted. The address that it has
 // read may be gone: a machine that boots with another one has a process that listens there all the

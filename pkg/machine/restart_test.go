@@ -10,6 +10,9 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/durable"
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/test/etcdtest"
 )
 
@@ -176,5 +179,61 @@ func TestNewAuthorityIsARestartAndNewLeafIsNone(t *testing.T) {
 	w.apply(spec, 4, v1alpha1.OutcomeFailed, v1alpha1.ReasonNoCertificate)
 	if w.read("var/snap/etcd/common/ca.crt") != before {
 		t.Error("the authority of the leaf in use was forgotten")
+	}
+}
+
+// TestFactsTellWhomTheProcessTrusts: it is what it read when it was started, whatever is on disk
+// since, also where its start was recorded by an agent that did not record that.
+func TestFactsTellWhomTheProcessTrusts(t *testing.T) {
+	further := string(etcdtest.NewCA(t).PEM)
+	for name, older := range map[string]bool{"recorded": false, "recorded by an agent of before": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			first := w.apply(w.start(v1alpha1.InitialNew), 1, v1alpha1.OutcomeApplied, "").Facts.Certificates.CA
+			if older {
+				w.forgetAuthorities()
+			}
+			trusts := func(what string, status v1alpha1.EtcdUnitStatus, disk, process []string) {
+				t.Helper()
+				if f := status.Facts; !slices.Equal(f.Certificates.CA, disk) || f.Running == nil || !slices.Equal(f.Running.CA, process) {
+					t.Errorf("%s: on disk %v, and the process has read %+v, not %v and %v", what, f.Certificates.CA, f.Running, disk, process)
+				}
+			}
+			trusts("at first", w.apply(w.member(), 2, v1alpha1.OutcomeApplied, ""), first, first)
+			if older {
+				w.forgetAuthorities()
+			}
+			spec := w.member()
+			spec.TLS.CABundle += further
+			both := append(slices.Clone(first), pki.Fingerprints(further)...)
+			trusts("one more", w.apply(spec, 3, v1alpha1.OutcomeApplied, ""), both, first)
+			if older {
+				w.forgetAuthorities()
+				trusts("one more, handed out by an agent of before", w.apply(spec, 3, v1alpha1.OutcomeApplied, ""), both, nil)
+				first = nil
+			}
+			left := w.member()
+			left.TLS.CABundle = "" // as it is
+			trusts("and nothing handed out", w.apply(left, 4, v1alpha1.OutcomeApplied, ""), both, first)
+			w.mu.Lock()
+			w.startEtcd()
+			w.show()
+			w.mu.Unlock()
+			trusts("after a restart", w.apply(left, 5, v1alpha1.OutcomeApplied, ""), both, both)
+		})
+	}
+}
+
+// forgetAuthorities takes from the record what an agent of before would not have written.
+func (w *world) forgetAuthorities() {
+	w.t.Helper()
+	store := record.Store{Path: w.path("var/lib/jujuetcd/etcd-0/applied.json"), Disk: &durable.Disk{}}
+	r, err := store.Load()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Config.Reads.CA, r.Process.Read.CA = nil, nil
+	if _, err := store.Save(r); err != nil {
+		w.t.Fatal(err)
 	}
 }

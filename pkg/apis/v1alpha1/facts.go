@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -96,7 +98,10 @@ type CertificateFacts struct {
 	// OfferedCA is the CA bundle that the provider offers now, as PEM; what is in use is CA.
 	OfferedCA string `json:"offeredCA,omitempty"`
 	// CA are the SHA-256 fingerprints (hex) of the certificates in the bundle on disk.
-	CA     []string   `json:"ca,omitempty"`
+	CA []string `json:"ca,omitempty"`
+	// Of are those of CA that each of Server and Client is signed by, directly or through others:
+	// who trusts one of them lets the unit in. Older agents report none.
+	Of     []string   `json:"of,omitempty"`
 	Server *LeafFacts `json:"server,omitempty"`
 	Client *LeafFacts `json:"client,omitempty"`
 	// Authority is, of the authorities that Server and Client need, the one that ends first; it has
@@ -173,6 +178,25 @@ type AppliedFacts struct {
 
 // DataLost says that a member was started on this unit and its data is gone.
 func (m MemberFacts) DataLost() bool { return (m.Started || m.StartedNew) && !m.Present }
+
+// Trusts are the fingerprints of the authorities that the unit's member lets in, now and after a
+// crash: of the bundle on disk what its process has read, too. An older agent tells the former
+// alone.
+func (f UnitFacts) Trusts() []string {
+	if f.Running == nil || len(f.Running.CA) == 0 {
+		return f.Certificates.CA
+	}
+	var both []string
+	for _, print := range f.Certificates.CA {
+		if slices.Contains(f.Running.CA, print) {
+			both = append(both, print)
+		}
+	}
+	if len(both) == 0 {
+		return f.Running.CA // it is asked now, and none at all would be taken for not known
+	}
+	return both
+}
 
 // NamedLeaf is a certificate with what people call it.
 type NamedLeaf struct {

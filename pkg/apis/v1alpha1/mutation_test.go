@@ -18,6 +18,9 @@ type guard mutation.Guard
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	const phases = "TestAPhase|TestAHalt"
 	mutation.Test(t, []guard{
+		{"what is on disk is not trusted before it is read", "facts.go", "if f.Running == nil || len(f.Running.CA) == 0 {", "if true {", "TestAMemberTrusts"},
+		{"nor what would not be read again", "facts.go", "if slices.Contains(f.Running.CA, print) {", "if slices.Contains(f.Certificates.CA, print) {", "TestAMemberTrusts"},
+		{"and nothing at all is not taken for not known", "facts.go", "if len(both) == 0 {", "if false {", "TestAMemberTrusts"},
 		{"a halt needs a phase", "phase.go", "return s.Service.State == ServiceHalted", "return false", phases},
 		{"a phase must be named", "phase.go", "if p == nil || p.ID", "if p == nil { return nil }; if p.ID", phases},
 		{"with its entry", "phase.go", "p.ID == \"\" || ", "", phases},

@@ -41,4 +41,8 @@ type RunningFacts struct {
 	// Config identifies all else of the spec that is read then: 16 hex digits. Older agents report
 	// none.
 	Config string `json:"config,omitempty"`
+	// CA are the SHA-256 fingerprints (hex) of the certificates in the CA bundle that it has read:
+	// whom it trusts until it is restarted. Only the machine knows them, since a spec may leave the
+	// bundle as it is. Older agents report none.
+	CA []string `json:"ca,omitempty"`
 }

@@ -181,7 +181,8 @@ type TLSSpec struct {
 	ExtraSANs []string `json:"extraSANs,omitempty"`
 	// Leaves are the authorities, by the SHA-256 fingerprints (hex) of their certificates in
 	// CABundle, whose leaves the unit uses; none means all. While an authority is replaced members
-	// trust two, and use the leaves of one.
+	// trust two, and use the leaves of one; so, too, while a provider offers a further one that not
+	// every member's process has read.
 	Leaves []string `json:"leaves,omitempty"`
 	// Next are those whose leaves come next: the unit asks them, too, and proves that its member
 	// accepts what they have given, before any member shows it to another.

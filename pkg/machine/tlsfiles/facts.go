@@ -24,6 +24,7 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 	for _, c := range bundle {
 		facts.CA = append(facts.CA, pki.Fingerprint(c))
 	}
+	facts.Of = facts.CA
 	for name, into := range map[Name]**v1alpha1.LeafFacts{Server: &facts.Server, Client: &facts.Client} {
 		leaf, err := f.Leaf(name)
 		if err != nil {
@@ -43,9 +44,13 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 			continue
 		}
 		*into = leafFacts(p.chain[0])
+		facts.Of = signers(name, p.chain, bundle, facts.Of)
 		if authority := pki.Authority(p.chain, bundle); authority != nil {
 			above = append(above, authority)
 		}
+	}
+	if facts.Server == nil && facts.Client == nil {
+		facts.Of = nil
 	}
 	// What no certificate needs may end unnoticed: an authority that was signed anew, say, under
 	// another root.
@@ -60,6 +65,19 @@ func (f *Files) Facts() (v1alpha1.CertificateFacts, error) {
 		facts.Authority.SANs = nil
 	}
 	return facts, nil
+}
+
+// signers are those of these authorities of a bundle each of which alone lets the leaf in.
+func signers(name Name, chain, bundle []*x509.Certificate, among []string) []string {
+	var all []string
+	for _, authority := range pki.Among(bundle, among) {
+		alone := []*x509.Certificate{authority}
+		lets := !slices.ContainsFunc(usages(name), func(usage x509.ExtKeyUsage) bool { return len(pki.Ways(chain, alone, usage)) == 0 })
+		if print := pki.Fingerprint(authority); lets && slices.Contains(among, print) {
+			all = append(all, print)
+		}
+	}
+	return all
 }
 
 func leafFacts(cert *x509.Certificate) *v1alpha1.LeafFacts {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,6 +102,9 @@ func TestTheAuthorityThatIsReportedIsTheFirstAboveALeafToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts, err := files.Facts()
+	if want := []string{pki.Fingerprint(root)}; !slices.Equal(facts.Of, want) {
+		t.Errorf("the leaf is said to be of %v, not of %v", facts.Of, want)
+	}
 	if err != nil || facts.Server == nil || facts.Authority == nil {
 		t.Fatalf("%+v, %v", facts, err)
 	}
