@@ -41,6 +41,9 @@ type Choice struct {
 	aside []string
 	// trouble are sentences about what cannot be used.
 	trouble []string
+	// early are leaves that are offered, and of an authority that is not among the trusted ones:
+	// members may not let in who shows them.
+	early []tlsfiles.Name
 }
 
 // choose decides on the authority, and for each leaf on one of the pairs that it offers; a server
@@ -48,8 +51,9 @@ type Choice struct {
 //
 // It is the authority of the members, the trusted one, whoever else is related; another one beside
 // it is set aside. Where only others are related, none of their leaves is taken, and the
-// controller, to which the authority is reported, says what has to be done. A unit that does not
-// know yet whom the members trust goes by the order of the relations: nothing is started before it
+// controller, to which the authority is reported, says what has to be done. One that offers a
+// further authority beside the trusted one is used for leaves of the latter alone, until the
+// further one is trusted, too. A unit that does not know yet whom the members trust goes by the order of the relations: nothing is started before it
 // does.
 func choose(sources []*source, trusted []*x509.Certificate, needs []string, now time.Time) Choice {
 	c := Choice{
@@ -73,13 +77,13 @@ func choose(sources []*source, trusted []*x509.Certificate, needs []string, now 
 		used = slices.DeleteFunc(slices.Clone(named), func(s *source) bool { return s != named[0] && !s.knows(named[0].authorities, now) })
 	}
 	for _, s := range used {
-		c.adopt(s)
+		c.adopt(s, trusted, now)
 	}
 	if strange {
 		c.forClients = nil
 		return c
 	}
-	c.pick(used, needs)
+	c.pick(used, trusted, needs, now)
 	return c
 }
 
@@ -109,7 +113,7 @@ func (c *Choice) setAside(known, named []*source) {
 }
 
 // adopt takes what a source says of itself and of what was asked.
-func (c *Choice) adopt(s *source) {
+func (c *Choice) adopt(s *source, trusted []*x509.Certificate, now time.Time) {
 	if c.Application == "" || len(c.authorities) == 0 {
 		c.Application, c.Provider = s.application, s.dialect
 	}
@@ -125,13 +129,25 @@ func (c *Choice) adopt(s *source) {
 	c.revoked = append(c.revoked, s.revoked...)
 	c.Controller = append(c.Controller, s.controller...)
 	for name, list := range s.clients {
-		c.forClients[name] = append(c.forClients[name], list...)
+		c.forClients[name] = append(c.forClients[name], verified(tlsfiles.Client, list, trusted, now)...)
 	}
+}
+
+// verified are those of a list that verify against the trusted authorities; all of them before it is
+// known whom members trust.
+func verified(name tlsfiles.Name, list []candidate, trusted []*x509.Certificate, now time.Time) []candidate {
+	if len(trusted) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(c candidate) bool {
+		chain, _ := pki.Readable(c.leaf.Certificate)
+		return tlsfiles.Verify(name, chain, trusted, now) != nil
+	})
 }
 
 // pick takes for each leaf the best that is offered; where there is none it says what is wrong
 // with those that cannot be used.
-func (c *Choice) pick(used []*source, needs []string) {
+func (c *Choice) pick(used []*source, trusted []*x509.Certificate, needs []string, now time.Time) {
 	var servers, shared []candidate
 	for _, s := range used {
 		for _, pair := range s.servers {
@@ -139,7 +155,14 @@ func (c *Choice) pick(used []*source, needs []string) {
 		}
 		shared = append(shared, s.shared...)
 	}
-	c.Server, c.Client = best(servers, needs), best(shared, nil)
+	c.Server = best(verified(tlsfiles.Server, servers, trusted, now), needs)
+	c.Client = best(verified(tlsfiles.Client, shared, trusted, now), nil)
+	if c.Server == nil && len(servers) > 0 {
+		c.early = append(c.early, tlsfiles.Server)
+	}
+	if c.Client == nil && len(shared) > 0 {
+		c.early = append(c.early, tlsfiles.Client)
+	}
 	for _, part := range []struct {
 		name tlsfiles.Name
 		leaf *tlsfiles.Leaf

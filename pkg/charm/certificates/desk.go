@@ -79,6 +79,9 @@ func (d *Desk) Offers(ctx context.Context, n dispatch.Network, spec v1alpha1.TLS
 		o.relations, sources = append(o.relations, r), append(sources, found...)
 	}
 	o.take(choose(sources, o.trusted, o.wants.names.sans, d.Run.Now()))
+	if err := d.withheld(o); err != nil {
+		return nil, err
+	}
 	aside := func(id string) bool { return slices.Contains(o.aside, id) }
 	if len(spec.Next) > 0 {
 		// Those that come next are asked, too.

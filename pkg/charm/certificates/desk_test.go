@@ -27,14 +27,17 @@ type fakeMachine struct {
 	dir, bundle            string
 	server, client         *tlsfiles.Leaf
 	nextServer, nextClient *tlsfiles.Leaf
+	held                   tlsfiles.Held // as either leaf
 }
 
 func (m *fakeMachine) WriteLeaves(server, client *tlsfiles.Leaf, _ v1alpha1.UnitAddresses) ([]string, error) {
 	m.server, m.client = server, client
 	return nil, nil
 }
-func (m *fakeMachine) Leaves() (server, client tlsfiles.Held, err error) { return }
-func (m *fakeMachine) Bundle() (string, error)                           { return m.bundle, nil }
+func (m *fakeMachine) Leaves() (server, client tlsfiles.Held, err error) {
+	return m.held, m.held, nil
+}
+func (m *fakeMachine) Bundle() (string, error) { return m.bundle, nil }
 func (m *fakeMachine) Requests() requests.Store {
 	return requests.Store{Dir: m.dir, Disk: &durable.Disk{}}
 }

@@ -19,6 +19,8 @@
 //
 //   - Leaves are used of the authority that the members trust, whoever else is related, and in whatever
 //     order: another one is set aside and named, and asked for nothing more.
+//   - A leaf of an authority that the unit may not use yet is not taken, though its provider has given
+//     nothing else: what is on disk stays, and is reported where it does not do.
 //   - A leaf is taken only with its key, while it is valid, and if it is good for what it is for.
 //   - What was asked stands until it is to be another: providers issue anew with each change, and
 //     people may approve. A renewal is asked for once for each reason.

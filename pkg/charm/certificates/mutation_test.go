@@ -24,6 +24,12 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a key that does not fit is none", "source.go", "if err != nil {\n\t\t// The cause may quote the input", "if err != nil && false {\n\t\t// The cause may quote the input", tests},
 		{"the leader alone asks for the controller", "controller.go", "if !leader {", "if false {", "Controller"},
 		{"who comes next is asked", "desk.go", "slices.Contains(o.aside, id) && slices.Contains(next.aside, id)", "slices.Contains(o.aside, id)", "Next"},
+		{"a further one's server certificate is not used early", "choice.go", "best(verified(tlsfiles.Server, servers, trusted, now), needs)", "best(servers, needs)", "Early"},
+		{"nor its client certificate", "choice.go", "best(verified(tlsfiles.Client, shared, trusted, now), nil)", "best(shared, nil)", "Early"},
+		{"nor a client's own", "choice.go", "verified(tlsfiles.Client, list, trusted, now)...)", "list...)", "Early"},
+		{"before members are known all are used", "choice.go", "	if len(trusted) == 0 {\n\t\treturn list", "	if false {\n\t\treturn list", "Early"},
+		{"what is withheld is reported", "early.go", "if h.Certificate != nil && pki.Due(", "if h.Certificate == nil || pki.Due(", "Early"},
+		{"what is good meanwhile is no news", "early.go", "if h.Certificate != nil && pki.Due(", "if false && pki.Due(", "Early"},
 		{"the other one's leaves are not used meanwhile", "desk.go", "o.trusted = pki.Among(bundled, spec.Leaves)", "o.trusted = bundled", "Next"},
 	})
 }

@@ -26,7 +26,8 @@ type Offer struct {
 	// of the bundle that members have, which is what its spec has of it, else what is on
 	// its disk.
 	trusted []*x509.Certificate
-	// replaced says that its spec names whose leaves to use, because an authority is replaced.
+	// replaced says that its spec names whose leaves to use, because an authority is replaced, or a
+	// further one is not trusted by every member yet.
 	replaced bool
 }
 
