@@ -93,6 +93,12 @@ func UnusedAuthorityText(application, provider string) string {
 		provider, application, provider, application, provider)
 }
 
+// FurtherAuthorityText is what an application shows while members are restarted because of a further
+// authority.
+func FurtherAuthorityText(provider string) string {
+	return provider + " offers a further authority beside the one in use: its certificates are used as soon as every member has been restarted"
+}
+
 // UnusedUnitText is what an application shows of a unit of its provider that has an authority of
 // its own.
 func UnusedUnitText(unit string) string {

@@ -208,6 +208,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		s.counts.FileWrites++
 	}
 	reads := spec.ReadAtStart()
+	reads.CA = a.bundle
 	read := reads
 	read.PeerURL = "" // which etcd with data does not read
 	running := fmt.Sprint(read, a.bundle)

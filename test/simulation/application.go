@@ -20,6 +20,8 @@ const (
 type App struct {
 	// offered is which of the authorities the provider is.
 	offered int
+	// beside is what its bundle has before that; empty if nothing.
+	beside string
 	// kept are, by daemon, the credentials that were in use last: they are on its disk.
 	kept map[string]world.Credentials
 	sim  *Sim

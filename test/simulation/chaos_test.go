@@ -148,6 +148,10 @@ var faults = []fault{
 		s.At(time.Duration(rng.IntN(120))*time.Second, func() { s.Ask(u, v1alpha1.ActionRotateCA) })
 		return true
 	}},
+	{"the authority offers another one beside itself, and its certificates", func(s *simulation.Sim, _ *simulation.Unit, _ *rand.Rand) bool {
+		// One whose hooks take longer than clients are given may be late.
+		return s.Procedure() == "" && !s.AsksToRotate() && s.Born() && s.ClientsKeepUp() && s.SlowestHook() < 5*time.Second && s.AddAuthority()
+	}},
 	{"a person asks for a rolling restart", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
 		return s.Ask(u, v1alpha1.ActionRestart)
 	}},

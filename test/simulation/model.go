@@ -117,7 +117,7 @@ func (a *App) unitsInfo() ([]jujuapi.UnitInfo, error) {
 			j := a.authority()
 			info.RelationData = append(info.RelationData, jujuapi.RelationData{RelationID: a.caID, Endpoint: "certificates", RelatedEndpoint: "client",
 				Units: map[string]jujuapi.UnitDatabag{"easyrsa/0": {InScope: true, Data: map[string]string{
-					"ca": j.ca, "client.cert": j.cert, "client.key": j.key}}}})
+					"ca": a.offeredCA(), "client.cert": j.cert, "client.key": j.key}}}})
 		}
 		infos = append(infos, info)
 	}

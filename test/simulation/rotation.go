@@ -30,24 +30,47 @@ type trust struct {
 
 // RenewAuthority lets the application's provider be another authority from now on: the next of the
 // few that there are.
-func (a *App) RenewAuthority() {
-	a.offered = (a.offered + 1) % len(authorities())
+func (a *App) RenewAuthority() { a.offers("") }
+
+// AddAuthority lets the provider offer the next authority beside its own, and leaves of that one at
+// once; false if it has done so already.
+func (a *App) AddAuthority() bool {
+	if a.beside != "" {
+		return false
+	}
+	a.offers(a.authority().ca)
+	return true
+}
+
+func (a *App) offers(beside string) {
+	a.offered, a.beside = (a.offered+1)%len(authorities()), beside
 	for _, u := range a.units {
 		a.sim.hook(u, a.sim.between(0, 5*time.Second))
 	}
 }
 
-// AsksToRotate says that the provider is not the authority that members trust.
+// AsksToRotate says that the provider offers no authority that members trust.
 func (a *App) AsksToRotate() bool {
+	offered := pki.Fingerprints(a.offeredCA())
 	for _, u := range a.units {
-		if b := u.agent.bundle; u.agent.process.data != nil && len(b) > 0 && !slices.Contains(b, a.authority().print()) {
+		trusted := func(print string) bool { return slices.Contains(u.agent.bundle, print) }
+		if u.agent.process.data != nil && len(u.agent.bundle) > 0 && !slices.ContainsFunc(offered, trusted) {
 			return true
 		}
 	}
 	return false
 }
 
+// UsesWhatIsOffered says that every member shows a leaf that the provider gives now.
+func (a *App) UsesWhatIsOffered() bool {
+	return !slices.ContainsFunc(a.units, func(u *Unit) bool { return u.agent.process.data != nil && u.agent.leafOf != a.authority().print() })
+}
+
+// authority is the one whose leaves the provider gives.
 func (a *App) authority() authority { return authorities()[a.offered] }
+
+// offeredCA is the bundle that it offers.
+func (a *App) offeredCA() string { return a.beside + a.authority().ca }
 
 func (c authority) print() string { return pki.Fingerprints(c.ca)[0] }
 
@@ -96,6 +119,22 @@ func (a *App) ClientsKeepUp() bool {
 	return true
 }
 
+// TakeOffered puts a leaf that the provider gives now in its place on the unit's machine, as a hook
+// does that runs before the unit knows whom members trust.
+func (s *Sim) TakeOffered(u *Unit) {
+	u.agent.leafOf = u.app.authority().print()
+	s.hook(u, 0)
+}
+
+// SlowestHook is how long the slowest client's hook takes.
+func (a *App) SlowestHook() time.Duration {
+	var slowest time.Duration
+	for _, c := range a.clients {
+		slowest = max(slowest, c.takes)
+	}
+	return slowest
+}
+
 // takeLeaf puts a leaf of the provider in its place if the unit's spec names such, or the unit
 // trusts it and has no spec yet.
 func (a *Agent) takeLeaf() {
@@ -132,12 +171,17 @@ func (a *Agent) trustFacts(f *v1alpha1.CertificateFacts) {
 	offered := a.unit.app.authority()
 	f.CA = a.bundle
 	if a.unit.app.related {
-		f.OfferedCA, f.From = offered.ca, "easyrsa"
+		f.OfferedCA, f.From = a.unit.app.offeredCA(), "easyrsa"
+	}
+	if slices.Contains(a.bundle, a.leafOf) {
+		f.Of = []string{a.leafOf}
 	}
 	if len(a.bundle) > 0 && !slices.Equal(a.bundle, pki.Fingerprints(f.OfferedCA)) {
-		for _, c := range authorities() {
-			if slices.Contains(a.bundle, c.print()) {
-				f.TrustedCA += c.ca
+		for _, print := range a.bundle {
+			for _, c := range authorities() {
+				if c.print() == print {
+					f.TrustedCA += c.ca
+				}
 			}
 		}
 	}

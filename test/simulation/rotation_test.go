@@ -129,6 +129,24 @@ func TestAUnitThatVanishesInTheMiddleOfARotationIsWaitedForAndReplaced(t *testin
 	}
 }
 
+// TestAUnitThatARotationBackLeavesWithItsOldCertificateJoins: it trusts both authorities, and tells
+// that its certificate is of the one that members trust.
+func TestAUnitThatARotationBackLeavesWithItsOldCertificateJoins(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 6})
+	s.Relate()
+	s.AddUnits(4)
+	s.StartDaemon("daemon-a")
+	settles(t, s, 4)
+	s.RenewAuthority()
+	s.Pass(time.Minute)
+	s.Ask(s.Units()[0], v1alpha1.ActionRotateCA)
+	must(t, s, "rest", s.Until(func() bool { return waits(s) }, patience))
+	s.Wipe(s.Units()[3])
+	must(t, s, "removed", s.Until(func() bool { return s.Members() == 3 && waits(s) }, patience))
+	s.Ask(s.Units()[1], v1alpha1.ActionGoBack)
+	must(t, s, "joined", s.Until(func() bool { return s.Procedure() == "" && s.Voters() == 4 && s.Settled() }, patience))
+}
+
 // TestAUnitThatARotationBackLeavesWithBothStaysOut: its member was lost meanwhile, so that nobody
 // waited for it, and it has both authorities and a certificate of the new one, which no member
 // trusts any more. It joins when the authority is replaced in the end.
@@ -144,6 +162,7 @@ func TestAUnitThatARotationBackLeavesWithBothStaysOut(t *testing.T) {
 	must(t, s, "rest", s.Until(func() bool { return waits(s) }, patience))
 	s.Wipe(s.Units()[3])
 	must(t, s, "removed", s.Until(func() bool { return s.Members() == 3 && waits(s) }, patience))
+	s.TakeOffered(s.Units()[3])
 	s.Ask(s.Units()[1], v1alpha1.ActionGoBack)
 	must(t, s, "back", s.Until(func() bool { return s.Procedure() == "" }, patience))
 	s.Pass(10 * time.Minute)
@@ -153,4 +172,59 @@ func TestAUnitThatARotationBackLeavesWithBothStaysOut(t *testing.T) {
 	}
 	rotate(t, s)
 	must(t, s, "joined", s.Until(func() bool { return s.Voters() == 4 && s.Settled() }, patience))
+}
+
+// TestAFurtherAuthorityIsUsedOnceEveryMemberHasReadIt: the provider gives certificates of it at
+// once, and no member shows one to another that would refuse it (T1), nor to a client (T2). Each
+// member is restarted once.
+func TestAFurtherAuthorityIsUsedOnceEveryMemberHasReadIt(t *testing.T) {
+	for _, n := range []int{1, 3, 5} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			s := simulation.New(simulation.Config{Seed: uint64(60 + n)})
+			s.Relate()
+			s.AddUnits(n)
+			s.StartDaemon("daemon-a")
+			settles(t, s, n)
+			s.AddClient(2 * time.Second)
+			s.Pass(time.Minute)
+			before := restarts(s)
+			s.AddAuthority()
+			must(t, s, "in use", s.Until(func() bool { return s.UsesWhatIsOffered() && s.Settled() }, patience))
+			if got := restarts(s) - before; got != n {
+				t.Errorf("%d restarts, want %d", got, n)
+			}
+			must(t, s, "no violation", nil)
+		})
+	}
+}
+
+// TestAFurtherAuthorityWaitsForAMemberThatIsDown: it may come back with what it had read.
+func TestAFurtherAuthorityWaitsForAMemberThatIsDown(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 70})
+	threeAtOnce(t, s)
+	s.PowerCut(s.Units()[2], 10*time.Minute, 0)
+	s.Pass(time.Minute)
+	s.AddAuthority()
+	s.Pass(5 * time.Minute)
+	must(t, s, "meanwhile", nil)
+	if s.UsesWhatIsOffered() {
+		t.Errorf("certificates have changed while a member is down\n%s", tail(s))
+	}
+	if !strings.Contains(s.ApplicationStatus(), "offers a further authority") {
+		t.Errorf("nothing is reported: %s", s.ApplicationStatus())
+	}
+	must(t, s, "in use", s.Until(func() bool { return s.UsesWhatIsOffered() && s.Settled() }, 2*patience))
+}
+
+// TestUnitsJoinWhileAFurtherAuthorityComes: who has a certificate of the former one joins, as ever,
+// and who has one of the other when all members trust it.
+func TestUnitsJoinWhileAFurtherAuthorityComes(t *testing.T) {
+	for after := range 4 {
+		s := simulation.New(simulation.Config{Seed: uint64(80 + after)})
+		threeAtOnce(t, s)
+		s.AddAuthority()
+		s.Pass(time.Duration(after*10) * time.Second)
+		s.AddUnits(2)
+		must(t, s, "joined", s.Until(func() bool { return s.Voters() == 5 && s.UsesWhatIsOffered() && s.Settled() }, 2*patience))
+	}
 }

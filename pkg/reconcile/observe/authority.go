@@ -60,10 +60,17 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 			credentials = world.Credentials{}
 		}
 	}
+	var early world.Credentials
+	if members, _ := seen.members(); !rotates && o.cfg.Foreign.Empty() && o.tooEarly(credentials, members) {
+		early, credentials = credentials, early
+	}
 	if credentials.Empty() {
 		credentials = o.former(now, obs)
-		if rotates && !credentials.Empty() {
-			credentials.CA = both
+		if (rotates || !early.Empty()) && !credentials.Empty() {
+			credentials.CA = obs.CA.Bundle
+		}
+		if credentials.Empty() {
+			credentials = early // those that were restarted let it in
 		}
 	} else if o.cfg.Keys != nil && o.cfg.Foreign.Empty() {
 		if err := o.cfg.Keys.Keep(credentials); err != nil {
@@ -74,6 +81,14 @@ func (o *Observer) authority(application jujuapi.Application, seen databags, now
 	if err := o.connect(credentials); err != nil {
 		obs.Blind = append(obs.Blind, fmt.Sprintf("cannot connect to etcd of %s: %v", application.Name, err))
 	}
+}
+
+// tooEarly says that the credentials are of an authority that not every member trusts yet, which
+// would refuse whoever shows them. A provider that offers a further authority may have changed what
+// it gives at once.
+func (o *Observer) tooEarly(c world.Credentials, members []string) bool {
+	by := o.verifiedBy(c)
+	return len(by) > 0 && len(members) > 0 && !overlap(by, members)
 }
 
 // proof is what the last credentials were found to verify against. In the simulation, checking

@@ -114,18 +114,25 @@ func (d *databags) chosen(trusted []string) (best offer, ok bool) {
 // trusted are the fingerprints of what all units with a member trust; before there is one, of what
 // any unit does.
 func (d *databags) trusted() []string {
-	var members [][]string
+	if trusted, known := d.members(); known {
+		return trusted
+	}
 	var units []string
 	for _, facts := range d.facts {
 		units = append(units, facts.Certificates.CA...)
-		if facts.Member.Present {
-			members = append(members, facts.Certificates.CA)
-		}
-	}
-	if trusted, known := planner.TrustedByAll(members); known {
-		return trusted
 	}
 	return units
+}
+
+// members are the fingerprints of what all units with a member trust; !known before there is one.
+func (d *databags) members() (trusted []string, known bool) {
+	var members [][]string
+	for _, facts := range d.facts {
+		if facts.Member.Present {
+			members = append(members, facts.Trusts())
+		}
+	}
+	return planner.TrustedByAll(members)
 }
 
 // signs says that a unit has found its provider to be one that signs requests.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
@@ -33,13 +34,22 @@ func (in *trust) offersAnother() bool {
 	return known && !overlap(pki.Fingerprints(in.CA.Bundle), trusted)
 }
 
-// trusted are the fingerprints of what every unit trusts that has a member and tells whom it
-// trusts; !known if none does.
+// trusted are the fingerprints of what the member of every unit trusts that has one and tells whom
+// it trusts; !known if none does.
 func (in *trust) trusted() (fingerprints []string, known bool) {
+	return in.byAll(func(f v1alpha1.UnitFacts) []string { return f.Trusts() })
+}
+
+// trustedOnDisk are those that they will all trust when each has been restarted.
+func (in *trust) trustedOnDisk() (fingerprints []string, known bool) {
+	return in.byAll(func(f v1alpha1.UnitFacts) []string { return f.Certificates.CA })
+}
+
+func (in *trust) byAll(list func(v1alpha1.UnitFacts) []string) (fingerprints []string, known bool) {
 	var members [][]string
 	for _, u := range in.Units {
 		if hasData(u) {
-			members = append(members, u.Facts.Certificates.CA)
+			members = append(members, list(*u.Facts))
 		}
 	}
 	return TrustedByAll(members)
@@ -61,8 +71,9 @@ func TrustedByAll(lists [][]string) (fingerprints []string, known bool) {
 }
 
 // untrusted says that a unit without a member has no certificates that the members would trust, and
-// gets none. Its certificate is of one of the authorities that it trusts itself, nobody tells
-// which: so the members must trust them all. A rotation that went back leaves such a unit behind.
+// gets none. Its certificate is of one of the authorities that it trusts itself, and an older agent
+// does not tell which: then the members must trust them all. A rotation that went back leaves such
+// a unit behind.
 func (in *trust) untrusted(u observation.Unit) bool {
 	if hasData(u) || in.bundle() != "" {
 		return false
@@ -72,6 +83,9 @@ func (in *trust) untrusted(u observation.Unit) bool {
 		return in.otherAuthority
 	}
 	trusted, known := in.trusted()
+	if of := u.Facts.Certificates.Of; len(of) > 0 {
+		return known && !overlap(of, trusted)
+	}
 	return known && slices.ContainsFunc(own, func(f string) bool { return !slices.Contains(trusted, f) })
 }
 
@@ -148,7 +162,7 @@ func (in *words) applicationUnderAuthority(w etcdops.Words) etcdops.Words {
 	if in.otherAuthority {
 		w = etcdops.Worse(w, etcdops.OtherAuthorityWords(in.Application, in.CA.Application))
 	}
-	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.refused(), in.procedural(), etcdops.Notice{Text: in.troubled()}))
+	return in.underAuthority(etcdops.WithNotices(w, in.expiring(), in.unused(), in.further(), in.refused(), in.procedural(), etcdops.Notice{Text: in.troubled()}))
 }
 
 // unused reports authorities that are related beside the one in use, and what a person should

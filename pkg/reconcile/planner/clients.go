@@ -35,6 +35,9 @@ func (in *Situation) News() []string {
 	for _, r := range in.underway {
 		news = append(news, r.news())
 	}
+	if in.furtherComes() {
+		news = append(news, in.furtherNews())
+	}
 	return news
 }
 

@@ -47,7 +47,7 @@ func (in *desired) differs(u observation.Unit) []string {
 	if app := spec.Status.Application; u.Shown != spec.Status.Unit || app != nil && *app != in.ApplicationStatus {
 		what = append(what, "status")
 	}
-	if !proves(u, spec.TLS) {
+	if len(in.underway) > 0 && !proves(u, spec.TLS) {
 		what = append(what, "proof")
 	}
 	if len(what) == 0 {

@@ -88,6 +88,9 @@
 //   - While an authority is replaced, no certificate of the new one is used before every member has
 //     proven in fresh handshakes that it lets it in; none of the two is forgotten while a member,
 //     or this process, uses certificates of it.
+//   - Leaves of an authority that a provider offers beside the one in use are used when the process
+//     of every member has read the bundle with both; who has no other joins afterwards. Clients are
+//     given that bundle before the first member is restarted to read it.
 //   - A rotation goes back only as long as every member trusts the old authority, and, once
 //     certificates have changed, somebody offers it.
 //   - A rolling restart restarts each member whose process was started under an older stamp, once,

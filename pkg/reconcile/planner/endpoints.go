@@ -57,7 +57,7 @@ func reachable(u observation.Unit) map[string]string {
 // soon as the members trust what it hands out. It publishes itself when it votes.
 func (in *audience) clients(u observation.Unit) v1alpha1.ClientsSpec {
 	var s v1alpha1.ClientsSpec
-	if in.Latch.ClusterID == "" || in.untrusted(u) {
+	if in.Latch.ClusterID == "" || in.untrusted(u) || in.tooEarly(u) {
 		return s
 	}
 	members := in.clientMembers()

@@ -125,6 +125,7 @@ func grow(in *Situation) (Step, bool) {
 	var waits []string
 	for _, u := range in.joiners() {
 		switch step := (Step{Kind: StepAddLearner, Unit: u.Name}); {
+		case in.tooEarly(u): // members are restarted first
 		case !u.Provisioned || u.Lost || u.Failed:
 			why, _ := in.blocked(u)
 			waits = append(waits, why)
@@ -214,11 +215,15 @@ func (in *membership) restartOf(u observation.Unit) Step {
 			step.Reason = reason + " " + step.Reason
 			return step
 		}
+		if step, ok := in.awaitClients(in.furtherNews(), "whom to trust"); ok && in.furtherComes() {
+			step.Reason = reason + " " + step.Reason
+			return step
+		}
 	}
 	if err := etcdops.CanStop(in.Etcd, m.ID); err != nil {
 		step := wait("%s But it goes on for now: %v", reason, err)
-		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && (len(in.joiners()) == 0 || in.holdsJoiners()) {
-			step = wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
+		if len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && !in.somebodyJoins() {
+			step = in.needsAThird(reason)
 		}
 		return step
 	}
@@ -233,6 +238,20 @@ func (in *membership) restartOf(u observation.Unit) Step {
 		step.Units[0].Spec.Delivery.Endpoints = in.Etcd.Places()
 	}
 	return step
+}
+
+// somebodyJoins says that a third member is to be expected.
+func (in *membership) somebodyJoins() bool {
+	return !in.holdsJoiners() && slices.ContainsFunc(in.joiners(), func(u observation.Unit) bool { return !in.tooEarly(u) })
+}
+
+// needsAThird is what a person can do where neither of two members may be restarted.
+func (in *membership) needsAThird(reason string) Step {
+	if in.awaitsRestarts() {
+		return wait("%s But a restart of one of two members stops the cluster: accept that and run sudo snap restart etcd on both machines, "+
+			"or add a unit, which joins now if its certificate is of the former authority.", reason).person()
+	}
+	return wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
 }
 
 // restartRank orders restarts, highest first.

@@ -32,9 +32,10 @@ const (
 
 func rotateCA() procedure {
 	under := func(bundle func(v1alpha1.JournalEntry) string, leaves, next string) func(*journal, v1alpha1.JournalEntry, observation.Unit, *v1alpha1.EtcdUnitSpec) {
-		return func(_ *journal, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
+		return func(in *journal, e v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
 			s.TLS.CABundle = bundle(e)
-			s.TLS.Leaves, s.TLS.Next = pki.Fingerprints(e.Notes[leaves]), nil
+			// What was trusted before may have been a bundle that not every member has read.
+			s.TLS.Leaves, s.TLS.Next = in.common(pki.Fingerprints(e.Notes[leaves])), nil
 			if next != "" {
 				s.TLS.Next = pki.Fingerprints(e.Notes[next])
 			}

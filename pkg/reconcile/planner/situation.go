@@ -3,6 +3,7 @@ package planner
 import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
@@ -66,8 +67,10 @@ type addresses struct {
 // trust is whose certificates members trust, and how long theirs last.
 type trust struct {
 	*roster
-	// otherAuthority is offersAnother, which takes reading certificates.
+	// otherAuthority is offersAnother, and handed are the fingerprints of bundle: both take reading
+	// certificates.
 	otherAuthority bool
+	handed         []string
 }
 
 // machines is whose the units' machines are.
@@ -176,6 +179,7 @@ func See(o observation.Observation) *Situation {
 	a.peerPortTurn = a.nextPeerPort()
 	t := &trust{roster: r}
 	t.otherAuthority = t.offersAnother()
+	t.handed = pki.Fingerprints(t.bundle())
 	m := &machines{r}
 	clients := &audience{roster: r, addresses: a, trust: t}
 	j := &journal{roster: r, addresses: a, trust: t, audience: clients}

@@ -10,12 +10,15 @@
 // # Who writes what
 //
 //	ROOT/var/lib/easyrsa/{ca,issued/NAME}.{crt,key}     this charm, root-only
+//	ROOT/var/lib/easyrsa/beside.crt                     add-authority
 //	ROOT/var/lib/easyrsa/pki                            easy-rsa, root-only
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,6 +54,20 @@ func run(ctx context.Context, path string) error {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
+	case path == "actions/add-authority":
+		former, err := open(ctx, dir)
+		if err != nil {
+			return err
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, besideFile), []byte(former.CA()), 0o600); err != nil {
+			return err
+		}
 	case strings.HasPrefix(path, "actions/"):
 		return fmt.Errorf("cannot run %s: there is no such action", path)
 	}
@@ -63,6 +80,9 @@ func run(ctx context.Context, path string) error {
 		return err
 	}
 	if a, err = asOdd(a, kind); err != nil {
+		return err
+	}
+	if a, err = besideFormer(a, dir); err != nil {
 		return err
 	}
 	if err := classic.Dispatch(ctx, "client", a); err != nil {
@@ -88,6 +108,25 @@ func forget(dir string) error {
 		}
 	}
 	return nil
+}
+
+// besideFile holds the certificate of the authority before, while that is offered, too.
+const besideFile = "beside.crt"
+
+// beside is an authority whose bundle has the former one, too.
+type beside struct {
+	classic.Authority
+	former string
+}
+
+func (b beside) CA() string { return b.former + b.Authority.CA() }
+
+func besideFormer(a classic.Authority, dir string) (classic.Authority, error) {
+	former, err := os.ReadFile(filepath.Join(dir, besideFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, nil
+	}
+	return beside{a, string(former)}, err
 }
 
 // open opens the authority that the options name.
