@@ -39,7 +39,7 @@ func TestWhatMayBeDoneBesideAPersonsAction(t *testing.T) {
 		{"nor beside what only an agent reports", joins, runs(1, observation.Task{Name: "restore", Running: true}),
 			want{wait, "", false, "the action restore may still run on etcd/1"}},
 		{"the one that runs is named", joins, runs(1, observation.Task{ID: 9, Name: "health", Running: true}, observation.Task{ID: 12, Name: "restore"},
-			observation.Task{ID: 11, Name: "snapshot", Running: true}), want{wait, "", false, "task 11 (snapshot)"}},
+			observation.Task{ID: 11, Name: "snap-upgrade", Running: true}), want{wait, "", false, "task 11 (snap-upgrade)"}},
 		{"nothing is restarted", restarts, runs(0, observation.Task{ID: 12, Name: "restore", Running: true}),
 			want{wait, "", false, "Cannot restart a member while task 12 (restore) may still run on etcd/0."}},
 		{"nothing is promoted", promotes, runs(0, observation.Task{ID: 12, Name: "restore", Running: true}), want{wait, "", false, "Cannot promote the learner while task 12"}},
