@@ -142,13 +142,13 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 					u.Facts.RestartPending = true
 				}
 				u.Facts.Certificates.CA = prints
-				if !u.Facts.RestartPending {
-					u.Facts.Certificates.Proof = proof(d.Spec)
-				}
 			}
 			u.Facts.Applied = &v1alpha1.AppliedFacts{
 				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints, Options: d.Spec.Options,
 			}
+		}
+		if u.Facts.Member.Present && !u.Facts.RestartPending { // also of one that has applied this, and only owes the proof
+			u.Facts.Certificates.Proof = proof(d.Spec)
 		}
 		if u.Facts.Snap == nil {
 			u.Facts.Snap = &v1alpha1.SnapFacts{Channel: d.Spec.Snap.Channel}

@@ -354,6 +354,9 @@ func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
 		if !want && !step.Until.Equal(o.Now.Add(10*time.Second)) {
 			t.Errorf("it is looked at again at %s", step.Until)
 		}
+		if n := len(planner.Plan(o)); n > 20 {
+			t.Errorf("asked %s ago: the plan has %d steps", ago, n)
+		}
 	}
 }
 
