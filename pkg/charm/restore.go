@@ -20,12 +20,17 @@ func (a *Agent) endRestore(ctx context.Context) error {
 		return nil
 	}
 	if !done {
-		a.run.Log.Info("Went back from a restore whose agent had died", "task", unfinished.Task)
+		a.run.Log.Info("A restore whose action had not ended is not in force", "task", unfinished.Task)
 		return nil
 	}
 	told, err := actions.FollowRestore(ctx, a.run, restored)
-	if err != nil || !told {
-		return err
+	if err != nil {
+		// A hook that failed for it would be tried again and again, and hold up all others.
+		a.run.Log.Error(err, "Left a restore for the next hook", "task", unfinished.Task)
+		return nil
+	}
+	if !told {
+		return nil
 	}
 	return a.machine.ForgetRestore()
 }

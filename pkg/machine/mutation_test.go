@@ -106,5 +106,6 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"an etcd that runs with the data of before is left alone", "restore_resume.go", "if !here.Present || here.Cluster.String() == r.Member.ClusterID {", "if true {", restoring},
 		{"a restore is recorded before etcd is stopped", "restore.go", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn a.m.remember(&a.record)", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn nil", restoring},
 		{"a way back is recorded until it is gone", "restore_resume.go", "	a.record.Member = r.Before\n", "	a.record.Member, a.record.Restore = r.Before, nil\n", restoring},
+		{"a restore whose data is gone is forgotten", "restore_resume.go", "case r.Done && here.Present && here.Cluster.String() == r.Member.ClusterID:", "case r.Done && r.Task != 0:", restoring},
 	})
 }

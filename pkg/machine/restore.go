@@ -25,6 +25,8 @@ type Restore struct {
 	// Task is Juju's number of the action that asks for it, and Token that of the new cluster.
 	Task  int64
 	Token string
+	// Latched is the cluster's ID in the latch.
+	Latched string
 	// Prepare makes the data directory of a cluster whose sole member this is; dir is not there yet.
 	Prepare func(ctx context.Context, dir string, m SoleMember) error
 	// Target is the folder in which an archive of the data is kept that is replaced, besides the data
@@ -39,8 +41,9 @@ type SoleMember struct{ Name, PeerURL, Token string }
 
 // Restored is how a restore has ended.
 type Restored struct {
-	// From is the cluster that was here, empty for none; To the one that is.
-	From, To string
+	// From is the cluster that was here, empty for none; To the one that is. Latched is what the latch
+	// had: another ID there by now is not to be replaced.
+	From, To, Latched string
 	// Member is what the data is of now.
 	Member, Name, PeerURL, Token string
 	// Aside is where the replaced data lies; empty where there was none.
@@ -164,7 +167,7 @@ func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 		return fmt.Errorf("cannot restore: %w", err)
 	}
 	a.record.Restore = &record.Restore{
-		Task: r.Task, Before: a.record.Member, Staged: staged,
+		Task: r.Task, Latched: r.Latched, Before: a.record.Member, Staged: staged,
 		Member: record.Member{Started: true, Token: r.Token, MemberID: made.Member.String(), ClusterID: made.Cluster.String(), DataDir: a.data.Dir},
 	}
 	if a.data.Present {
@@ -307,7 +310,7 @@ func (a *application) startAgain(ctx context.Context) error {
 
 func (a *application) restored() Restored {
 	r := a.record.Restore
-	out := Restored{From: r.From, To: r.Member.ClusterID, Member: r.Member.MemberID, Name: a.spec.Etcd.Name, Token: r.Member.Token, Aside: r.Aside}
+	out := Restored{From: r.From, To: r.Member.ClusterID, Latched: r.Latched, Member: r.Member.MemberID, Name: a.spec.Etcd.Name, Token: r.Member.Token, Aside: r.Aside}
 	if urls := a.spec.Etcd.AdvertisePeerURLs; len(urls) > 0 {
 		out.PeerURL = urls[0]
 	}

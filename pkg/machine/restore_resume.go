@@ -20,8 +20,8 @@ func (m *Machine) UnfinishedRestore() (*record.Restore, error) {
 }
 
 // ResumeRestore ends a restore whose agent has died: it goes on where the restored data is in its
-// place, or the other is not any more, and goes back else. Then Unfinished tells of one that is
-// done, or of none.
+// place, or the other is not any more, and goes back else. Then UnfinishedRestore tells of one
+// that is done, or of none.
 func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restored, err error) {
 	a, err := m.beginRestore(ctx)
 	if err != nil {
@@ -31,15 +31,18 @@ func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restor
 	if r == nil {
 		return false, Restored{}, nil
 	}
-	if r.Done {
+	here, err := datadir.Inspect(m.path(r.Member.DataDir))
+	switch {
+	case err != nil:
+		return false, Restored{}, err
+	case r.Done && here.Present && here.Cluster.String() == r.Member.ClusterID:
 		return true, a.restored(), nil
+	case r.Done:
+		// The data is another cluster's by now, or gone: the latch is not to tell of this one any more.
+		return false, Restored{}, m.ForgetRestore()
 	}
 	m.disk.Did = a.wrote
 	defer func() { m.disk.Did = nil }()
-	here, err := datadir.Inspect(m.path(r.Member.DataDir))
-	if err != nil {
-		return false, Restored{}, err
-	}
 	if here.Present && here.Cluster.String() != r.Member.ClusterID || !here.Present && r.From == "" {
 		// Nothing was moved: nobody waits for it any more.
 		return false, Restored{}, a.undoRestore(ctx)

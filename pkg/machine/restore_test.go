@@ -35,7 +35,7 @@ func soleMember(t *testing.T) *world {
 }
 
 func restore(dir string) machine.Restore {
-	return machine.Restore{Task: 7, Token: "token-restored-7", Target: dir, Progress: func(string) {},
+	return machine.Restore{Task: 7, Token: "token-restored-7", Latched: ownCluster.String(), Target: dir, Progress: func(string) {},
 		Prepare: func(_ context.Context, dir string, m machine.SoleMember) error {
 			if m != (machine.SoleMember{Name: "etcd0", PeerURL: "https://10.0.0.1:2380", Token: "token-restored-7"}) {
 				return errors.New("another member was to be restored")
@@ -86,6 +86,9 @@ func TestARestoreTakesTheDataAsideAndRunsAsTheNewCluster(t *testing.T) {
 	if w.locked {
 		t.Error("the lock is still held")
 	}
+	if done.Latched != ownCluster.String() {
+		t.Errorf("it is to replace %q in the latch", done.Latched)
+	}
 	// The record tells of it until the latch does; a hook in between does nothing again.
 	calls := len(w.calls)
 	if finished, again, err := w.machine().ResumeRestore(t.Context()); !finished || again.To != done.To || err != nil || len(w.calls) != calls {
@@ -106,6 +109,23 @@ func TestARestoreTakesTheDataAsideAndRunsAsTheNewCluster(t *testing.T) {
 	w.apply(spec, 8, v1alpha1.OutcomeApplied, "")
 	spec.Delivery.ExpectClusterID = ownCluster.String()
 	w.apply(spec, 9, v1alpha1.OutcomeRefused, v1alpha1.ReasonOtherCluster)
+}
+
+// TestARestoreWhoseDataIsGoneIsForgotten: what came after it is not to be replaced in the latch.
+func TestARestoreWhoseDataIsGoneIsForgotten(t *testing.T) {
+	w := soleMember(t)
+	if _, err := w.machine().Restore(t.Context(), restore("")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(w.path(machine.DataDir + "/member")); err != nil {
+		t.Fatal(err)
+	}
+	if finished, _, err := w.machine().ResumeRestore(t.Context()); finished || err != nil {
+		t.Errorf("taken up again: %t, %v", finished, err)
+	}
+	if r, err := w.machine().UnfinishedRestore(); r != nil || err != nil {
+		t.Errorf("still recorded: %+v, %v", r, err)
+	}
 }
 
 func TestARestoreThatDoesNotServeGoesBack(t *testing.T) {

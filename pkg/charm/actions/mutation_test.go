@@ -46,5 +46,11 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a journal beyond us is not gone on with", "kinds.go", "return \"\", err, nil\n\t\t\t}\n\t\t\treturn subject", "_ = err\n\t\t\t}\n\t\t\treturn subject", ""},
 		{"the cluster is named", "kinds.go", "case id != latch.ClusterID:", "case false:", ""},
 		{"data is not given up", "kinds.go", "case machine.Member.Present:", "case machine.Member.Present && false:", ""},
+		{"no restore that would lock the charm out", "restore.go", "err == nil && archive.Auth && !request.disableAuth", "false", "ARestoreThatCannot"},
+		{"no restore beside other units", "restore.go", "case len(others) > 0:", "case false:", "ARestoreThatCannot"},
+		{"no restore beside a procedure", "restore.go", "case len(entries) > 0:", "case false:", "ARestoreThatCannot"},
+		{"no restore by another than the leader", "restore.go", "	if !leader {\n\t\treturn latch", "	if !leader && a.run == nil {\n\t\treturn latch", "ARestoreThatCannot"},
+		{"no restore in the place of what has come since", "restore.go", "From: restored.Latched", "From: latch.ClusterID", "ARestoreTakesThePlace"},
+		{"the facts tell of a restore with the latch", "restore.go", "facts.Member, facts.Running, facts.RestartPending = now.Member, now.Running, now.RestartPending", "_ = now", "ARestoreIsLatched"},
 	})
 }

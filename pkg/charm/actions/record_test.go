@@ -154,12 +154,16 @@ func (u *unit) do(name, parameter string, task ...int64) {
 	}
 	u.juju.Calls, u.juju.Failure, u.juju.Desired = nil, "", parameter
 	clear(u.juju.Results)
-	run := &dispatch.Run{
+	if err := actions.Do(u.t.Context(), u.dispatch(name), &u.machine); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+// dispatch is one of an action, as the task that ran last.
+func (u *unit) dispatch(name string) *dispatch.Run {
+	return &dispatch.Run{
 		Env:   dispatch.Env{Kind: dispatch.KindAction, Name: name, Unit: "etcd/0", Action: u.task},
 		Tools: hooktool.New(u.juju), Log: logr.Discard(), Now: func() time.Time { return charmtest.Now },
-	}
-	if err := actions.Do(u.t.Context(), run, &u.machine); err != nil {
-		u.t.Fatal(err)
 	}
 }
 

@@ -56,7 +56,8 @@ func (a action) restore(ctx context.Context) error {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
 	restored, err := a.machine.Restore(ctx, machine.Restore{
-		Task: a.run.Env.Action, Token: restoredToken(latch, a.run.Env.Action), Target: request.backup,
+		Task: a.run.Env.Action, Token: restoredToken(latch, a.run.Env.Action), Latched: latch.ClusterID,
+		Target: request.backup,
 		Prepare: func(ctx context.Context, dir string, m machine.SoleMember) error {
 			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, DisableAuth: request.disableAuth})
 		},
@@ -238,7 +239,7 @@ func FollowRestore(ctx context.Context, run *dispatch.Run, restored machine.Rest
 		return false, err
 	}
 	request := v1alpha1.LatchRequest{Rebirth: &v1alpha1.Rebirth{
-		FromSeeds: latch.Seeds, From: latch.ClusterID, To: restored.To,
+		FromSeeds: latch.Seeds, From: restored.Latched, To: restored.To,
 		Seeds: &v1alpha1.Seeds{Token: restored.Token, Members: []v1alpha1.Seed{{Unit: run.Env.Unit, Name: restored.Name, PeerURL: restored.PeerURL}}},
 	}}
 	next, err := latch.Apply(request, v1alpha1.Epoch{})

@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/actions"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/test/etcdtest"
 )
@@ -73,7 +74,7 @@ func soleUnit(t *testing.T) *unit {
 	u.juju.Leader = true
 	u.juju.Members["cluster:0"] = nil
 	u.machine.facts.Member = v1alpha1.MemberFacts{Present: true, ClusterID: "00000000000000d1", MemberID: "00000000000000e1"}
-	u.machine.restored = machine.Restored{From: latched, To: "00000000000000d1", Member: "00000000000000e1", Name: "etcd0",
+	u.machine.restored = machine.Restored{From: latched, Latched: latched, To: "00000000000000d1", Member: "00000000000000e1", Name: "etcd0",
 		PeerURL: "https://10.0.0.4:2380", Token: "token-restored-11", Aside: "/var/snap/etcd/common/data.aside-1"}
 	return u
 }
@@ -114,6 +115,20 @@ func TestARestoreIsLatchedWithTheMembersFacts(t *testing.T) {
 	u.restore(map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false), v1alpha1.ParameterSkipBackup: false})
 	if again := u.machine.restores[1]; again.Token != "token-restored-12" || again.Target != v1alpha1.LoginHome {
 		t.Errorf("the second time the machine was asked for %+v", again)
+	}
+}
+
+// TestARestoreTakesThePlaceOfTheClusterThatWasThere: what has come into the latch since is not
+// replaced.
+func TestARestoreTakesThePlaceOfTheClusterThatWasThere(t *testing.T) {
+	const later = "00000000000000ff"
+	u := soleUnit(t)
+	u.latch(v1alpha1.LatchClusterIDKey, later)
+	if _, err := actions.FollowRestore(t.Context(), u.dispatch(v1alpha1.ActionRestore), u.machine.restored); err == nil || !strings.Contains(err.Error(), later) {
+		t.Errorf("another cluster in the latch: %v", err)
+	}
+	if now := u.juju.Bags["cluster:0 etcd"][v1alpha1.LatchClusterIDKey]; now != later {
+		t.Errorf("it was replaced by %s", now)
 	}
 }
 

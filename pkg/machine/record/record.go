@@ -108,6 +108,8 @@ type Restore struct {
 	Task int64 `json:"task"`
 	// From is the cluster whose data is replaced; empty where there was none.
 	From string `json:"from,omitempty"`
+	// Latched is the cluster that the latch had then, in whose place the restored one is latched.
+	Latched string `json:"latched,omitempty"`
 	// Member is what the restored data is of.
 	Member Member `json:"member"`
 	// Before is what the replaced data was of, and Aside where that is now; empty before it was put

@@ -1,0 +1,48 @@
+package charm_test
+
+import (
+	"testing"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/record"
+)
+
+// TestAHookEndsARestoreWhoseActionHasNot: the latch follows, written by the Juju leader alone and in
+// the place of the cluster that was there then; what the machine went back from is not latched. No
+// hook fails for it, and the record forgets it only when the latch tells of it.
+func TestAHookEndsARestoreWhoseActionHasNot(t *testing.T) {
+	const restored = "00000000000000d1"
+	for _, c := range []struct {
+		name    string
+		change  func(b *bench)
+		latched string
+	}{
+		{"by the leader", func(*bench) {}, restored},
+		{"not by another unit", func(b *bench) { b.juju.Leader = false }, aCluster},
+		{"not in the place of what has come since", func(b *bench) { b.machine.restored.Latched = "00000000000000ff" }, aCluster},
+		{"not one that was gone back from", func(b *bench) { b.machine.restored = machine.Restored{} }, aCluster},
+		{"not where the latch cannot be read", func(b *bench) { b.juju.Bags["cluster:0 etcd"][v1alpha1.LatchEpochKey] = "{" }, aCluster},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.latch()
+			b.juju.Leader = true
+			b.machine.unfinished = &record.Restore{Task: 7}
+			b.machine.restored = machine.Restored{From: aCluster, Latched: aCluster, To: restored, Token: "token-restored-7", Name: "etcd0",
+				PeerURL: "https://10.0.0.4:2380"}
+			c.change(b)
+			b.hook("update-status")
+			if got := b.juju.Bags["cluster:0 etcd"][v1alpha1.LatchClusterIDKey]; got != c.latched {
+				t.Errorf("latched is %s, want %s", got, c.latched)
+			}
+			if b.machine.unfinished == nil {
+				t.Error("it is forgotten before Juju has committed the latch")
+			}
+			b.hook("update-status")
+			if forgotten := b.machine.unfinished == nil; forgotten != (c.latched == restored) {
+				t.Errorf("forgotten: %t", forgotten)
+			}
+		})
+	}
+}
