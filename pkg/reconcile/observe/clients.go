@@ -66,12 +66,19 @@ func (h *history) notice(taken time.Time, obs *observation.Observation) {
 		old := func(n string) bool { return !slices.Contains(news, n) }
 		maps.DeleteFunc(h.notices, func(n string, _ observation.Notice) bool { return old(n) })
 		maps.DeleteFunc(h.before, func(n string, _ time.Time) bool { return old(n) })
+		maps.DeleteFunc(h.late, func(n string, _ []string) bool { return old(n) })
 	}
 	if len(news) == 0 {
 		return
 	}
-	informed := situation.ClientsInformed()
+	late, informed := situation.Unpublished(), situation.ClientsInformed()
 	for _, n := range news {
+		// A unit that could not be reached then, and has published it since, may be the one whose
+		// databag a client reads: to that client it is news now.
+		if slices.ContainsFunc(h.late[n], func(u string) bool { return !slices.Contains(late, u) }) {
+			delete(h.notices, n)
+			delete(h.late, n)
+		}
 		if _, known := h.notices[n]; known {
 			continue // what is published later is no news about this
 		}
@@ -84,5 +91,8 @@ func (h *history) notice(taken time.Time, obs *observation.Observation) {
 			after = taken
 		}
 		h.notices[n] = observation.Notice{At: obs.Now, After: after}
+		if len(late) > 0 {
+			h.late[n] = late
+		}
 	}
 }

@@ -1,15 +1,18 @@
 package observe_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/planner"
 )
 
 // relate gives the application a client, and takes a unit away.
@@ -96,6 +99,48 @@ func TestNoticeOfALeavingUnitIsKeptFromWhenEveryUnitHasPublished(t *testing.T) {
 	delete(app.Units, "etcd/2")
 	if n, known := look().History.Notices["etcd/2"]; known {
 		t.Errorf("notice of a unit that is gone: %+v", n)
+	}
+}
+
+// A unit that could not be reached may be the one whose databag a client reads: what it publishes when
+// it is back is news to that client, once.
+func TestWhatAUnitPublishesWhenItIsBackIsNews(t *testing.T) {
+	r := newRig(t)
+	r.relate()
+	app := r.juju.Model.Applications["etcd"]
+	for name, u := range app.Units { // nobody applies anything in this rig
+		u.AgentStatus.Current = "lost"
+		app.Units[name] = u
+	}
+	look := func() observation.Observation {
+		r.now = r.now.Add(time.Second)
+		r.juju.Model.TakenAt = r.now.Add(7 * time.Hour)
+		return r.observe(true)
+	}
+	first := look().History.Notices
+	if again := look(); len(first) == 0 || !maps.Equal(again.History.Notices, first) {
+		t.Fatalf("noticed anew while nothing has changed: %v, then %v", first, again.History.Notices)
+	}
+	bag := r.juju.Units[0].RelationData[0].Units["etcd/0"]
+	var facts v1alpha1.UnitFacts
+	if err := json.Unmarshal([]byte(bag.Data["facts"]), &facts); err != nil {
+		t.Fatal(err)
+	}
+	spec := planner.Desired(look(), "etcd/0")
+	facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash()}
+	text, err := json.Marshal(facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bag.Data["facts"] = string(text)
+	back := look()
+	for url, n := range back.History.Notices {
+		if !n.At.Equal(r.now) {
+			t.Errorf("%s is noticed at %s, and etcd/0 was back at %s", url, n.At, r.now)
+		}
+	}
+	if again := look().History.Notices; !maps.Equal(again, back.History.Notices) {
+		t.Errorf("noticed anew for no other unit: %v, then %v", back.History.Notices, again)
 	}
 }
 

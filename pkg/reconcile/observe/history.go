@@ -29,9 +29,11 @@ type history struct {
 	gone          map[string]observation.Gone
 
 	// notices are, by piece of news, when clients were informed, and before when Juju last showed
-	// that they were not, by its clock.
+	// that they were not, by its clock. late are the units that had not published it then, and were
+	// not expected to.
 	notices map[string]observation.Notice
 	before  map[string]time.Time
+	late    map[string][]string
 
 	held observation.HeldUp
 }
@@ -48,7 +50,7 @@ func newHistory() history {
 	return history{
 		units: map[string]time.Time{}, applied: map[etcdops.MemberID]uint64{},
 		progress: map[etcdops.MemberID]time.Time{}, unhealthy: map[string]time.Time{}, serves: map[string]time.Time{},
-		notices: map[string]observation.Notice{}, before: map[string]time.Time{},
+		notices: map[string]observation.Notice{}, before: map[string]time.Time{}, late: map[string][]string{},
 	}
 }
 

@@ -66,6 +66,15 @@ func (in *Situation) ClientsInformed() bool {
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
+// Unpublished are the units that have not published to their clients what they should.
+func (in *Situation) Unpublished() []string {
+	var late []string
+	for _, u := range in.outdated() {
+		late = append(late, u.Name)
+	}
+	return late
+}
+
 // willApply says that the unit can be reached, and that what it was handed last has not just
 // failed.
 func (in *desired) willApply(u observation.Unit) bool {
