@@ -115,8 +115,9 @@ func (a *App) NeedsAPerson() bool {
 		return there < len(l.Seeds.Members)/2+1
 	}
 	// A restart of one of two members is an outage that nobody has accepted; nor does a third join
-	// while they learn to trust another authority.
-	if c := a.cluster(); c != nil && (a.Procedure() != "" || a.AsksToRotate()) {
+	// while they learn to trust another authority, or one more.
+	learns := a.Procedure() != "" || a.AsksToRotate() || a.beside != "" && !a.UsesWhatIsOffered()
+	if c := a.cluster(); c != nil && learns {
 		if all, _ := c.voters(); all == 2 {
 			return true
 		}
