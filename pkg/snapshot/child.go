@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"jujuetcd.io/pkg/printable"
 )
 
@@ -51,8 +49,7 @@ func child(size string) int {
 		return 2
 	}
 	debug.SetMaxStack(childStack)
-	memory := uint64(childMemory + n/childMemoryShare)
-	if err := unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: memory, Max: memory}); err != nil {
+	if err := limitMemory(uint64(childMemory + n/childMemoryShare)); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot limit memory:", err)
 		return 2
 	}
