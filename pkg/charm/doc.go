@@ -3,7 +3,7 @@
 // Juju starts the program with one dispatch path, hooks/NAME or actions/NAME; Agent.Dispatch runs
 // it. Hooks gather facts, ask for certificates and answer relations, from what was applied last;
 // only the action reconcile changes the machine, by handing the daemon's desired state to package
-// machine. Nothing here waits for the daemon, except the hook stop, for a bounded time.
+// machine, and a person's restore. Nothing here waits for the daemon, except the hook stop, for a bounded time.
 //
 // It brings its rooms together, none of which knows it: actions, what a person's do; certificates,
 // what authorities are asked for and have given; dispatch, what Juju says in one hook or action;
@@ -13,7 +13,7 @@
 //
 //	what                                              who, when
 //	peer databag of the unit, key facts               every hook and reconcile, only when it changed
-//	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it
+//	peer databag of the application (the latch)       reconcile on the Juju leader, in a delivery that asks for it; restore on the Juju leader, or the hook that ends it
 //	certificates databag of the unit                  every hook and reconcile, only when a name is missing, a renewal is due, or the
 //	                                                  provider has shown which dialect it speaks
 //	keys and signing requests on disk                 every hook and reconcile, through machine.Requests, before the databag

@@ -31,7 +31,8 @@
 //   - A member that runs is stopped only for a restart that the delivery allows, only while this
 //     unit holds the cluster's lock, and only if the guard that the planner uses (etcdops.CanStop)
 //     agrees on a fresh look; or because a fresh member list of its cluster does not have it any
-//     more (etcdops.Gone); or because its unit leaves; or to be halted, which no guard of a quorum
+//     more (etcdops.Gone); or because its unit leaves; or because a person restores an archive on
+//     a sole unit (Restore); or to be halted, which no guard of a quorum
 //     could allow: for that the journal of the committed latch must have the very phase under which
 //     the delivery was sent. Service state Stopped never stops it.
 //   - A member that was halted stays stopped, with its data in place, through hooks and boots. A
@@ -61,7 +62,9 @@
 //	Nagios checks, their plugins, cron's job      WriteChecks and RemoveChecks, called by every hook (package nagios)
 //	/var/lib/nagios/etcd-alarm-list.txt           CacheAlarms, called by cron through the agent, and by WriteChecks
 //	/home/ubuntu/NAME                             HandOut, called by actions of a person
-//	/var/snap/etcd/common/data                    etcd; Apply renames it when the member was removed, Leave when the unit goes
+//	/var/snap/etcd/common/data.restore-TASK       Restore, which moves what is in it to data, or removes it
+//	/home/ubuntu, or where a person says          HandOut, TakeSnapshot, and Restore for a backup
+//	/var/snap/etcd/common/data                    etcd; Restore renames it; Apply renames it when the member was removed, Leave when the unit goes
 //	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon
 //	etcd's alarms, its history                    Disarm and Compact, for a person

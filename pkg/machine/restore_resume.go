@@ -47,13 +47,13 @@ func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restor
 		// Nothing was moved: nobody waits for it any more.
 		return false, Restored{}, a.undoRestore(ctx)
 	}
-	if err := a.putInPlace(); err == nil {
+	if err = a.putInPlace(); err == nil {
 		err = a.serveRestored(ctx)
-		if err == nil {
-			return true, a.restored(), nil
-		}
-		m.log.Error(err, "Goes back from a restore")
 	}
+	if err == nil {
+		return true, a.restored(), nil
+	}
+	m.log.Error(err, "Goes back from a restore", "task", r.Task)
 	return false, Restored{}, a.undoRestore(ctx)
 }
 

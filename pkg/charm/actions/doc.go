@@ -1,6 +1,6 @@
 // Package actions are what a person's actions do on a unit: those that the unit carries out by
 // itself (health, alarm-list, alarm-disarm, compact, debug, package-client-credentials, snapshot,
-// list-snapshots), and those that ask the controller for something that takes more than this unit
+// list-snapshots, restore), and those that ask the controller for something that takes more than this unit
 // (restart, rotate-ca, proceed, go-back, begin-anew).
 //
 // # Use
@@ -17,7 +17,9 @@
 //
 //   - Nothing is done here that a person asks the controller for. On the machine nothing is changed
 //     but for files that are handed out: in the home of whom juju scp logs in as, for that user
-//     alone (machine.HandOut), and snapshots, where a person wants them (machine.TakeSnapshot).
+//     alone (machine.HandOut), and snapshots, where a person wants them (machine.TakeSnapshot); and
+//     by restore, which verifies before it touches anything and goes back where it cannot end
+//     (machine.Restore). It alone writes the latch: see FollowRestore.
 //   - No private key is in a result or a log.
 //   - A request that waits is never lost to one for something else, and none is recorded that is
 //     older than one that was seen to: the action fails, and says so. Only what was asked of a
