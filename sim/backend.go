@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -84,13 +86,28 @@ func (i *instance) Deploy(d control.Deploy) (control.Deployed, error) {
 		return control.Deployed{}, err
 	}
 	if d.Refresh {
-		url, err := m.Refresh(d.Application, c)
-		return control.Deployed{Application: d.Application, CharmURL: url}, err
+		return i.refresh(m, c, d)
 	}
 	if d.Application == "" {
 		d.Application = c.Metadata.Name
 	}
-	url, err := m.Deploy(model.DeployArgs{Charm: c, Name: d.Application, NumUnits: d.Units, Config: d.Config, To: d.To, Bindings: d.Bindings})
+	uploads, err := i.keepAll(c, d.Resources)
+	if err != nil {
+		return control.Deployed{}, err
+	}
+	url, err := m.Deploy(model.DeployArgs{Charm: c, Name: d.Application, NumUnits: d.Units, Config: d.Config, To: d.To, Bindings: d.Bindings,
+		Base: d.Base, Resources: uploads, User: Admin})
+	return control.Deployed{Application: d.Application, CharmURL: url}, err
+}
+
+// refresh uploads resources first, which the charm of before must have, too.
+func (i *instance) refresh(m *model.Model, c *charm.Charm, d control.Deploy) (control.Deployed, error) {
+	for _, name := range slices.Sorted(maps.Keys(d.Resources)) {
+		if err := i.Attach(control.Attach{Model: d.Model, Application: d.Application, Resource: name, Path: d.Resources[name]}); err != nil {
+			return control.Deployed{}, err
+		}
+	}
+	url, err := m.Refresh(d.Application, c)
 	return control.Deployed{Application: d.Application, CharmURL: url}, err
 }
 

@@ -148,7 +148,7 @@ func claim(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("cannot use %s: another jujusim runs there (jujusim stop --dir %s)", dir, dir)
 	}
 	for _, e := range entries {
-		if name := e.Name(); name == "m" || strings.HasPrefix(name, "m-") || name == "juju" {
+		if name := e.Name(); name == "m" || strings.HasPrefix(name, "m-") || name == "juju" || name == resourcesDir {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				_ = lock.Close()
 				return nil, fmt.Errorf("cannot remove what a former jujusim left: %w", err)

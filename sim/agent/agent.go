@@ -32,7 +32,7 @@ type Options struct {
 	Enter func(*exec.Cmd)
 	// EnterNetwork takes the thread that starts the charm's processes to the machine's network. Nil means that of this program.
 	EnterNetwork func() error
-	// Resources are the charm's, by name: paths on the machine.
+	// Resources are those that are on the machine without an upload, by name: paths there.
 	Resources map[string]string
 	// Lock is the machine lock, held while a hook runs: a channel of capacity one.
 	Lock chan struct{}

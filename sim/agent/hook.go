@@ -110,7 +110,7 @@ func (a *Agent) newContext(id string) *hooktool.Context {
 		members[id] = slices.Sorted(maps.Keys(r.Members))
 	}
 	return &hooktool.Context{ID: fmt.Sprintf("%s-%s-%d", a.Unit, id, time.Now().UnixNano()), Model: a.Model, Unit: a.Unit, RelationID: -1, Members: members,
-		Resources: a.Resources}
+		Resource: a.resource}
 }
 
 // memberOf adds the unit that joins in this hook, and takes out the one that departs.

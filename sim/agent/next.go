@@ -188,9 +188,9 @@ func nextOfUnit(snap model.Snapshot, s *state) (operation, bool) {
 	}
 	switch {
 	case !s.Installed:
-		return operation{Kind: install, CharmURL: snap.CharmURL}, true
-	case s.CharmURL != snap.CharmURL:
-		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL}, true
+		return operation{Kind: install, CharmURL: snap.CharmURL, Version: snap.ResourceVersion}, true
+	case s.CharmURL != snap.CharmURL || s.Resources != snap.ResourceVersion:
+		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL, Version: snap.ResourceVersion}, true
 	case s.Config != configKey(snap):
 		return operation{Kind: configChanged, Config: configKey(snap)}, true
 	case !s.Started:

@@ -43,6 +43,7 @@ func TestNext(t *testing.T) {
 		{"no machine: nothing", func(m *model.Snapshot, s *state) { m.MachineStarted, s.Installed = false, false }, none},
 		{"update-status when due", func(_ *model.Snapshot, s *state) { s.NextStatus = noon }, operation{Kind: updateStatus}},
 		{"another charm", func(m *model.Snapshot, _ *state) { m.CharmURL = "local:a-2" }, operation{Kind: upgradeCharm, CharmURL: "local:a-2"}},
+		{"a resource was attached", func(m *model.Snapshot, _ *state) { m.ResourceVersion = 3 }, operation{Kind: upgradeCharm, CharmURL: "local:a-1", Version: 3}},
 		{"a task goes before hooks", func(m *model.Snapshot, _ *state) { m.Pending, m.ConfigVersion = []int{7}, 9 }, operation{Kind: runTask}},
 		{"leadership goes before a task", func(m *model.Snapshot, _ *state) { m.Pending, m.Leader = []int{7}, true }, operation{Kind: leaderElected}},
 		{"a task goes before an upgrade", func(m *model.Snapshot, _ *state) { m.Pending, m.CharmURL = []int{7}, "local:a-2" }, operation{Kind: runTask}},

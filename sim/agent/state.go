@@ -18,6 +18,7 @@ import (
 // state is what the agent has done for its unit.
 type state struct {
 	CharmURL  string            `json:"charm,omitempty"`
+	Resources int               `json:"resources,omitempty"` // the version that the charm was told of
 	Installed bool              `json:"installed"`
 	Started   bool              `json:"started"`
 	Stopped   bool              `json:"stopped"`
@@ -68,9 +69,9 @@ func (s *state) done(op operation) {
 	rel := s.Relations[op.Relation]
 	switch op.Kind {
 	case install:
-		s.Installed, s.CharmURL = true, op.CharmURL
+		s.Installed, s.CharmURL, s.Resources = true, op.CharmURL, op.Version
 	case upgradeCharm:
-		s.CharmURL = op.CharmURL
+		s.CharmURL, s.Resources = op.CharmURL, op.Version
 		s.Config = "" // config-changed follows
 	case leaderElected:
 		s.Leader = true

@@ -81,6 +81,8 @@ func (s Store) Minimum() int {
 type Resource struct {
 	Type     string `yaml:"type"`
 	Filename string `yaml:"filename"`
+	// Description is for people.
+	Description string `yaml:"description"`
 }
 
 // Option is one configuration option.

@@ -35,7 +35,7 @@ func (a *App) run() *cobra.Command {
 	var stringArgs bool
 	var file string
 	c := &cobra.Command{
-		Use: "run UNIT [UNIT ...] ACTION [KEY=VALUE ...]", Aliases: []string{"run-action"}, Short: "Run a charm's action on units",
+		Use: "run UNIT [UNIT ...] ACTION [KEY=VALUE ...]", Short: "Run a charm's action on units",
 		Long: `Run enqueues an action and waits for its result. Units are named etcd/0 or etcd/leader. Values are
 read as YAML, with --string-args as plain text; a dotted key makes a nested parameter.
 
@@ -51,16 +51,8 @@ The exit code is 1 if the action failed.`,
 			if params, err = withFile(file, params); err != nil {
 				return err
 			}
-			var request wire.Actions
-			for _, unit := range units {
-				receiver := unit
-				if !strings.HasSuffix(unit, "/leader") {
-					receiver = wire.UnitTag(unit)
-				}
-				request.Actions = append(request.Actions, wire.Action{Receiver: receiver, Name: action, Parameters: params})
-			}
-			var enqueued wire.EnqueuedActions
-			if err := a.call(c.Context(), "Action", 7, "EnqueueOperation", request, &enqueued); err != nil {
+			enqueued, err := a.enqueue(c.Context(), units, action, params)
+			if err != nil {
 				return err
 			}
 			return a.follow(c.Context(), enqueued, w)
@@ -70,6 +62,19 @@ The exit code is 1 if the action failed.`,
 	c.Flags().StringVar(&file, "params", "", "a YAML file with parameters")
 	w.flags(c)
 	return a.modelFlag(c)
+}
+
+func (a *App) enqueue(ctx context.Context, units []string, action string, params map[string]any) (enqueued wire.EnqueuedActions, err error) {
+	var request wire.Actions
+	for _, unit := range units {
+		receiver := unit
+		if !strings.HasSuffix(unit, "/leader") {
+			receiver = wire.UnitTag(unit)
+		}
+		request.Actions = append(request.Actions, wire.Action{Receiver: receiver, Name: action, Parameters: params})
+	}
+	err = a.call(ctx, "Action", 7, "EnqueueOperation", request, &enqueued)
+	return enqueued, err
 }
 
 // parseRun tells units, which have a slash before any equals sign, from the action and its

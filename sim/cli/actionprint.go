@@ -261,29 +261,3 @@ func (a *App) showOperation() *cobra.Command {
 	formatFlag(c, &format, "yaml", "yaml", "json")
 	return a.modelFlag(c)
 }
-
-func (a *App) showTask() *cobra.Command {
-	var format string
-	var wait time.Duration
-	c := &cobra.Command{
-		Use: "show-task ID", Aliases: []string{"show-action-output"}, Short: "Show a task's result", Args: exactly("task id"),
-		RunE: func(c *cobra.Command, args []string) error {
-			result, err := a.fetchTask(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			t := newTask(result)
-			if wait > 0 {
-				ctx, cancel := context.WithTimeout(c.Context(), wait)
-				defer cancel()
-				if err := a.await(ctx, &t); err != nil {
-					return err
-				}
-			}
-			return a.print(format, t.data())
-		},
-	}
-	formatFlag(c, &format, "yaml", "yaml", "json")
-	c.Flags().DurationVar(&wait, "wait", 0, "wait so long for it to end")
-	return a.modelFlag(c)
-}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,17 +12,22 @@ import (
 
 func (a *App) deploy() *cobra.Command {
 	d := control.Deploy{}
-	var settings, to []string
-	var bind string
+	var settings, to, resources []string
+	var bind, base, series, channel string
 	c := &cobra.Command{
-		Use: "deploy PATH [NAME]", Short: "Deploy a local charm",
-		Long: `Deploy makes an application of a local charm: a .charm archive, or a folder with metadata.yaml and
-dispatch. Each unit gets a machine of its own, unless --to names machines.`,
-		Example: "  jujusim deploy ./etcd.charm -n 3 --config channel=3.6/stable\n  jujusim deploy ./easyrsa.charm --to 0",
-		Args:    between(1, 2, "path of a charm"),
+		Use: "deploy CHARM [NAME]", Short: "Deploy a charm", Long: deployHelp,
+		Example: "  jujusim deploy ./etcd.charm -n 3 --config channel=3.6/stable\n  jujusim deploy easyrsa --to 0\n" +
+			"  jujusim deploy etcd new-etcd --base ubuntu@22.04 --resource snapshot=./etcd-snapshot.tar.gz",
+		Args: between(1, 2, "charm"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			d.Model = a.model
-			if d.Path, err = localCharm(args[0]); err != nil {
+			if d.Base, err = release(base, series); err != nil {
+				return err
+			}
+			if d.Resources, err = files(resources); err != nil {
+				return err
+			}
+			if d.Path, err = a.findCharm(args[0]); err != nil {
 				return err
 			}
 			if len(args) > 1 {
@@ -51,6 +55,10 @@ dispatch. Each unit gets a machine of its own, unless --to names machines.`,
 	f.IntVarP(&d.Units, "num-units", "n", 1, "how many units")
 	f.StringArrayVar(&settings, "config", nil, "an option, as in key=value; may be repeated")
 	f.StringSliceVar(&to, "to", nil, "machines to put units on")
+	f.StringArrayVar(&resources, "resource", nil, "a resource, as in name=file; may be repeated")
+	f.StringVar(&base, "base", "", "the machines' system, as in ubuntu@22.04")
+	f.StringVar(&series, "series", "", "the same by its name, as in jammy")
+	f.StringVar(&channel, "channel", "", "where a store would look; a local charm is in no channel")
 	f.StringVar(&bind, "bind", "", `spaces of endpoints, as in "db=clients cluster=peers", or one space for all`)
 	return a.modelFlag(c)
 }
@@ -71,28 +79,24 @@ func bindings(text string) map[string]string {
 	return bound
 }
 
-// localCharm makes a path absolute: the instance has another working directory.
-func localCharm(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot find charm %s: %w", path, err)
-	}
-	return abs, nil
-}
-
 func (a *App) refresh() *cobra.Command {
 	var path string
+	var resources []string
 	c := &cobra.Command{
-		Use: "refresh APPLICATION --path CHARM", Short: "Upgrade an application to another local charm", Args: exactly("application"),
+		Use: "refresh APPLICATION --path CHARM", Aliases: []string{"upgrade-charm"}, Short: "Upgrade an application to another local charm", Args: exactly("application"),
 		ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if path == "" {
 				return usage("refresh: say --path CHARM: jujusim has no charm store")
 			}
-			if path, err = localCharm(path); err != nil {
+			d := control.Deploy{Model: a.model, Application: args[0], Refresh: true}
+			if d.Path, err = a.findCharm(path); err != nil {
 				return err
 			}
-			deployed, err := a.client().Deploy(c.Context(), control.Deploy{Model: a.model, Path: path, Application: args[0], Refresh: true})
+			if d.Resources, err = files(resources); err != nil {
+				return err
+			}
+			deployed, err := a.client().Deploy(c.Context(), d)
 			if err != nil {
 				return err
 			}
@@ -101,5 +105,6 @@ func (a *App) refresh() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&path, "path", "", "the charm")
+	c.Flags().StringArrayVar(&resources, "resource", nil, "a resource, as in name=file; may be repeated")
 	return a.modelFlag(c)
 }

@@ -75,6 +75,11 @@ func (c *Client) Deploy(ctx context.Context, d Deploy) (Deployed, error) {
 	return result, err
 }
 
+// Attach gives an application a resource.
+func (c *Client) Attach(ctx context.Context, a Attach) error {
+	return c.do(ctx, http.MethodPost, "/resources", a, nil)
+}
+
 // AddModel makes a model.
 func (c *Client) AddModel(ctx context.Context, name string) (Model, error) {
 	var result Model

@@ -73,6 +73,18 @@ type Deploy struct {
 	To          []model.Placement `json:"to,omitempty"`
 	Bindings    map[string]string `json:"bindings,omitempty"`
 	Refresh     bool              `json:"refresh,omitempty"`
+	// Base is the release of Ubuntu, such as 22.04.
+	Base string `json:"base,omitempty"`
+	// Resources are files of this host, by the resource's name.
+	Resources map[string]string `json:"resources,omitempty"`
+}
+
+// Attach is a file of this host to give an application as a resource.
+type Attach struct {
+	Model       string `json:"model,omitempty"`
+	Application string `json:"application"`
+	Resource    string `json:"resource"`
+	Path        string `json:"path"`
 }
 
 // Deployed names what was made.

@@ -21,6 +21,7 @@ type Backend interface {
 	Info() Info
 	Call(ctx context.Context, c Call) Answer
 	Deploy(d Deploy) (Deployed, error)
+	Attach(a Attach) error
 	AddModel(name string) (Model, error)
 	Offer(o Offer) (Named, error)
 	RemoveOffer(r RemoveOffer) error
@@ -85,6 +86,9 @@ func handler(b Backend) http.Handler {
 		serve(w, r, func(c Call) (Answer, error) { return b.Call(r.Context(), c), nil })
 	})
 	mux.HandleFunc("POST /deploy", func(w http.ResponseWriter, r *http.Request) { serve(w, r, b.Deploy) })
+	mux.HandleFunc("POST /resources", func(w http.ResponseWriter, r *http.Request) {
+		serve(w, r, func(a Attach) (struct{}, error) { return struct{}{}, b.Attach(a) })
+	})
 	mux.HandleFunc("POST /models", func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, func(m Model) (Model, error) { return b.AddModel(m.Name) })
 	})

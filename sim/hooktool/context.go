@@ -27,8 +27,8 @@ type Context struct {
 	// Members are, by relation, the units whose joined hook has run and whose departed hook has not: relation-list shows these,
 	// not those that are there and yet to be told of.
 	Members map[int][]string
-	// Resources are the files that resource-get finds, by the resource's name.
-	Resources map[string]string
+	// Resource brings a resource to the machine and returns its path there.
+	Resource func(name string) (string, error)
 	// StorageID is of a storage hook.
 	StorageID string
 	// Task is the action's number, Params its parameters; nil outside an action.

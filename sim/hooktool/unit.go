@@ -288,12 +288,16 @@ func storageGet(c *Context, f flags) ([]byte, error) {
 	return nil, usage(`invalid value %q for option -s: storage %q not found`, id, id)
 }
 
-// resourceGet knows only what is on the machine: jujusim keeps no uploads.
+// resourceGet prints the path without a newline, as Juju does.
 func resourceGet(c *Context, f flags) ([]byte, error) {
-	if path := c.Resources[f.word(0)]; path != "" {
-		return []byte(path), nil
+	if f.word(0) == "" {
+		return nil, usage("missing required resource name")
 	}
-	return nil, fmt.Errorf("could not download resource: resource %q not found", f.word(0))
+	path, err := c.Resource(f.word(0))
+	if err != nil {
+		return nil, fmt.Errorf("could not download resource: %w", err)
+	}
+	return []byte(path), nil
 }
 
 var secretFlags = []string{"label", "description", "owner", "expire", "rotate", "file"}

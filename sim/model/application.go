@@ -31,6 +31,8 @@ type application struct {
 	leaseEnd *stoppable
 	// leaderSettings is what leader-set has set.
 	leaderSettings map[string]string
+	resources      resources
+	base           string // Ubuntu's release.
 }
 
 type unit struct {
@@ -53,6 +55,7 @@ type unit struct {
 	charmURL        string
 	state           map[string]string
 	storage         []*storage
+	resources       map[string]Resource // what it has fetched
 }
 
 // Placement of a new unit: a machine's id, or empty for a new machine.
@@ -68,6 +71,11 @@ type DeployArgs struct {
 	To       []Placement
 	// Bindings are the spaces of endpoints; that of the endpoint "" is for all that are not named.
 	Bindings map[string]string
+	// Base is the release of Ubuntu that its machines have, such as 22.04; empty for DefaultBase.
+	Base string
+	// Resources are uploaded by User.
+	Resources map[string]Upload
+	User      string
 }
 
 // Deploy makes an application with its peer relations and units, and returns the charm's URL.
@@ -85,6 +93,12 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 		args.NumUnits = 0
 	}
 	settings, err := parseConfig(args.Charm, args.Config)
+	if err == nil {
+		err = checkUploads(args.Name, args.Charm, args.Resources)
+	}
+	if err == nil {
+		args.Base, err = chooseBase(args.Charm, args.Base)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -93,7 +107,7 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 	if _, ok := m.applications[args.Name]; ok {
 		return "", errorf(AlreadyExists, "deploying application %q: application already exists", args.Name)
 	}
-	if err := m.checkPlacement(args.To); err != nil {
+	if err := m.checkPlacement(args.To, args.Base); err != nil {
 		return "", err
 	}
 	if err := m.checkBindings(args.Charm.Bindings(), args.Bindings); err != nil {
@@ -103,7 +117,11 @@ func (m *Model) Deploy(args DeployArgs) (string, error) {
 	a := &application{
 		name: args.Name, charm: args.Charm, revision: revision, life: Alive, config: settings, configVersion: 1,
 		charmURL: fmt.Sprintf("local:%s-%d", args.Charm.Metadata.Name, revision), units: map[int]*unit{},
-		bindings: maps.Clone(args.Bindings),
+		bindings: maps.Clone(args.Bindings), base: args.Base,
+	}
+	m.declareResources(a)
+	for name, u := range args.Resources {
+		m.upload(a, name, args.User, u)
 	}
 	a.status.set("application", "unset", "", m.now())
 	m.applications[a.name] = a
@@ -132,7 +150,7 @@ func (m *Model) AddUnits(name string, n int, to []Placement) ([]string, error) {
 	if n < 1 {
 		return nil, errorf(NotValid, "must add at least one unit")
 	}
-	if err := m.checkPlacement(to); err != nil {
+	if err := m.checkPlacement(to, a.base); err != nil {
 		return nil, errorf(NoCode, "adding %d units to application %q: making unit args: %v", n, name, err)
 	}
 	names := m.addUnits(a, n, to)
@@ -140,7 +158,7 @@ func (m *Model) AddUnits(name string, n int, to []Placement) ([]string, error) {
 	return names, nil
 }
 
-func (m *Model) checkPlacement(to []Placement) error {
+func (m *Model) checkPlacement(to []Placement, base string) error {
 	for _, p := range to {
 		mc, ok := m.machines[string(p)]
 		if p != "" && !ok {
@@ -148,6 +166,9 @@ func (m *Model) checkPlacement(to []Placement) error {
 		}
 		if ok && mc.life != Alive {
 			return errorf(NoCode, "getting machine %q for unit placement directive: machine is not alive", p)
+		}
+		if ok && mc.base != base {
+			return errorf(NotValid, "base does not match: unit has \"ubuntu@%s\", machine has \"ubuntu@%s\"", base, mc.base)
 		}
 	}
 	return nil
@@ -166,7 +187,7 @@ func (m *Model) addUnits(a *application, n int, to []Placement) []string {
 		if i < len(to) && to[i] != "" {
 			u.machine = m.machines[string(to[i])]
 		} else {
-			u.machine = m.addMachine()
+			u.machine = m.addMachine(a.base)
 		}
 		m.addStorage(u)
 		a.units[number] = u
@@ -211,6 +232,7 @@ func (m *Model) Refresh(name string, c *charm.Charm) (string, error) {
 	a.charm, a.revision = c, m.next("charm-"+c.Metadata.Name)
 	a.charmURL = fmt.Sprintf("local:%s-%d", c.Metadata.Name, a.revision)
 	a.configVersion++
+	m.declareResources(a)
 	m.bump()
 	return a.charmURL, nil
 }

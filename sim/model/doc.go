@@ -9,10 +9,10 @@
 // # Who writes what
 //
 //	user (API, CLI)   Deploy, AddUnits, AddMachine, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, DestroyMachine,
-//	                  Refresh, Enqueue, Resolve
+//	                  Refresh, AttachResource, Enqueue, Resolve
 //	machine layer     MachineStarted, MachineStopped, MachineGone
 //	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetUnitCharm, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
-//	                  FinishTask, ClearResolved, UnitGone, Log
+//	                  FetchResource, FinishTask, ClearResolved, UnitGone, Log
 //	model itself      leadership, databag addresses, numbers, removal of what is dying and empty
 //
 // # How a machine layer uses it
@@ -41,7 +41,7 @@
 // configuration, the relations with the version of each remote unit's and application's databag,
 // storage, the next tasks, and Resolved. New version numbers mean the hooks config-changed and
 // relation-changed; a unit that appears in Members means joined, one that disappears departed; a
-// new CharmURL means to unpack it, SetUnitCharm and upgrade-charm; a relation that is Dying, or the
+// new CharmURL, or ResourceVersion, means to unpack it, SetUnitCharm and upgrade-charm; a relation that is Dying, or the
 // unit's own dying, means departed, broken and LeaveScope.
 //
 // A hook or action reads through View(unit), which mirrors the hook tools. What Juju buffers

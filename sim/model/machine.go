@@ -9,6 +9,7 @@ import (
 
 type machine struct {
 	id         string
+	base       string // Ubuntu's release.
 	life       Life
 	started    bool
 	present    bool
@@ -37,8 +38,8 @@ type MachineFacts struct {
 	InstanceInfo string
 }
 
-func (m *Model) addMachine() *machine {
-	mc := &machine{id: strconv.Itoa(m.next("machine")), life: Alive}
+func (m *Model) addMachine(base string) *machine {
+	mc := &machine{id: strconv.Itoa(m.next("machine")), base: base, life: Alive}
 	mc.agent.set("juju-machine", "pending", "", m.now())
 	mc.instance.set("machine", "pending", "", m.now())
 	m.machines[mc.id] = mc
@@ -50,7 +51,7 @@ func (m *Model) addMachine() *machine {
 func (m *Model) AddMachine() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	mc := m.addMachine()
+	mc := m.addMachine(DefaultBase)
 	m.bump()
 	return mc.id
 }
@@ -121,6 +122,7 @@ func (m *Model) unitsOn(mc *machine) []*unit {
 // Machine is a machine as others see it.
 type Machine struct {
 	ID         string
+	Base       string
 	Life       Life
 	Started    bool
 	InstanceID string
@@ -159,7 +161,7 @@ func (m *Model) Machine(id string) (Machine, error) {
 
 func (m *Model) showMachine(mc *machine) Machine {
 	shown := Machine{
-		ID: mc.id, Life: mc.life, Started: mc.started, InstanceID: cmp.Or(mc.instanceID, "pending"), Hostname: mc.hostname,
+		ID: mc.id, Base: mc.base, Life: mc.life, Started: mc.started, InstanceID: cmp.Or(mc.instanceID, "pending"), Hostname: mc.hostname,
 		Addresses: slices.Clone(mc.addresses), Spaces: maps.Clone(mc.spaces), Agent: mc.agent.now, OwnAgent: mc.agent.now, Instance: mc.instance.now,
 	}
 	if mc.started && !mc.present {

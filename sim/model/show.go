@@ -32,6 +32,7 @@ type ApplicationStatus struct {
 	// Bindings are the spaces of all endpoints, that of "" among them.
 	Bindings   map[string]string
 	Revision   int
+	Base       string // Ubuntu's release.
 	Life       Life
 	Exposed    map[string]Exposure // by endpoint, "" for all of them
 	Status     Status
@@ -126,7 +127,7 @@ func (m *Model) Unit(name string) (UnitStatus, error) {
 
 func (m *Model) showApplication(a *application) ApplicationStatus {
 	shown := ApplicationStatus{
-		Name: a.name, CharmURL: a.charmURL, Charm: a.charm, Bindings: a.showBindings(), Revision: a.revision, Life: a.life, Exposed: a.exposed,
+		Name: a.name, CharmURL: a.charmURL, Charm: a.charm, Bindings: a.showBindings(), Revision: a.revision, Base: a.base, Life: a.life, Exposed: a.exposed,
 		Status: a.status.now, OwnStatus: a.status.now, WorkloadVersion: a.workloadVersion, Leader: a.leader, Config: maps.Clone(a.config),
 	}
 	for _, u := range a.sortedUnits() {

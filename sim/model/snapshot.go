@@ -32,6 +32,8 @@ type Snapshot struct {
 	CharmURL     string
 	// ConfigVersion grows with each change of the application's configuration.
 	ConfigVersion int
+	// ResourceVersion grows with each resource that is attached: the charm is told by upgrade-charm.
+	ResourceVersion int
 	// Addresses of the machine; a change of them runs config-changed, too.
 	Addresses []string
 	Relations map[int]RelationSnapshot
@@ -69,7 +71,7 @@ func (m *Model) Snapshot(unitName string) (Snapshot, error) {
 	s := Snapshot{
 		Revision: m.revision, Life: u.life, MachineStarted: u.machine.started, MachineID: u.machine.id,
 		Leader: u.app.leader == u.name, Resolved: u.resolved, Charm: u.app.charm, CharmURL: u.app.charmURL,
-		ConfigVersion: u.app.configVersion, Addresses: slices.Clone(u.machine.addresses),
+		ConfigVersion: u.app.configVersion, ResourceVersion: u.app.resources.version, Addresses: slices.Clone(u.machine.addresses),
 		Relations: map[int]RelationSnapshot{}, Storage: u.showStorage(), Subordinates: len(m.subordinatesOf(u)) > 0,
 		SilentDepartures: m.silent,
 	}

@@ -45,7 +45,7 @@ func applicationGet(c *call, params wire.ApplicationGet) (wire.ApplicationGetRes
 		ApplicationConfig: map[string]wire.ConfigOption{"trust": {
 			Default: false, Description: "Does this application have access to trusted credentials", Source: "default", Type: "bool", Value: false,
 		}},
-		Base: wire.Base{Name: "ubuntu", Channel: "24.04"}, EndpointBindings: a.Bindings,
+		Base: wire.Base{Name: "ubuntu", Channel: a.Base}, EndpointBindings: a.Bindings,
 	}, nil
 }
 

@@ -124,12 +124,12 @@ func since(t time.Time) *time.Time {
 func (c *call) machine(m model.Machine) wire.MachineStatus {
 	shown := wire.MachineStatus{
 		AgentStatus: detailed(m.Agent, map[string]any{}), InstanceStatus: detailed(m.Instance, map[string]any{}),
-		Hostname: m.Hostname, IPAddresses: m.Addresses, InstanceID: m.InstanceID, Base: wire.Base{Name: "ubuntu", Channel: "24.04"},
+		Hostname: m.Hostname, IPAddresses: m.Addresses, InstanceID: m.InstanceID, Base: wire.Base{Name: "ubuntu", Channel: m.Base},
 		ID: m.ID, Containers: map[string]wire.MachineStatus{}, Constraints: "arch=amd64", Jobs: []string{"JobHostUnits"},
 	}
 	shown.AgentStatus.Life, shown.InstanceStatus.Life = c.life(m.Life), c.life(m.Life)
 	if m.Started {
-		shown.Base.Channel = "24.04/stable"
+		shown.Base.Channel += "/stable"
 		shown.Hardware = "arch=amd64 cores=1 mem=2048M"
 		if c.model.Profile().Meters {
 			shown.AgentStatus.Version = c.model.Profile().Version
@@ -167,7 +167,7 @@ func interfaces(m model.Machine) map[string]wire.NetworkInterface {
 
 func (c *call) application(a model.ApplicationStatus, relations []model.RelationStatus) wire.ApplicationStatus {
 	shown := wire.ApplicationStatus{
-		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: "24.04/stable"}, Exposed: len(a.Exposed) > 0,
+		Charm: a.CharmURL, CharmRev: a.Revision, Base: wire.Base{Name: "ubuntu", Channel: a.Base + "/stable"}, Exposed: len(a.Exposed) > 0,
 		Life: c.life(a.Life), Relations: related(a.Name, relations), SubordinateTo: []string{}, Units: map[string]wire.UnitStatus{},
 		Status: detailed(a.Status, a.StatusData), WorkloadVersion: a.WorkloadVersion, EndpointBindings: a.Bindings, ExposedEndpoints: exposedEndpoints(a),
 	}

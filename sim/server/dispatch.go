@@ -162,5 +162,6 @@ var facades = map[string]map[string]method{
 	"MachineManager": machineManagerMethods,
 	"ModelManager":   modelManagerMethods,
 	"Pinger":         {"Ping": {run: func(*call, json.RawMessage) (any, error) { return nil, nil }}},
+	"Resources":      resourcesMethods,
 	"UserManager":    userManagerMethods,
 }
