@@ -67,7 +67,7 @@ func child(size string) int {
 func look(ctx context.Context, f *os.File, size int64) (Database, error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args = []string{childName, strconv.FormatInt(size, 10)}
-	cmd.Env = []string{}
+	cmd.Env = childEnvironment
 	cmd.ExtraFiles = []*os.File{f}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

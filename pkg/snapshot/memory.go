@@ -8,3 +8,6 @@ import "golang.org/x/sys/unix"
 func limitMemory(bytes uint64) error {
 	return unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: bytes, Max: bytes})
 }
+
+// childEnvironment is nothing: the child needs none of what its parent may carry there.
+var childEnvironment = []string{}

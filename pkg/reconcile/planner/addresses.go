@@ -60,9 +60,27 @@ func (in *addresses) servesAt(u observation.Unit) string {
 }
 
 // peerURL is where the unit's peers are to find its member. One that is joining stays where it was
-// added: etcd moves voters only.
+// added: etcd moves voters only. A seed begins where the seeds have it, or etcd would not start:
+// from there it moves as any member does.
 func (in *addresses) peerURL(u observation.Unit) string {
+	if seed := in.unbornSeed(u); seed != "" {
+		return seed
+	}
 	return httpsURL(u.Facts.Addresses.Peer, in.peerPort(u))
+}
+
+// unbornSeed is where the latched seeds have the unit, until the cluster is known to be born; empty
+// if it is none of them.
+func (in *addresses) unbornSeed(u observation.Unit) string {
+	if in.Latch.ClusterID != "" || in.Latch.Seeds == nil {
+		return ""
+	}
+	for _, s := range in.Latch.Seeds.Members {
+		if s.Unit == u.Name {
+			return s.PeerURL
+		}
+	}
+	return ""
 }
 
 // silentSince is since when the unit's member has answered nowhere; zero while it does, or while

@@ -133,6 +133,30 @@ func TestBirth(t *testing.T) {
 	}
 }
 
+func TestASeedBeginsWhereTheSeedsHaveIt(t *testing.T) {
+	for name, change := range map[string]func(o *observation.Observation){
+		"the option management_port is set meanwhile": func(o *observation.Observation) { o.Options.ManagementPort = 7002 },
+		"its machine has another address meanwhile": func(o *observation.Observation) {
+			o.Units[1].Facts.Addresses.Peer = "10.0.9.9"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := latched(3)
+			change(&o)
+			for i := range o.Units {
+				spec := planner.Desired(o, o.Units[i].Name)
+				seed := o.Latch.Seeds.Members[i]
+				if got := spec.Etcd.AdvertisePeerURLs; len(got) != 1 || got[0] != seed.PeerURL {
+					t.Errorf("%s advertises %v, and the seeds have it at %s: its etcd would not start", seed.Unit, got, seed.PeerURL)
+				}
+				if got := planner.PortOf(spec.Etcd.ListenPeerURLs[0]); got != planner.PortOf(seed.PeerURL) {
+					t.Errorf("%s listens at port %d for its peers", seed.Unit, got)
+				}
+			}
+		})
+	}
+}
+
 func TestNewIsHandedOnlyToSeedsBeforeTheClusterIsLatched(t *testing.T) {
 	o := latched(3)
 	join(&o)

@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -308,6 +309,17 @@ func TestSeedsThatHaveLostTheirDataAreBornAnewTogether(t *testing.T) {
 	latch, err := o.Latch.Apply(*step.Units[0].Spec.Latch, epochA)
 	if err != nil || latch.Seeds.Token == o.Latch.Seeds.Token || len(latch.Seeds.Members) != 3 {
 		t.Errorf("%+v, %v", latch, err)
+	}
+	for i, c := range []func(){
+		func() { o.Units[1].Facts.Addresses.Peer = "10.0.9.9" },
+		func() { o.Options.ManagementPort = 7002 },
+	} {
+		c()
+		step, _ := planner.Next(o)
+		seeds := step.Units[0].Spec.Latch.Rebirth.Seeds.Members
+		if got, want := seeds[1].PeerURL, fmt.Sprintf("https://10.0.9.9:%d", []int{2380, 7002}[i]); got != want {
+			t.Errorf("%s is born anew at %s, and is found at %s", seeds[1].Unit, got, want)
+		}
 	}
 }
 

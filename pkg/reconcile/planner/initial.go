@@ -44,11 +44,13 @@ func (in *addresses) joinInitial() *v1alpha1.InitialCluster {
 	return initial
 }
 
+// seedsOf are seeds for a birth, each where its unit is found now: also where others were latched
+// before.
 func (in *addresses) seedsOf(units []observation.Unit) *v1alpha1.Seeds {
 	seeds := &v1alpha1.Seeds{Token: in.token()}
 	for _, u := range units {
 		seeds.Members = append(seeds.Members, v1alpha1.Seed{
-			Unit: u.Name, Name: etcdops.MemberName(u.Name), PeerURL: in.peerURL(u),
+			Unit: u.Name, Name: etcdops.MemberName(u.Name), PeerURL: httpsURL(u.Facts.Addresses.Peer, in.opts.ManagementPort),
 		})
 	}
 	return seeds

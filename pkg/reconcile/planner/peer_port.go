@@ -13,12 +13,12 @@ import (
 // informed.
 func (in *addresses) peerPort(u observation.Unit) int32 {
 	m := in.member[u.Name]
-	listed := int32(0)
+	listed := PortOf(in.unbornSeed(u))
 	if len(m.PeerURLs) > 0 {
 		listed = PortOf(m.PeerURLs[0])
 	}
 	switch {
-	case listed != 0 && (m.Learner || !m.Started()):
+	case listed != 0 && (m.Learner || !m.Started()): // a seed that is not born is no member yet
 		return listed
 	case in.Latch.ClusterID == "" || !hasData(u) || in.Etcd.Listed && (listed == 0 || in.peerPortTurn == u.Name):
 		return in.opts.ManagementPort
