@@ -275,7 +275,6 @@ func (w *world) memberIDsAt(config *tls.Config, endpoints []string) map[string]u
 // moved, which answers over the connections that it gets, so that there is a quorum: the others are
 // told of both, and then each is restarted. Nobody is lost.
 func TestTwoOfThreeMayChangeTheirAddressesAtOnce(t *testing.T) {
-	runAlone(t) // it measures in seconds what a busy machine stretches to minutes
 	w := begin(t)
 	w.daemon()
 	w.deploy("3")

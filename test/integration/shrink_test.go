@@ -25,6 +25,7 @@ import (
 // clients are informed of a member that leaves before it goes, and what is left has closed its
 // ports behind it.
 func TestFromOneToFiveAndBackToOneLosesNoWrite(t *testing.T) {
+	runBeside(t)
 	for _, profile := range []string{"4.0", "3.6"} {
 		t.Run("Juju "+profile, func(t *testing.T) {
 			w := begin(t, "--profile", profile)
