@@ -14,7 +14,10 @@ const (
 	FormSaved Form = "saved"
 	// FormBare is a copy of a member's snap/db. Nothing says whether its bytes are the right ones.
 	FormBare Form = "bare"
-	// FormV2 is a tar.gz of a v2 backup, or of a whole data directory.
+	// FormDirectory is a tar of a whole data directory with v3 keys, such as what a restore has
+	// replaced. Its database is what is restored: nothing says whether its bytes are the right ones.
+	FormDirectory Form = "data directory"
+	// FormV2 is a tar of a v2 backup, or of a data directory without v3 keys.
 	FormV2 Form = "v2"
 )
 

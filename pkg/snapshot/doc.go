@@ -14,7 +14,9 @@
 // ./origin.json, and finds ./db in ours. Its db was a copy of a file in use; ours is what the server
 // sent, with the SHA-256 of it as the last 32 bytes, which etcd's tools look for. The others are what
 // etcdctl snapshot save writes, a copy of member/snap/db, and the v2 archive, which holds
-// member/wal: on 3.x it holds member/snap/db, too, and is a v2 archive all the same.
+// member/wal: on 3.x it holds member/snap/db, too, and is a v2 archive all the same. A tar of a whole
+// data directory, which may be no gzip, is told from it by its v3 keys and its members; of it the
+// database is taken.
 //
 // # Guarantees
 //

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -43,16 +42,17 @@ func (a Archive) Extract(ctx context.Context, to string) error {
 }
 
 func (a Archive) extract(s *source, to io.Writer) error {
-	if a.Form != FormTarGz {
+	database := map[Form]string{FormTarGz: databaseName, FormDirectory: directoryDatabase}[a.Form]
+	if database == "" {
 		return a.copyDatabase(to, s)
 	}
-	unpacked, err := gzip.NewReader(s)
+	unpacked, err := tarOf(s)
 	if err != nil {
 		return unreadable(err)
 	}
 	t := tar.NewReader(unpacked)
 	err = entries(t, func(name string, _ *tar.Header) error {
-		if name != databaseName {
+		if name != database {
 			return nil
 		}
 		return a.copyDatabase(to, t)

@@ -50,5 +50,6 @@ func seeds(t testing.TB) [][]byte {
 		tarGz(t, entry{name: "./db", data: empty}),
 		tarGz(t, entry{name: "./origin.json", data: []byte(`{}`)}, entry{name: "./db", data: empty}),
 		tarGz(t, entry{name: "./member/wal/0.wal", data: []byte("x")}),
+		plainTar(t, entry{name: "./member/wal/0.wal", data: []byte("x")}, entry{name: "./member/snap/db", data: empty}),
 	}
 }

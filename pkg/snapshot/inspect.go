@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,10 +28,10 @@ func Inspect(ctx context.Context, path, sha256 string) (Archive, error) {
 	}
 	defer s.Close()
 	a := Archive{Path: path, Size: s.info.Size(), Modified: s.info.ModTime().UTC()}
-	head, err := s.Peek(headSize)
+	head, err := s.Peek(tarHead)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-	case bytes.HasPrefix(head, []byte(gzipMagic)):
+	case isPacked(head), isTar(head):
 		err = a.inspectTar(ctx, s)
 	case isDatabase(head):
 		err = a.inspectDatabase(ctx, s)
@@ -86,7 +85,7 @@ const (
 	gzipMagic = "\x1f\x8b"
 	// boltMagic is at byte 16 of a database's first page, in the byte order of the machine.
 	boltMagic = 0xED0CDAED
-	// headSize is how many bytes tell what a file is.
+	// headSize is how many bytes tell a database.
 	headSize = 20
 )
 

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"archive/tar"
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -84,12 +83,12 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 		return false, nil
 	}
 	defer s.Close()
-	head, err := s.Peek(headSize)
+	head, err := s.Peek(tarHead)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	packed := bytes.HasPrefix(head, []byte(gzipMagic))
-	if !packed && !isDatabase(head) {
+	packed := isPacked(head)
+	if !packed && !isTar(head) && !isDatabase(head) {
 		return false, nil
 	}
 	l.Size, l.Time = s.info.Size(), s.info.ModTime().UTC().Truncate(time.Second)

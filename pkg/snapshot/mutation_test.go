@@ -42,6 +42,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"what was inspected is extracted", "extract.go", "err == nil && sum != a.SHA256", "err == nil && sum == \"\"", "TestNothingIsExtracted"},
 		{"nothing is overwritten", "extract.go", "err = os.Link(f.Name(), path)", "err = os.Rename(f.Name(), path)", "TestNothingIsExtracted"},
 		{"a v2 archive is none of v3", "extract.go", "if a.Form == FormV2 {", "if false {", "TestAV2"},
+		{"a v2 archive that has v3 keys is none of a directory", "directory.go", "!slices.Contains(d.Members, backupMember)", "!slices.Contains(d.Members, \"\")", "TestAV2"},
+		{"a tar ends as it should", "directory.go", "errors.Is(err, io.EOF) && !bytes", "errors.Is(err, io.ErrNoProgress) && !bytes", "TestADirectoryWithout"},
 		{"nor the other way round", "unpack.go", "if a.Form != FormV2 {", "if false {", "TestAV2"},
 		{"a snapshot has what was there before", "take.go", "case sent.Revision < t.Revision:", "case false:", "TestASnapshotIsTaken"},
 		{"what is taken is proved", "take.go", "case sent.Form != FormSaved:", "case false:", "TestASnapshotIsTaken"},

@@ -38,9 +38,9 @@ const (
 	largestOrigin = 64 << 10
 )
 
-// inspectTar reads a tar.gz to its end, where gzip's checksum is.
+// inspectTar reads a tar.gz to its end, where gzip's checksum is, or a tar.
 func (a *Archive) inspectTar(ctx context.Context, s *source) error {
-	unpacked, err := gzip.NewReader(s)
+	unpacked, err := tarOf(s)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -53,11 +53,13 @@ func (a *Archive) inspectTar(ctx context.Context, s *source) error {
 	if _, err := io.Copy(io.Discard, limit); err != nil {
 		return unreadable(err)
 	}
-	a.Digest = DigestGzip
+	if _, packed := unpacked.(*gzip.Reader); packed {
+		a.Digest = DigestGzip
+	}
 	switch {
 	case contents.v2:
 		a.Form, a.DatabaseSize = FormV2, contents.size
-		return nil
+		return a.inspectDirectory(ctx, contents.inside, contents.insideSize)
 	case contents.database == nil:
 		return errors.New("it holds neither ./db, as a snapshot does, nor ./member/wal, as a v2 archive does")
 	case contents.stray != "":
@@ -131,11 +133,16 @@ type contents struct {
 	origin   *Origin
 	database *os.File // without a name
 	sum      *trailed
+	// inside is the database of a whole directory, without a name, too.
+	inside     *os.File
+	insideSize int64
 }
 
 func (c *contents) close() {
-	if c.database != nil {
-		_ = c.database.Close()
+	for _, f := range []*os.File{c.database, c.inside} {
+		if f != nil {
+			_ = f.Close()
+		}
 	}
 }
 
@@ -151,6 +158,9 @@ func (c *contents) read(t *tar.Reader) error {
 			c.v2 = true
 		}
 		c.stray = printable.Line(name, printable.Name)
+		if name == directoryDatabase {
+			return c.keep(t, h.Size)
+		}
 		return nil
 	})
 }

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +45,7 @@ func (a Archive) Unpack(ctx context.Context, dir string) error {
 }
 
 func (a Archive) unpack(s *source, root *os.Root) error {
-	unpacked, err := gzip.NewReader(s)
+	unpacked, err := tarOf(s)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,14 @@ func TestAV2ArchiveIsKnownByItsLogs(t *testing.T) {
 	if a.Form != snapshot.FormV2 || a.Digest != snapshot.DigestGzip || a.DatabaseSize == 0 || a.Revision != 0 {
 		t.Errorf("it is %+v", a)
 	}
+	// Where the v3 keys were copied, too, it is one all the same.
+	cluster.Members[0].Stop() // it holds its database
+	both := filepath.Join(dir, "both.tar")
+	run(t, t.Context(), filepath.Join(bin, "etcdctl"), "backup", "--with-v3", "--data-dir", cluster.Members[0].DataDir, "--backup-dir", backup+"-both")
+	run(t, t.Context(), "tar", "cf", both, "-C", backup+"-both", ".")
+	if b := inspect(t, both); b.Form != snapshot.FormV2 || b.Digest != snapshot.DigestNone || b.Revision != 0 {
+		t.Errorf("it is %+v", b)
+	}
 	if err := a.Extract(t.Context(), filepath.Join(dir, "db")); err == nil || !strings.Contains(err.Error(), "it is a v2 archive") {
 		t.Errorf("it is extracted: %v", err)
 	}

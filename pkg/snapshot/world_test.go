@@ -137,13 +137,24 @@ func tarGz(t testing.TB, entries ...entry) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
+	if err := errors.Join(w.Close(), z.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// plainTar is what tar writes without being told to compress it.
+func plainTar(t testing.TB, entries ...entry) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(tarGz(t, entries...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // tool runs one of etcd's own programs, and is what it printed.

@@ -128,6 +128,9 @@ func origin(name string, archive snapshot.Archive) string {
 	if o := archive.Origin; o != nil {
 		text += fmt.Sprintf(", of application %s, cluster %s, taken %s", o.Application, o.ClusterID, o.Time.UTC().Format(time.RFC3339))
 	}
+	if archive.Form == snapshot.FormDirectory {
+		text += "; of a whole data directory its v3 keys, as its database has them"
+	}
 	if archive.Digest == snapshot.DigestNone {
 		text += "; nothing in it proves its bytes, only its structure was looked at"
 	}
