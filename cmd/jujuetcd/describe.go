@@ -14,6 +14,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/registry"
+	"jujuetcd.io/pkg/snapshot"
 )
 
 // shownRecords is how much of what has happened a description for people ends with.
@@ -187,6 +188,9 @@ func describeUnit(out io.Writer, u v1alpha1.EtcdUnit, records []registry.Record)
 		p.line("Cluster ID", f.Member.ClusterID)
 		if f.RestartPending {
 			p.line("Restart", "pending: the configuration that etcd runs with is not the one that it should")
+		}
+		if d := f.Defragmented; d != nil && d.Before > 0 {
+			p.line("Database", fmt.Sprintf("defragmented: %s before, %s after (task %d)", snapshot.Size(d.Before), snapshot.Size(d.After), d.Stamp))
 		}
 	} else {
 		p.line("Facts", "none published yet")

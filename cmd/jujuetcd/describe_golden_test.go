@@ -55,6 +55,24 @@ func TestADescriptionShowsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// TestADescriptionOfAUnitTellsWhatADefragmentationGained: where one was done.
+func TestADescriptionOfAUnitTellsWhatADefragmentationGained(t *testing.T) {
+	for want, facts := range map[string]*v1alpha1.DefragFacts{
+		"Database:    defragmented: 1.0G before, 12M after (task 41)\n": {Stamp: 41, Before: 1 << 30, After: 12 << 20},
+		"": {Stamp: 41}, // its database was new
+	} {
+		var u v1alpha1.EtcdUnit
+		u.Status.Facts = &v1alpha1.UnitFacts{Defragmented: facts}
+		var out strings.Builder
+		if err := describeUnit(&out, u, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "Database:") != (want != "") {
+			t.Errorf("%s", out.String())
+		}
+	}
+}
+
 func golden(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {

@@ -43,6 +43,15 @@ the quorum. The order is given when this command has ended; the restarts follow.
 			`  jujuetcd restart etcd
   jujuetcd get units -w        # see them go by
   jujuetcd restart etcd --model admin/prod`),
+		orderCommand(new(orderOptions), v1alpha1.ActionDefrag, "Have every member defragment its database, one at a time",
+			`Have every member give the space in its database that is not in use back to the
+disk, one at a time, the leader last, while all others serve. A member serves
+nobody while it does, some seconds for each GiB in use. Compact first: without
+that little is free. The order is given when this command has ended.`,
+			`  juju run etcd/leader compact
+  jujuetcd defrag etcd
+  jujuetcd get units -w        # see them go by
+  jujuetcd describe unit etcd/0   # what its database had before, and has now`),
 		rotate,
 		orderCommand(new(orderOptions), v1alpha1.ActionProceed, "Go on with a procedure that waits for you",
 			`Go on with a procedure that waits for you, such as the replacement of a

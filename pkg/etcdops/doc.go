@@ -34,6 +34,7 @@
 //	jujuetcd.io/lock   whoever holds the lock (Under), leased
 //	the member list    whoever holds the lock (Pool.Do)
 //	alarms             the daemon, or an agent for it or for a person, without the lock (Disarm)
+//	a database's file  an agent, under the lock if anybody can take that (Pool.Defragment)
 //	history            an agent for a person, without the lock (Pool.Compact)
 //
 // # How to add a change

@@ -23,6 +23,14 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"CanDefragment: data that differ stay as they are", "defragment.go", "if !a.NoSpace() {", "if false {", "TestADefragmentationWaits"},
+		{"CanDefragment: of one that is gone, too", "defragment.go", "v.Stray...) {", "[]Alarm(nil)...) {", "TestADefragmentationWaits"},
+		{"CanDefragment: unknown alarms are not none", "defragment.go", "if v.AlarmsErr != \"\" {", "if false {", "TestADefragmentationWaits"},
+		{"CanDefragment: nobody joins", "defragment.go", "case other.Learner, !other.Started():", "case false:", "TestADefragmentationWaits"},
+		{"CanDefragment: everybody serves", "defragment.go", "case !h.Serves || h.Fault", "case h.Fault", "TestADefragmentationWaits"},
+		{"CanDefragment: and does not lag", "defragment.go", " || h.Fault != FaultNone && h.Fault != FaultAlarm:", ":", "TestADefragmentationWaits"},
+		{"CanDefragment: there is a leader", "defragment.go", "if v.Leader() == 0 {", "if false {", "TestADefragmentationWaits"},
+		{"CanDefragment: no version that a crash damages", "defragment.go", "return is && err == nil && n < 6", "return is && err == nil && n < 5", "TestADefragmentationWaits"},
 		{"who lags sends no snapshot", "snapshot.go", "m.ID == preferred && lag <= DefaultLagLimit", "m.ID == preferred", "TestASnapshotIsFrom"},
 		{"a follower sends it before the leader", "snapshot.go", "lag == bestLag && best.ID == leader", "lag == bestLag && best.ID == leader && false", "TestASnapshotIsFrom"},
 		{"who stands still is not waited for", "snapshot.go", "func() { cancel(errStalled) }", "func() {}", "TestAMemberSends"},

@@ -59,6 +59,7 @@ func inProgress(reason string, err error) error {
 //  8. configuration
 //  9. drop-ins
 //  10. service
+//  11. the database's size
 //
 // A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
@@ -115,7 +116,7 @@ func (a *application) run(ctx context.Context) error {
 	if reset {
 		steps = append(steps, a.reset)
 	}
-	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve)
+	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.defragment)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

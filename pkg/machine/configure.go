@@ -127,7 +127,8 @@ func (a *application) begin() error {
 		}
 		a.mark = i.Token
 	}
-	a.record.Member = member
+	// A database that is new has nothing to give back.
+	a.record.Member, a.record.Defrag = member, record.Defrag{Stamp: a.spec.Service.DefragStamp}
 	return a.m.remember(&a.record)
 }
 

@@ -35,6 +35,9 @@
 //     a sole unit (Restore); or to be halted, which no guard of a quorum
 //     could allow: for that the journal of the committed latch must have the very phase under which
 //     the delivery was sent. Service state Stopped never stops it.
+//   - A member is had to defragment its database once for a stamp, only where the delivery says that
+//     it is its turn, only while every voter serves (etcdops.CanDefragment), and only where the disk
+//     has room for what is in use.
 //   - A member that was halted stays stopped, with its data in place, through hooks and boots. A
 //     delivery with service state Running starts it, and nothing else of ours does.
 //   - An op changes members only for the daemon that holds the latch's epoch, while this unit holds
@@ -67,5 +70,6 @@
 //	/var/snap/etcd/common/data                    etcd; Restore renames it; Apply renames it when the member was removed, Leave when the unit goes
 //	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon
+//	the database's file                           etcd, asked by Apply to defragment it
 //	etcd's alarms, its history                    Disarm and Compact, for a person
 package machine

@@ -48,6 +48,9 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	if facts.Certificates, err = m.tls.Facts(); err != nil {
 		return facts, err
 	}
+	if err := m.defragFacts(&facts, &r, found, remember); err != nil {
+		return facts, err
+	}
 	facts.MachineAddresses = ownAddresses(m.o.Interfaces())
 	snap, err := m.snapd.Snap(ctx, SnapName)
 	if err != nil {

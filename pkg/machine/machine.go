@@ -60,6 +60,7 @@ type Cluster interface {
 	etcdops.Locker
 	Do(ctx context.Context, v etcdops.View, c etcdops.Change) error
 	Compact(ctx context.Context, v etcdops.View, revision int64, physical bool) (at int64, err error)
+	Defragment(ctx context.Context, endpoint string, longest time.Duration) error
 	Snapshot(ctx context.Context, endpoint string, to io.Writer) error
 	Close()
 }

@@ -27,6 +27,15 @@ type guard mutation.Guard
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
+		{"a defragmentation waits for its turn", "defragment.go", " || !a.spec.Delivery.AllowDefrag {", " {", "ADefragmentation"},
+		{"and asks the guard", "defragment.go", "if err := etcdops.CanDefragment(view, a.data.Member); err != nil {", "if err := error(nil); err != nil {", "ADefragmentation"},
+		{"and the disk", "defragment.go", "if err := snapshot.Free(a.m.path(a.data.Dir), live); err != nil {", "if err := error(nil); err != nil {", "ADefragmentation"},
+		{"and takes the lock where that can be had", "defragment.go", "hold.Unlocked = !lockable(cluster.Look(ctx, endpoints))", "hold.Unlocked = cluster != nil", "ADefragmentation"},
+		{"and does without where it cannot", "defragment.go", "hold.Unlocked = !lockable(cluster.Look(ctx, endpoints))", "hold.Unlocked = false", "ADefragmentation"},
+		{"one that goes on is not begun again", "defragment.go", "return false, len(writes) > 0", "return false, len(writes) > 9", "ADefragmentation"},
+		{"nor one that was over when its agent was gone", "defragment.go", "if file.inode != d.Inode {", "if file.inode != d.Inode && file.inode == 0 {", "ADefragmentation"},
+		{"it is done once", "defragment.go", "if a.record.Defrag.Stamp >= stamp {", "if a.record.Defrag.Stamp > stamp {", "ADefragmentation"},
+		{"what begins under a stamp owes nothing", "configure.go", "record.Defrag{Stamp: a.spec.Service.DefragStamp}", "record.Defrag{}", "AMemberThatIsBegun"},
 		{"CORRUPT is not disarmed", "maintain.go", "if !a.NoSpace() {", "if false {", "APerson"},
 		{"nor what the next write raises again", "maintain.go", "change.Guard(view, etcdops.Limits{}); err != nil {", "error(nil); err != nil {", "APerson"},
 		{"nor what nobody knows", "maintain.go", "if view.AlarmsErr != \"\" {", "if false {", "APerson"},

@@ -58,11 +58,14 @@ type world struct {
 	started   int64
 	calls     []string
 	view      etcdops.View
-	database  []byte              // what a member sends
-	looks     func() etcdops.View // in place of view
-	locked    bool
-	keyless   bool // the lock key cannot be written
-	timer     any
+	database  []byte // what a member sends
+	slow      bool   // a defragmentation outlives who waits for it
+	// undefragmented is why it fails.
+	undefragmented error
+	looks          func() etcdops.View // in place of view
+	locked         bool
+	keyless        bool // the lock key cannot be written
+	timer          any
 	// stopped is for how long the agent's process is stopped when it has looked at etcd; slept is for how long it was.
 	stopped, slept time.Duration
 	lastWords      string // the error of the last line of etcd's log
@@ -373,6 +376,25 @@ func (c cluster) Do(_ context.Context, _ etcdops.View, change etcdops.Change) er
 
 func (c cluster) Compact(_ context.Context, _ etcdops.View, revision int64, physical bool) (int64, error) {
 	return max(revision, 7), c.changed(fmt.Sprintf("compact %d %t", revision, physical))
+}
+
+// Defragment gives the database another file, as etcd does; slow means that it is not over when
+// nobody waits any more.
+func (c cluster) Defragment(_ context.Context, endpoint string, _ time.Duration) error {
+	if err := c.changed("defragment " + endpoint); err != nil {
+		return err
+	}
+	db := c.w.path("var/snap/etcd/common/data/member/snap/db")
+	if err := os.WriteFile(db+".tmp.1", []byte("small"), 0o600); err != nil {
+		return err
+	}
+	if c.w.slow {
+		return fmt.Errorf("cannot have %s defragment its database: %w", endpoint, etcdops.ErrUnknownOutcome)
+	}
+	if c.w.undefragmented != nil {
+		return errors.Join(os.Remove(db+".tmp.1"), c.w.undefragmented)
+	}
+	return os.Rename(db+".tmp.1", db)
 }
 
 func (c cluster) changed(what string) error {

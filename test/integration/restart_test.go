@@ -11,7 +11,7 @@ import (
 
 // TestARollingRestartRestartsEachMemberOnce: one action restarts all members, each once, under
 // writes. How long it holds them up is reported beside what a careful person takes who restarts the
-// same members by hand, in the same run.
+// same members by hand, in the same run. Another one has them all defragment their databases.
 func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	w := begin(t, "--update-status", "5s")
 	w.daemon()
@@ -48,6 +48,8 @@ func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	t.Logf("by the action: %s", asked)
 	t.Logf("by hand: %s", byHand)
 
+	defragments(t, w, config, endpoints)
+
 	// What was seen to is not seen to again.
 	w.settledOptions(t)
 	w.await(rig.Healthy("etcd", 3))
@@ -56,6 +58,9 @@ func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	w.settledOptions(t)
 	if now := w.processes(t); now != still {
 		t.Errorf("restarted again: %s, before %s", now, still)
+	}
+	if n := len(w.defragmented()); n != 3 {
+		t.Errorf("defragmented again: %d times", n)
 	}
 	w.oneMemberEach(t, "etcd0", "etcd1", "etcd2")
 }

@@ -22,7 +22,7 @@ import (
 // nextVersion is what makes another version of daemon and agent of this tree: a protocol of its own, and a field in what each of them
 // says that the other side does not know, the daemon's a part of the desired state's hash.
 var nextVersion = []struct{ file, old, new string }{
-	{"pkg/apis/v1alpha1/protocol.go", "const Protocol = 5", "const Protocol = 6"},
+	{"pkg/apis/v1alpha1/protocol.go", "const Protocol = 6", "const Protocol = 7"},
 	{"pkg/apis/v1alpha1/unit_types.go", "\tUnit string `json:\"unit\"`\n\t// Application is", "\tUnit string `json:\"unit\"`\n\tLater string `json:\"later,omitempty\"`\n\t// Application is"},
 	{"pkg/apis/v1alpha1/facts.go", "\tProtocol int    `json:\"protocol\"`", "\tProtocol int    `json:\"protocol\"`\n\tLater string `json:\"later,omitempty\"`"},
 	{"pkg/reconcile/planner/desired.go", "Unit: u.Name, Application: in.Application, ModelUUID", "Later: \"said by a newer daemon\", Unit: u.Name, Application: in.Application, ModelUUID"},
@@ -79,19 +79,9 @@ func TestADaemonAndAgentsOfDifferentVersionsWorkTogether(t *testing.T) {
 		w.Root = today
 	}
 	protocols := func() []int {
-		infos, err := w.api.UnitsInfo(w.ctx, "unit-etcd-0")
-		must(t, err)
 		var all []int
-		for _, info := range infos {
-			for _, relation := range info.RelationData {
-				for _, unit := range relation.Units {
-					var facts v1alpha1.UnitFacts
-					if text, ok := unit.Data[v1alpha1.FactsKey]; ok {
-						must(t, json.Unmarshal([]byte(text), &facts))
-						all = append(all, facts.Protocol)
-					}
-				}
-			}
+		for _, facts := range w.facts(t) {
+			all = append(all, facts.Protocol)
 		}
 		return all
 	}

@@ -235,6 +235,9 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		a.restart()
 	}
 	status.RestartPending = a.process.up && a.process.config != running
+	if failed := a.defragment(spec); failed != nil {
+		return *failed
+	}
 	return status
 }
 
@@ -282,7 +285,7 @@ func (a *Agent) begin(spec *v1alpha1.EtcdUnitSpec) {
 	if member.StartedNew {
 		a.process.mark = i.Token
 	}
-	a.record.Member = member
+	a.record.Member, a.record.Defrag = member, record.Defrag{Stamp: spec.Service.DefragStamp}
 	a.sim.counts.FileWrites++
 }
 
@@ -337,6 +340,9 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		f.Running = &read
 	}
 	f.RestartPending = a.process.up && a.process.config != a.process.wanted
+	if stamp := a.record.Defrag.Stamp; stamp != 0 && a.process.data != nil {
+		f.Defragmented = &v1alpha1.DefragFacts{Stamp: stamp}
+	}
 	if a.sim.now.Before(a.busyUntil) {
 		f.Busy = &v1alpha1.BusyFacts{ID: "1", Kind: "restore"}
 	}

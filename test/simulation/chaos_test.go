@@ -152,8 +152,8 @@ var faults = []fault{
 		// One whose hooks take longer than clients are given may be late.
 		return s.Procedure() == "" && !s.AsksToRotate() && s.Born() && s.ClientsKeepUp() && s.SlowestHook() < 5*time.Second && s.AddAuthority()
 	}},
-	{"a person asks for a rolling restart", func(s *simulation.Sim, u *simulation.Unit, _ *rand.Rand) bool {
-		return s.Ask(u, v1alpha1.ActionRestart)
+	{"a person asks for a rolling restart, or a defragmentation", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
+		return s.Ask(u, []string{v1alpha1.ActionRestart, v1alpha1.ActionDefrag}[rng.IntN(2)])
 	}},
 	{"a machine's clock is wrong for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
 		u.Machine().Clock(wrong(rng))

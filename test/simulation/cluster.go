@@ -202,7 +202,10 @@ func (s *Sim) view(endpoints []string, at time.Time) etcdops.View {
 			Version: "3.6.16", RaftIndex: c.index, Fault: etcdops.FaultNoLeader}
 		if m != nil && c.quorum() && c.reachable(m) {
 			h.Serves, h.Fault, h.Leader, h.Learner, h.AppliedIndex = true, etcdops.FaultNone, c.leader, m.learner, c.applied(m)
-			if !m.learner && !v.Listed {
+			if a.still() {
+				h.Serves, h.Fault, h.Answered, h.Leader = false, etcdops.FaultUnreachable, false, 0
+			}
+			if !m.learner && !v.Listed && h.Serves {
 				v.Listed, v.ClusterID = true, id
 				v.Members = c.list()
 			}

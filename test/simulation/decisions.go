@@ -20,7 +20,7 @@ import (
 //	P3  while anything could not be read nothing is done but to say so, to hand out what cannot
 //	    harm, and to claim; and nothing before the claim
 //	P4  nothing is tried again before its pause is over
-//	P5  members are restarted one at a time, and the leader last
+//	P5  members are restarted, and defragment, one at a time, and the leader last
 //	P6  a member is added only to a cluster that has been stable
 //	P7  who is only given words is given nothing that touches his machine, and who runs a member
 //	    beside others is told of one of them
@@ -75,6 +75,8 @@ func (d *Daemon) judgeDecision(obs observation.Observation, step planner.Step, o
 		}
 	case planner.StepRestart:
 		d.judgeTurn(obs, step)
+	case planner.StepDefragment:
+		d.judgeLast(obs, step)
 	}
 }
 
@@ -144,7 +146,8 @@ func (d *Daemon) judgeDeliveries(obs observation.Observation, step planner.Step)
 		spec, last := delivery.Spec, u.Last
 		if spec.Delivery.WordsOnly {
 			last = u.LastWords // words have a pause of their own
-			if spec.Service.State != "" || spec.Etcd.Name != "" || spec.Delivery.AllowRestart || spec.Delivery.AllowReset {
+			if spec.Service.State != "" || spec.Etcd.Name != "" || spec.Delivery.AllowRestart || spec.Delivery.AllowDefrag ||
+				spec.Delivery.AllowReset {
 				s.violate("P7: %s is handed words, and a machine with them", u.Name)
 			}
 		}
@@ -190,7 +193,7 @@ func (d *Daemon) judgeDisruption(obs observation.Observation, step planner.Step)
 		if s.clockSetSince(d, t) {
 			continue
 		}
-		if t.unit.app == d.app && !t.status.Final() && (t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowReset) && !t.hold &&
+		if t.unit.app == d.app && !t.status.Final() && (disrupts(t) || t.spec.Delivery.AllowReset) && !t.hold &&
 			s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
 			s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
 		}

@@ -29,6 +29,8 @@ type process struct {
 	// on disk for the next one.
 	config, wanted string
 	read, next     v1alpha1.RunningFacts
+	// stillUntil is until when it defragments its database: it votes, and answers nobody.
+	stillUntil time.Time
 	// trusts are the authorities that the process has read.
 	trusts []string
 }

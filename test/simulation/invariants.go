@@ -28,12 +28,12 @@ func (s *Sim) judgeDelivery(t *task) {
 		// One whose unit has vanished is never run, and Juju reports it no more: the next one comes
 		// when its time is over.
 		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun))
-		if o != t && o.unit.app == t.unit.app && !s.clockSetSince(t.unit.app.daemon, o) && t.spec.Delivery.AllowRestart && o.spec.Delivery.AllowRestart && !over {
-			s.violate("I4: restarts of %s and %s are under way at once", t.unit.Name, o.unit.Name)
+		if o != t && o.unit.app == t.unit.app && !s.clockSetSince(t.unit.app.daemon, o) && disrupts(t) && disrupts(o) && !over {
+			s.violate("I4: restarts or defragmentations of %s and %s are under way at once", t.unit.Name, o.unit.Name)
 		}
 	}
-	if t.spec.Delivery.AllowRestart {
-		s.judgeBeside(t.unit.app, "a restart of "+t.unit.Name)
+	if disrupts(t) {
+		s.judgeBeside(t.unit.app, "a restart or a defragmentation of "+t.unit.Name)
 	}
 	if open > 1 {
 		s.violate("%d deliveries wait for %s at once", open, t.unit.Name)
@@ -51,6 +51,9 @@ func (s *Sim) judgeDelivery(t *task) {
 		s.violate("%s is handed a delivery of epoch %v, and the latch has %v", t.unit.Name, t.spec.Delivery.Epoch, e)
 	}
 }
+
+// disrupts says that the delivery may stop a member, or have it stand still.
+func disrupts(t *task) bool { return t.spec.Delivery.AllowRestart || t.spec.Delivery.AllowDefrag }
 
 // judgeLatch is asked when the latch is committed.
 func (s *Sim) judgeLatch(old, next v1alpha1.Latch) {
@@ -142,8 +145,8 @@ func (s *Sim) mayStop(a *Agent) bool {
 	if m == nil || m.learner {
 		return true
 	}
-	all, left := c.without(m)
-	return all == 1 || left >= etcdops.Quorum(all)
+	all, _ := c.without(m)
+	return all == 1 || c.answering(m) >= etcdops.Quorum(all)
 }
 
 // without counts all voters, and those besides the member that are up.
@@ -164,6 +167,9 @@ func (s *Sim) judgeStop(a *Agent) {
 	all, left := c.without(m)
 	if !m.learner && all > 1 && left < etcdops.Quorum(all) {
 		s.violate("I3: the stop of %s leaves %d of %d voters", m.name, left, all)
+	}
+	if left := c.answering(m); !m.learner && all > 1 && left < etcdops.Quorum(all) {
+		s.violate("I3: the stop of %s leaves %d of %d voters that answer", m.name, left, all)
 	}
 	if !m.learner && c.reachable(m) {
 		s.judgeClients(c, m)

@@ -65,6 +65,18 @@ var ways = []way{
 		must(t, s, "not restarted", s.Until(func() bool { return restarts(s) >= before+3 && s.Settled() }, patience))
 		settles(t, s, 3)
 	}},
+	{"a defragmentation", threeAtOnce, func(t *testing.T, s *simulation.Sim) {
+		before := s.Counts().Defragmented
+		if !s.Ask(s.Units()[0], v1alpha1.ActionDefrag) {
+			t.Fatal("the action is refused")
+		}
+		must(t, s, "not defragmented", s.Until(func() bool { return s.Counts().Defragmented >= before+3 && s.Settled() }, patience))
+		s.Pass(time.Minute)
+		settles(t, s, 3)
+		if n := s.Counts().Defragmented - before; n != 3 {
+			t.Errorf("%d defragmentations of three members", n)
+		}
+	}},
 }
 
 // otherAuthority is a settled cluster whose provider offers another authority than the one in use.

@@ -61,6 +61,8 @@ type Counts struct {
 	DatabagWrites, StatusWrites, FileWrites int
 	// Snapshots, Reads and Looks are the daemons' reads: FullStatus, other Juju calls, looks at etcd.
 	Snapshots, Reads, Looks int
+	// Defragmented are the databases that were defragmented.
+	Defragmented int
 	// Hooks are hooks that ran, update-status included.
 	Hooks int
 	// Refused counts refused deliveries by reason.

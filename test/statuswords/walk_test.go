@@ -33,7 +33,8 @@ var scopes = []scope{
 		// Errors of calls to etcd: they are put at the end of sentences that are listed.
 		"change.go", "change_addlearner.go", "change_moveleader.go", "change_peerurl.go", "change_promote.go", "change_remove.go",
 		"change_touch.go", "change_disarm.go", "compact.go", "snapshot.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
-		"StopCost", // what a dry run says of a step
+		"StopCost", "DefragmentCost", // what a dry run says of a step
+		"Defragment", // an error of a call to etcd
 		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
@@ -43,7 +44,7 @@ var scopes = []scope{
 		"verb", "note", "noteAside", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
 		// events say it.
-		"journalStep", "raise", "rollingRestart", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
+		"journalStep", "raise", "rollingRestart", "defragmentation", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
 	}},
 	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
 	{dir: "pkg/charm", only: []string{

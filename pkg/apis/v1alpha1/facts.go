@@ -40,6 +40,19 @@ type UnitFacts struct {
 	// Meanwhile no lock key protects the cluster, whose lease has died with that task: nothing
 	// disruptive is begun on any unit.
 	Busy *BusyFacts `json:"busy,omitempty"`
+	// Defragmented is what the member's last defragmentation has come to; nil if nobody has asked
+	// for one since the member is there.
+	Defragmented *DefragFacts `json:"defragmented,omitempty"`
+}
+
+// DefragFacts is a defragmentation that is over.
+type DefragFacts struct {
+	// Stamp is the newest one that is seen to: see ServiceSpec.DefragStamp. A member that was begun
+	// under a stamp owes nothing for it.
+	Stamp int64 `json:"stamp"`
+	// Before and After are the sizes of the database's file, in bytes; zero where nothing was done.
+	Before int64 `json:"before,omitempty"`
+	After  int64 `json:"after,omitempty"`
 }
 
 // BusyFacts is work that lasts.

@@ -143,3 +143,6 @@ func (l Latch) stamped(stamps map[string]int64) Latch {
 
 // StampRestart is the stamp of the rolling restart: every member whose process was started under an older one is restarted.
 const StampRestart = "restart"
+
+// StampDefrag is the stamp of a defragmentation: every member that has not done it since defragments its database.
+const StampDefrag = "defrag"

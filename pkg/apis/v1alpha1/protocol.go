@@ -15,7 +15,12 @@ import "time"
 //	3  the agent writes journal and stamps, takes leaves of the authorities that it is told, and says what handshakes have proven
 //	4  the agent halts its member under a phase of the journal
 //	5  the agent knows the op Disarm, and its looks report quotas
-const Protocol = 5
+//	6  the agent defragments its member's database
+const Protocol = 6
+
+// ProtocolDefrag is the first Protocol whose agents know ServiceSpec.DefragStamp and
+// Delivery.AllowDefrag.
+const ProtocolDefrag = 6
 
 // ProtocolDisarm is the first Protocol whose agents know OpDisarm.
 const ProtocolDisarm = 5
@@ -37,6 +42,7 @@ const (
 	ActionHealth    = "health"
 	ActionBeginAnew = "begin-anew" // gives the latched cluster up
 	ActionRestart   = "restart"    // restarts all members, one at a time
+	ActionDefrag    = "defrag"     // has all members defragment their databases, one at a time
 	ActionRotateCA  = "rotate-ca"  // has members trust another authority, and then it alone
 	ActionProceed   = "proceed"    // goes on with a procedure that waits for a person
 	ActionGoBack    = "go-back"    // goes back to before a procedure that has a way back
@@ -60,6 +66,7 @@ var disturbs = map[string]bool{
 	// These record what a person wants; the daemon does it.
 	ActionBeginAnew: false,
 	ActionRestart:   false,
+	ActionDefrag:    false,
 	ActionRotateCA:  false,
 	ActionProceed:   false,
 	ActionGoBack:    false,

@@ -83,6 +83,9 @@ type Delivery struct {
 	// AllowRestart permits to stop a running etcd, behind the quorum guard, if what it was started
 	// with differs.
 	AllowRestart bool `json:"allowRestart,omitempty"`
+	// AllowDefrag permits to have the member defragment its database, behind a guard: it serves
+	// nobody meanwhile. Agents whose Protocol is below ProtocolDefrag are not asked.
+	AllowDefrag bool `json:"allowDefrag,omitempty"`
 	// Endpoints are where members answered the sender, for the guards before a restart and before a
 	// reset: one that has moved does so at a client URL that is in no list yet.
 	Endpoints []string `json:"endpoints,omitempty"`
@@ -217,6 +220,10 @@ type ServiceSpec struct {
 	// RestartStamp is the newest stamp of a rolling restart: a process that was started under an
 	// older one is restarted, behind the guard, like one with another configuration.
 	RestartStamp int64 `json:"restartStamp,omitempty"`
+	// DefragStamp is the newest stamp of a defragmentation: a member that was there before, and has
+	// not defragmented its database since, does so when Delivery.AllowDefrag says that it is its
+	// turn.
+	DefragStamp int64 `json:"defragStamp,omitempty"`
 }
 
 // ClientsSpec is what the unit publishes to the clients of its relations db and proxy; nothing

@@ -26,6 +26,7 @@ type kind struct {
 // kinds are these actions by their names.
 var kinds = map[string]kind{
 	v1alpha1.ActionRestart: living("asked the controller to restart all members, one at a time", nothing),
+	v1alpha1.ActionDefrag:  living("asked the controller to have all members defragment their databases, one at a time", nothing),
 	v1alpha1.ActionRotateCA: living("asked the controller to replace the certificate authority; "+
 		"it waits for you (proceed) before it changes certificates, and before the old authority is forgotten", provider),
 	v1alpha1.ActionProceed: living("asked the controller to go on", underway),

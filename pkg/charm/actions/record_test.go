@@ -197,7 +197,7 @@ func (u *unit) refused(words string) {
 
 // everyKind are the actions that are recorded, with a parameter that is right for each.
 var everyKind = map[string]string{
-	v1alpha1.ActionRestart: "", v1alpha1.ActionRotateCA: "vault", v1alpha1.ActionProceed: "", v1alpha1.ActionGoBack: "",
+	v1alpha1.ActionRestart: "", v1alpha1.ActionDefrag: "", v1alpha1.ActionRotateCA: "vault", v1alpha1.ActionProceed: "", v1alpha1.ActionGoBack: "",
 	v1alpha1.ActionBeginAnew: latched,
 }
 
@@ -210,7 +210,7 @@ func (u *unit) underway() {
 // that a person's word is for.
 func TestARequestIsRecordedWithWhatItIsFor(t *testing.T) {
 	for kind, subject := range map[string]string{
-		v1alpha1.ActionRestart: "", v1alpha1.ActionRotateCA: "vault", v1alpha1.ActionProceed: "5/both", v1alpha1.ActionGoBack: "5/both",
+		v1alpha1.ActionRestart: "", v1alpha1.ActionDefrag: "", v1alpha1.ActionRotateCA: "vault", v1alpha1.ActionProceed: "5/both", v1alpha1.ActionGoBack: "5/both",
 		v1alpha1.ActionBeginAnew: latched,
 	} {
 		u := newUnit(t)

@@ -48,6 +48,9 @@ type State struct {
 // WAL is the directory of the write-ahead log.
 func WAL(dir string) string { return filepath.Join(dir, "member", "wal") }
 
+// Database is the file that etcd has a member's keys in.
+func Database(dir string) string { return filepath.Join(dir, "member", "snap", "db") }
+
 // Inspect reads a data directory. One that does not exist holds no member. With an error, Present
 // is still right.
 func Inspect(dir string) (State, error) {

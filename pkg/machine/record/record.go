@@ -48,6 +48,8 @@ type Record struct {
 	Proof Proof `json:"proof,omitzero"`
 	// Restore is one that is under way, or that the latch does not tell of yet.
 	Restore *Restore `json:"restore,omitempty"`
+	// Defrag is the last defragmentation of the member's database.
+	Defrag Defrag `json:"defrag,omitzero"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
 }
@@ -120,6 +122,19 @@ type Restore struct {
 	Staged string `json:"staged"`
 	// Done says that the restored member has answered: there is no way back any more.
 	Done bool `json:"done,omitempty"`
+}
+
+// Defrag is a defragmentation of the member's database.
+type Defrag struct {
+	// Stamp is the newest one that is seen to; Before and After are the sizes of the file then.
+	Stamp  int64 `json:"stamp,omitempty"`
+	Before int64 `json:"before,omitempty"`
+	After  int64 `json:"after,omitempty"`
+	// Began is the stamp of the one that etcd was asked for last, while it is not known to be over;
+	// Inode and Size are those of the file that is replaced.
+	Began int64  `json:"began,omitempty"`
+	Inode uint64 `json:"inode,omitempty"`
+	Size  int64  `json:"size,omitempty"`
 }
 
 // Proof is what fresh handshakes have shown of one process: see v1alpha1.ProofFacts.

@@ -53,5 +53,5 @@ func (a *Actor) byUnitsClock(d observation.Delivery, deadline time.Time) time.Ti
 // nor resets, and of the latch it asks for nothing but the epoch, which is a compare-and-set.
 func harmless(s v1alpha1.EtcdUnitSpec) bool {
 	latch := s.Latch == nil || reflect.DeepEqual(*s.Latch, v1alpha1.LatchRequest{Claim: s.Latch.Claim})
-	return latch && !s.NeedsPhase() && !s.Delivery.AllowRestart && !s.Delivery.AllowReset && s.Delivery.Orphans == nil && s.Etcd.Initial == nil
+	return latch && !s.NeedsPhase() && !s.Delivery.AllowRestart && !s.Delivery.AllowDefrag && !s.Delivery.AllowReset && s.Delivery.Orphans == nil && s.Etcd.Initial == nil
 }

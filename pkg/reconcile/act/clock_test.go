@@ -66,6 +66,7 @@ func TestOnlyWhatIsHarmlessIsShifted(t *testing.T) {
 		{"words and files", v1alpha1.EtcdUnitSpec{}, true},
 		{"a claim", v1alpha1.EtcdUnitSpec{Latch: claim}, true},
 		{"a restart", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{AllowRestart: true}}, false},
+		{"a defragmentation", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{AllowDefrag: true}}, false},
 		{"a halt", v1alpha1.EtcdUnitSpec{Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceHalted}}, false},
 		{"a reset", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{AllowReset: true}}, false},
 		{"what others have left", v1alpha1.EtcdUnitSpec{Delivery: v1alpha1.Delivery{Orphans: &v1alpha1.Orphans{}}}, false},

@@ -156,7 +156,7 @@ func (m *Memory) Landed(unit string, r observation.Result, wordsOnly bool) {
 		m.changes++
 		return
 	}
-	if m.flights[unit].Delivery.Spec.Delivery.AllowRestart {
+	if d := m.flights[unit].Delivery.Spec.Delivery; d.AllowRestart || d.AllowDefrag {
 		m.restarted = r.At
 	}
 	delete(m.flights, unit)

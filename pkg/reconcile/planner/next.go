@@ -45,6 +45,7 @@ var checks = []check{
 	{name: "preparation", next: prepareJoiners, calm: true},
 	{name: "updates", next: (*Situation).update, calm: true},
 	{name: "moved members", next: moved},
+	{name: "defragmentations", next: defragment, yields: true},
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
 	{name: "alarms", next: alarms, calm: true},
@@ -152,6 +153,8 @@ func (k StepKind) verb() string {
 		return "update units"
 	case StepRestart:
 		return "restart a member"
+	case StepDefragment:
+		return "defragment a database"
 	case StepHalt:
 		return "halt members"
 	}

@@ -109,8 +109,8 @@ func begunBy(action string) (procedure, bool) {
 // those words in it.
 func (in *journal) heldUp(a asking) string {
 	p, begins := begunBy(a.request.Kind)
-	_, raises := raisedBy(a.request.Kind)
-	switch old := in.olderThan(max(p.protocol, v1alpha1.ProtocolProcedures)); {
+	s, raises := raisedBy(a.request.Kind)
+	switch old := in.olderThan(max(p.protocol, s.protocol, v1alpha1.ProtocolProcedures)); {
 	case a.request.Kind == v1alpha1.ActionProceed, a.request.Kind == v1alpha1.ActionGoBack:
 		return ""
 	case !begins && !raises:

@@ -54,6 +54,9 @@ func (in *Situation) predict(s Step) observation.Observation {
 			f.Certificates.Proof = proof(d.Spec)
 			p.republish(d)
 		}
+	case StepDefragment:
+		p.land(s.Units)
+		p.facts(s.Unit).Defragmented = &v1alpha1.DefragFacts{Stamp: s.Units[0].Spec.Service.DefragStamp}
 	case StepExpose:
 		if p.Exposures == nil {
 			p.Exposures = map[string]jujuapi.Exposure{}
@@ -194,6 +197,9 @@ func (p *prediction) start(deliveries []observation.Delivery) {
 	for _, d := range deliveries {
 		f := p.facts(d.Unit)
 		f.Member.Present, f.Member.Started, f.Running = true, true, new(d.Spec.ReadAtStart())
+		if stamp := d.Spec.Service.DefragStamp; stamp != 0 {
+			f.Defragmented = &v1alpha1.DefragFacts{Stamp: stamp}
+		}
 		f.Member.StartedNew = d.Spec.Etcd.Initial != nil && d.Spec.Etcd.Initial.State == v1alpha1.InitialNew
 		url := ClientURL(f.Addresses, p.in.opts)
 		if f.Member.StartedNew {

@@ -14,6 +14,8 @@ import (
 type stamp struct {
 	// name is its key in the latch, action the kind of request that raises it.
 	name, action string
+	// protocol is the first whose agents know it; zero for ProtocolProcedures.
+	protocol int
 	// words are what was asked for.
 	words string
 	// spec says the number in what a unit should be; zero means that nobody has asked yet.
@@ -21,7 +23,7 @@ type stamp struct {
 }
 
 // stamps are all that this version knows.
-func stamps() []stamp { return append([]stamp{rollingRestart()}, stampDrills...) }
+func stamps() []stamp { return append([]stamp{rollingRestart(), defragmentation()}, stampDrills...) }
 
 // stampDrills are stamps that tests add.
 var stampDrills []stamp

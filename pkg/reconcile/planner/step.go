@@ -41,6 +41,9 @@ const (
 	StepUpdate StepKind = "UpdateUnits"
 	// StepRestart: restart one member with its new configuration, behind the guard.
 	StepRestart StepKind = "RestartMember"
+	// StepDefragment: have one member defragment its database, behind the guard; it serves nobody
+	// meanwhile.
+	StepDefragment StepKind = "DefragmentMember"
 )
 
 // Step is one thing to do, with its reason. Exactly the fields that its kind needs are set.
@@ -69,10 +72,10 @@ type Step struct {
 	Words []observation.Delivery
 }
 
-// Disruptive says that the step changes membership or stops a member.
+// Disruptive says that the step changes membership, stops a member, or has it stand still.
 func (s Step) Disruptive() bool {
 	halts := func(d observation.Delivery) bool { return d.Spec.NeedsPhase() }
-	return s.Kind == StepRestart || changes[s.Kind].disruptive || slices.ContainsFunc(s.Units, halts)
+	return s.Kind == StepRestart || s.Kind == StepDefragment || changes[s.Kind].disruptive || slices.ContainsFunc(s.Units, halts)
 }
 
 // Key names the step for counting attempts: its kind, and the member or unit it is about.

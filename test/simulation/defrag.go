@@ -1,0 +1,96 @@
+package simulation
+
+import (
+	"time"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/planner"
+)
+
+// These invariants hold of defragmentations:
+//
+//	I4  one member stands still at a time, beside no restart, and all others serve
+//	P5  the leader comes last
+
+// longestDefrag is how long a member stands still at most: 1 GiB on a slow disk (reference/etcd.md).
+const longestDefrag = 30 * time.Second
+
+// defragment is the agent's part: once for a stamp, in its turn, if the real guard agrees. The
+// member stands still for longer than its agent waits.
+func (a *Agent) defragment(spec *v1alpha1.EtcdUnitSpec) *v1alpha1.EtcdUnitStatus {
+	s, stamp := a.sim, spec.Service.DefragStamp
+	if !spec.Delivery.AllowDefrag || a.record.Defrag.Stamp >= stamp || !a.process.up || a.process.data == nil {
+		return nil
+	}
+	view := s.view(append([]string{a.clientURL()}, spec.Delivery.Endpoints...), a.now())
+	if err := etcdops.CanDefragment(view, a.process.data.member); err != nil {
+		return &v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonQuorumGuard, Message: err.Error()}
+	}
+	s.judgeOwn(a, "defragments")
+	s.judgeStill(a)
+	s.counts.Defragmented++
+	a.process.stillUntil = s.now.Add(s.between(100*time.Millisecond, longestDefrag))
+	a.record.Defrag = record.Defrag{Stamp: stamp}
+	return nil
+}
+
+// still says that the machine's member votes, and answers nobody.
+func (m *Machine) still() bool { return m.sim.now.Before(m.process.stillUntil) }
+
+// judgeStill is asked when a member begins to stand still.
+func (s *Sim) judgeStill(a *Agent) {
+	c, m := a.membership()
+	if m == nil {
+		return
+	}
+	if m.learner {
+		s.violate("I4: the learner %s defragments", m.name)
+	}
+	for _, o := range c.members {
+		switch host := c.host(o); {
+		case o != m && (host == nil || !c.reachable(o) || host.still()):
+			s.violate("I4: %s stands still beside %s, which does not serve", m.name, o.name)
+		case o.learner:
+			s.violate("I4: %s stands still while %s joins", m.name, o.name)
+		}
+	}
+}
+
+// answering are the voters besides the member that answer.
+func (c *cluster) answering(m *Member) (n int) {
+	for _, o := range c.members {
+		if host := c.host(o); o != m && !o.learner && c.reachable(o) && !host.still() {
+			n++
+		}
+	}
+	return n
+}
+
+// judgeLast: the leader's member defragments when nobody else owes it.
+func (d *Daemon) judgeLast(obs observation.Observation, step planner.Step) {
+	if len(step.Units) != 1 {
+		d.sim.violate("P5: %d defragmentations at once", len(step.Units))
+		return
+	}
+	u := seen(obs, step.Units[0].Unit)
+	m := memberOf(obs, *u)
+	if m == nil || m.ID != obs.Etcd.Leader() {
+		return
+	}
+	for _, o := range obs.Units {
+		owes := o.Name != u.Name && !o.Dying && o.Facts != nil && stampOf(o) < obs.Latch.Stamps[v1alpha1.StampDefrag]
+		if other := memberOf(obs, o); owes && other != nil && !other.Learner {
+			d.sim.violate("P5: the leader %s defragments before %s", u.Name, o.Name)
+		}
+	}
+}
+
+func stampOf(u observation.Unit) int64 {
+	if u.Facts.Defragmented == nil {
+		return 0
+	}
+	return u.Facts.Defragmented.Stamp
+}
