@@ -89,6 +89,8 @@ func TestCompletionOfOrdersKnowsApplications(t *testing.T) {
 		"go-back":                     "etcd",
 		"snapshot":                    "etcd",
 		"snapshots":                   "etcd",
+		"defrag":                      "etcd",
+		"restore":                     "etcd/0",
 		"restart etcd":                "",
 		"restart --model admin/other": "",
 		"restart --model":             "admin/prod",

@@ -1,6 +1,6 @@
 // Command jujuetcd keeps the etcd clusters of Juju models where they should be (run), and shows
 // what it sees and would do (get, describe, plan, doctor, env). It hands on what a person asks for
-// (restart, rotate-ca, proceed, go-back).
+// (restart, defrag, rotate-ca, proceed, go-back, snapshot, restore).
 package main
 
 import (
@@ -96,7 +96,7 @@ cannot fix (credentials, grants, an unknown model, an invalid policy).`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), getCommand(), describeCommand(), planCommand(), doctorCommand(), envCommand(), versionCommand())
 	root.AddCommand(orderCommands()...)
-	root.AddCommand(snapshotCommand(), snapshotsCommand())
+	root.AddCommand(snapshotCommand(), snapshotsCommand(), restoreCommand())
 	return root
 }
 
