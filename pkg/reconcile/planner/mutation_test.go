@@ -83,7 +83,6 @@ var mutations = []without{
 	{"defrag: our own last change counts, too", "stamp_defrag.go", "in.Now.Before(at)", "in.Now.IsZero()"},
 	{"defrag: an older agent is not asked", "stamp_defrag.go", " || u.Facts.Protocol < v1alpha1.ProtocolDefrag", ""},
 	{"defrag: nor for it", "orders.go", "max(p.protocol, s.protocol, ", "max(p.protocol, 0*s.protocol, "},
-	{"defrag: a learner is not", "stamp_defrag.go", " || m.Learner", ""},
 	{"defrag: done once", "stamp_defrag.go", "return done < in.Latch", "return done <= in.Latch"},
 	{"defrag: nobody for a default that nobody chose", "stamp_defrag.go", "!in.Etcd.Listed || in.unsure", "!in.Etcd.Listed"},
 	{"defrag: it is a disruption", "step.go", "s.Kind == StepRestart || s.Kind == StepDefragment || ", "s.Kind == StepRestart || "},

@@ -43,8 +43,8 @@ func defragment(in *Situation) (Step, bool) {
 // defragDue says that the unit's member has not defragmented its database since that was asked for.
 // An agent that does not know it is of a unit that came later.
 func (in *roster) defragDue(u observation.Unit) bool {
-	m, member := in.member[u.Name]
-	if !member || m.Learner || !hasData(u) || u.Facts.Protocol < v1alpha1.ProtocolDefrag {
+	_, member := in.member[u.Name]
+	if !member || !hasData(u) || u.Facts.Protocol < v1alpha1.ProtocolDefrag {
 		return false
 	}
 	done := int64(0)
