@@ -45,6 +45,8 @@ type EtcdClusterSpec struct {
 	Network NetworkPolicy `json:"network,omitempty"`
 	// +optional
 	Clients ClientPolicy `json:"clients,omitempty"`
+	// +optional
+	Snapshots SnapshotPolicy `json:"snapshots,omitempty"`
 }
 
 // BootstrapPolicy rules how a cluster is born.
@@ -149,6 +151,9 @@ type EtcdClusterStatus struct {
 	// in front.
 	// +optional
 	Procedures []ProcedureStatus `json:"procedures,omitempty"`
+	// Snapshots is how the schedule of snapshots is kept; nil without a schedule.
+	// +optional
+	Snapshots *SnapshotStatus `json:"snapshots,omitempty"`
 	// Blind names what could not be seen when the plan was made.
 	// +optional
 	Blind []string `json:"blind,omitempty"`
@@ -211,6 +216,19 @@ type ProcedureStatus struct {
 	WaitsForPerson bool `json:"waitsForPerson,omitempty"`
 }
 
+// SnapshotStatus is how a schedule of snapshots is kept.
+type SnapshotStatus struct {
+	// Last is the last good one; nil if there is none.
+	// +optional
+	Last *TakenSnapshot `json:"last,omitempty"`
+	// Next is when the next one is due.
+	// +optional
+	Next metav1.Time `json:"next,omitempty"`
+	// Overdue says that the schedule was not kept at two times in a row.
+	// +optional
+	Overdue bool `json:"overdue,omitempty"`
+}
+
 // PlannedStep is one step of a plan in words.
 type PlannedStep struct {
 	Kind string `json:"kind"`
@@ -231,5 +249,6 @@ const (
 	ConditionIdentity     = "Identity"     // one cluster ID, the latched one
 	ConditionLeading      = "Leading"      // this daemon holds the cluster's epoch
 	ConditionPolicy       = "PolicyValid"  // options and policy file can be carried out
+	ConditionSnapshots    = "Snapshots"    // the schedule of snapshots is kept; absent without one
 	ConditionJuju         = "Juju"         // the Juju controller can be worked with
 )

@@ -13,6 +13,7 @@ const (
 	DefaultGrowthStable       = 5 * time.Second
 	DefaultGrowthStallTimeout = 5 * time.Minute
 	DefaultRemovalGrace       = 5 * time.Minute
+	DefaultSnapshotsKept      = 7
 )
 
 // SetDefaults fills in what is not set. The schema in config/crd states the same defaults; a test holds them together.
@@ -23,6 +24,9 @@ func (s *EtcdClusterSpec) SetDefaults() {
 	defaultDuration(&s.Removal.Grace, DefaultRemovalGrace)
 	if s.Growth.LagLimit == 0 {
 		s.Growth.LagLimit = DefaultGrowthLagLimit
+	}
+	if s.Snapshots.Keep == 0 {
+		s.Snapshots.Keep = DefaultSnapshotsKept
 	}
 }
 

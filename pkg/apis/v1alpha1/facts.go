@@ -40,6 +40,8 @@ type UnitFacts struct {
 	// Meanwhile no lock key protects the cluster, whose lease has died with that task: nothing
 	// disruptive is begun on any unit.
 	Busy *BusyFacts `json:"busy,omitempty"`
+	// Snapshots is what the unit has done for the schedule of snapshots; nil if nothing.
+	Snapshots *SnapshotFacts `json:"snapshots,omitempty"`
 	// Defragmented is what the member's last defragmentation has come to; nil if nobody has asked
 	// for one since the member is there.
 	Defragmented *DefragFacts `json:"defragmented,omitempty"`

@@ -16,11 +16,15 @@ import "time"
 //	4  the agent halts its member under a phase of the journal
 //	5  the agent knows the op Disarm, and its looks report quotas
 //	6  the agent defragments its member's database
-const Protocol = 6
+//	7  the agent takes snapshots of a schedule
+const Protocol = 7
 
 // ProtocolDefrag is the first Protocol whose agents know ServiceSpec.DefragStamp and
 // Delivery.AllowDefrag.
 const ProtocolDefrag = 6
+
+// ProtocolSchedule is the first Protocol whose agents know Delivery.Snapshot.
+const ProtocolSchedule = 7
 
 // ProtocolDisarm is the first Protocol whose agents know OpDisarm.
 const ProtocolDisarm = 5
@@ -215,6 +219,10 @@ const (
 	LongestRun = 2 * time.Minute
 	// LongestHook is how long a hook or another action may run: the hook stop alone waits for 75 s.
 	LongestHook = 4 * time.Minute
+	// LongestScheduled is how long the snapshot of a schedule may take, which is a part of a
+	// reconcile: with what else is waited for it stays below LongestRun. A larger database is for
+	// the action snapshot.
+	LongestScheduled = 75 * time.Second
 	// LongestSnapshot is how long the action snapshot, or list-snapshots, may run. 8 GiB, the largest
 	// database that etcd's documentation recommends, are sent, read, packed and written in 14 minutes
 	// at 10 MiB a second.

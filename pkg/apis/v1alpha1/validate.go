@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -59,6 +60,13 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 		case prefix.Bits() == 0:
 			faults = append(faults, field.Invalid(network.Index(i), to, "must not be everybody: that is what juju expose is for"))
 		}
+	}
+	snapshots := path.Child("snapshots")
+	if _, err := ParseSchedule(s.Snapshots.Schedule); err != nil {
+		faults = append(faults, field.Invalid(snapshots.Child("schedule"), s.Snapshots.Schedule, err.Error()))
+	}
+	if s.Snapshots.Keep < 0 || s.Snapshots.Keep > MostKept {
+		faults = append(faults, field.Invalid(snapshots.Child("keep"), s.Snapshots.Keep, fmt.Sprintf("must be between 1 and %d", MostKept)))
 	}
 	return faults
 }

@@ -65,7 +65,7 @@ status: {}
 `)
 	_, err := policy.Open(dir)
 	want := []string{
-		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, clients, growth, network, paused, removal`,
+		`cluster.yaml:6:3: unknown field "spec.sise": there are bootstrap, certificates, clients, growth, network, paused, removal, snapshots`,
 		`cluster.yaml:7:11: field "spec.paused" must be true or false, not "maybe"`,
 		`cluster.yaml:10:13: field "spec.growth.stable" must be a duration such as 90s or 5m, not "5 seconds"`,
 		`cluster.yaml:11:5: unknown field "spec.growth.laglimit": it is written "lagLimit"`,
@@ -83,13 +83,15 @@ func TestValuesThatCannotBeCarriedOutAreFaults(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.yaml", "apiVersion: v1\nkind: EtcdCluster\nmetadata: {}\nspec:\n  growth:\n    lagLimit: -1\n    stable: 300h\n"+
 		"  certificates:\n    extraSANs: [10.0.0.1, Bad_Name]\n"+
-		"  network:\n    exposeTo: [auto, 192.0.2.0/24, 2001:db8::7/128, 192.0.2.7, self, 192.0.2.7/24, 0.0.0.0/0, '::/0']\n")
+		"  network:\n    exposeTo: [auto, 192.0.2.0/24, 2001:db8::7/128, 192.0.2.7, self, 192.0.2.7/24, 0.0.0.0/0, '::/0']\n"+
+		"  snapshots: {schedule: daily, keep: 1001}\n")
 	_, err := policy.Open(dir)
 	got := faults(err)
 	for i, want := range []string{"a.yaml:1:13: apiVersion", "a.yaml:3:11: metadata.name", "a.yaml:6:15: spec.growth.lagLimit",
 		"a.yaml:7:13: spec.growth.stable", "a.yaml:9:27: spec.certificates.extraSANs[1]",
 		"a.yaml:11:53: spec.network.exposeTo[3]", "a.yaml:11:64: spec.network.exposeTo[4]", "a.yaml:11:70: spec.network.exposeTo[5]",
-		"a.yaml:11:84: spec.network.exposeTo[6]", "a.yaml:11:95: spec.network.exposeTo[7]"} {
+		"a.yaml:11:84: spec.network.exposeTo[6]", "a.yaml:11:95: spec.network.exposeTo[7]",
+		"a.yaml:12:25: spec.snapshots.schedule", "a.yaml:12:38: spec.snapshots.keep"} {
 		if i >= len(got) || !strings.HasPrefix(got[i], want) {
 			t.Errorf("faults %q, want the %dth to begin with %q", got, i, want)
 			break

@@ -51,6 +51,7 @@ var policyShape = object(map[string]shape{
 		"removal":      object(map[string]shape{"grace": {kind: aDuration}}),
 		"certificates": object(map[string]shape{"extraSANs": {kind: aList, item: &text}}),
 		"clients":      object(map[string]shape{"ownCertificates": {kind: aFlag}}),
+		"snapshots":    object(map[string]shape{"schedule": {kind: aText}, "keep": {kind: aNumber}}),
 		"network":      object(map[string]shape{"exposeTo": {kind: aList, item: &text}}),
 	}),
 	"status": {kind: notAPerson},
