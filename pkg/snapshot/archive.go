@@ -83,4 +83,6 @@ type Origin struct {
 	EtcdVersion string `json:"etcdVersion"`
 	// DatabaseSHA256 is that of the database without its trailer.
 	DatabaseSHA256 string `json:"databaseSHA256"`
+	// Tick is the time of the schedule that it was taken for; empty for one that a person has taken.
+	Tick string `json:"tick,omitempty"`
 }

@@ -31,6 +31,8 @@
 //     reads it panics on damaged files, and the kernel ends a program that touches pages which are
 //     cut off. The child has limits of its own for memory and stack, and whatever becomes of it is
 //     an error.
+//   - What a schedule has taken is known by its name and by its origin, and only that is ever named as
+//     outdated: not the last good one, and nothing later than it.
 //   - What leads out of an archive, is no plain file or folder, or grows beyond the limit, is refused.
 //
 // Values are immutable; all of it is safe for concurrent use.

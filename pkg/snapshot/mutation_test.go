@@ -16,7 +16,7 @@ type guard mutation.Guard
 // TestEveryGuardMutationIsCaught takes one guard out of the source at a time, and expects the other
 // tests to fail.
 func TestEveryGuardMutationIsCaught(t *testing.T) {
-	const damaged, leads = "TestDamagedArchivesAreRefused", "TestWhatLeadsOut"
+	const damaged, leads, outdated = "TestDamagedArchivesAreRefused", "TestWhatLeadsOut", "TestOnlyWhatAScheduleOfThisCluster"
 	mutation.Test(t, []guard{
 		{"the trailer", "source.go", "if t.has && string(t.tail) != string(t.body.Sum(nil)) {", "if false {", damaged},
 		{"what is known of a file", "inspect.go", "err == nil && g.sum != a.SHA256", "false", "TestASHA256"},
@@ -48,6 +48,15 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a snapshot has what was there before", "take.go", "case sent.Revision < t.Revision:", "case false:", "TestASnapshotIsTaken"},
 		{"what is taken is proved", "take.go", "case sent.Form != FormSaved:", "case false:", "TestASnapshotIsTaken"},
 		{"the disk has room for what is taken", "take.go", "if err := Free(t.Dir, 2*t.Size); err != nil {", "if err := error(nil); err != nil {", "TestASnapshotIsTaken"},
+		{"only this cluster's", "scheduled.go", "parts[1] != cluster", "false", outdated},
+		{"whose origin says so, too", "scheduled.go", "o.ClusterID == cluster && ", "", outdated},
+		{"and of which time", "scheduled.go", " && o.Tick == parts[2]", "", outdated},
+		{"no link", "scheduled.go", " || !e.Type().IsRegular()", "", outdated},
+		{"not the last good one", "scheduled.go", " && name != filepath.Base(taken.Path)", "", outdated},
+		{"which is there", "scheduled.go", "err != nil || sum != taken.SHA256", "err != nil || sum == \"\"", outdated},
+		{"nor what is later", "scheduled.go", "if tick <= o.Tick && ", "if tick != \"\" && ", outdated},
+		{"as many as are kept", "scheduled.go", "len(older)-max(keep-1, 0)", "len(older)-max(keep-2, 0)", outdated},
+		{"one that is there is not taken again", "scheduled.go", "for _, name := range all[t.Origin.Tick] {", "for _, name := range all[\"\"] {", "TestAScheduledSnapshot"},
 		{"what is listed is what was taken", "list.go", "case len(stored) == 1 && stored[0].sum != l.SHA256:", "case false:", "TestWhatIsInAFolder"},
 		{"reading ends", "source.go", "if err := r.ctx.Err(); err != nil {", "if err := error(nil); err != nil {", "TestItEnds"},
 		{"no v2 archive is restored", "newcluster.go", "if a.Form == FormV2 {", "if false {", "TestWhatCannotBeRestored"},

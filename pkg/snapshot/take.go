@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ const nameForm = "etcd-snapshot-2006-01-02-15.04.05.tar.gz"
 type Taking struct {
 	// Dir is the folder, which exists and belongs to whoever may read what is in it.
 	Dir string
+	// Name is that of the archive; empty for the one that a snapshot of a person's has always had.
+	Name string
 	// Own gives a file to whom it is for; nil leaves it to whoever runs this.
 	Own func(*os.File) error
 	// Send writes the database with its trailer, as a server sends it.
@@ -63,19 +66,23 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 		return fail(fmt.Errorf("the database ends at revision %d, and had %d already", sent.Revision, t.Revision))
 	}
 	t.Progress("packing " + Size(sent.Size))
-	path := filepath.Join(t.Dir, t.Origin.Time.UTC().Format(nameForm))
+	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.Origin.Time.UTC().Format(nameForm)))
 	packed, err := sent.packFor(ctx, t.Origin, path, t.Own)
 	if err != nil {
 		return fail(err)
 	}
-	err = create(path+StoredSuffix, t.Own, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s  %s\n", packed.SHA256, filepath.Base(path))
-		return err
-	})
-	if err != nil {
+	if err := t.store(packed); err != nil {
 		return fail(err)
 	}
 	return packed, nil
+}
+
+// store writes the SHA-256 of an archive beside it.
+func (t Taking) store(a Archive) error {
+	return create(a.Path+StoredSuffix, t.Own, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s  %s\n", a.SHA256, filepath.Base(a.Path))
+		return err
+	})
 }
 
 // receive writes what the server sends.

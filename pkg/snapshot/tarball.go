@@ -190,7 +190,7 @@ func readOrigin(text []byte) (*Origin, error) {
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&o); err != nil {
 		return nil, fmt.Errorf("./%s cannot be read: %w", originName, err)
 	}
-	for _, s := range []*string{&o.Application, &o.Model, &o.ModelUUID, &o.ClusterID, &o.Member, &o.Unit, &o.EtcdVersion} {
+	for _, s := range []*string{&o.Application, &o.Model, &o.ModelUUID, &o.ClusterID, &o.Member, &o.Unit, &o.EtcdVersion, &o.Tick} {
 		*s = printable.Line(*s, printable.Name)
 	}
 	return &o, nil
