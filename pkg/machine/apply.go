@@ -60,6 +60,7 @@ func inProgress(reason string, err error) error {
 //  9. drop-ins
 //  10. service
 //  11. the database's size
+//  12. the snapshot of a schedule, if one is asked for
 //
 // A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
@@ -116,7 +117,7 @@ func (a *application) run(ctx context.Context) error {
 	if reset {
 		steps = append(steps, a.reset)
 	}
-	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.defragment)
+	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.defragment, a.scheduled)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

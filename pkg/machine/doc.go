@@ -46,6 +46,9 @@
 //   - Data is set aside, never deleted.
 //   - Every call is bounded: long work (an installation, a start) is begun, watched for some
 //     seconds, and answered as InProgress.
+//   - A snapshot of a schedule is called good only after it was verified, packed, and recorded with its
+//     SHA-256; older ones go only after that, and nothing goes that another cluster or a person has
+//     taken. Why there is none is in the facts; it fails no delivery.
 //   - No key is in a status, a fact, an error or a log.
 //
 // One Machine is used by one goroutine at a time: hooks and actions of a unit never run at once.
@@ -67,6 +70,7 @@
 //	/home/ubuntu/NAME                             HandOut, called by actions of a person
 //	/var/snap/etcd/common/data.restore-TASK       Restore, which moves what is in it to data, or removes it
 //	/home/ubuntu, or where a person says          HandOut, TakeSnapshot, and Restore for a backup
+//	/home/ubuntu/etcd-snapshots/etcd-scheduled-*  Apply, which removes those that are more than are kept
 //	/var/snap/etcd/common/data                    etcd; Restore renames it; Apply renames it when the member was removed, Leave when the unit goes
 //	snaps, services, refresh.timer                snapd, asked by Apply; by Leave to stop and disable etcd
 //	the member list, the lock key                 Apply of a delivery with ops, for the daemon

@@ -85,6 +85,8 @@ type Options struct {
 	// SnapWait and StartWait bound how long Apply watches an installation and a start; default 8 s
 	// each.
 	SnapWait, StartWait time.Duration
+	// ScheduledWait bounds the snapshot of a schedule; default v1alpha1.LongestScheduled.
+	ScheduledWait time.Duration
 }
 
 // Machine is one unit's machine.
@@ -120,6 +122,9 @@ func New(o Options) *Machine {
 	}
 	if o.StartWait == 0 {
 		o.StartWait = defaultStartWait
+	}
+	if o.ScheduledWait == 0 {
+		o.ScheduledWait = v1alpha1.LongestScheduled
 	}
 	m := &Machine{o: o, log: o.Log, disk: &durable.Disk{}, effect: func(string) {}}
 	m.snapd = snapd.New(m.path(Socket))

@@ -39,26 +39,35 @@ func (m *Machine) TakeSnapshot(ctx context.Context, s Snapshots) (a snapshot.Arc
 		behind = "no member serves, so the cluster has lost its quorum: this is what " + source.Name +
 			" has applied, and the last writes that clients were told of may be missing"
 	}
-	dir, owner, err := m.snapshotFolder(s.Dir)
+	taking, done, err := m.taking(s, source, at)
 	if err != nil {
 		return snapshot.Archive{}, "", err
+	}
+	defer done()
+	taking.Origin.ClusterID = view.ClusterID.String()
+	a, err = snapshot.Take(ctx, taking)
+	a.Path = filepath.Join(s.Dir, filepath.Base(a.Path))
+	return a, behind, err
+}
+
+// taking is a snapshot that a member is to send. The caller calls done when it has.
+func (m *Machine) taking(s Snapshots, source etcdops.Member, at etcdops.EndpointHealth) (t snapshot.Taking, done func(), err error) {
+	dir, owner, err := m.snapshotFolder(s.Dir)
+	if err != nil {
+		return snapshot.Taking{}, nil, err
 	}
 	cluster, err := m.connect()
 	if err != nil {
-		return snapshot.Archive{}, "", err
+		return snapshot.Taking{}, nil, err
 	}
-	defer cluster.Close()
-	s.Origin.ModelUUID, s.Origin.ClusterID = m.o.ModelUUID, view.ClusterID.String()
-	s.Origin.Member, s.Origin.EtcdVersion, s.Origin.Time = source.Name, at.Version, m.o.Now().UTC()
-	a, err = snapshot.Take(ctx, snapshot.Taking{
+	s.Origin.ModelUUID, s.Origin.Member, s.Origin.EtcdVersion, s.Origin.Time = m.o.ModelUUID, source.Name, at.Version, m.o.Now().UTC()
+	return snapshot.Taking{
 		Dir: dir, Size: at.DBSize, Revision: at.Revision, Origin: s.Origin, Progress: s.Progress,
 		Own: owner,
 		Send: func(ctx context.Context, to io.Writer) error {
 			return cluster.Snapshot(ctx, at.Endpoint, to)
 		},
-	})
-	a.Path = filepath.Join(s.Dir, filepath.Base(a.Path))
-	return a, behind, err
+	}, cluster.Close, nil
 }
 
 // furthest is the member that has applied most of those that answer.

@@ -58,8 +58,11 @@ type world struct {
 	started   int64
 	calls     []string
 	view      etcdops.View
-	database  []byte // what a member sends
-	slow      bool   // a defragmentation outlives who waits for it
+	database  []byte        // what a member sends
+	sendFault error         // what ends it
+	hangs     bool          // it never ends
+	patience  time.Duration // for how long the agent waits for a snapshot of the schedule
+	slow      bool          // a defragmentation outlives who waits for it
 	// undefragmented is why it fails.
 	undefragmented error
 	looks          func() etcdops.View // in place of view
@@ -117,7 +120,7 @@ func theCA(t testing.TB) *etcdtest.CA {
 // machine is a new agent's view of the world.
 func (w *world) machine() *machine.Machine {
 	return machine.New(machine.Options{
-		Root: w.root, Unit: "etcd/0", ModelUUID: "uuid", Log: logr.Discard(), SnapWait: 50 * time.Millisecond, StartWait: 150 * time.Millisecond,
+		Root: w.root, Unit: "etcd/0", ModelUUID: "uuid", Log: logr.Discard(), SnapWait: 50 * time.Millisecond, StartWait: 150 * time.Millisecond, ScheduledWait: w.patience,
 		Connect: func(*tls.Config) machine.Cluster { return cluster{w} }, Now: w.now,
 	})
 }
@@ -404,12 +407,16 @@ func (c cluster) changed(what string) error {
 	return nil
 }
 
-func (c cluster) Snapshot(_ context.Context, endpoint string, to io.Writer) error {
+func (c cluster) Snapshot(ctx context.Context, endpoint string, to io.Writer) error {
 	if err := c.changed("snapshot of " + endpoint); err != nil {
 		return err
 	}
+	if c.w.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	_, err := to.Write(c.w.database)
-	return err
+	return errors.Join(err, c.w.sendFault)
 }
 
 func (cluster) Close() {}

@@ -50,6 +50,8 @@ type Record struct {
 	Restore *Restore `json:"restore,omitempty"`
 	// Defrag is the last defragmentation of the member's database.
 	Defrag Defrag `json:"defrag,omitzero"`
+	// Snapshots is what was done for the schedule of snapshots; nil if nothing.
+	Snapshots *v1alpha1.SnapshotFacts `json:"snapshots,omitempty"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
 }

@@ -1,0 +1,127 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/record"
+	"jujuetcd.io/pkg/printable"
+	"jujuetcd.io/pkg/snapshot"
+)
+
+// longestFault bounds what is published of a snapshot that could not be taken, in bytes.
+const longestFault = 300
+
+// scheduled takes the snapshot that the delivery asks for, and then removes those that are more than
+// should be kept. That it cannot is no failure of the delivery: the machine is as it should be, and
+// why there is no snapshot is published.
+//
+// The order is recorded before it is begun. Who finds it recorded and not ended was stopped, and
+// does it again; what lies there whole is not taken twice.
+func (a *application) scheduled(ctx context.Context) error {
+	order := a.spec.Delivery.Snapshot
+	if order == nil {
+		return nil
+	}
+	r := &a.record
+	tried := v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
+	var done v1alpha1.SnapshotFacts
+	if r.Snapshots != nil {
+		done = *r.Snapshots
+	}
+	if done.Last != nil && done.Last.ID == order.ID || done.Tried.Fault != "" && done.Tried.ID == tried.ID && done.Tried.Attempt == tried.Attempt {
+		return nil
+	}
+	done.Tried = tried
+	r.Snapshots = &done
+	if err := a.m.remember(r); err != nil {
+		return err
+	}
+	limit := a.m.o.ScheduledWait
+	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it takes longer than %s, take it with the action %s", limit, v1alpha1.ActionSnapshot))
+	defer cancel()
+	taken, err := a.m.takeScheduled(limited, a.spec, *r, order)
+	if err == nil {
+		a.did("took the snapshot of " + order.ID)
+		done.Last = &v1alpha1.TakenSnapshot{
+			ID: order.ID, Unit: a.m.o.Unit, Path: filepath.Join(DefaultSnapshots, filepath.Base(taken.Path)), Time: metav1.NewTime(taken.Origin.Time),
+			Size: taken.Size, SHA256: taken.SHA256, Revision: taken.Revision,
+		}
+		// Nothing older goes before it is known what takes its place.
+		if err := a.m.remember(r); err != nil {
+			return err
+		}
+		err = a.prune(limited, taken, int(order.Keep))
+	}
+	if err != nil {
+		switch {
+		case limited.Err() != nil:
+			err = fmt.Errorf("cannot take the snapshot: %w", context.Cause(limited))
+		case fullDisk(err):
+			err = diskFull(err)
+		}
+		a.m.log.Error(err, "The schedule of snapshots is not kept", "time", order.ID)
+		done.Tried.Fault = printable.Line(err.Error(), longestFault)
+	}
+	return a.m.remember(r)
+}
+
+// takeScheduled is TakeSnapshot for a schedule: of this unit's cluster alone, and of none that has
+// lost its quorum, whose last writes might be missing.
+func (m *Machine) takeScheduled(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, r record.Record, order *v1alpha1.SnapshotOrder) (snapshot.Archive, error) {
+	own, view, err := m.Health(ctx)
+	if err != nil {
+		return snapshot.Archive{}, err
+	}
+	if err := ownCluster(view, r, "take a snapshot"); err != nil {
+		return snapshot.Archive{}, err
+	}
+	source, at := etcdops.SnapshotSource(view, own.MemberID)
+	if at.Endpoint == "" {
+		return snapshot.Archive{}, fmt.Errorf("cannot take a snapshot: no member serves (%s)", own.Reason())
+	}
+	taking, done, err := m.taking(Snapshots{
+		Dir: DefaultSnapshots, Progress: func(string) {},
+		Origin: snapshot.Origin{Application: spec.Application, Unit: m.o.Unit, ClusterID: view.ClusterID.String(), Tick: order.ID},
+	}, source, at)
+	if err != nil {
+		return snapshot.Archive{}, err
+	}
+	defer done()
+	return snapshot.TakeScheduled(ctx, taking, order.Attempt)
+}
+
+// prune removes what the schedule has taken more than should be kept.
+func (a *application) prune(ctx context.Context, taken snapshot.Archive, keep int) error {
+	dir := filepath.Dir(taken.Path)
+	outdated, err := snapshot.Outdated(ctx, dir, taken, keep)
+	if err != nil {
+		return err
+	}
+	for _, name := range outdated {
+		if err := snapshot.RemoveScheduled(dir, name); err != nil {
+			return err
+		}
+		a.did("removed the snapshot " + name)
+	}
+	return nil
+}
+
+// snapshotFacts are what the record says, and whether the file is still there.
+func (m *Machine) snapshotFacts(of *v1alpha1.SnapshotFacts) *v1alpha1.SnapshotFacts {
+	if of == nil {
+		return nil
+	}
+	facts := of.DeepCopy()
+	if last := facts.Last; last != nil {
+		info, err := os.Lstat(m.path(last.Path))
+		last.Missing = err != nil || !info.Mode().IsRegular() || info.Size() != last.Size
+	}
+	return facts
+}
