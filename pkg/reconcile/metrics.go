@@ -3,6 +3,8 @@ package reconcile
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
 // The daemon's own metrics; controller-runtime adds those of queues and workers. Label values are models, applications and
@@ -37,6 +39,18 @@ var (
 		Name: "jujuetcd_blind_spots",
 		Help: "What could not be seen at the last look at a cluster.",
 	}, []string{"model", "application"})
+	snapshotTimeGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_snapshot_last_timestamp_seconds",
+		Help: "For which time of its schedule a cluster has its last good snapshot; absent without one.",
+	}, []string{"model", "application"})
+	snapshotSizeGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_snapshot_last_size_bytes",
+		Help: "Size of the last good snapshot of a cluster's schedule; absent without one.",
+	}, []string{"model", "application"})
+	snapshotOverdueGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_snapshot_overdue",
+		Help: "1 while a cluster's schedule of snapshots was not kept at two times in a row, 0 while it is kept; absent without a schedule.",
+	}, []string{"model", "application"})
 	jujuRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jujuetcd_juju_requests_total",
 		Help: "Calls to the Juju controller, by model, call and outcome (ok, error).",
@@ -65,7 +79,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(stepsTotal, deliveriesTotal, deliverySeconds, membersGauge, toleranceGauge, planGauge, blindGauge,
-		jujuRequests, pollInterval, modelConnected, modelPushed, recordsTotal, probesTotal)
+		snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge, jujuRequests, pollInterval, modelConnected, modelPushed, recordsTotal, probesTotal)
 }
 
 // Outcomes of a step, as label values.
@@ -75,10 +89,33 @@ const (
 	outcomeFailed = "failed"
 )
 
+// measureSnapshots shows how a schedule of snapshots is kept; nil is no schedule.
+func measureSnapshots(model, application string, s *v1alpha1.SnapshotStatus) {
+	labels := prometheus.Labels{"model": model, "application": application}
+	switch {
+	case s == nil:
+		snapshotOverdueGauge.Delete(labels)
+	case s.Overdue:
+		snapshotOverdueGauge.With(labels).Set(1)
+	default:
+		snapshotOverdueGauge.With(labels).Set(0)
+	}
+	if s == nil || s.Last == nil {
+		snapshotTimeGauge.Delete(labels)
+		snapshotSizeGauge.Delete(labels)
+		return
+	}
+	// The unit's own clock may be wrong, and the time of the schedule is the daemon's.
+	if at, known := v1alpha1.ParseTick(s.Last.ID); known {
+		snapshotTimeGauge.With(labels).Set(float64(at.Unix()))
+		snapshotSizeGauge.With(labels).Set(float64(s.Last.Size))
+	}
+}
+
 // forgetMetrics drops the gauges of a cluster that is gone.
 func forgetMetrics(k ClusterKey) {
 	labels := prometheus.Labels{"model": k.Model, "application": k.Application}
-	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge} {
+	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge, snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge} {
 		g.DeletePartialMatch(labels)
 	}
 }

@@ -39,8 +39,9 @@ var scopes = []scope{
 	}},
 	{dir: "pkg/reconcile/planner", but: []string{
 		"status.go", "procedure_status.go", // conditions and procedures, which jujuetcd get and describe show
-		"change.go", // verbs, which sentences have in them
-		"step.go",   // names of steps, which sentences have in them
+		"change.go",    // verbs, which sentences have in them
+		"scheduled.go", // why a snapshot is taken, and a condition
+		"step.go",      // names of steps, which sentences have in them
 		"verb", "note", "noteAside", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
 		// events say it.

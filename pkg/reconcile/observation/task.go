@@ -20,8 +20,8 @@ type Task struct {
 	// Ours says that this process enqueued it, and Deadline is its NotAfter.
 	Ours     bool
 	Deadline time.Time
-	// Harmless says that it is ours and may neither stop nor reset a member: others need not wait
-	// for it.
+	// Harmless says that it is ours and may neither stop nor reset a member, nor takes a snapshot:
+	// others need not wait for it.
 	Harmless bool
 }
 
@@ -77,6 +77,8 @@ type Result struct {
 	Published []string
 	// Ports are those that it asked Juju to have open.
 	Ports []int32
+	// Snapshot is the snapshot of a schedule that it asked for; nil if none.
+	Snapshot *v1alpha1.SnapshotOrder
 	// Channels are those in which the store has the snap, where it has none in the one that was
 	// asked for.
 	Channels []string

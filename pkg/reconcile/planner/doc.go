@@ -17,8 +17,8 @@
 // closed to us; identity; a cluster that ends, or is given up; lost data; lost quorum; a membership
 // change under way; a wiped member; a member that is half moved; units that leave; members without
 // a unit; machines that are another's; birth; preparation; updates that disturb nobody; members
-// that have moved; growth; restarts; and last what persons have asked for, and procedures. The
-// first check that answers with an act wins. One that answers with a wait holds back all later
+// that have moved; growth; restarts; alarms; snapshots of a schedule; and last what persons have
+// asked for, and procedures. The first check that answers with an act wins. One that answers with a wait holds back all later
 // checks save those that disturb nobody (preparation, updates, requests and procedures), so that a
 // cluster in trouble still says so. Gates hold back everything. Whatever a wait holds back, its
 // reason is reported: in words alone where no ordinary delivery brings them (see held.go).
@@ -97,6 +97,8 @@
 //     by the check that restarts for all else.
 //   - At every moment each member's election timeout is at least five times every other member's
 //     heartbeat interval.
+//   - For each time of a schedule of snapshots one is asked for, of one unit at a time, beside no
+//     disruption; a time that was missed is made up once, and two in a row are reported.
 //   - A unit's trouble changes its own spec and the Juju leader's (which carries the application's
 //     status), no other: for its first minute, until clients are given the other members alone, and
 //     unless its data is lost.

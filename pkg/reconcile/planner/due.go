@@ -8,13 +8,16 @@ import (
 // means never. Who plans looks again by then.
 func (in *Situation) Due() time.Time {
 	var due time.Time
-	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
-		return due
-	}
 	sooner := func(at time.Time) {
 		if at.After(in.Now) && (due.IsZero() || at.Before(due)) {
 			due = at
 		}
+	}
+	for _, at := range in.wakes() {
+		sooner(at)
+	}
+	if !in.Etcd.Listed || in.Latch.ClusterID == "" {
+		return due
 	}
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]

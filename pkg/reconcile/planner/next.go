@@ -49,6 +49,7 @@ var checks = []check{
 	{name: "growth", next: grow},
 	{name: "restarts", next: restart},
 	{name: "alarms", next: alarms, calm: true},
+	{name: "snapshots", next: snapshots, calm: true},
 	{name: "requests", next: requests, calm: true, sole: true},
 	{name: "procedures", next: proceed, calm: true, sole: true},
 }
@@ -157,6 +158,8 @@ func (k StepKind) verb() string {
 		return "defragment a database"
 	case StepHalt:
 		return "halt members"
+	case StepSnapshot:
+		return "take a snapshot"
 	}
 	return "wait"
 }

@@ -188,7 +188,7 @@ func (in *journal) subject(request v1alpha1.Request) (underway, bool) {
 }
 
 // olderThan is a unit whose agent does not know what came with a protocol; empty if all do.
-func (in *journal) olderThan(protocol int) string {
+func (in *roster) olderThan(protocol int) string {
 	for _, u := range in.Units {
 		if u.Facts != nil && u.Facts.Protocol < protocol {
 			return u.Name

@@ -43,6 +43,9 @@ func (in *Situation) predict(s Step) observation.Observation {
 	case StepStart:
 		p.land(s.Units)
 		p.start(s.Units)
+	case StepSnapshot:
+		p.land(s.Units)
+		p.taken(s.Units[0])
 	case StepHalt:
 		p.land(s.Units)
 		p.halt(s.Units)
@@ -253,6 +256,15 @@ func (p *prediction) answer(m etcdops.Member) {
 			Leader: leader, Learner: m.Learner, RaftIndex: top, AppliedIndex: top,
 		}
 		delete(p.History.UnhealthySince, url)
+	}
+}
+
+// taken lets the snapshot be there.
+func (p *prediction) taken(d observation.Delivery) {
+	order := d.Spec.Delivery.Snapshot
+	p.facts(d.Unit).Snapshots = &v1alpha1.SnapshotFacts{
+		Last:  &v1alpha1.TakenSnapshot{ID: order.ID, Unit: d.Unit},
+		Tried: v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt},
 	}
 }
 

@@ -14,9 +14,10 @@ import (
 // cannot see, its functions cannot ask. From the bottom: who is who (roster); the options that are
 // in force (choice); where members are and should be (addresses); whom they trust (trust); whose
 // the machines are (machines); to whom etcd is exposed (exposure); what is published to clients
-// (audience); what is under way (journal); whether a unit can take a delivery (reach); what is
-// reported to people (words); what each unit should be (desired); how a step is made (steps); and
-// the checks' own: births, membership, orders, held, report.
+// (audience); what is under way (journal); how far a schedule of snapshots is kept (timetable);
+// whether a unit can take a delivery (reach); what is reported to people (words); what each unit
+// should be (desired); how a step is made (steps); and the checks' own: births, membership, orders,
+// held, report.
 type Situation struct {
 	*roster
 	*choice
@@ -117,6 +118,7 @@ type words struct {
 	*trust
 	*machines
 	*journal
+	*timetable
 	// view is statusView, once it is made.
 	view *etcdops.View
 }
@@ -184,7 +186,7 @@ func See(o observation.Observation) *Situation {
 	clients := &audience{roster: r, addresses: a, trust: t}
 	j := &journal{roster: r, addresses: a, trust: t, audience: clients}
 	j.underway, _ = readJournal(o.Latch)
-	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, nil}, map[string]madeSpec{}}
+	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, r.schedule(), nil}, map[string]madeSpec{}}
 	s, e := &steps{d}, &exposure{r, c}
 	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &held{s}, &report{s, e}, o, nil}
 }

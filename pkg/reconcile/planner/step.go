@@ -44,6 +44,8 @@ const (
 	// StepDefragment: have one member defragment its database, behind the guard; it serves nobody
 	// meanwhile.
 	StepDefragment StepKind = "DefragmentMember"
+	// StepSnapshot: have a unit take the snapshot of a schedule.
+	StepSnapshot StepKind = "TakeSnapshot"
 )
 
 // Step is one thing to do, with its reason. Exactly the fields that its kind needs are set.

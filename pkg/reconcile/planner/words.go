@@ -160,13 +160,21 @@ func (in *words) overlong() []string {
 // options, ports that are taken, databags that are too large, and a restart that would be an
 // outage.
 func (in *words) forAPerson() []string {
-	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing())
+	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing(), in.missed())
 	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
 			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))
 		}
 	}
 	return todo
+}
+
+// missed is a sentence on a schedule of snapshots that is not kept.
+func (in *words) missed() []string {
+	if why := in.overdue(); why != "" {
+		return []string{why + "."}
+	}
+	return nil
 }
 
 func waitsFor(units []observation.Unit) string {
