@@ -72,7 +72,7 @@ func (a *Agent) work() {
 		a.run(t.takes, func() { a.endAction(t) })
 		return
 	}
-	a.run(s.between(200*time.Millisecond, 500*time.Millisecond), func() {
+	a.run(a.runs(t), func() {
 		a.finish(t)
 		a.work()
 	})
@@ -238,6 +238,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	if failed := a.defragment(spec); failed != nil {
 		return *failed
 	}
+	a.snapshot(spec)
 	return status
 }
 
@@ -314,7 +315,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
 	}
-	f.Request = a.request
+	f.Request, f.Snapshots = a.request, a.record.Snapshots.DeepCopy()
 	r := a.record.Member
 	f.Member = v1alpha1.MemberFacts{Started: r.Started, StartedNew: r.StartedNew && r.Started}
 	if d := a.process.data; d != nil {
@@ -360,6 +361,7 @@ func (a *Agent) publish() {
 	}
 	a.sim.judgeFacts(a, f)
 	a.unit.databag = string(text)
+	a.sim.publishedSnapshot(a, f)
 	a.sim.counts.DatabagWrites++
 	for _, u := range a.unit.app.units {
 		if u != a.unit && u.provisioned {

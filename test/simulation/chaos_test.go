@@ -126,6 +126,11 @@ var faults = []fault{
 		s.Work(u, time.Duration(1+rng.IntN(120))*time.Second)
 		return true
 	}},
+	{"all disks are full for a while", func(s *simulation.Sim, _ *simulation.Unit, rng *rand.Rand) bool {
+		s.DisksFull(true)
+		s.At(time.Duration(rng.IntN(1200))*time.Second, func() { s.DisksFull(false) })
+		return true
+	}},
 	{"a hook is in error for a while", func(s *simulation.Sim, u *simulation.Unit, rng *rand.Rand) bool {
 		s.FailHook(u)
 		s.At(time.Duration(rng.IntN(300))*time.Second, func() { s.Resolve(u) })
@@ -206,7 +211,8 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 	for n := range *chaosWorlds {
 		seed := *chaosSeed + uint64(n)
 		rng := rand.New(rand.NewPCG(seed, 3))
-		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0, Apart: time.Duration(seed%4) * 17 * time.Second})
+		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0, Apart: time.Duration(seed%4) * 17 * time.Second,
+			Schedule: []string{"", "", "*/4 * * * *", "@hourly"}[seed/4%4]})
 		s.Relate()
 		s.AddUnits(1 + rng.IntN(5))
 		s.StartDaemon("daemon-a")
@@ -243,6 +249,12 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 			t.Errorf("seed %d", seed)
 		}
 		must(t, s, "it does not come to rest", err)
+		s.Pass(15 * time.Minute) // what failed is tried again, or reported, by then
+		if why := s.KeepsSchedule(); why != "" {
+			t.Errorf("seed %d: %s\n%s", seed, why, tail(s))
+		}
+		must(t, s, "afterwards", nil)
+		happened["snapshots taken"] += s.Counts().SnapshotsTaken
 	}
 	t.Logf("%v", happened)
 }

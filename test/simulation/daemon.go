@@ -71,7 +71,8 @@ func (a *App) startDaemon(self string, takeOver bool) *Daemon {
 	d.observer = observe.New(observe.Config{
 		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now, TakeOver: takeOver,
 		ThroughUnits: true, Pause: d.pause,
-		Dial: d.dial, Keys: keys{app: a, self: self},
+		Policy: s.policy,
+		Dial:   d.dial, Keys: keys{app: a, self: self},
 	})
 	d.actor = act.New(act.Config{
 		Application: a.name, Self: self, Juju: d, Memory: d.memory, Now: now,

@@ -27,6 +27,9 @@ func (s *Sim) judgeDelivery(t *task) {
 		}
 		// One whose unit has vanished is never run, and Juju reports it no more: the next one comes
 		// when its time is over.
+		if o != t && o.unit.app == t.unit.app && s.known(o.unit) && !s.clockSetSince(t.unit.app.daemon, o) {
+			s.judgeBesideSnapshot(t, o)
+		}
 		over := !s.known(o.unit) && !s.now.Before(o.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun))
 		if o != t && o.unit.app == t.unit.app && !s.clockSetSince(t.unit.app.daemon, o) && disrupts(t) && disrupts(o) && !over {
 			s.violate("I4: restarts or defragmentations of %s and %s are under way at once", t.unit.Name, o.unit.Name)

@@ -18,6 +18,8 @@ type Config struct {
 	Closed bool
 	// Apart is how far the clocks of machines, and the daemon's, are apart from Juju's at most, in either direction.
 	Apart time.Duration
+	// Schedule is when snapshots are taken; empty is never.
+	Schedule string
 }
 
 // Sim is a model with an application, etcd, which its own methods speak of, with others, and with the daemons that watch them.
@@ -44,6 +46,7 @@ type Sim struct {
 	opLock     time.Time            // until when the lock of an agent that died holds
 	effects    int
 	kill       *Kill
+	scheduled  schedule
 	counts     Counts
 	acts       []Act
 	violations []string
@@ -65,6 +68,8 @@ type Counts struct {
 	Defragmented int
 	// Hooks are hooks that ran, update-status included.
 	Hooks int
+	// SnapshotsTaken are those of a schedule.
+	SnapshotsTaken int
 	// Refused counts refused deliveries by reason.
 	Refused map[string]int
 }
@@ -124,6 +129,7 @@ func New(cfg Config) *Sim {
 	s := &Sim{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 99)), clocks: rand.New(rand.NewPCG(cfg.Seed, 4)), now: time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		counts: Counts{Refused: map[string]int{}}, unread: map[Unread]time.Time{},
+		scheduled: schedule{rng: rand.New(rand.NewPCG(cfg.Seed, 5)), taken: map[string]publication{}},
 	}
 	s.juju = &juju{sim: s, numbers: map[string]int{}}
 	s.App = s.newApp(Application)
