@@ -43,6 +43,8 @@ func TestWhatAPersonRunsOnAUnit(t *testing.T) {
 		v1alpha1.ActionAlarmDisarm:       alarmsAreDisarmed,
 		v1alpha1.ActionCompact:           historyIsForgotten,
 		v1alpha1.ActionDebug:             debugHasNoSecret,
+		"check-health.md":                healthAsThePageSays,
+		"client-credentials.md":          credentialsAsThePageSays,
 	} {
 		t.Run(name, func(t *testing.T) { part(t, w, client) })
 	}

@@ -20,6 +20,7 @@ type packed struct {
 
 // archive is a tar.gz with one folder, in which the files are for their owner only.
 func archive(folder string, files []packed, at time.Time) ([]byte, error) {
+	at = at.Truncate(time.Second) // rounded up, it is in the future, of which tar warns
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
 	pack := tar.NewWriter(zip)

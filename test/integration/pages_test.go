@@ -1,0 +1,95 @@
+//go:build integration
+
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"jujuetcd.io/test/etcd/etcdbin"
+)
+
+// page is a page of the documentation, of which a test runs each command as it is written.
+type page struct {
+	w      *world
+	dir    string   // where the reader's shell is
+	lines  []string // of commands, in their order
+	differ []string // pairs of what the page says, and what it is here
+}
+
+// page reads a how-to page.
+func (w *world) page(t *testing.T, name string, differ ...string) *page {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.Root, "docs/how-to", name))
+	must(t, err)
+	p := &page{w: w, dir: t.TempDir(), differ: differ}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "    ") {
+			p.lines = append(p.lines, strings.TrimSpace(line))
+		}
+	}
+	must(t, os.Symlink(filepath.Join(w.Root, "dist/etcd.charm"), filepath.Join(p.dir, "etcd.charm")))
+	return p
+}
+
+// next runs the next lines of the page in one shell, and is what they print.
+func (p *page) next(t *testing.T, lines int) string {
+	t.Helper()
+	script := strings.NewReplacer(p.differ...).Replace(strings.Join(p.lines[:lines], "\n"))
+	p.lines = p.lines[lines:]
+	programs, err := etcdbin.Dir(p.w.ctx, etcdbin.Default)
+	must(t, err)
+	out, err := p.w.Shell(p.w.ctx, p.dir, script, programs)
+	must(t, err)
+	t.Logf("$ %s\n%s", script, out)
+	return out
+}
+
+// done is whether all of the page was tried.
+func (p *page) done(t *testing.T) {
+	t.Helper()
+	if len(p.lines) != 0 {
+		t.Errorf("not tried: %q", p.lines)
+	}
+}
+
+// healthAsThePageSays, by the words of Juju 3 and of Juju 2.
+func healthAsThePageSays(t *testing.T, w *world, _ *clientv3.Client) {
+	p := w.page(t, "check-health.md")
+	p.next(t, 1)
+	for range 2 {
+		if out := p.next(t, 1); !strings.Contains(out, "cluster is healthy") {
+			t.Errorf("it says %s", out)
+		}
+	}
+	id := regexp.MustCompile(`Action queued with id: "([0-9]+)"`).FindStringSubmatch(p.next(t, 1))
+	if id == nil {
+		t.Fatal("no number is printed")
+	}
+	w.juju("show-task", "--wait", "1m", id[1])
+	p.differ = []string{"show-action-output 12", "show-action-output " + id[1]}
+	nested := regexp.MustCompile(`(?m)^results:\n(  .*\n)*  result-map:\n    message: \|-\n(      .*\n)*      cluster is healthy\nstatus: completed\n`)
+	if out := p.next(t, 1); !nested.MatchString(out) {
+		t.Errorf("the output is %s", out)
+	}
+	p.done(t)
+}
+
+// credentialsAsThePageSays are used in the reader's own shell.
+func credentialsAsThePageSays(t *testing.T, w *world, _ *clientv3.Client) {
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	p := w.page(t, "client-credentials.md", "https://10.0.0.4:2379,https://10.0.0.5:2379,https://10.0.0.6:2379", strings.Join(s.Endpoints("etcd"), ","))
+	if out := p.next(t, 10); strings.Count(out, "started") != 3 || strings.Contains(out, "in the future") {
+		t.Errorf("etcdctl says %s", out)
+	}
+	// The last line would reach a file of this host: a machine here is a folder, and shells know nothing of that.
+	if len(p.lines) != 1 || !strings.HasPrefix(p.lines[0], "juju exec") {
+		t.Errorf("not tried: %q", p.lines)
+	}
+}
