@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -92,4 +93,39 @@ func credentialsAsThePageSays(t *testing.T, w *world, _ *clientv3.Client) {
 	if len(p.lines) != 1 || !strings.HasPrefix(p.lines[0], "juju exec") {
 		t.Errorf("not tried: %q", p.lines)
 	}
+}
+
+// backsUpAsThePageSays: back-up.md, with the archive that its first command makes.
+func (w *world) backsUpAsThePageSays(t *testing.T) {
+	p := w.page(t, "back-up.md")
+	taken := p.next(t, 1)
+	first := takenStamp.FindStringSubmatch(taken)[1]
+	stamp := first
+	p.differ = []string{"2026-03-01-02.03.04", first}
+	p.next(t, 1)
+	for range 2 { // by jujuetcd, for people and for programs
+		// Names have whole seconds, and none is overwritten.
+		eventually(w.ctx, t, "another second has begun", func() bool { return time.Now().UTC().Format("2006-01-02-15.04.05") != stamp })
+		out := p.next(t, 1)
+		if !takenStamp.MatchString(out) {
+			t.Fatalf("it says %s", out)
+		}
+		stamp = takenStamp.FindStringSubmatch(out)[1]
+	}
+	for _, listed := range []string{first, stamp} { // of the unit, and of all
+		if out := p.next(t, 1); !strings.Contains(out, listed) {
+			t.Errorf("it lists %s", out)
+		}
+	}
+	for !strings.HasPrefix(p.lines[0], "tar ") { // a policy, which is tried where schedules are
+		p.lines = p.lines[1:]
+	}
+	p.next(t, 1)
+	if out := p.next(t, 1); !strings.Contains(out, "TOTAL SIZE") && !strings.Contains(out, "REVISION") {
+		t.Errorf("etcdutl says %s", out)
+	}
+	if out := p.next(t, 1); !strings.Contains(out, `"application": "etcd"`) {
+		t.Errorf("it is from %s", out)
+	}
+	p.done(t)
 }

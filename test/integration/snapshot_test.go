@@ -39,6 +39,7 @@ func TestASnapshotIsTakenFetchedAndProved(t *testing.T) {
 			}
 		}
 		w.snapshotsByCommand(t)
+		w.backsUpAsThePageSays(t) // back-up.md
 	})
 }
 
