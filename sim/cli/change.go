@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -106,10 +107,18 @@ func (a *App) integrate() *cobra.Command {
 
 func (a *App) removeRelation() *cobra.Command {
 	c := &cobra.Command{
-		Use: "remove-relation APPLICATION[:ENDPOINT] APPLICATION[:ENDPOINT]", Short: "End the relation of two applications",
-		Args: exactly("first application", "second application"), ValidArgsFunction: a.completeApplications,
+		Use: "remove-relation APPLICATION[:ENDPOINT] APPLICATION[:ENDPOINT] | ID", Short: "End the relation of two applications",
+		Args: between(1, 2, "first application", "second application"), ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.call(c.Context(), "Application", 19, "DestroyRelation", server.Relation{Endpoints: args}, nil)
+			params := server.DestroyRelation{Endpoints: args}
+			if len(args) == 1 {
+				id, err := strconv.Atoi(args[0])
+				if err != nil {
+					return usage("remove-relation: name two applications, or the number of a relation")
+				}
+				params = server.DestroyRelation{RelationID: id}
+			}
+			return a.call(c.Context(), "Application", 19, "DestroyRelation", params, nil)
 		},
 	}
 	return a.modelFlag(c)

@@ -26,6 +26,10 @@ machines narrow it down. An asterisk marks an application's leader.`,
 			if format != "tabular" {
 				return a.print(format, s)
 			}
+			if len(args) > 0 && len(s.Applications)+len(s.Machines) == 0 {
+				fmt.Fprintf(a.Err, "Nothing matched specified filter%s.\n", strings.TrimPrefix(plural(len(args), ""), strconv.Itoa(len(args))+" "))
+				return nil
+			}
 			fmt.Fprint(a.Out, s.tabular(relations))
 			return nil
 		},

@@ -206,6 +206,19 @@ func (m *Model) DestroyRelation(a, b string) error {
 	return errorf(NotFound, "relation %q not found", requirer.app.name+":"+requirer.name+" "+provider.app.name+":"+provider.name)
 }
 
+// DestroyRelationID ends the relation with that number, which is none of peers.
+func (m *Model) DestroyRelationID(id int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.relations[id]
+	if r == nil || r.peer() {
+		return errorf(NotFound, "relation %d not found", id)
+	}
+	m.destroyRelation(r)
+	m.bump()
+	return nil
+}
+
 func (m *Model) destroyRelation(r *relation) {
 	r.life = Dying
 	m.destroySubordinates(r)

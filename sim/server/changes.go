@@ -170,9 +170,16 @@ func destroyConsumed(c *call, params DestroyConsumedApplications) (wire.ErrorRes
 	return results, nil
 }
 
-// Relation is the parameters of Application.AddRelation and DestroyRelation.
+// Relation is the parameters of Application.AddRelation.
 type Relation struct {
 	Endpoints []string `json:"endpoints"`
+}
+
+// DestroyRelation is the parameters of Application.DestroyRelation: without endpoints the number
+// names it.
+type DestroyRelation struct {
+	Endpoints  []string `json:"endpoints,omitempty"`
+	RelationID int      `json:"relation-id"`
 }
 
 func addRelation(c *call, params Relation) (struct{}, error) {
@@ -183,7 +190,10 @@ func addRelation(c *call, params Relation) (struct{}, error) {
 	return struct{}{}, err
 }
 
-func destroyRelation(c *call, params Relation) (struct{}, error) {
+func destroyRelation(c *call, params DestroyRelation) (struct{}, error) {
+	if len(params.Endpoints) == 0 {
+		return struct{}{}, c.model.DestroyRelationID(params.RelationID)
+	}
 	if len(params.Endpoints) != 2 {
 		return struct{}{}, failure(wire.CodeBadRequest, "a relation must involve two applications")
 	}
