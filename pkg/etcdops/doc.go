@@ -55,7 +55,7 @@
 //
 // What can be asked of an agent is said to agents of other versions, too:
 // pkg/apis/v1alpha1/op_types.go gets its OpKind (then make generate), and
-// pkg/apis/v1alpha1/protocol.go a Protocol that promises it; test/integration/version_test.go and
+// pkg/apis/v1alpha1/protocol.go a Protocol that promises it; docs/reference/interfaces.md and
 // CHANGELOG.md name that number. Until all agents have it, either the daemon does without where the
 // network is closed (Disarm), or the change has an Op that the older ones know (Touch). Actor,
 // agent, pkg/reconcile/through and the fakes know no kinds. Tests have a row each:

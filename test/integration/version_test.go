@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 // nextVersion is what makes another version of daemon and agent of this tree: a protocol of its own, and a field in what each of them
 // says that the other side does not know, the daemon's a part of the desired state's hash.
 var nextVersion = []struct{ file, old, new string }{
-	{"pkg/apis/v1alpha1/protocol.go", "const Protocol = 6", "const Protocol = 7"},
+	{"pkg/apis/v1alpha1/protocol.go", fmt.Sprint("const Protocol = ", v1alpha1.Protocol), fmt.Sprint("const Protocol = ", v1alpha1.Protocol+1)},
 	{"pkg/apis/v1alpha1/unit_types.go", "\tUnit string `json:\"unit\"`\n\t// Application is", "\tUnit string `json:\"unit\"`\n\tLater string `json:\"later,omitempty\"`\n\t// Application is"},
 	{"pkg/apis/v1alpha1/facts.go", "\tProtocol int    `json:\"protocol\"`", "\tProtocol int    `json:\"protocol\"`\n\tLater string `json:\"later,omitempty\"`"},
 	{"pkg/reconcile/planner/desired.go", "Unit: u.Name, Application: in.Application, ModelUUID", "Later: \"said by a newer daemon\", Unit: u.Name, Application: in.Application, ModelUUID"},
