@@ -22,7 +22,7 @@ func (i *instance) listen(recorder *server.Recorder) error {
 		network := netip.AddrFrom4([4]byte{127, byte(16 + rand.IntN(200)), byte(rand.IntN(256)), 0})
 		i.network = netip.PrefixFrom(network, 24)
 		i.server, err = server.New(server.Options{
-			Controller: i.controller, Address: netip.AddrPortFrom(network.Next(), apiPort).String(), Recorder: recorder,
+			Controller: i.controller, Address: netip.AddrPortFrom(network.Next(), apiPort).String(), Recorder: recorder, Uploads: i.uploads(),
 			Log: i.options.Log,
 		})
 		if !errors.Is(err, syscall.EADDRINUSE) {

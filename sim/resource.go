@@ -1,16 +1,15 @@
 package sim
 
 import (
-	"crypto/sha512"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"jujuetcd.io/sim/charm"
 	"jujuetcd.io/sim/control"
 	"jujuetcd.io/sim/model"
+	"jujuetcd.io/sim/server"
 )
 
 // resourcesDir is below an instance's folder.
@@ -18,27 +17,16 @@ const resourcesDir = "resources"
 
 // keep copies a file of this host into the instance's folder, as an upload leaves it with a
 // controller.
-func (i *instance) keep(path string) (_ model.Upload, err error) {
+func (i *instance) keep(path string) (model.Upload, error) {
 	from, err := os.Open(path)
 	if err != nil {
 		return model.Upload{}, err
 	}
 	defer from.Close()
-	dir := filepath.Join(i.options.Dir, resourcesDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return model.Upload{}, fmt.Errorf("cannot keep %s: %w", path, err)
-	}
-	to, err := os.CreateTemp(dir, "")
-	if err != nil {
-		return model.Upload{}, fmt.Errorf("cannot keep %s: %w", path, err)
-	}
-	sum := sha512.New384()
-	size, err := io.Copy(io.MultiWriter(to, sum), from)
-	if err = errors.Join(err, to.Close()); err != nil {
-		return model.Upload{}, fmt.Errorf("cannot keep %s: %w", path, errors.Join(err, os.Remove(to.Name())))
-	}
-	return model.Upload{Name: path, File: to.Name(), Size: size, Fingerprint: sum.Sum(nil)}, nil
+	return server.Keep(i.uploads(), path, from)
 }
+
+func (i *instance) uploads() string { return filepath.Join(i.options.Dir, resourcesDir) }
 
 func (i *instance) keepAll(c *charm.Charm, paths map[string]string) (map[string]model.Upload, error) {
 	uploads := map[string]model.Upload{}

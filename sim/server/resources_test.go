@@ -1,9 +1,14 @@
 package server_test
 
 import (
+	"bytes"
 	"crypto/sha512"
+	"encoding/hex"
 	"encoding/json"
+	"io"
+	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -51,5 +56,53 @@ func TestResourcesAreListedAsRecorded(t *testing.T) {
 	}
 	if _, err = m.FetchResource("own/0", "none"); !model.IsNotFound(err) {
 		t.Errorf("what nobody has uploaded: %v", err)
+	}
+}
+
+// TestAResourceIsUploadedAsClientsOfJujuDo, over HTTP, with the answers that were recorded; and had
+// back.
+func TestAResourceIsUploadedAsClientsOfJujuDo(t *testing.T) {
+	h, m := smallOf(t, profile.V40, server.Options{Uploads: t.TempDir()})
+	_, err := m.Deploy(model.DeployArgs{Charm: lab(t, "name: lab\nresources: {blob: {type: file, filename: blob.txt, description: a blob}}", "", ""), Name: "own", NumUnits: 1})
+	must(t, err)
+	content := []byte("blob two\n")
+	sum := sha512.Sum384(content)
+	ask := func(verb, user, resource, name, fingerprint string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(h.ctx, verb, "https://"+h.Address()+"/model/"+m.UUID+"/applications/own/resources/"+resource, bytes.NewReader(content))
+		must(t, err)
+		r.SetBasicAuth("user-"+user, password)
+		r.Header.Set("Content-Sha384", fingerprint)
+		r.Header.Set("Content-Disposition", "form-data; filename="+name)
+		answer, err := h.httpClient(t).Do(r)
+		must(t, err)
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		must(t, err)
+		return answer.StatusCode, string(text)
+	}
+	for _, c := range []struct {
+		user, resource, name, fingerprint string
+		code                              int
+		want                              string
+	}{
+		{"writer", "blob", "b.txt", "00", 500, `{"error":{"message":"parsing fingerprint: invalid fingerprint (too small)","code":"not valid"}}`},
+		{"writer", "blob", "b.txt", strings.Repeat("00", 48), 500, "does not match its fingerprint"},
+		{"writer", "blob", "b.bin", hex.EncodeToString(sum[:]), 500, `incorrect extension on resource upload \"b.bin\", expected \".txt\"`},
+		{"writer", "nosuch", "b.txt", hex.EncodeToString(sum[:]), 500, `getting resource uuid: application \"own\", resource \"nosuch\" not found`},
+		{"reader", "blob", "b.txt", hex.EncodeToString(sum[:]), 401, "permission denied"},
+		{"nobody's", "blob", "b.txt", hex.EncodeToString(sum[:]), 401, "invalid entity name or password"},
+		{"writer", "blob", "b.txt", hex.EncodeToString(sum[:]), 200, `{"resource":{"name":"blob","type":"file","path":"blob.txt","description":"a blob","origin":"upload","revision":0,` +
+			`"fingerprint":"PHxu6q1UMegsE5krwjhrbOhNSXRPR8YWNuPOsAlofUba+0TUeBEhC9E1ABsE3JjE","size":9,`},
+	} {
+		if code, text := ask(http.MethodPut, c.user, c.resource, c.name, c.fingerprint); code != c.code || !strings.Contains(text, c.want) {
+			t.Errorf("%+v: got %d: %s", c, code, text)
+		}
+	}
+	if code, text := ask(http.MethodGet, "reader", "blob", "", ""); code != 200 || text != string(content) {
+		t.Errorf("had back: %d: %s", code, text)
+	}
+	if s, err := m.Snapshot("own/0"); err != nil || s.ResourceVersion != 1 {
+		t.Errorf("the unit is told of %d, %v", s.ResourceVersion, err)
 	}
 }

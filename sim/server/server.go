@@ -27,7 +27,9 @@ type Options struct {
 	Identity *Identity
 	// Recorder gets every frame; nil for none.
 	Recorder *Recorder
-	Log      *zap.Logger
+	// Uploads is the folder that uploaded resources are kept in; empty where none are taken.
+	Uploads string
+	Log     *zap.Logger
 }
 
 // Server is a controller's API.
@@ -35,6 +37,7 @@ type Server struct {
 	controller *model.Controller
 	identity   *Identity
 	recorder   *Recorder
+	uploads    string
 	log        *zap.Logger
 	faults     *Faults
 	blocks     *blocks
@@ -71,7 +74,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen for the API: %w", err)
 	}
 	s := &Server{
-		controller: o.Controller, identity: o.Identity, recorder: o.Recorder, log: o.Log, failed: make(chan error, 1),
+		controller: o.Controller, identity: o.Identity, recorder: o.Recorder, uploads: o.Uploads, log: o.Log, failed: make(chan error, 1),
 		conns: map[*connection]struct{}{}, blocks: &blocks{},
 	}
 	s.faults = newFaults(s.closeConnections)
@@ -160,6 +163,10 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 		}
 		s.accept(ctx, w, r, id)
 	})
+	if s.uploads != "" {
+		mux.HandleFunc("PUT "+resourcePath, s.resourceHandler(model.Write, s.takeResource))
+		mux.HandleFunc("GET "+resourcePath, s.resourceHandler(model.Read, s.giveResource))
+	}
 	controller := func(w http.ResponseWriter, r *http.Request) { s.accept(ctx, w, r, "") }
 	mux.HandleFunc("GET /api", controller)
 	mux.HandleFunc("GET /{$}", controller)
