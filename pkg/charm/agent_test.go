@@ -82,7 +82,11 @@ func (m *fakeMachine) UnfinishedRestore() (*record.Restore, error) { return m.un
 func (m *fakeMachine) ResumeRestore(context.Context) (bool, machine.Restored, error) {
 	return m.restored.To != "", m.restored, nil
 }
-func (m *fakeMachine) ForgetRestore() error    { m.unfinished = nil; return nil }
+func (m *fakeMachine) ForgetRestore() error { m.unfinished = nil; return nil }
+func (m *fakeMachine) DropStaged() error    { m.unfinished = nil; return nil }
+func (m *fakeMachine) StageRestore(context.Context, machine.Restore) (v1alpha1.RestoreFacts, error) {
+	return v1alpha1.RestoreFacts{}, errors.New("not here")
+}
 func (m *fakeMachine) Path(path string) string { return path }
 func (m *fakeMachine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
 	if m.refuse != "" {

@@ -29,6 +29,7 @@ type Machine interface {
 	UnfinishedRestore() (*record.Restore, error)
 	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)
 	ForgetRestore() error
+	DropStaged() error
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

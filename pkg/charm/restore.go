@@ -2,8 +2,12 @@ package charm
 
 import (
 	"context"
+	"slices"
+	"strconv"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/actions"
+	"jujuetcd.io/pkg/machine/record"
 )
 
 // endRestore takes up a restore whose action has not come to its end, because the agent died in it:
@@ -13,6 +17,9 @@ func (a *Agent) endRestore(ctx context.Context) error {
 	unfinished, err := a.machine.UnfinishedRestore()
 	if err != nil || unfinished == nil {
 		return err
+	}
+	if unfinished.Asked {
+		return a.dropStaged(ctx, unfinished)
 	}
 	done, restored, err := a.machine.ResumeRestore(ctx)
 	if err != nil {
@@ -33,4 +40,29 @@ func (a *Agent) endRestore(ctx context.Context) error {
 		return nil
 	}
 	return a.machine.ForgetRestore()
+}
+
+// dropStaged forgets a restore that the controller was asked for, once that was seen to and is not
+// under way any more: it has ended, was gone back from, or led to nothing. A latch that cannot be
+// read leaves it alone.
+func (a *Agent) dropStaged(ctx context.Context, staged *record.Restore) error {
+	peers, err := a.run.Peers(ctx)
+	if err != nil || peers == "" {
+		return err
+	}
+	bag, err := a.run.LatchBag(ctx, peers)
+	if err != nil {
+		return err
+	}
+	latch, err := v1alpha1.LatchFromDatabag(bag)
+	if err != nil {
+		a.run.Log.Error(err, "Left a restore that the controller was asked for", "task", staged.Task)
+		return nil
+	}
+	entries, err := latch.Entries()
+	underway := err != nil || slices.ContainsFunc(entries, func(e v1alpha1.JournalEntry) bool { return e.ID == strconv.FormatInt(staged.Task, 10) })
+	if underway || latch.Handled[a.run.Env.Unit] < staged.Task {
+		return nil
+	}
+	return a.machine.DropStaged()
 }

@@ -68,7 +68,7 @@ func refuse(reason, format string, args ...any) *Refusal {
 // state a crash has left the machine, save that it is late.
 func Admit(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
 	for _, check := range []func(*v1alpha1.EtcdUnitSpec, Situation, Seen) *Refusal{
-		admitAddress, admitMachine, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart, admitPhase,
+		admitAddress, admitMachine, admitSpec, admitTime, admitEpoch, admitLatch, admitIdentity, admitStart, admitPhase, admitRestore,
 	} {
 		if r := check(spec, s, seen); r != nil {
 			return r
@@ -131,6 +131,9 @@ func Validate(spec *v1alpha1.EtcdUnitSpec, v etcdconf.Version) error {
 	case v1alpha1.ServiceStopped, v1alpha1.ServiceRunning, v1alpha1.ServiceHalted:
 	default:
 		fault("service.state %q must be Stopped, Running or Halted", st)
+	}
+	if r := spec.Etcd.Restore; r != nil && (r.ID == "" || r.Back != (spec.Service.State == v1alpha1.ServiceHalted) || spec.Service.State == v1alpha1.ServiceStopped) {
+		fault("etcd.restore must have an ID, and is with service.state Running, or back with Halted")
 	}
 	if spec.Etcd.Initial != nil && spec.Service.State != v1alpha1.ServiceRunning {
 		fault("etcd.initial must be unset with service.state %s", spec.Service.State)
@@ -204,7 +207,7 @@ func admitLatch(spec *v1alpha1.EtcdUnitSpec, s Situation, _ Seen) *Refusal {
 
 // admitIdentity holds what the sender takes for granted against the data directory.
 func admitIdentity(spec *v1alpha1.EtcdUnitSpec, s Situation, seen Seen) *Refusal {
-	if !seen.Present || mayReset(spec, seen) {
+	if !seen.Present || mayReset(spec, seen) || isRestored(spec, seen) {
 		return nil
 	}
 	d := spec.Delivery

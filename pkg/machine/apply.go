@@ -53,7 +53,8 @@ func inProgress(reason string, err error) error {
 //  2. claim the machine, clearing it first of what a unit has left that is gone
 //  3. record the delivery
 //  4. stop a member that is to be halted
-//  5. set aside what is left of a member that the cluster has removed
+//  5. set aside what is left of a member that the cluster has removed, and put in its place what is
+//     to be restored
 //  6. snap
 //  7. certificates
 //  8. configuration
@@ -117,7 +118,7 @@ func (a *application) run(ctx context.Context) error {
 	if reset {
 		steps = append(steps, a.reset)
 	}
-	steps = append(steps, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.defragment, a.scheduled)
+	steps = append(steps, a.exchangeStaged, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.proveStaged, a.defragment, a.scheduled)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

@@ -45,6 +45,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	if facts.Member, err = m.memberFacts(r, found); err != nil {
 		return facts, err
 	}
+	facts.Restore = stagedFacts(r)
 	if facts.Certificates, err = m.tls.Facts(); err != nil {
 		return facts, err
 	}

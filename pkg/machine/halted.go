@@ -25,7 +25,11 @@ func admitPhase(spec *v1alpha1.EtcdUnitSpec, s Situation, _ Seen) *Refusal {
 		return nil
 	}
 	if err := s.Latch.Permits(spec.Delivery.Under); err != nil {
-		return refuse(v1alpha1.ReasonOtherPhase, "cannot halt etcd on %s: %v", spec.Unit, err)
+		what := "halt etcd"
+		if spec.Etcd.Restore != nil {
+			what = "restore"
+		}
+		return refuse(v1alpha1.ReasonOtherPhase, "cannot %s on %s: %v", what, spec.Unit, err)
 	}
 	return nil
 }

@@ -34,6 +34,8 @@ type Restore struct {
 	Target string
 	// Progress is told what is done next.
 	Progress func(what string)
+	// asked says that the controller goes on with it: see StageRestore.
+	asked bool
 }
 
 // SoleMember is the member of a restored cluster.
@@ -70,7 +72,7 @@ func (m *Machine) Restore(ctx context.Context, r Restore) (Restored, error) {
 	}
 	m.disk.Did = a.wrote
 	defer func() { m.disk.Did = nil }()
-	if a.record.Restore != nil && !a.record.Restore.Done {
+	if r := a.record.Restore; r != nil && !r.Done && !r.Asked {
 		return Restored{}, fmt.Errorf("cannot restore: the restore of task %d is not over; the next hook of this unit ends it", a.record.Restore.Task)
 	}
 	locked, err := a.alone(ctx)
@@ -172,7 +174,7 @@ func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 		return fmt.Errorf("cannot restore: %w", err)
 	}
 	a.record.Restore = &record.Restore{
-		Task: r.Task, Latched: r.Latched, Before: a.record.Member, Staged: staged,
+		Task: r.Task, Latched: r.Latched, Before: a.record.Member, Staged: staged, Asked: r.asked, PeerURL: sole.PeerURL,
 		Member: record.Member{Started: true, Token: r.Token, MemberID: made.Member.String(), ClusterID: made.Cluster.String(), DataDir: a.data.Dir},
 	}
 	if a.data.Present {
@@ -275,6 +277,11 @@ func (a *application) serveRestored(ctx context.Context) error {
 			return err
 		}
 	}
+	return a.answersRestored(ctx)
+}
+
+// answersRestored waits until etcd answers as the cluster that was restored, and records it.
+func (a *application) answersRestored(ctx context.Context) error {
 	if err := a.startAgain(ctx); err != nil {
 		return err
 	}

@@ -68,9 +68,25 @@ func (m *Machine) ForgetRestore() error {
 }
 
 // undoRestore puts the data that was here in its place again, and has etcd run with it; it may be
-// called again. An etcd that still runs with it is left alone. What was restored is set aside if it
-// has come to its place, since etcd may have written to it. The record forgets the restore last.
+// called again. An etcd that still runs with it is left alone. The record forgets the restore last.
 func (a *application) undoRestore(ctx context.Context) error {
+	if err := a.withdraw(ctx); err != nil {
+		return err
+	}
+	if a.data.Present {
+		for _, step := range []func(context.Context) error{a.configure, a.dropIns, a.startAgain} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	a.record.Restore = nil
+	return a.m.remember(&a.record)
+}
+
+// withdraw puts the data that was here in its place again. What was restored is set aside if it has
+// come to its place, since etcd may have written to it.
+func (a *application) withdraw(ctx context.Context) error {
 	r := a.record.Restore
 	dir := a.m.path(r.Member.DataDir)
 	here, err := datadir.Inspect(dir)
@@ -89,18 +105,8 @@ func (a *application) undoRestore(ctx context.Context) error {
 	if err := a.m.remember(&a.record); err != nil {
 		return err
 	}
-	if a.data, err = a.m.inspect(a.record); err != nil {
-		return err
-	}
-	if a.data.Present {
-		for _, step := range []func(context.Context) error{a.configure, a.dropIns, a.startAgain} {
-			if err := step(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	a.record.Restore = nil
-	return a.m.remember(&a.record)
+	a.data, err = a.m.inspect(a.record)
+	return err
 }
 
 // putBack stops etcd, sets what was restored aside, and puts the data of before in its place.

@@ -5,15 +5,19 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )
 
@@ -79,16 +83,70 @@ func TestASnapshotIsRestoredOnASoleUnitAndGrownToThree(t *testing.T) {
 	_, endpoints = w.serving()
 	must(t, rig.ThroughEach(w.ctx, config, endpoints))
 
-	// With others there it is refused, and so is what is damaged; nothing is touched.
+	// With others there it is refused, unless the cluster is named; nothing is touched.
 	grown := identity(w.ctx, t, client)
-	for unit, why := range map[string]string{"etcd/0": "other units", "etcd/1": "can only be run on the leader unit"} {
-		if out, err := w.Juju(w.ctx, "run", unit, "restore", "snapshot=/home/ubuntu/saved.db"); err == nil || !strings.Contains(err.Error()+out, why) {
-			t.Errorf("restore on %s among three: %v, %s", unit, err, out)
-		}
+	if out, err := w.Juju(w.ctx, "run", "etcd/0", "restore", "snapshot=/home/ubuntu/saved.db"); err == nil || !strings.Contains(err.Error()+out, "run it with replace=") {
+		t.Errorf("restore among three: %v, %s", err, out)
 	}
 	if now := identity(w.ctx, t, client); now != grown {
 		t.Errorf("it is cluster %x, and was %x", now, grown)
 	}
+
+	// Named, it is restored on a unit that does not lead in Juju, and the others join it.
+	client.SetEndpoints(endpoints...)
+	_, err = client.Put(w.ctx, "later", "y")
+	must(t, err)
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	leader := s.Leader("etcd")
+	unit := "etcd/1"
+	if leader == unit {
+		unit = "etcd/2"
+	}
+	w.restoredOnSeveral(t, client, unit, fmt.Sprintf("replace=%016x", grown))
+
+	// Without a quorum nobody has to name it: two of three have lost their data.
+	var lost []string
+	for _, u := range []string{"etcd/0", "etcd/1", "etcd/2"} {
+		if u != leader && len(lost) < 2 {
+			lost = append(lost, u)
+		}
+	}
+	for _, u := range lost {
+		w.juju("fault", "lose-disk", u)
+	}
+	w.restoredOnSeveral(t, client, leader)
+}
+
+// restoredOnSeveral restores the snapshot on a unit of three, and waits until all are members of the
+// new cluster.
+func (w *world) restoredOnSeveral(t *testing.T, client *clientv3.Client, unit string, parameters ...string) {
+	t.Helper()
+	s, err := w.Status(w.ctx)
+	must(t, err)
+	saved, err := os.ReadFile(filepath.Join(w.MachineRoot(s.Unit("etcd/0").Machine), "/home/ubuntu/saved.db"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.MachineRoot(s.Unit(unit).Machine), "/home/ubuntu/several.db"), saved, 0o600))
+	before := w.cluster(w.Socket()).Status.ClusterID
+	began := time.Now()
+	t.Log(w.juju(append([]string{"run", unit, "restore", "snapshot=/home/ubuntu/several.db"}, parameters...)...))
+	etcdtest.Eventually(t, 3*time.Minute, "the restored cluster has three members", func(ctx context.Context) bool {
+		c := w.cluster(w.Socket())
+		return c.Status.ClusterID != before && c.Status.ClusterID != "" && len(c.Status.Procedures) == 0 && c.Status.Phase == v1alpha1.PhaseSteady
+	})
+	w.await(rig.Healthy("etcd", 3))
+	t.Logf("restored on %s, and three members after %s", unit, time.Since(began))
+	_, endpoints := w.serving()
+	client.SetEndpoints(endpoints...)
+	got, err := client.Get(w.ctx, "kept")
+	must(t, err)
+	if len(got.Kvs) != 1 || string(got.Kvs[0].Value) != "old" {
+		t.Errorf("kept is %v", got.Kvs)
+	}
+	if got, err := client.Get(w.ctx, "later"); err != nil || len(got.Kvs) != 0 {
+		t.Errorf("what was written after the snapshot is there: %v, %v", got, err)
+	}
+	w.checkMembers(3)
 }
 
 // saveSnapshot puts what etcdctl snapshot save would write on the machine of etcd/0.

@@ -45,6 +45,9 @@ type UnitFacts struct {
 	// Defragmented is what the member's last defragmentation has come to; nil if nobody has asked
 	// for one since the member is there.
 	Defragmented *DefragFacts `json:"defragmented,omitempty"`
+	// Restore is data that an action has made ready on the unit, until the latch tells of it; nil if
+	// there is none.
+	Restore *RestoreFacts `json:"restore,omitempty"`
 }
 
 // DefragFacts is a defragmentation that is over.
@@ -55,6 +58,19 @@ type DefragFacts struct {
 	// Before and After are the sizes of the database's file, in bytes; zero where nothing was done.
 	Before int64 `json:"before,omitempty"`
 	After  int64 `json:"after,omitempty"`
+}
+
+// RestoreFacts is the sole member of a cluster that is to take the place of the one that is here.
+type RestoreFacts struct {
+	// ID is Juju's number of the action's task.
+	ID string `json:"id"`
+	// ClusterID, Token, Name and PeerURL are the member's.
+	ClusterID string `json:"clusterID"`
+	Token     string `json:"token"`
+	Name      string `json:"name"`
+	PeerURL   string `json:"peerURL"`
+	// Done says that the data is in its place, and that the member has answered.
+	Done bool `json:"done,omitempty"`
 }
 
 // BusyFacts is work that lasts.

@@ -29,7 +29,9 @@ func (p JournalPhase) String() string {
 
 // NeedsPhase says that what is desired is permitted by a phase of a procedure alone: no guard of a
 // single member could allow it. Delivery.Under names the phase.
-func (s *EtcdUnitSpec) NeedsPhase() bool { return s.Service.State == ServiceHalted }
+func (s *EtcdUnitSpec) NeedsPhase() bool {
+	return s.Service.State == ServiceHalted || s.Etcd.Restore != nil
+}
 
 // Permits says why nothing may be done under the phase; nil if the journal has that very entry, in
 // that very phase and direction. Of the entries only what tells phases apart is read: a newer

@@ -17,7 +17,11 @@ import "time"
 //	5  the agent knows the op Disarm, and its looks report quotas
 //	6  the agent defragments its member's database
 //	7  the agent takes snapshots of a schedule
-const Protocol = 7
+//	8  the agent restores what an action has made ready, under a phase of the journal
+const Protocol = 8
+
+// ProtocolRestore is the first Protocol whose agents know EtcdSpec.Restore.
+const ProtocolRestore = 8
 
 // ProtocolDefrag is the first Protocol whose agents know ServiceSpec.DefragStamp and
 // Delivery.AllowDefrag.
@@ -58,7 +62,7 @@ const (
 	ActionCompact           = "compact"        // has etcd forget its history before a revision
 	ActionSnapshot          = "snapshot"       // takes a snapshot into a folder of the unit
 	ActionListSnapshots     = "list-snapshots" // lists those in a folder of the unit
-	ActionRestore           = "restore"        // puts an archive in the place of a sole unit's data
+	ActionRestore           = "restore"        // puts an archive in the place of a cluster's data
 )
 
 // disturbs says of each action of the charm that a person runs whether it may stop etcd, change its
@@ -112,7 +116,8 @@ const (
 	ResultCommand = "command"
 	ResultMessage = "message"
 
-	ParameterTarget = "target" // of actions that write or read files: the folder
+	ParameterReplace = "replace" // of restore: the ID of the cluster that is replaced, as a person types it in
+	ParameterTarget  = "target"  // of actions that write or read files: the folder
 
 	// Of snapshot.
 	ParameterKeysVersion   = "keys-version" // v3 or v2

@@ -10,10 +10,10 @@ import (
 // ReadAtStart is what an etcd that is started with the spec reads then, and only then. It is the
 // one place that says what needs a restart: a process that has read something else needs one.
 // Config leaves out what etcd reads only where it has no data, which are Initial and its own peer
-// URLs, and the CA bundle, which a spec may leave as it is; leaves are read at each handshake.
+// URLs, the restore, and the CA bundle, which a spec may leave as it is; leaves are read at each handshake.
 func (s *EtcdUnitSpec) ReadAtStart() RunningFacts {
 	conf := s.Etcd
-	conf.Initial, conf.AdvertisePeerURLs = nil, nil
+	conf.Initial, conf.AdvertisePeerURLs, conf.Restore = nil, nil, nil
 	// The type holds only strings, numbers and slices of them: it always encodes.
 	text, _ := json.Marshal(conf)
 	sum := sha256.Sum256(text)

@@ -177,6 +177,17 @@ type EtcdSpec struct {
 	// ListenMetricsURLs are where metrics are served beside the client URLs: over TLS as there, or
 	// in clear on the loopback.
 	ListenMetricsURLs []string `json:"listenMetricsURLs,omitempty"`
+	// Restore has the unit put data in the place of its own that an action has made ready there. It
+	// needs its phase: see Delivery.Under.
+	Restore *RestoreSpec `json:"restore,omitempty"`
+}
+
+// RestoreSpec is a restore by its action's task.
+type RestoreSpec struct {
+	// ID is Juju's number of the task, under which the unit has recorded what it has made ready.
+	ID string `json:"id"`
+	// Back has the unit put in its place again what was there before.
+	Back bool `json:"back,omitempty"`
 }
 
 // TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses

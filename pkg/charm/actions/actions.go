@@ -25,6 +25,7 @@ type Machine interface {
 	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
 	Restore(ctx context.Context, r machine.Restore) (machine.Restored, error)
+	StageRestore(ctx context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error)
 	// Path is where a path of the machine is for this program.
 	Path(path string) string
 }

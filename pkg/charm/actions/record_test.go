@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,7 @@ type fakeMachine struct {
 	takings []machine.Snapshots
 	listed  []snapshot.Listed
 	looked  []string // folders that were listed
+	staged  []machine.Restore
 }
 
 func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, string, error) {
@@ -66,6 +68,12 @@ func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { retur
 func (m *fakeMachine) Restore(_ context.Context, r machine.Restore) (machine.Restored, error) {
 	m.restores = append(m.restores, r)
 	return m.restored, m.fault
+}
+
+func (m *fakeMachine) StageRestore(_ context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error) {
+	m.staged = append(m.staged, r)
+	return v1alpha1.RestoreFacts{ID: strconv.FormatInt(r.Task, 10), ClusterID: "00000000000000d1", Token: r.Token, Name: "etcd0",
+		PeerURL: "https://10.0.0.4:2380"}, m.fault
 }
 
 func (m *fakeMachine) Path(path string) string { return path }

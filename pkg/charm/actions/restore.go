@@ -28,18 +28,21 @@ type restoreRequest struct {
 	// backup is the folder in which what is replaced is kept as an archive, too; empty for none.
 	backup      string
 	disableAuth bool
+	// replace is the ID of the cluster that is given up, as the person has typed it in.
+	replace string
 }
 
 const authDisable = "disable"
 
-// restore is the action of the same name, on the sole unit of an application: it has ended when the
-// restore has. Everything is verified before anything is touched.
+// restore is the action of the same name. On the sole unit of an application it has ended when the
+// restore has; where there are others, it makes the data ready, and asks the controller to go on.
+// Everything is verified before anything is touched.
 func (a action) restore(ctx context.Context) error {
 	request, why, err := a.restoreRequest(ctx)
 	if err != nil {
 		return err
 	}
-	latch, unfit, err := a.mayRestore(ctx)
+	place, unfit, err := a.mayRestore(ctx, request)
 	if err != nil {
 		return err
 	}
@@ -55,14 +58,18 @@ func (a action) restore(ctx context.Context) error {
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
-	restored, err := a.machine.Restore(ctx, machine.Restore{
-		Task: a.run.Env.Action, Token: restoredToken(latch, a.run.Env.Action), Latched: latch.ClusterID,
+	order := machine.Restore{
+		Task: a.run.Env.Action, Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID,
 		Target: request.backup,
 		Prepare: func(ctx context.Context, dir string, m machine.SoleMember) error {
 			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, DisableAuth: request.disableAuth})
 		},
 		Progress: func(what string) { a.progress(ctx, what) },
-	})
+	}
+	if len(place.others) > 0 {
+		return a.askToRestore(ctx, place, order, origin(request.name, archive))
+	}
+	restored, err := a.machine.Restore(ctx, order)
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
@@ -150,6 +157,7 @@ func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why
 	ask(v1alpha1.ParameterSHA256, &request.sha256)
 	ask(v1alpha1.ParameterTarget, &request.backup)
 	ask(v1alpha1.ParameterAuth, &auth)
+	ask(v1alpha1.ParameterReplace, &request.replace)
 	if err == nil {
 		skip, err = a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterSkipBackup, true)
 	}
@@ -175,47 +183,97 @@ func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why
 	return request, why, nil
 }
 
-// mayRestore says why nothing may be restored here now. The unit must be its application's only one:
-// what Juju shows decides, because etcd may not answer any more.
-func (a action) mayRestore(ctx context.Context) (latch v1alpha1.Latch, why, err error) {
+// place is where something is to be restored.
+type place struct {
+	latch     v1alpha1.Latch
+	published dispatch.Published
+	// others are the application's other units: what Juju shows decides, because etcd may not answer
+	// any more.
+	others []string
+}
+
+// mayRestore says why nothing may be restored here now.
+func (a action) mayRestore(ctx context.Context, request restoreRequest) (here place, why, err error) {
 	leader, err := a.run.Tools.IsLeader(ctx)
 	if err != nil {
-		return latch, nil, err
+		return here, nil, err
 	}
-	if !leader {
-		return latch, errors.New(onlyOnLeader), nil //nolint:staticcheck // ST1005: the words of the charm before this one
+	if here.published, err = a.run.Published(ctx); err != nil {
+		return here, nil, err
 	}
-	p, err := a.run.Published(ctx)
+	if here.published.None() {
+		return here, errors.New("this unit has told the controller nothing of itself yet; run it again in a minute"), nil
+	}
+	if here.others, err = a.run.Tools.RelationUnits(ctx, here.published.Relation); err != nil {
+		return here, nil, err
+	}
+	bag, err := a.run.LatchBag(ctx, here.published.Relation)
 	if err != nil {
-		return latch, nil, err
+		return here, nil, err
 	}
-	if p.None() {
-		return latch, errors.New("this unit has told the controller nothing of itself yet; run it again in a minute"), nil
+	if here.latch, why = v1alpha1.LatchFromDatabag(bag); why != nil {
+		return here, why, nil
 	}
-	others, err := a.run.Tools.RelationUnits(ctx, p.Relation)
-	if err != nil {
-		return latch, nil, err
-	}
-	bag, err := a.run.LatchBag(ctx, p.Relation)
-	if err != nil {
-		return latch, nil, err
-	}
-	if latch, why = v1alpha1.LatchFromDatabag(bag); why != nil {
-		return latch, why, nil
-	}
-	entries, why := latch.Entries()
+	entries, why := here.latch.Entries()
 	switch {
+	case len(here.others) == 0 && !leader:
+		why = errors.New(onlyOnLeader) //nolint:staticcheck // ST1005: the words of the charm before this one
 	case why != nil:
-	case len(others) > 0:
-		why = fmt.Errorf("the application has other units (%s): remove them, restore on the one that stays, and add them again", strings.Join(others, ", "))
 	case len(entries) > 0:
 		why = fmt.Errorf("%s is under way; juju status tells what it waits for", entries[0].Procedure)
-	case latch.ClusterID == "":
+	case here.latch.ClusterID == "":
 		why = errors.New("there is no cluster yet; run it again when juju status shows one")
-	case latch.Ends():
+	case here.latch.Ends():
 		why = errors.New("the cluster ends, because Juju keeps no unit of it")
+	case len(here.others) > 0:
+		why = a.mayReplace(ctx, here, request)
 	}
-	return latch, why, nil
+	return here, why, nil
+}
+
+// mayReplace says why the cluster of several units may not be given up for what is restored: as long
+// as it has a quorum, a person has to name it.
+func (a action) mayReplace(ctx context.Context, here place, request restoreRequest) error {
+	_, view, err := a.machine.Health(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case request.replace != "" && request.replace != here.latch.ClusterID:
+		return fmt.Errorf("%.40q is not the ID of this application's cluster, which is %s", request.replace, here.latch.ClusterID)
+	case view.Listed && request.replace == "":
+		return fmt.Errorf("the cluster %s has a quorum, and other units (%s): to have all of them stopped, and to give up what they have for the archive, "+
+			"run it with replace=%s", here.latch.ClusterID, strings.Join(here.others, ", "), here.latch.ClusterID)
+	case request.backup != "":
+		return errors.New("with other units no backup is packed (skip-backup=false): what each has is set aside, and the action snapshot takes one before")
+	}
+	return a.held(kind{unborn: "there is no cluster yet"}, here.latch, here.published.Facts.Request)
+}
+
+// askToRestore makes the data ready, and has the unit's facts ask the controller to go on: they are
+// committed with the action's end.
+func (a action) askToRestore(ctx context.Context, here place, order machine.Restore, from string) error {
+	staged, err := a.machine.StageRestore(ctx, order)
+	if err != nil {
+		return a.run.Tools.FailAction(ctx, err.Error())
+	}
+	facts := here.published.Facts
+	facts.Restore = &staged
+	facts.Request = &v1alpha1.Request{Task: a.run.Env.Action, Kind: v1alpha1.ActionRestore}
+	if err := a.run.Publish(ctx, here.published, facts, nil); err != nil {
+		return err
+	}
+	for _, r := range [][2]string{
+		{v1alpha1.ResultRestoredFrom, from},
+		{v1alpha1.ResultOutput, "The archive is ready on this unit, as cluster " + staged.ClusterID + ". The controller was asked to stop all members, " +
+			"to start this one with it, and to have the others join; juju status tells how it goes. " +
+			"Restart clients that keep what they have read then, such as Kubernetes API servers."},
+	} {
+		if err := a.run.Tools.SetActionResult(ctx, r[0], r[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FollowRestore has the unit's facts and the latch tell of the restored cluster. It may be called

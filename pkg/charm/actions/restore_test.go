@@ -3,10 +3,12 @@ package actions_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/actions"
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/test/etcdtest"
 )
@@ -138,7 +141,21 @@ func TestARestoreThatCannotBeTouchesNothing(t *testing.T) {
 		change     func(u *unit, parameters map[string]any)
 	}{
 		{"not the leader", "This action can only be run on the leader unit", func(u *unit, _ map[string]any) { u.juju.Leader = false }},
-		{"other units", "other units (etcd/1)", func(u *unit, _ map[string]any) { u.juju.Members["cluster:0"] = []string{"etcd/1"} }},
+		{"other units with a quorum", "other units (etcd/1): to have all of them stopped, and to give up what they have for the archive, run it with replace=" + latched,
+			func(u *unit, _ map[string]any) { u.beside() }},
+		{"another cluster's ID", "is not the ID of this application's cluster", func(u *unit, p map[string]any) {
+			u.beside()
+			p[v1alpha1.ParameterReplace] = "00000000000000ee"
+		}},
+		{"a backup with other units", "no backup is packed", func(u *unit, p map[string]any) {
+			u.beside()
+			p[v1alpha1.ParameterReplace], p[v1alpha1.ParameterSkipBackup] = latched, false
+		}},
+		{"another request that waits", "has not been seen to yet", func(u *unit, p map[string]any) {
+			u.beside()
+			u.publish(&v1alpha1.Request{Task: 3, Kind: v1alpha1.ActionRestart})
+			p[v1alpha1.ParameterReplace] = latched
+		}},
 		{"no cluster", "no cluster yet", func(u *unit, _ map[string]any) { u.latch(v1alpha1.LatchClusterIDKey, "") }},
 		{"a cluster that ends", "ends", func(u *unit, _ map[string]any) { u.ended() }},
 		{"a procedure", "CA rotation is under way", func(u *unit, _ map[string]any) {
@@ -164,7 +181,7 @@ func TestARestoreThatCannotBeTouchesNothing(t *testing.T) {
 			if !strings.Contains(u.juju.Failure, tt.want) {
 				t.Errorf("it fails with %q, want %q", u.juju.Failure, tt.want)
 			}
-			if len(u.machine.restores) > 0 || !maps.Equal(before, u.juju.Bags["cluster:0 etcd"]) {
+			if len(u.machine.restores) > 0 || len(u.machine.staged) > 0 || !maps.Equal(before, u.juju.Bags["cluster:0 etcd"]) {
 				t.Errorf("the machine was asked %v, the latch is %v", u.machine.restores, u.juju.Bags["cluster:0 etcd"])
 			}
 		})
@@ -185,4 +202,46 @@ func TestARestoreThatCannotBeTouchesNothing(t *testing.T) {
 			t.Errorf("it fails with %q; the latch is %v", u.juju.Failure, u.juju.Bags["cluster:0 etcd"])
 		}
 	})
+}
+
+// beside lets the application have another unit, and a quorum.
+func (u *unit) beside() {
+	u.juju.Members["cluster:0"] = []string{"etcd/1"}
+	u.machine.view = etcdops.View{Listed: true}
+}
+
+// TestARestoreBesideOthersIsAskedFor: the data is made ready, and the request is published with it,
+// on any unit.
+func TestARestoreBesideOthersIsAskedFor(t *testing.T) {
+	for name, do := range map[string]func(u *unit, parameters map[string]any){
+		"with a quorum, which is named": func(_ *unit, p map[string]any) { p[v1alpha1.ParameterReplace] = latched },
+		"without one":                   func(u *unit, _ map[string]any) { u.machine.view = etcdops.View{} },
+		"on a unit that does not lead": func(u *unit, p map[string]any) {
+			u.juju.Leader = false
+			p[v1alpha1.ParameterReplace] = latched
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := soleUnit(t)
+			u.beside()
+			parameters := map[string]any{v1alpha1.ParameterSnapshot: savedBy(t, false)}
+			do(u, parameters)
+			before := maps.Clone(u.juju.Bags["cluster:0 etcd"])
+			u.restore(parameters)
+			if u.juju.Failure != "" || len(u.machine.restores) > 0 || len(u.machine.staged) != 1 {
+				t.Fatalf("it fails with %q; staged %v", u.juju.Failure, u.machine.staged)
+			}
+			var facts v1alpha1.UnitFacts
+			must(t, json.Unmarshal([]byte(u.juju.Bags["cluster:0 etcd/0"][v1alpha1.FactsKey]), &facts))
+			if r := facts.Request; r == nil || r.Kind != v1alpha1.ActionRestore || facts.Restore == nil || facts.Restore.ID != strconv.FormatInt(r.Task, 10) {
+				t.Errorf("published %+v, %+v", facts.Request, facts.Restore)
+			}
+			if !maps.Equal(before, u.juju.Bags["cluster:0 etcd"]) {
+				t.Errorf("the latch is %v", u.juju.Bags["cluster:0 etcd"])
+			}
+			if !strings.Contains(fmt.Sprint(u.juju.Results), "controller was asked") {
+				t.Errorf("the results are %v", u.juju.Results)
+			}
+		})
+	}
 }

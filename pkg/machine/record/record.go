@@ -122,8 +122,13 @@ type Restore struct {
 	Aside  string `json:"aside,omitempty"`
 	// Staged is where the restored data was made.
 	Staged string `json:"staged"`
-	// Done says that the restored member has answered: there is no way back any more.
+	// Done says that the restored member has answered. Of a restore that no procedure asks for, there
+	// is no way back any more.
 	Done bool `json:"done,omitempty"`
+	// Asked says that the controller was asked to go on with it: no hook ends it by itself. PeerURL is
+	// where the restored member is in its member list.
+	Asked   bool   `json:"asked,omitempty"`
+	PeerURL string `json:"peerURL,omitempty"`
 }
 
 // Defrag is a defragmentation of the member's database.

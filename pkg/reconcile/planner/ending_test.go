@@ -159,7 +159,7 @@ func TestAClusterOfWhichNoUnitStaysEnds(t *testing.T) {
 		{"for this cluster only", abandoned(), func(o *observation.Observation) { says(o, "00000000000000ff") }, want{wait, "", true, hint}},
 		{"for this action only", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())
-			o.Units[1].Facts.Request.Kind = "restore"
+			o.Units[1].Facts.Request.Kind = "recover"
 		}, want{wait, "", true, hint}},
 		{"once only", abandoned(), func(o *observation.Observation) {
 			says(o, clusterID.String())

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"jujuetcd.io/pkg/etcdops"
@@ -101,8 +102,9 @@ func nobody(in *Situation) (Step, bool) {
 func (in *roster) identity() (Step, bool) {
 	ids := map[string]string{}
 	order := []string{}
+	replaced := in.replaced()
 	note := func(id, where string) {
-		if _, ok := ids[id]; id != "" && !ok {
+		if _, ok := ids[id]; id != "" && !ok && !slices.Contains(replaced, id) {
 			ids[id] = where
 			order = append(order, id)
 		}

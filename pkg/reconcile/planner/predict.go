@@ -49,6 +49,7 @@ func (in *Situation) predict(s Step) observation.Observation {
 	case StepHalt:
 		p.land(s.Units)
 		p.halt(s.Units)
+		p.restore(s.Units)
 	case StepRestart:
 		p.land(s.Units)
 		for _, d := range s.Units {
@@ -191,6 +192,32 @@ func (p *prediction) halt(deliveries []observation.Delivery) {
 	}
 	if len(p.Etcd.HealthyVoters()) < etcdops.Quorum(len(p.Etcd.Voters())) {
 		p.Etcd.Listed = false
+	}
+}
+
+// restore lets what an action has made ready come to its place, and answer, or what was there before.
+func (p *prediction) restore(deliveries []observation.Delivery) {
+	for _, d := range deliveries {
+		f := p.facts(d.Unit)
+		want, ready := d.Spec.Etcd.Restore, f.Restore
+		if want == nil || ready == nil {
+			continue
+		}
+		if want.Back {
+			f.Restore, f.Member.ClusterID = nil, p.Latch.ClusterID
+			p.Etcd.Listed, p.Etcd.Members, p.Etcd.ClusterID = false, nil, 0
+			continue
+		}
+		id, err := etcdops.ParseClusterID(ready.ClusterID)
+		if err != nil {
+			continue
+		}
+		ready.Done = true
+		sole := etcdops.Member{ID: p.newID(ready.PeerURL), Name: ready.Name, PeerURLs: []string{ready.PeerURL}, ClientURLs: d.Spec.Etcd.AdvertiseClientURLs}
+		f.Member.ClusterID, f.Member.MemberID = ready.ClusterID, sole.ID.String()
+		f.Running, f.RestartPending = new(d.Spec.ReadAtStart()), false
+		p.Etcd = etcdops.View{Listed: true, ClusterID: id, Members: []etcdops.Member{sole}, Health: map[string]etcdops.EndpointHealth{}}
+		p.answer(sole)
 	}
 }
 

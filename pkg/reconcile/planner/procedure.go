@@ -60,11 +60,13 @@ type phase struct {
 	sole bool
 	// words are what is so when the gate is proven, in a status.
 	words string
+	// reborn is the identity that is latched with the write that leaves the phase forwards.
+	reborn func(in *journal, e v1alpha1.JournalEntry) *v1alpha1.Rebirth
 }
 
 // procedures are all that this version knows. It is a function: a table would be initialized before
 // the functions that reach it.
-func procedures() []procedure { return append([]procedure{rotateCA()}, drills...) }
+func procedures() []procedure { return append([]procedure{rotateCA(), restoreSnapshot()}, drills...) }
 
 // drills are procedures that tests add, to hold the frame to what no operation asks of it yet.
 var drills []procedure
@@ -156,7 +158,11 @@ func proceed(in *Situation) (Step, bool) {
 			return wait("%s of task %s goes on until %s: %s.", r.of.name, r.entry.ID, r.words, strings.TrimRight(why, ".")).
 				until(in.Now.Add(proofPause)), true
 		case !r.rests:
-			return in.journalStep(r, in.after(r), fmt.Sprintf("%s of task %s: phase %s is over.", r.of.name, r.entry.ID, r.entry.Phase), nil), true
+			step := in.journalStep(r, in.after(r), fmt.Sprintf("%s of task %s: phase %s is over.", r.of.name, r.entry.ID, r.entry.Phase), nil)
+			if r.phase.reborn != nil && step.Kind == StepJournal {
+				step.Units[0].Spec.Latch.Rebirth = r.phase.reborn(in.journal, r.entry)
+			}
+			return step, true
 		default:
 			return wait("%s", r.resting(in.Application)).person(), true
 		}
@@ -183,18 +189,25 @@ func (in *orders) bereft(r underway) (Step, bool) {
 	return Step{}, false
 }
 
+// outOfReach says that nothing can be handed to the unit, for as long as nobody knows: what that means
+// for a sole phase is its gate's business.
+func outOfReach(u observation.Unit) bool { return u.Lost || u.Failed }
+
 // handOut hands out what units should be in a sole phase, in which no other check does.
 func (in *steps) handOut(r underway) (Step, bool) {
 	if !r.phase.sole {
 		return Step{}, false
 	}
-	old := filter(in.alive(), func(u observation.Unit) bool { return u.Facts != nil && !taken(u) && !in.applied(u) })
+	old := filter(in.alive(), func(u observation.Unit) bool { return u.Facts != nil && !taken(u) && !outOfReach(u) && !in.applied(u) })
 	if len(old) == 0 {
 		return Step{}, false
 	}
 	step := in.deliverTo(StepUpdate, in.differences(old), old, in.specOf)
 	if step.Kind != StepWait && step.Disruptive() {
 		step.Kind, step.Reason = StepHalt, fmt.Sprintf("%s of task %s: phase %s halts members.", r.of.name, r.entry.ID, r.entry.Phase)
+		if slices.ContainsFunc(step.Units, func(d observation.Delivery) bool { return d.Spec.Etcd.Restore != nil }) {
+			step.Reason = fmt.Sprintf("%s of task %s: phase %s changes whose data is in place.", r.of.name, r.entry.ID, r.entry.Phase)
+		}
 	}
 	return step, true
 }

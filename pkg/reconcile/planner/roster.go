@@ -226,6 +226,8 @@ func (in *roster) stageOf(u observation.Unit) stage {
 	m, member := in.member[u.Name]
 	_, seed := in.Latch.Seeds.Contains(u.Name)
 	switch {
+	case in.former(u):
+		return stagePrepare // it is no member's: to run it would bring the other cluster back
 	case hasData(u) && (member || in.Latch.ClusterID == "" || !in.Etcd.Listed):
 		return stageMember
 	case member && in.serving(m):

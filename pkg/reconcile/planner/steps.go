@@ -136,9 +136,10 @@ func (in *desired) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) obse
 	}
 	m, member := in.member[u.Name]
 	switch {
+	case spec.Etcd.Restore != nil: // whose data is there changes meanwhile
 	case member && hasData(u):
 		spec.Delivery.ExpectMemberID = m.ID.String()
-	case !member && in.Latch.ClusterID != "" && in.Etcd.Listed && (hasData(u) || in.begun(u)) && !u.Dying:
+	case !member && in.listsOurs() && (hasData(u) || in.begun(u)) && !u.Dying:
 		spec.Delivery.AllowReset = true
 		spec.Delivery.Endpoints = in.Etcd.Places()
 		for _, m := range in.Etcd.Members {
@@ -146,6 +147,12 @@ func (in *desired) delivery(u observation.Unit, spec v1alpha1.EtcdUnitSpec) obse
 		}
 	}
 	return observation.Delivery{Unit: u.Name, Spec: spec}
+}
+
+// listsOurs says that the member list which is seen is the latched cluster's. While a snapshot is
+// restored it may be the restored one's, of which nobody is removed who is not in it.
+func (in *roster) listsOurs() bool {
+	return in.Latch.ClusterID != "" && in.Etcd.Listed && in.Etcd.ClusterID.String() == in.Latch.ClusterID
 }
 
 // wordsTo is a delivery that brings the unit nothing but these words.
