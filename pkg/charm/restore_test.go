@@ -46,3 +46,37 @@ func TestAHookEndsARestoreWhoseActionHasNot(t *testing.T) {
 		})
 	}
 }
+
+// TestARestoreThatTheControllerWasAskedForIsTheControllers: no hook ends it, or takes it back. It is
+// forgotten when it was seen to, and is not under way any more.
+func TestARestoreThatTheControllerWasAskedForIsTheControllers(t *testing.T) {
+	for _, c := range []struct {
+		name, handled, journal string
+		forgotten              bool
+	}{
+		{"nobody has seen to it", "", "", false},
+		{"an earlier one was seen to", `{"etcd/0":6}`, "", false},
+		{"it is under way", `{"etcd/0":7}`, `[{"procedure":"restore","phase":"stop","id":"7","seq":1,"since":null}]`, false},
+		{"a newer daemon's journal", `{"etcd/0":7}`, `[{"more":1}]`, false},
+		{"a latch that cannot be read", "{", "", false},
+		{"another procedure is under way", `{"etcd/0":7}`, `[{"procedure":"CA rotation","phase":"trust","id":"8","seq":1,"since":null}]`, true},
+		{"it is over", `{"etcd/0":7}`, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.latch()
+			b.juju.Leader = true
+			b.machine.unfinished = &record.Restore{Task: 7, Asked: true}
+			b.machine.restored = machine.Restored{From: aCluster, Latched: aCluster, To: "00000000000000d1", Token: "t"}
+			bag := b.juju.Bags["cluster:0 etcd"]
+			bag[v1alpha1.LatchHandledKey], bag[v1alpha1.LatchJournalKey] = c.handled, c.journal
+			b.hook("update-status")
+			if got := bag[v1alpha1.LatchClusterIDKey]; got != aCluster {
+				t.Errorf("a hook has latched %s", got)
+			}
+			if forgotten := b.machine.unfinished == nil; forgotten != c.forgotten {
+				t.Errorf("forgotten: %t", forgotten)
+			}
+		})
+	}
+}

@@ -66,6 +66,14 @@ func TestAHaltIsDesiredAndItsPhaseIsNot(t *testing.T) {
 	if halted == runs || s.Hash() != halted || !s.NeedsPhase() {
 		t.Errorf("runs %s, halted %s, under a phase %s, needs one: %t", runs, halted, s.Hash(), s.NeedsPhase())
 	}
+	s.Service.State, s.Etcd.Restore = v1alpha1.ServiceRunning, &v1alpha1.RestoreSpec{ID: "9"}
+	if s.Hash() == runs || !s.NeedsPhase() {
+		t.Error("a restore needs no phase")
+	}
+	over := s
+	if over.Etcd.Restore = nil; s.ReadAtStart().Config != over.ReadAtStart().Config {
+		t.Error("etcd is to be restarted when a restore is over")
+	}
 	if back := (v1alpha1.JournalPhase{Phase: "stop", Back: true}); !strings.Contains(back.String(), "on its way back") {
 		t.Errorf("shown as %s", back)
 	}
