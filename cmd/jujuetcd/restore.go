@@ -22,18 +22,23 @@ import (
 // restoreOptions are those of restore.
 type restoreOptions struct {
 	orderOptions
-	snapshot, from, sha256, backupTo, output string
-	resource, backup, disableAuth, yes       bool
+	snapshot, from, sha256, backupTo, replace, output string
+	resource, backup, disableAuth, yes                bool
 }
 
 func restoreCommand() *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{
-		Use: "restore UNIT", Short: "Put a snapshot in the place of the data of an application's sole unit",
-		Long: `Put a snapshot in the place of the data of an application that has one unit:
-a file on the unit, or the charm's resource snapshot. It is verified before
-anything is touched. What was there is set aside, never deleted, and all that
-was written since the snapshot is gone for clients. Stop writers first.
+		Use: "restore UNIT", Short: "Put a snapshot in the place of a cluster's data",
+		Long: `Put a snapshot in the place of a cluster's data: a file on the unit, or the
+charm's resource snapshot. It is verified before anything is touched. What was
+there is set aside, never deleted, and all that was written since the snapshot
+is gone for clients. Stop writers first.
+
+Where the application has other units, too, the controller goes on when the
+action has ended: it stops all members, starts this unit's with the snapshot,
+and has the others join; jujuetcd describe tells how it goes. As long as the
+cluster has a quorum --replace must name it.
 
 It asks for the application's name, unless --yes is given. The unit runs the
 charm's action of the same name, as with juju run, and this command tells how
@@ -56,6 +61,7 @@ juju client's files, as for run.`,
 	f.BoolVar(&o.backup, "backup", false, "pack the replaced data into an archive, too, besides setting it aside")
 	f.StringVar(&o.backupTo, "backup-to", "", "folder on the unit for that archive (default: "+v1alpha1.LoginHome+")")
 	f.BoolVar(&o.disableAuth, "disable-auth", false, "turn authentication off in the restored data")
+	f.StringVar(&o.replace, "replace", "", "ID of the cluster that is given up, where several units have a quorum")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.StringVarP(&o.output, "output", "o", "", "yaml or json; else for people")
 	o.flagsOf(c, v1alpha1.LongestRestore)
@@ -135,6 +141,9 @@ func (o *restoreOptions) params() map[string]any {
 	}
 	if o.backupTo != "" {
 		params[v1alpha1.ParameterTarget] = o.backupTo
+	}
+	if o.replace != "" {
+		params[v1alpha1.ParameterReplace] = o.replace
 	}
 	if o.disableAuth {
 		params[v1alpha1.ParameterAuth] = "disable"

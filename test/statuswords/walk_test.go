@@ -55,7 +55,7 @@ var scopes = []scope{
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Said in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",
-		"handout.go", "maintain.go", "debug.go", "snapshot.go", "restore.go", "restore_resume.go", "backup.go", // said by actions
+		"handout.go", "maintain.go", "debug.go", "snapshot.go", "restore.go", "restore_resume.go", "backup.go", "StageRestore", "DropStaged", // said by actions
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},
