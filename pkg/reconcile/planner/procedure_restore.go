@@ -90,7 +90,7 @@ func restoredUnit(e v1alpha1.JournalEntry) []string {
 }
 
 func haltMember(_ *journal, _ v1alpha1.JournalEntry, _ observation.Unit, s *v1alpha1.EtcdUnitSpec) {
-	s.Service.State, s.Etcd.Initial, s.Snapshot = v1alpha1.ServiceHalted, nil, nil
+	s.Service.State, s.Etcd.Initial = v1alpha1.ServiceHalted, nil
 }
 
 func putRestored(in *journal, e v1alpha1.JournalEntry, u observation.Unit, s *v1alpha1.EtcdUnitSpec) {
