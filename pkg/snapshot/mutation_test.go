@@ -45,7 +45,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a v2 archive that has v3 keys is none of a directory", "directory.go", "!slices.Contains(d.Members, backupMember)", "!slices.Contains(d.Members, \"\")", "TestAV2"},
 		{"a tar ends as it should", "directory.go", "errors.Is(err, io.EOF) && !bytes", "errors.Is(err, io.ErrNoProgress) && !bytes", "TestADirectoryWithout"},
 		{"nor the other way round", "unpack.go", "if a.Form != FormV2 {", "if false {", "TestAV2"},
-		{"a snapshot has what was there before", "take.go", "case sent.Revision < t.Revision:", "case false:", "TestASnapshotIsTaken"},
+		{"a snapshot has what was there before", "take.go", "case sent.Revision < t.Revision && ", "case false && ", "TestASnapshotIsTaken"},
 		{"what is taken is proved", "take.go", "case sent.Form != FormSaved:", "case false:", "TestASnapshotIsTaken"},
 		{"the disk has room for what is taken", "take.go", "if err := Free(t.Dir, 2*t.Size); err != nil {", "if err := error(nil); err != nil {", "TestASnapshotIsTaken"},
 		{"only this cluster's", "scheduled.go", "parts[1] != cluster", "false", outdated},

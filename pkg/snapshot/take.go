@@ -19,6 +19,10 @@ const partPrefix = ".jujuetcd-"
 // nameForm is the form of the names of archives, as the charm before wrote them.
 const nameForm = "etcd-snapshot-2006-01-02-15.04.05.tar.gz"
 
+// emptyRevision is that of a cluster in which nothing was ever written: etcd counts from 1, and its
+// database has no entry then (server/storage/mvcc, store.currentRev).
+const emptyRevision = 1
+
 // Taking is a snapshot that is taken: from a stream into a folder.
 type Taking struct {
 	// Dir is the folder, which exists and belongs to whoever may read what is in it.
@@ -62,7 +66,7 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 		return fail(err)
 	case sent.Form != FormSaved:
 		return fail(errors.New("the server has not sent the SHA-256 of its database"))
-	case sent.Revision < t.Revision:
+	case sent.Revision < t.Revision && t.Revision > emptyRevision:
 		return fail(fmt.Errorf("the database ends at revision %d, and had %d already", sent.Revision, t.Revision))
 	}
 	t.Progress("packing " + Size(sent.Size))

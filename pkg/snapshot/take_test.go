@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
@@ -151,5 +152,20 @@ func TestWhatIsInAFolderIsListed(t *testing.T) {
 	}
 	if all, err := snapshot.List(t.Context(), filepath.Join(x.Dir, "none"), false); err != nil || len(all) > 0 {
 		t.Errorf("where there is no folder: %v, %v", all, err)
+	}
+}
+
+// TestAClusterInWhichNothingWasEverWrittenHasASnapshot: it is at revision 1, and its database has none.
+func TestAClusterInWhichNothingWasEverWrittenHasASnapshot(t *testing.T) {
+	data := emptyDatabase(t)
+	sum := sha256.Sum256(data)
+	x := taking(t, sample{saved: append(data, sum[:]...)})
+	x.Revision = 1
+	if a, err := snapshot.Take(t.Context(), x); err != nil || a.Revision != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	x.Dir, x.Revision = t.TempDir(), 2
+	if _, err := snapshot.Take(t.Context(), x); err == nil || !strings.Contains(err.Error(), "had 2 already") {
+		t.Errorf("what was written is not missed: %v", err)
 	}
 }
