@@ -18,6 +18,7 @@ const (
 	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority|TestFactsTell"
 	operating  = "TestOps"
 	halting    = "TestAdmit|TestAHalt|TestHalt"
+	scheduled  = "Schedul|TestASnapshotThatWasNotEnded"
 	restoring  = "TestARestore|TestWhatCannotBeRestored"
 )
 
@@ -47,6 +48,14 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a snapshot's folder is named from the root", "snapshot.go", "if !filepath.IsAbs(dir) {\n\t\treturn \"\"", "if false {\n\t\treturn \"\"", "TestWhereNoSnapshot"},
 		{"a lost quorum is told of", "snapshot.go", "if source, at = furthest(view); at.Endpoint == \"\" {", "if true {", "TestASnapshotOfALost"},
 		{"who has applied most", "snapshot.go", "h.AppliedIndex > at.AppliedIndex", "h.AppliedIndex < at.AppliedIndex", "TestASnapshotOfALost"},
+		{"an order is done once", "scheduled.go", "done.Last != nil && done.Last.ID == order.ID || done", "done", scheduled},
+		{"an attempt that has failed is not made again", "scheduled.go", "done.Tried.Fault != \"\" && done.Tried.ID", "false && done.Tried.ID", scheduled},
+		{"who is killed has recorded what was begun", "scheduled.go", "r.Snapshots = &done\n\tif err := a.m.remember(r); err != nil {", "r.Snapshots = &done\n\tif err := error(nil); err != nil {", scheduled},
+		{"nothing goes before its successor is recorded", "scheduled.go", "known what takes its place.\n\t\tif err := a.m.remember(r); err != nil {", "known what takes its place.\n\t\tif err := error(nil); err != nil {", scheduled},
+		{"a snapshot of the schedule is of the own cluster", "scheduled.go", "if err := ownCluster(view, r, \"take a snapshot\"); err != nil {", "if err := error(nil); err != nil {", scheduled},
+		{"and of one with a quorum", "scheduled.go", "if at.Endpoint == \"\" {", "if false {", scheduled},
+		{"it ends in time", "scheduled.go", "context.WithTimeoutCause(ctx, limit, ", "context.WithTimeoutCause(ctx, 60*limit, ", scheduled},
+		{"a file that is gone is no good snapshot", "scheduled.go", "last.Missing = err != nil || ", "last.Missing = err == nil && ", scheduled},
 		{"what is handed out is its user's", "durable/durable.go", "!f.Owner.has(info) || ", "", "HandedOut"},
 		{"and nobody else's", "handout.go", "Mode: 0o600, Owner: owner", "Mode: 0o644, Owner: owner", "HandedOut"},
 		{"whoever juju scp logs in as", "handout.go", "fields[0] != v1alpha1.LoginUser || ", "", "HandedOut"},

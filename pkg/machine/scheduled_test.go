@@ -103,6 +103,16 @@ func TestAScheduleIsKeptOrItIsSaidWhyNot(t *testing.T) {
 				w.looks = func() etcdops.View { return etcdops.View{Err: "no leader"} }
 			}, func(w *world) { w.looks = nil },
 		},
+		"no member serves (": {
+			func(w *world) {
+				v := threeVoters()
+				for url, h := range v.Health {
+					h.Serves, h.Fault = false, etcdops.FaultNoLeader
+					v.Health[url] = h
+				}
+				w.looks = func() etcdops.View { return v }
+			}, func(w *world) { w.looks = nil },
+		},
 		"cluster 00000000000000aa answers": {
 			func(w *world) {
 				v := threeVoters()
@@ -163,7 +173,11 @@ func TestAScheduleIsKeptOrItIsSaidWhyNot(t *testing.T) {
 				t.Fatal("the first one failed")
 			}
 			c.breaks(w)
+			began := time.Now()
 			broken := w.apply(w.ordered(tick2, 0), 4, v1alpha1.OutcomeApplied, "").Facts.Snapshots
+			if took := time.Since(began); w.hangs && took > 15*time.Second {
+				t.Errorf("it takes %s", took)
+			}
 			if !strings.Contains(broken.Tried.Fault, words) || broken.Tried.ID != tick2 || broken.Last.ID != tick1 || len(broken.Tried.Fault) > 300 {
 				t.Errorf("%+v, last %+v", broken.Tried, broken.Last)
 			}
@@ -211,6 +225,13 @@ func TestAScheduledSnapshotEndsAlikeWhereverItIsKilled(t *testing.T) {
 		facts, err := w.machine().Facts(t.Context())
 		if err != nil || !w.good(facts.Snapshots.Last) {
 			t.Errorf("killed after effect %d: %+v, %v", effect, facts.Snapshots, err)
+		}
+		left := strings.Join(w.archives(), " ")
+		if strings.Contains(left, tick3) && facts.Snapshots.Tried.ID != tick3 {
+			t.Errorf("killed after effect %d: what was begun is not known: %+v", effect, facts.Snapshots)
+		}
+		if !strings.Contains(left, tick1) && facts.Snapshots.Last.ID != tick3 {
+			t.Errorf("killed after effect %d: one has gone before it is known what takes its place: %+v", effect, facts.Snapshots)
 		}
 		if len(w.archives()) < 2 {
 			t.Errorf("killed after effect %d: only %q is left", effect, w.archives())
