@@ -156,7 +156,7 @@ var mutations = []without{
 	{"snapshots: one time missed is no news", "timetable.go", "in.of.Next(in.of.Next(at))", "in.of.Next(at)"},
 	{"snapshots: nor is the second at once", "timetable.go", "return second.Add(overdueGrace)", "return second"},
 	{"snapshots: a first one that fails is", "timetable.go", "if failed && tried.Attempt > 0 || old", "if old"},
-	{"snapshots: a fault from before is over", "timetable.go", "last != nil && t.ID < last.ID || by", "by"},
+	{"snapshots: a fault from before is over", "timetable.go", "last != nil && t.ID < last.ID || by", "last != nil && t.ID < \"\" || by"},
 	{"snapshots: a daemon wakes up for the next attempt", "timetable.go", "times = append(times, in.retry)", "_ = times"},
 	{"snapshots: not beside a disruption", "scheduled.go", "disturbed := in.disturbed(step); disturbed", "disturbed := in.disturbed(step); disturbed && false"},
 	{"snapshots: nor beside a person", "scheduled.go", "beside := in.beside(step); beside", "beside := in.beside(step); beside && false"},
