@@ -84,7 +84,7 @@ test-mutation: etcd ## take guards out of the source, one at a time: some test m
 
 .PHONY: test-worlds
 test-worlds: etcd
-	$(GO) test -timeout 3h -count=1 ./test/simulation -chaos-worlds=500
+	$(GO) test -timeout 3h -count=1 ./test/simulation -chaos-worlds=500 -every-kill
 
 # Tests of one goroutine with much data: nothing can race there, and the detector takes them minutes. test-unit has them.
 ONE_GOROUTINE := TestSieve|TestEveryRecordedKeyIsReadOrIgnored|TestNoElectionTimeoutIsEver|TestABombIs|TestDamagedArchives|TestWhatLeadsOutOfAnArchive|TestEveryFormTells

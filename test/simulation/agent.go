@@ -183,6 +183,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 	a.said = v1alpha1.StatusText{}
 	a.remember()
 	a.halt(spec)
+	a.exchange(spec)
 	if spec.Delivery.AllowReset {
 		if err := a.reset(spec); err != nil {
 			return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonQuorumGuard, Message: err.Error()}
@@ -233,6 +234,9 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		s.judgeOwn(a, "stops")
 		s.judgeStop(a)
 		a.restart()
+	}
+	if why := a.proveRestored(spec); why != "" {
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonStartFailed, Message: why}
 	}
 	status.RestartPending = a.process.up && a.process.config != running
 	if failed := a.defragment(spec); failed != nil {
@@ -315,7 +319,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
 	}
-	f.Request, f.Snapshots = a.request, a.record.Snapshots.DeepCopy()
+	f.Request, f.Snapshots, f.Restore = a.request, a.record.Snapshots.DeepCopy(), a.restoreFacts()
 	r := a.record.Member
 	f.Member = v1alpha1.MemberFacts{Started: r.Started, StartedNew: r.StartedNew && r.Started}
 	if d := a.process.data; d != nil {
@@ -354,6 +358,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 // peer.
 func (a *Agent) publish() {
 	a.certificates()
+	a.dropStaged()
 	f := a.facts()
 	text, _ := json.Marshal(f)
 	if a.unit.databag == string(text) {
@@ -399,7 +404,7 @@ func (s *Sim) commitLatch(app *App, next v1alpha1.Latch, request v1alpha1.LatchR
 	}
 	s.point("the latch is committed", func() {
 		if request.Rebirth != nil && !app.latch.Seeds.Equal(next.Seeds) {
-			s.judgeRebirth(app)
+			s.judgeRebirth(app, next.ClusterID)
 		} else {
 			s.judgeLatch(app.latch, next)
 		}

@@ -41,6 +41,8 @@ type App struct {
 	// person is the ID of the cluster that a person has given up.
 	person string
 	gone   bool
+	// restores are the IDs of clusters that persons have had made ready to take its place.
+	restores []string
 	// green is since when its status has been untrue, see judgeStatus.
 	green time.Time
 }
@@ -214,7 +216,7 @@ func (a *App) Restart() *Daemon {
 // cluster is the application's newest; nil before it has one.
 func (a *App) cluster() *cluster {
 	for _, c := range slices.Backward(a.sim.clusters) {
-		if c.app == a {
+		if c.app == a && (c.id == a.latch.ClusterID || !slices.Contains(a.restores, c.id)) {
 			return c
 		}
 	}

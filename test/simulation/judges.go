@@ -48,7 +48,7 @@ func (s *Sim) judgeOwn(a *Agent, does string) {
 func (s *Sim) judgeAside(a *Agent) {
 	s.judgeOwn(a, "sets aside")
 	c, m := a.membership()
-	if m == nil || c.app.gone || !c.stays() {
+	if m == nil || c.app.gone || c.over || !c.stays() {
 		return
 	}
 	s.violate("M2: %s sets aside the data of %s, which is a member", a.unit.Name, m.peer)
@@ -92,7 +92,11 @@ func (s *Sim) judgeBirth(a *Agent, id string) {
 }
 
 // judgeRebirth is asked when the latch is given another identity.
-func (s *Sim) judgeRebirth(app *App) {
+func (s *Sim) judgeRebirth(app *App, to string) {
+	if old := s.clusterOf(app.latch.ClusterID); old != nil && slices.Contains(app.restores, to) {
+		s.judgeReplaced(old)
+		return
+	}
 	c := app.cluster()
 	if c == nil {
 		return // seeds that have begun nothing

@@ -20,7 +20,7 @@ func (s *Sim) RemoveUnit(u *Unit) {
 		if !s.known(u) {
 			return
 		}
-		if c, m := u.agent.membership(); c != nil && m != nil && u.agent.process.data.by == u && u.app.Alive() > 0 || u.agent.dark {
+		if c, m := u.agent.membership(); c != nil && m != nil && !c.over && u.agent.process.data.by == u && u.app.Alive() > 0 || u.agent.dark {
 			s.At(2*time.Second, wait)
 			return
 		}

@@ -35,6 +35,8 @@ type Machine struct {
 	trust
 	// aside is the data that was set aside. It is never deleted.
 	aside []*data
+	// replaced is what was in the place of restored data, until there is no way back.
+	replaced *data
 }
 
 // AddMachine adds an empty machine that stays when its last unit has gone.
