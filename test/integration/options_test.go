@@ -24,6 +24,8 @@ type optionChange struct {
 	rolls   int // how often each member is restarted
 	effect  func(m memberOnMachine) error
 	cluster func(w *world) error
+	// beside: it has nothing to do with the one before it, and may be set with that.
+	beside bool
 }
 
 // optionChanges are made one after the other, each on top of those before.
@@ -41,17 +43,38 @@ var optionChanges = []optionChange{
 	{name: "tls_cipher_suites", set: []string{"tls_cipher_suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"},
 		rolls: 1, effect: servesSuites(4379)},
 	{name: "quota_backend_bytes", set: []string{"quota_backend_bytes=3GiB"}, rolls: 1, effect: measures("etcd_server_quota_backend_bytes 3.221225472e+09")},
-	{name: "max_request_bytes", set: []string{"max_request_bytes=4MiB"}, rolls: 1, effect: takesRequestsTo(4 << 20)},
-	{name: "auto_compaction", set: []string{"auto_compaction_retention=2h"}, rolls: 1,
+	{name: "max_request_bytes", set: []string{"max_request_bytes=4MiB"}, beside: true, rolls: 1, effect: takesRequestsTo(4 << 20)},
+	{name: "auto_compaction", set: []string{"auto_compaction_retention=2h"}, beside: true, rolls: 1,
 		effect: started(`"auto-compaction-mode":"periodic"`, `"auto-compaction-retention":"2h0m0s"`)},
-	{name: "log_level", set: []string{"log_level=debug"}, rolls: 1, effect: started(`"level":"debug"`)},
-	{name: "metrics_url", set: []string{"metrics_url=http://127.0.0.1:2381"}, rolls: 1, effect: answers("http://ADDRESS:2381/metrics", "etcd_server_has_leader 1")},
+	{name: "log_level", set: []string{"log_level=debug"}, beside: true, rolls: 1, effect: started(`"level":"debug"`)},
+	{name: "metrics_url", set: []string{"metrics_url=http://127.0.0.1:2381"}, beside: true, rolls: 1, effect: answers("http://ADDRESS:2381/metrics", "etcd_server_has_leader 1")},
 	{name: "extra_sans", set: []string{"extra_sans=etcd.example.com,10.9.8.7"}, rolls: 0, effect: certifiedFor(4379, "etcd.example.com", "10.9.8.7")},
 	{name: "several at once, back to the defaults", set: []string{"port=2379", "management_port=2380", "heartbeat_interval=100", "election_timeout=1000",
 		"snapshot_count=auto", "bind_to_all_interfaces=true", "bind_with_insecure_http=false", "tls_cipher_suites=", "quota_backend_bytes=auto",
 		"max_request_bytes=auto", "auto_compaction_retention=0", "log_level=info", "metrics_url="}, rolls: 1,
 		effect: all(listens(2379), listens(2380), listensNot(4379, 4380, 4001, 2381), opened("2379/tcp"), started(`"heartbeat-interval":"100ms"`),
 			takesRequestsTo(1536<<10))},
+}
+
+// inFewerRolls sets options at once that have nothing to do with each other; make test-full sets
+// each alone.
+func inFewerRolls(changes []optionChange) []optionChange {
+	if fullMatrix() {
+		return changes
+	}
+	var fewer []optionChange
+	for _, c := range changes {
+		last := len(fewer) - 1
+		if last < 0 || !c.beside {
+			fewer = append(fewer, c)
+			continue
+		}
+		with := &fewer[last]
+		with.name += ", " + c.name
+		with.set = append(slices.Clone(with.set), c.set...)
+		with.effect = all(with.effect, c.effect)
+	}
+	return fewer
 }
 
 // TestEveryOptionWorksOnARunningCluster changes one option after the other on three members under
@@ -70,7 +93,7 @@ func TestEveryOptionWorksOnARunningCluster(t *testing.T) {
 	defer stop()
 	go w.followDB(follow, client, writer)
 
-	for _, c := range optionChanges {
+	for _, c := range inFewerRolls(optionChanges) {
 		before := w.starts()
 		began := time.Now()
 		w.juju(append([]string{"config", "etcd"}, c.set...)...)

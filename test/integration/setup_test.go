@@ -167,10 +167,21 @@ func onProfiles(t *testing.T, profile string, test func(t *testing.T, profile st
 	t.Helper()
 	runBeside(t)
 	profiles := []string{profile}
-	if os.Getenv("JUJUETCD_MATRIX") == "full" {
+	if fullMatrix() {
 		profiles = []string{"3.6", "4.0"}
 	}
 	for _, p := range profiles {
 		t.Run("Juju "+p, func(t *testing.T) { test(t, p) })
 	}
+}
+
+// fullMatrix says that make test-full runs.
+func fullMatrix() bool { return os.Getenv("JUJUETCD_MATRIX") == "full" }
+
+// sample is what is always tried, with what make test-full tries besides.
+func sample(always []int, besides ...int) []int {
+	if fullMatrix() {
+		return append(always, besides...)
+	}
+	return always
 }
