@@ -13,7 +13,7 @@ import (
 
 var (
 	chaosSeed   = flag.Uint64("chaos-seed", 1, "first seed of the disturbed worlds")
-	chaosWorlds = flag.Int("chaos-worlds", 40, "how many worlds are disturbed")
+	chaosWorlds = flag.Int("chaos-worlds", 20, "how many worlds are disturbed")
 )
 
 // fault is one thing that goes wrong; it says whether it could be done.

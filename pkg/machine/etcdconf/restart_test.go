@@ -33,6 +33,8 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 		switch f := reflect.ValueOf(&changed).Elem().Field(i); name {
 		case "Initial":
 			changed.Initial = seeds()
+		case "Restore":
+			changed.Restore = &v1alpha1.RestoreSpec{ID: "7"}
 		case "AutoCompactionMode":
 			changed.AutoCompactionMode, changed.AutoCompactionRetention = "revision", "1000"
 		case "AutoCompactionRetention":
@@ -54,7 +56,7 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 			}
 		}
 		d, u := identified(changed)
-		if want := name != "Initial" && name != "AdvertisePeerURLs"; (d != daemon) != want || (u != unit) != want {
+		if want := name != "Initial" && name != "Restore" && name != "AdvertisePeerURLs"; (d != daemon) != want || (u != unit) != want {
 			t.Errorf("%s: another for the daemon: %v, for the unit: %v; want %v for both", name, d != daemon, u != unit, want)
 		}
 	}

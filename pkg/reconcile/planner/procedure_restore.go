@@ -23,11 +23,13 @@ import (
 // Until the new cluster is latched there is a way back: what was there is put in its place, and all
 // members run again.
 
-// Notes of a restore: the unit, what it replaces, and how many members that has.
+// Notes of a restore: the unit, what it replaces, how many members that has, and how many of those
+// have no unit that could be told to stop.
 const (
-	noteUnit    = "unit"
-	noteFrom    = "from"
-	noteMembers = "members"
+	noteUnit     = "unit"
+	noteFrom     = "from"
+	noteMembers  = "members"
+	noteUnitless = "unitless"
 )
 
 // Phases of a restore.
@@ -71,9 +73,15 @@ func beginRestore(in *journal, r v1alpha1.Request) (map[string]string, string) {
 	if in.Units[i].Facts.Restore.ClusterID == in.Latch.ClusterID {
 		return nil, "what is ready is of the cluster that is there"
 	}
-	with := len(filter(in.Units, hasData))
+	with, unitless := len(filter(in.Units, hasData)), 0
+	for _, m := range in.Etcd.Voters() {
+		if _, ok := in.unitOf(m); !ok {
+			unitless++
+		}
+	}
 	return map[string]string{
-		noteUnit: in.Units[i].Name, noteFrom: in.Latch.ClusterID, noteMembers: strconv.Itoa(max(len(in.Etcd.Voters()), with)),
+		noteUnit: in.Units[i].Name, noteFrom: in.Latch.ClusterID, noteMembers: strconv.Itoa(max(len(in.Etcd.Voters()), with+unitless)),
+		noteUnitless: strconv.Itoa(unitless),
 	}, ""
 }
 
@@ -110,7 +118,7 @@ func takeBackRestored(in *journal, e v1alpha1.JournalEntry, u observation.Unit, 
 // haltedAll is asked when every unit that can be reached has reported it: those that cannot are too
 // few to be a quorum of the old cluster, which would go on beside the restored one.
 func haltedAll(in *journal, e v1alpha1.JournalEntry) string {
-	away := 0
+	away, _ := strconv.Atoi(e.Notes[noteUnitless])
 	for _, u := range in.Units {
 		switch {
 		case u.Dead || taken(u):
@@ -120,7 +128,8 @@ func haltedAll(in *journal, e v1alpha1.JournalEntry) string {
 	}
 	members, _ := strconv.Atoi(e.Notes[noteMembers])
 	if away > 0 && away >= etcdops.Quorum(members) {
-		return fmt.Sprintf("%d of %d units cannot be reached, and may still be a quorum: remove them by force, or bring them back", away, members)
+		return fmt.Sprintf("%d of %d members cannot be told to stop, and may still be a quorum: see that their machines are off and remove "+
+			"their units by force, or bring them back", away, members)
 	}
 	return ""
 }
@@ -161,13 +170,15 @@ func rebornAs(in *journal, e v1alpha1.JournalEntry) *v1alpha1.Rebirth {
 	}}
 }
 
-// joinedRestored: every unit that can be reached is a member of the restored cluster. What one that
-// comes back later has is the old cluster's, which is reported then.
+// joinedRestored: every unit is a member of the restored cluster. One that cannot be reached is waited
+// for: what it comes back with is the old cluster's, and has to be set aside.
 func joinedRestored(in *journal, _ v1alpha1.JournalEntry) string {
 	for _, u := range in.alive() {
 		m, member := in.member[u.Name]
 		switch {
-		case outOfReach(u), taken(u), u.Facts == nil:
+		case outOfReach(u):
+			return u.Name + " cannot be reached, and would come back with the data of the former cluster: bring it back, or remove it"
+		case taken(u), u.Facts == nil:
 		case in.former(u):
 			return u.Name + " has the data of the former cluster still"
 		case !member || m.Learner || !in.serving(m):

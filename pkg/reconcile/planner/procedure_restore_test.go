@@ -122,6 +122,11 @@ func TestARestoreGoesOnWithoutThoseThatAreNoQuorum(t *testing.T) {
 		"one leaves":              {func(o *observation.Observation) { o.Units[2].Dying = true }, "/restore"},
 		"two of three are lost":   {func(o *observation.Observation) { o.Units[2].Lost, o.Units[0].Lost = true, true }, "may still be a quorum"},
 		"one is lost, one leaves": {func(o *observation.Observation) { o.Units[2].Lost, o.Units[0].Dying = true, true }, "may still be a quorum"},
+		"one is lost, and a member has no unit": {func(o *observation.Observation) {
+			o.Units[2].Lost = true
+			entry := o.Latch.Journal
+			o.Latch.Journal = strings.Replace(entry, `"unitless":"0"`, `"unitless":"1"`, 1)
+		}, "may still be a quorum"},
 		"one has not answered yet": {func(o *observation.Observation) {
 			o.Units[2].Task = &observation.Task{ID: 70, Ours: true, Enqueued: o.Now, Deadline: o.Now.Add(1e9)}
 		}, "etcd/2"},
@@ -234,5 +239,60 @@ func TestWhoComesBackWithTheDataOfTheReplacedClusterIsNoSecondOne(t *testing.T) 
 	o.Units[2].Facts.Member.ClusterID = "00000000000000ee"
 	if step, _ := planner.Next(o); step.Kind != planner.StepWait || !step.Person || !strings.Contains(step.Reason, "Two different clusters") {
 		t.Errorf("%s %q", step.Kind, step.Reason)
+	}
+}
+
+// TestAMemberWithoutAUnitMayStillRun: nobody can tell it to stop.
+func TestAMemberWithoutAUnitMayStillRun(t *testing.T) {
+	o := restoring(t, 3)
+	o.Units = o.Units[:2]
+	to(t, &o, "/stop")
+	all, err := o.Latch.Entries()
+	if err != nil || all[0].Notes["unitless"] != "1" || all[0].Notes["members"] != "3" {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestWhoCannotBeReachedIsWaitedForUntilItJoins, or is removed.
+func TestWhoCannotBeReachedIsWaitedForUntilItJoins(t *testing.T) {
+	o := restoring(t, 3)
+	o.Units[0].Leader, o.Units[1].Leader = false, true
+	to(t, &o, "/stop")
+	o.Units[2].Lost = true
+	to(t, &o, "/join")
+	steps := run(t, &o)
+	if all := entries(t, o); len(all) != 1 || len(o.Etcd.Voters()) != 2 || !strings.Contains(steps[len(steps)-1], "etcd/2") {
+		t.Fatalf("it ends with %v and %d voters:\n%s", all, len(o.Etcd.Voters()), strings.Join(steps, "\n"))
+	}
+	back := planner.Clone(o)
+	back.Units[2].Lost = false
+	run(t, &back)
+	if all := entries(t, back); len(all) != 0 || len(back.Etcd.Voters()) != 3 {
+		t.Errorf("back: %v, %d voters", all, len(back.Etcd.Voters()))
+	}
+	o.Units = o.Units[:2]
+	run(t, &o)
+	if all := entries(t, o); len(all) != 0 || len(o.Etcd.Voters()) != 2 {
+		t.Errorf("removed: %v, %d voters", all, len(o.Etcd.Voters()))
+	}
+}
+
+// TestARestoreIsLatchedWhenTheUnitHasSeenItAnswer: that its data is in its place is not enough, nor is
+// another cluster's.
+func TestARestoreIsLatchedWhenTheUnitHasSeenItAnswer(t *testing.T) {
+	for name, change := range map[string]func(f *v1alpha1.UnitFacts){
+		"it has not answered": func(f *v1alpha1.UnitFacts) { f.Restore.Done = false },
+		"another one answers": func(f *v1alpha1.UnitFacts) { f.Member.ClusterID = clusterID.String() },
+		"it tells nothing":    func(f *v1alpha1.UnitFacts) { f.Restore = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := restoring(t, 3)
+			o = planner.Predict(o, to(t, &o, "/restore"))
+			change(o.Units[1].Facts)
+			apply(&o)
+			if step, _ := planner.Next(o); step.Kind != planner.StepWait {
+				t.Errorf("%s %q", step.Kind, step.Reason)
+			}
+		})
 	}
 }
