@@ -296,3 +296,31 @@ func TestARestoreIsLatchedWhenTheUnitHasSeenItAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestAStoppedUnitSaysWhatItIsStoppedFor, and the application what is waited for, in words that are
+// the same whatever etcd answers: so they cost no further round of deliveries.
+func TestAStoppedUnitSaysWhatItIsStoppedFor(t *testing.T) {
+	o := restoring(t, 3)
+	step := to(t, &o, "/stop")
+	for _, d := range step.Units {
+		if got := d.Spec.Status.Unit; got.State != etcdops.Maintenance || got.Message != "stopped for restore of task 60" {
+			t.Errorf("%s shows %+v", d.Unit, got)
+		}
+		if app := d.Spec.Status.Application; (app != nil) != (d.Unit == "etcd/0") ||
+			app != nil && (app.State != etcdops.Maintenance || app.Message != "restore of task 60 is under way, until all members are stopped") {
+			t.Errorf("%s shows of the application %+v", d.Unit, app)
+		}
+	}
+	o = planner.Predict(o, step)
+	nobodyListed(&o)
+	if s := planner.Status(o); s.Phase != v1alpha1.PhaseProgressing {
+		t.Errorf("the cluster is %s", s.Phase)
+	}
+	if step, _ = planner.Next(o); step.Kind != planner.StepJournal {
+		t.Errorf("words cost a round: %s %q", step.Kind, step.Reason)
+	}
+	o.Units[2].Lost, o.Units[0].Lost = true, true
+	if app := planner.Desired(o, "etcd/0").Status.Application; app == nil || !strings.Contains(app.Message, "may still be a quorum") {
+		t.Errorf("it shows %+v", app)
+	}
+}

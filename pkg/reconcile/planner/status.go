@@ -89,6 +89,8 @@ func (in *report) phase(steps []Step) v1alpha1.ClusterPhase {
 		return v1alpha1.PhasePending
 	case in.Latch.ClusterID == "":
 		return v1alpha1.PhaseBootstrapping
+	case in.sole():
+		return v1alpha1.PhaseProgressing // members are stopped on purpose
 	case !in.Etcd.Listed && in.LatchRead && !in.unseen():
 		return v1alpha1.PhaseLost
 	case len(in.Etcd.HealthyVoters()) < len(in.Etcd.Voters()):

@@ -55,6 +55,9 @@ func (in *words) showWhereItRuns(v etcdops.View, u observation.Unit) {
 
 // unitWords is the status of a unit that has published facts.
 func (in *words) unitWords(u observation.Unit) etcdops.Words {
+	if r, ok := in.top(); ok && r.phase.sole && !taken(u) && !u.Dying {
+		return r.stoppedWords()
+	}
 	v := in.statusView()
 	ref := etcdops.Ref{ClientURL: in.servesAt(u), Name: etcdops.MemberName(u.Name)}
 	m, member := in.member[u.Name]
@@ -96,6 +99,8 @@ func (in *words) applicationWords() etcdops.Words {
 		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing), slices.Concat(in.clocks(), in.overlong()))
 	case in.Latch.ClusterID == "":
 		return withTodo(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhaseStarting), slices.Concat(in.clocks(), in.overlong()))
+	case in.sole():
+		return withTodo(in.soleWords(), slices.Concat(in.clocks(), in.overlong()))
 	case in.unseen():
 		return in.closedWords()
 	}
