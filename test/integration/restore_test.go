@@ -23,9 +23,13 @@ import (
 
 // TestASnapshotIsRestoredOnASoleUnitAndGrownToThree: what was written after the snapshot is gone, and
 // is kept beside; a client that watched before is told so and never sees an older revision; the
-// cluster is another one, healthy, and grows. Killed in the middle, it goes on or goes back.
+// cluster is another one, healthy, and grows. Among three it is restored with a quorum, and without one.
 func TestASnapshotIsRestoredOnASoleUnitAndGrownToThree(t *testing.T) {
-	w := begin(t, "--update-status", "5s")
+	onProfiles(t, "4.0", snapshotIsRestored)
+}
+
+func snapshotIsRestored(t *testing.T, profile string) {
+	w := begin(t, "--profile", profile, "--update-status", "5s")
 	w.daemon()
 	w.deploy("1")
 	w.await(rig.Healthy("etcd", 1))

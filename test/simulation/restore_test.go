@@ -39,6 +39,50 @@ func TestASnapshotIsRestoredAmongSeveralUnits(t *testing.T) {
 	}
 }
 
+// TestASnapshotIsRestoredInAClosedNetwork: the daemon sees etcd through units alone, and none of them
+// sees anything while all members are stopped.
+func TestASnapshotIsRestoredInAClosedNetwork(t *testing.T) {
+	for i := range 3 {
+		s := simulation.New(simulation.Config{Seed: uint64(i), Closed: true})
+		s.Relate()
+		s.AddUnits(3)
+		s.StartDaemon("daemon-a")
+		must(t, s, "birth", s.Until(s.Settled, patience))
+		s.Pass(2 * time.Minute)
+		restore(t, s, i)
+	}
+}
+
+// TestARestoreMeetsALearner that is half joined: it is stopped, too, and joins the restored cluster.
+func TestARestoreMeetsALearner(t *testing.T) {
+	for after := 20 * time.Second; after < 60*time.Second; after += 4 * time.Second {
+		s := simulation.New(simulation.Config{Seed: uint64(after)})
+		threeAtOnce(t, s)
+		s.AddUnits(1)
+		s.Pass(after)
+		before := s.ClusterID()
+		if !s.AskToRestore(s.Units()[1]) {
+			t.Fatal("the action is refused")
+		}
+		must(t, s, "restored", s.Until(func() bool { return s.ClusterID() != before && s.Procedure() == "" && s.Voters() == 4 }, patience))
+		settles(t, s, 4)
+	}
+}
+
+// TestARestoreWhoseUnitIsWipedAfterwards is asked for once: nobody restores again.
+func TestARestoreWhoseUnitIsWipedAfterwards(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 6})
+	threeAtOnce(t, s)
+	restore(t, s, 1)
+	restored := s.ClusterID()
+	s.Wipe(s.Units()[1])
+	must(t, s, "not seen", s.Until(func() bool { return s.Voters() == 2 }, patience))
+	settles(t, s, 3)
+	if s.ClusterID() != restored {
+		t.Errorf("it is restored again, as %s", s.ClusterID())
+	}
+}
+
 // TestARestoreWithoutAQuorum: two of three have lost their data.
 func TestARestoreWithoutAQuorum(t *testing.T) {
 	s := simulation.New(simulation.Config{Seed: 4})
