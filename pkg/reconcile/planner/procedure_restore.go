@@ -140,7 +140,7 @@ func answersRestored(in *journal, e v1alpha1.JournalEntry) string {
 	switch {
 	case r == nil:
 		return e.Notes[noteUnit] + " tells nothing of what it has ready"
-	case !r.Done || unit.Facts.Member.ClusterID != r.ClusterID:
+	case !r.Done || !hasData(unit) || unit.Facts.Member.ClusterID != r.ClusterID:
 		if last := unit.Last; last != nil && last.Outcome != v1alpha1.OutcomeApplied && last.Message != "" {
 			return unit.Name + ": " + last.Message
 		}

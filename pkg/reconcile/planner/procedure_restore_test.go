@@ -283,6 +283,7 @@ func TestARestoreIsLatchedWhenTheUnitHasSeenItAnswer(t *testing.T) {
 	for name, change := range map[string]func(f *v1alpha1.UnitFacts){
 		"it has not answered": func(f *v1alpha1.UnitFacts) { f.Restore.Done = false },
 		"another one answers": func(f *v1alpha1.UnitFacts) { f.Member.ClusterID = clusterID.String() },
+		"its disk is lost":    func(f *v1alpha1.UnitFacts) { f.Member.Present = false },
 		"it tells nothing":    func(f *v1alpha1.UnitFacts) { f.Restore = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
