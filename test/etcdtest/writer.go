@@ -17,7 +17,7 @@ import (
 const (
 	writers = 4
 	// writePause keeps the writer from using a machine up; a gap is measured as finely as that.
-	writePause = 10 * time.Millisecond
+	writePause = 25 * time.Millisecond
 	// writeTimeout is when a put is given up: its outcome is unknown then, and the next one may
 	// find another member.
 	writeTimeout = 500 * time.Millisecond

@@ -27,7 +27,7 @@ type Writer struct {
 // Where a Writer's keys are, how long it waits between two writes, and when it gives one up: its outcome is unknown then.
 const (
 	writerPrefix  = "jujuetcd-demo/writer/"
-	writerPause   = 10 * time.Millisecond
+	writerPause   = 25 * time.Millisecond
 	writerTimeout = 500 * time.Millisecond
 	writers       = 4
 )

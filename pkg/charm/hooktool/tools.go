@@ -20,6 +20,9 @@ import (
 type Tools struct {
 	run     Runner
 	pending int
+	// relations are the ids by endpoint: Juju makes them out when a dispatch begins, and each
+	// question costs a process.
+	relations map[string][]string
 }
 
 // New returns the tools behind a runner.
@@ -48,12 +51,22 @@ func (t *Tools) do(ctx context.Context, tool string, args ...string) error {
 	return err
 }
 
-// RelationIDs are the ids of an endpoint's relations, such as cluster:0, sorted.
+// RelationIDs are the ids of an endpoint's relations, such as cluster:0, sorted. Juju is asked once
+// for each endpoint: it makes them out when a dispatch begins.
 func (t *Tools) RelationIDs(ctx context.Context, endpoint string) ([]string, error) {
+	if ids, known := t.relations[endpoint]; known {
+		return slices.Clone(ids), nil
+	}
 	var ids []string
-	err := t.ask(ctx, &ids, "relation-ids", endpoint)
+	if err := t.ask(ctx, &ids, "relation-ids", endpoint); err != nil {
+		return nil, err
+	}
 	slices.Sort(ids)
-	return ids, err
+	if t.relations == nil {
+		t.relations = map[string][]string{}
+	}
+	t.relations[endpoint] = ids
+	return slices.Clone(ids), nil
 }
 
 // RelationUnits are the remote units that have joined a relation, sorted.

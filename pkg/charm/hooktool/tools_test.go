@@ -3,6 +3,7 @@ package hooktool_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func (c *canned) Run(_ context.Context, stdin []byte, tool string, args ...strin
 
 func TestAnswersAreReadInTheShapesThatJujuPrints(t *testing.T) {
 	ctx := context.Background()
-	c := &canned{answers: map[string]string{
+	answers := map[string]string{
 		"relation-ids --format=json db":                         `["db:7","db:10"]` + "\n",
 		"relation-ids --format=json proxy":                      "[]\n",
 		"relation-list --format=json -r db:7":                   `["b/1","a/0"]`,
@@ -53,7 +54,8 @@ func TestAnswersAreReadInTheShapesThatJujuPrints(t *testing.T) {
 		"network-get --format=json db -r cluster:0":             `{"bind-addresses":[{"interface-name":"eth0","addresses":[{"hostname":"","value":"fd00::4","cidr":"fd00::/64"},{"value":"10.0.0.4"}]}],"egress-subnets":["10.0.0.4/32"],"ingress-addresses":["fd00::4","10.0.0.4"]}`,
 		"network-get --format=json cluster":                     `{"bind-addresses":[{"addresses":[{"address":"10.0.0.5"}]}],"ingress-addresses":["node.example"]}`,
 		"network-get --format=json prometheus":                  "",
-	}}
+	}
+	c := &canned{answers: maps.Clone(answers)}
 	tools := hooktool.New(c)
 	check := func(name string, got any, err error, want any) {
 		t.Helper()
@@ -67,6 +69,19 @@ func TestAnswersAreReadInTheShapesThatJujuPrints(t *testing.T) {
 	check("relation ids", ids, err, []string{"db:10", "db:7"})
 	ids, err = tools.RelationIDs(ctx, "proxy")
 	check("no relation ids", ids, err, []string{})
+	if _, err := tools.RelationIDs(ctx, "late"); err == nil {
+		t.Error("a question that failed has an answer")
+	}
+	c.answers["relation-ids --format=json late"] = `["late:3"]`
+	ids, err = tools.RelationIDs(ctx, "late")
+	check("asked again", ids, err, []string{"late:3"})
+	ids[0] = "changed by who asked"
+	clear(c.answers)
+	ids, err = tools.RelationIDs(ctx, "late")
+	check("asked once", ids, err, []string{"late:3"})
+	ids, err = tools.RelationIDs(ctx, "proxy")
+	check("asked once for none", ids, err, []string{})
+	c.answers = answers
 	units, err := tools.RelationUnits(ctx, "db:7")
 	check("units", units, err, []string{"a/0", "b/1"})
 	app, err := tools.RelationApplication(ctx, "db:7")
