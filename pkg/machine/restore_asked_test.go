@@ -44,6 +44,7 @@ func (w *world) puts() *v1alpha1.EtcdUnitSpec {
 	spec := w.member()
 	spec.Etcd.Restore = &v1alpha1.RestoreSpec{ID: "7"}
 	spec.Delivery.Under, spec.Delivery.ExpectMemberID = under("7", "restore", false), ""
+	spec.Delivery.ExpectClusterID = ownCluster.String() // which is latched until the unit has reported
 	return spec
 }
 
