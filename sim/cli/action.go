@@ -44,14 +44,7 @@ The exit code is 1 if the action failed.`,
 		Args:              atLeast(2, "unit", "action"),
 		ValidArgsFunction: a.completeUnits,
 		RunE: func(c *cobra.Command, args []string) error {
-			units, action, params, err := parseRun(args, stringArgs)
-			if err != nil {
-				return err
-			}
-			if params, err = withFile(file, params); err != nil {
-				return err
-			}
-			enqueued, err := a.enqueue(c.Context(), units, action, params)
+			enqueued, err := a.enqueueAsked(c.Context(), args, stringArgs, file)
 			if err != nil {
 				return err
 			}
@@ -62,6 +55,18 @@ The exit code is 1 if the action failed.`,
 	c.Flags().StringVar(&file, "params", "", "a YAML file with parameters")
 	w.flags(c)
 	return a.modelFlag(c)
+}
+
+// enqueueAsked enqueues what the arguments of run, and the file with parameters, ask for.
+func (a *App) enqueueAsked(ctx context.Context, args []string, stringArgs bool, file string) (wire.EnqueuedActions, error) {
+	units, action, params, err := parseRun(args, stringArgs)
+	if err != nil {
+		return wire.EnqueuedActions{}, err
+	}
+	if params, err = withFile(file, params); err != nil {
+		return wire.EnqueuedActions{}, err
+	}
+	return a.enqueue(ctx, units, action, params)
 }
 
 func (a *App) enqueue(ctx context.Context, units []string, action string, params map[string]any) (enqueued wire.EnqueuedActions, err error) {

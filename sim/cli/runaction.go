@@ -54,14 +54,7 @@ func (a *App) runAction() *cobra.Command {
 		Args:              atLeast(2, "unit", "action"),
 		ValidArgsFunction: a.completeUnits,
 		RunE: func(c *cobra.Command, args []string) error {
-			units, action, params, err := parseRun(args, stringArgs)
-			if err != nil {
-				return err
-			}
-			if params, err = withFile(file, params); err != nil {
-				return err
-			}
-			enqueued, err := a.enqueue(c.Context(), units, action, params)
+			enqueued, err := a.enqueueAsked(c.Context(), args, stringArgs, file)
 			if err != nil {
 				return err
 			}

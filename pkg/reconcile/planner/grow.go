@@ -230,11 +230,19 @@ func (in *membership) restartOf(u observation.Unit) Step {
 	if cost := etcdops.StopCost(in.Etcd, m.ID); cost != "" {
 		reason += " " + cost
 	}
-	step := in.deliverTo(StepRestart, reason, []observation.Unit{u}, in.specOf)
+	step := in.turnOf(StepRestart, reason, u)
 	if step.Kind == StepRestart {
-		step.Member = m.ID
-		step.Unit = u.Name
 		step.Units[0].Spec.Delivery.AllowRestart = true
+	}
+	return step
+}
+
+// turnOf is a step about a unit's member, which the unit asks the cluster for before it does it; or a
+// Wait that says why the unit cannot be told now.
+func (in *membership) turnOf(kind StepKind, reason string, u observation.Unit) Step {
+	step := in.deliverTo(kind, reason, []observation.Unit{u}, in.specOf)
+	if step.Kind == kind {
+		step.Member, step.Unit = in.member[u.Name].ID, u.Name
 		step.Units[0].Spec.Delivery.Endpoints = in.Etcd.Places()
 	}
 	return step

@@ -32,6 +32,9 @@ const (
 	noteUnitless = "unitless"
 )
 
+// restoreProcedure is its name in the journal.
+const restoreProcedure = "restore"
+
 // Phases of a restore.
 const (
 	phaseStop    = "stop"
@@ -41,7 +44,7 @@ const (
 
 func restoreSnapshot() procedure {
 	return procedure{
-		name: "restore", action: v1alpha1.ActionRestore, begin: beginRestore, protocol: v1alpha1.ProtocolRestore, urgent: true,
+		name: restoreProcedure, action: v1alpha1.ActionRestore, begin: beginRestore, protocol: v1alpha1.ProtocolRestore, urgent: true,
 		subjects: restoredUnit,
 		phases: []phase{
 			{name: phaseStop, sole: true, words: "all members are stopped", spec: haltMember, gate: haltedAll},
@@ -199,7 +202,7 @@ func (in *roster) replaced() []string {
 	}
 	var ids []string
 	for _, e := range entries {
-		if e.Procedure == restoreSnapshot().name && e.Phase == phaseJoin && e.Notes[noteFrom] != in.Latch.ClusterID {
+		if e.Procedure == restoreProcedure && e.Phase == phaseJoin && e.Notes[noteFrom] != in.Latch.ClusterID {
 			ids = append(ids, e.Notes[noteFrom])
 		}
 	}

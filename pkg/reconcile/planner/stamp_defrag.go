@@ -68,12 +68,9 @@ func (in *membership) defragmentOf(u observation.Unit) Step {
 	if cost := etcdops.DefragmentCost(in.Etcd, m.ID); cost != "" {
 		reason += " " + cost
 	}
-	step := in.deliverTo(StepDefragment, reason, []observation.Unit{u}, in.specOf)
+	step := in.turnOf(StepDefragment, reason, u)
 	if step.Kind == StepDefragment {
-		step.Member = m.ID
-		step.Unit = u.Name
 		step.Units[0].Spec.Delivery.AllowDefrag = true
-		step.Units[0].Spec.Delivery.Endpoints = in.Etcd.Places()
 	}
 	return step
 }
