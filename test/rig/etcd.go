@@ -94,8 +94,13 @@ func LeaderUnit(ctx context.Context, config *tls.Config, endpoints []string, app
 	return "", fmt.Errorf("cannot find the leader %x in the member list", status.Leader)
 }
 
+// roundTrip bounds one write or read of ThroughEach.
+const roundTrip = 20 * time.Second
+
 // ThroughEach writes a key through every endpoint and reads each key back through every other one:
 // n*n round trips that show that all members serve and agree.
+// It fails after roundTrip where a client of etcd would try for as long as it may, as one does whose
+// certificate has ended.
 func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) error {
 	for i, writer := range endpoints {
 		c, err := Connect(config, writer)
@@ -103,7 +108,9 @@ func ThroughEach(ctx context.Context, config *tls.Config, endpoints []string) er
 			return err
 		}
 		key, value := fmt.Sprintf("jujuetcd-demo/%d", i), writer
-		_, err = c.Put(ctx, key, value)
+		bounded, cancel := context.WithTimeout(ctx, roundTrip)
+		_, err = c.Put(bounded, key, value)
+		cancel()
 		_ = c.Close()
 		if err != nil {
 			return fmt.Errorf("cannot write through %s: %w", writer, err)
@@ -145,6 +152,8 @@ func readBack(ctx context.Context, config *tls.Config, endpoint, key, want strin
 		return err
 	}
 	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, roundTrip)
+	defer cancel()
 	answer, err := c.Get(ctx, key)
 	if err != nil {
 		return fmt.Errorf("cannot read through %s: %w", endpoint, err)
