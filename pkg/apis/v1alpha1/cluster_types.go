@@ -221,6 +221,9 @@ type SnapshotStatus struct {
 	// Last is the last good one; nil if there is none.
 	// +optional
 	Last *TakenSnapshot `json:"last,omitempty"`
+	// Stored is the last one that is in the store, too; nil without a store, or if there is none yet.
+	// +optional
+	Stored *TakenSnapshot `json:"stored,omitempty"`
 	// Next is when the next one is due.
 	// +optional
 	Next metav1.Time `json:"next,omitempty"`

@@ -28,6 +28,9 @@ func (s *EtcdClusterSpec) SetDefaults() {
 	if s.Snapshots.Keep == 0 {
 		s.Snapshots.Keep = DefaultSnapshotsKept
 	}
+	if store := s.Snapshots.Store; store != nil && store.Credentials == "" {
+		store.Credentials = StoreRelation
+	}
 }
 
 func defaultDuration(d *metav1.Duration, value time.Duration) {

@@ -18,7 +18,11 @@ import "time"
 //	6  the agent defragments its member's database
 //	7  the agent takes snapshots of a schedule
 //	8  the agent restores what an action has made ready, under a phase of the journal
-const Protocol = 8
+//	9  the agent puts snapshots of a schedule into a store
+const Protocol = 9
+
+// ProtocolStore is the first Protocol whose agents know EtcdUnitSpec.Store.
+const ProtocolStore = 9
 
 // ProtocolRestore is the first Protocol whose agents know EtcdSpec.Restore.
 const ProtocolRestore = 8
@@ -159,6 +163,7 @@ const (
 	EndpointPrometheus   = "prometheus"
 	EndpointGrafana      = "grafana"
 	EndpointNagios       = "nrpe-external-master"
+	EndpointStore        = "s3-credentials"
 )
 
 // FactsKey is the key of a unit's peer databag that holds its UnitFacts as JSON.

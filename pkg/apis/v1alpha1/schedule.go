@@ -23,6 +23,10 @@ type SnapshotPolicy struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	Keep int32 `json:"keep,omitempty"`
+	// Store is where they are kept beside the units. By default nowhere, unless the application is
+	// related by s3-credentials: then it is what the relation says.
+	// +optional
+	Store *SnapshotStore `json:"store,omitempty"`
 }
 
 // MostKept bounds SnapshotPolicy.Keep.
@@ -70,6 +74,9 @@ type TakenSnapshot struct {
 	Revision int64       `json:"revision"`
 	// Missing says that the file is not there any more as it was written.
 	Missing bool `json:"missing,omitempty"`
+	// Stored is where it is in the store, such as s3://BUCKET/KEY: its bytes have been read back from
+	// there. Empty if it is in none.
+	Stored string `json:"stored,omitempty"`
 }
 
 // tickForm is the form of a TickID, which sorts by time, and fits into a file's name.

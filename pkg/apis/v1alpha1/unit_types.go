@@ -48,6 +48,9 @@ type EtcdUnitSpec struct {
 	OpenPorts []int32     `json:"openPorts,omitempty"`
 	Clients   ClientsSpec `json:"clients,omitempty"`
 	Status    StatusSpec  `json:"status"`
+	// Store is where snapshots of the schedule are kept beside the unit; nil for nowhere. Agents whose
+	// Protocol is below ProtocolStore do not know it, and are handed none.
+	Store *SnapshotStore `json:"store,omitempty"`
 	// Options are what this desired state was made from. The unit only reports them with what it
 	// has applied.
 	Options *ClusterOptions `json:"options,omitempty"`

@@ -68,5 +68,8 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	if s.Snapshots.Keep < 0 || s.Snapshots.Keep > MostKept {
 		faults = append(faults, field.Invalid(snapshots.Child("keep"), s.Snapshots.Keep, fmt.Sprintf("must be between 1 and %d", MostKept)))
 	}
+	if store := s.Snapshots.Store; store != nil {
+		faults = append(faults, store.validate(snapshots.Child("store"))...)
+	}
 	return faults
 }
