@@ -11,13 +11,11 @@ package etcdbin
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -32,9 +30,23 @@ var programs = map[string]string{
 	"etcdutl": "go.etcd.io/etcd/etcdutl/v3",
 }
 
+// programs34 are those of 3.4, which is one module, and has no etcdutl.
+var programs34 = map[string]string{
+	"etcd":    "go.etcd.io/etcd",
+	"etcdctl": "go.etcd.io/etcd/etcdctl",
+}
+
+func programsOf(minor string) map[string]string {
+	if minor == "3.4" {
+		return programs34
+	}
+	return programs
+}
+
 var (
-	minorForm     = regexp.MustCompile(`^3\.[0-9]+$`)
-	serverVersion = regexp.MustCompile(`(?m)^\s*go\.etcd\.io/etcd/server/v3 v(\S+)$`)
+	minorForm = regexp.MustCompile(`^3\.[0-9]+$`)
+	// serverVersion reads the release from a comment where modules do not know it, as of 3.4.
+	serverVersion = regexp.MustCompile(`(?m)^(?:require)?\s*go\.etcd\.io/etcd(?:/server/v3 v| v0\S+ // )(3\.\S+)$`)
 )
 
 // Dir returns the folder with the programs of a minor such as 3.6, built if need be.
@@ -46,9 +58,6 @@ func Dir(ctx context.Context, minor string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot provide etcd %s: %w", minor, err)
 	}
-	if minor == "3.4" {
-		return packaged(cache)
-	}
 	module, err := moduleDir(ctx, minor)
 	if err != nil {
 		return "", fmt.Errorf("cannot provide etcd %s: %w", minor, err)
@@ -58,10 +67,10 @@ func Dir(ctx context.Context, minor string) (string, error) {
 		return "", fmt.Errorf("cannot provide etcd %s: %w", minor, err)
 	}
 	dir := filepath.Join(cache, version)
-	if complete(dir) {
+	if complete(dir, programsOf(minor)) {
 		return dir, nil
 	}
-	if err := build(ctx, module, dir); err != nil {
+	if err := build(ctx, module, dir, programsOf(minor)); err != nil {
 		return "", fmt.Errorf("cannot build etcd %s: %w", version, err)
 	}
 	return dir, nil
@@ -99,7 +108,7 @@ func pinned(module string) (string, error) {
 	return string(match[1]), nil
 }
 
-func complete(dir string) bool {
+func complete(dir string, programs map[string]string) bool {
 	for name := range programs {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.Mode().IsRegular() {
 			return false
@@ -108,18 +117,8 @@ func complete(dir string) bool {
 	return true
 }
 
-// packaged finds a 3.4 that somebody has unpacked into the cache.
-func packaged(cache string) (string, error) {
-	found, err := filepath.Glob(filepath.Join(cache, "3.4.*", "etcd"))
-	if err != nil || len(found) == 0 {
-		return "", errors.New("cannot provide etcd 3.4: it cannot be built from modules; test/etcd/README.md tells how to unpack it")
-	}
-	slices.Sort(found)
-	return filepath.Dir(found[len(found)-1]), nil
-}
-
 // build builds into a folder beside dir and renames it, under a lock that a dead builder gives up.
-func build(ctx context.Context, module, dir string) error {
+func build(ctx context.Context, module, dir string, programs map[string]string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func build(ctx context.Context, module, dir string) error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("cannot lock %s: %w", lock.Name(), err)
 	}
-	if complete(dir) {
+	if complete(dir, programs) {
 		return nil // another process built it while we waited
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), ".building-")

@@ -22,6 +22,15 @@ func TestDirHoldsTheProgramsOfTheMinor(t *testing.T) {
 	}
 }
 
+func TestEveryMinorIsPinned(t *testing.T) {
+	for _, minor := range []string{"3.4", "3.5", "3.6", "3.7"} {
+		dir, err := etcdbin.Dir(t.Context(), minor)
+		if err != nil || !strings.HasPrefix(filepath.Base(dir), minor+".") {
+			t.Errorf("%s is in %q, %v", minor, dir, err)
+		}
+	}
+}
+
 func TestDirRefusesWhatItCannotBuild(t *testing.T) {
 	for _, minor := range []string{"", "3", "3.6.16", "../3.6", "3.99"} {
 		if dir, err := etcdbin.Dir(t.Context(), minor); err == nil || !strings.HasPrefix(err.Error(), "cannot provide etcd") {
