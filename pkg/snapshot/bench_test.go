@@ -228,15 +228,20 @@ func benchChild(op string) error {
 		})
 		return err
 	}
+	if words[0] == "restore" {
+		p, err := snapshot.Prove(ctx, words[1], "", dir)
+		if err != nil {
+			return err
+		}
+		err = p.Restore(ctx, filepath.Join(dir, "data"), snapshot.NewCluster{Name: "m", PeerURL: "https://10.0.0.1:2380", Token: "t"})
+		return errors.Join(err, p.Close())
+	}
 	a, err := snapshot.Inspect(ctx, words[1], "")
 	if err != nil {
 		return err
 	}
-	if words[0] == "pack" {
-		_, err = a.Pack(ctx, snapshot.Origin{Time: time.Now()}, filepath.Join(dir, "db.tar.gz"))
-		return err
-	}
-	return a.Restore(ctx, filepath.Join(dir, "data"), snapshot.NewCluster{Name: "m", PeerURL: "https://10.0.0.1:2380", Token: "t"})
+	_, err = a.Pack(ctx, snapshot.Origin{Time: time.Now()}, filepath.Join(dir, "db.tar.gz"))
+	return err
 }
 
 // send has the server send its database.

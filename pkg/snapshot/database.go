@@ -21,6 +21,9 @@ import (
 // lockTimeout is for a database that somebody holds: etcd does, for as long as it runs.
 const lockTimeout = time.Second
 
+// errInUse is what a lock tells: etcd holds one on its database for as long as it runs.
+var errInUse = errors.New("it is in use, by etcd it seems: take a snapshot instead")
+
 // mostMembers is how many names are kept; a cluster has seven at most.
 const mostMembers = 64
 
@@ -33,7 +36,7 @@ func walk(f *os.File, size int64) (Database, error) {
 	})
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return Database{}, errors.New("it is in use, by etcd it seems: take a snapshot instead")
+		return Database{}, errInUse
 	case err != nil:
 		return Database{}, fmt.Errorf("its database is damaged: %w", err)
 	}

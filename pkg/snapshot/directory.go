@@ -75,7 +75,7 @@ func (c *contents) keep(r io.Reader, size int64) error {
 	if !isDatabase(head) {
 		return nil
 	}
-	f, err := scratch(c.archive, size)
+	f, err := c.room.scratch(size)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c *contents) keep(r io.Reader, size int64) error {
 // inspectDirectory tells a copy of a data directory of 3.x from a v2 archive, which has logs and a
 // database, too: by v3 keys, and by members that are a cluster's own. A v2 archive must not be taken
 // for a snapshot of the v3 keys: what it was made for would be lost.
-func (a *Archive) inspectDirectory(ctx context.Context, database *os.File, size int64) error {
+func (l *looking) inspectDirectory(ctx context.Context, database *os.File, size int64) error {
 	if database == nil {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (a *Archive) inspectDirectory(ctx context.Context, database *os.File, size 
 		return err
 	}
 	if err == nil && d.Keys > 0 && len(d.Members) > 0 && !slices.Contains(d.Members, backupMember) {
-		a.Form, a.Database = FormDirectory, d
+		l.Form, l.Database, l.database = FormDirectory, d, database
 	}
 	return nil
 }

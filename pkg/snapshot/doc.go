@@ -6,6 +6,10 @@
 //	archive, err := snapshot.Inspect(ctx, "/home/ubuntu/db.tar.gz", "") // changes nothing
 //	err = archive.Extract(ctx, "/var/snap/etcd/common/restore.db")       // for etcdutl snapshot restore
 //
+//	proven, err := snapshot.Prove(ctx, "/home/ubuntu/db.tar.gz", "", "/var/snap/etcd/common")
+//	defer proven.Close()
+//	err = proven.Restore(ctx, "/var/snap/etcd/common/data", cluster) // what was looked at, read once
+//
 // An error is a sentence for the person who named the archive.
 //
 // # Forms
@@ -21,8 +25,10 @@
 // # Guarantees
 //
 //   - An archive is read once, from one open file, and nothing is written that has a name. What is
-//     unpacked to be looked at is a file without a name beside the archive, or in /var/tmp; it needs
-//     as much free disk as the database is large, which is seen to before.
+//     unpacked to be looked at is a file without a name beside the archive, in /var/tmp, or in the
+//     folder that Prove is given; it needs as much free disk as the database is large, which is seen
+//     to before.
+//   - What a Proven restores is the file without a name that was looked at: nobody else can write to it.
 //   - Memory does not grow with the size of an archive, but for the list of its pages (about one byte
 //     in a hundred), which the child below holds.
 //   - Of each digest that there is none may differ: the trailer, gzip's CRC, the SHA-256 in

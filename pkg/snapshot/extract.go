@@ -17,31 +17,33 @@ func (a Archive) Extract(ctx context.Context, to string) error {
 	if a.Form == FormV2 {
 		return refused(a.Path, errors.New("it is a v2 archive, and has no snapshot of the v3 keys"))
 	}
+	if err := Free(filepath.Dir(to), a.DatabaseSize); err != nil {
+		return refused(a.Path, err)
+	}
+	return create(to, nil, func(f io.Writer) error { return a.extract(ctx, f) })
+}
+
+// extract writes what Extract does; nothing of it may be used where it fails.
+func (a Archive) extract(ctx context.Context, to io.Writer) error {
 	s, err := open(ctx, a.Path)
 	if err != nil {
 		return refused(a.Path, err)
 	}
 	defer s.Close()
-	if err := Free(filepath.Dir(to), a.DatabaseSize); err != nil {
+	if err := a.extractFrom(s, to); err != nil {
 		return refused(a.Path, err)
 	}
-	err = create(to, nil, func(f io.Writer) error {
-		if err := a.extract(s, f); err != nil {
-			return refused(a.Path, err)
-		}
-		sum, err := s.digest()
-		if err == nil && sum != a.SHA256 {
-			err = errors.New("it has changed since it was looked at")
-		}
-		if err != nil {
-			return refused(a.Path, err)
-		}
-		return nil
-	})
-	return err
+	sum, err := s.digest()
+	if err == nil && sum != a.SHA256 {
+		err = errors.New("it has changed since it was looked at")
+	}
+	if err != nil {
+		return refused(a.Path, err)
+	}
+	return nil
 }
 
-func (a Archive) extract(s *source, to io.Writer) error {
+func (a Archive) extractFrom(s *source, to io.Writer) error {
 	database := map[Form]string{FormTarGz: databaseName, FormDirectory: directoryDatabase}[a.Form]
 	if database == "" {
 		return a.copyDatabase(to, s)
@@ -62,7 +64,7 @@ func (a Archive) extract(s *source, to io.Writer) error {
 
 // copyDatabase copies as many bytes as the database has, and puts their SHA-256 at the end.
 func (a Archive) copyDatabase(to io.Writer, from io.Reader) error {
-	sum := &trailed{size: a.DatabaseSize, body: newTrailed(0).body}
+	sum := newSum(a.DatabaseSize)
 	if _, err := io.CopyN(io.MultiWriter(to, sum), from, a.DatabaseSize); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // StoredSuffix ends the name of the file beside an archive that holds its SHA-256, as sha256sum
@@ -18,40 +20,62 @@ const StoredSuffix = ".sha256"
 // Inspect reads an archive, proves that its bytes are those that were written, as far as anything
 // says so, and looks through its database. It changes nothing. The SHA-256 may be empty.
 func Inspect(ctx context.Context, path, sha256 string) (Archive, error) {
+	l := looking{room: beside(path)}
+	defer l.close()
+	if err := l.inspect(ctx, path, sha256); err != nil {
+		// What a digest contradicts is not shown as if it were right.
+		return Archive{}, refused(path, err)
+	}
+	return l.Archive, nil
+}
+
+// looking is an archive while it is looked at.
+type looking struct {
+	Archive
+	room room
+	// keep says that a copy is looked at also of what need not be unpacked for that.
+	keep bool
+	// database is the copy, without a name; nil where there is none.
+	database *os.File
+}
+
+func (l *looking) close() {
+	if l.database != nil {
+		_ = l.database.Close()
+	}
+}
+
+func (l *looking) inspect(ctx context.Context, path, sha256 string) error {
 	given, err := digests(path, sha256)
 	if err != nil {
-		return Archive{}, refused(path, err)
+		return err
 	}
 	s, err := open(ctx, path)
 	if err != nil {
-		return Archive{}, refused(path, err)
+		return err
 	}
 	defer s.Close()
-	a := Archive{Path: path, Size: s.info.Size(), Modified: s.info.ModTime().UTC()}
+	l.Archive = Archive{Path: path, Size: s.info.Size(), Modified: s.info.ModTime().UTC()}
 	head, err := s.Peek(tarHead)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 	case isPacked(head), isTar(head):
-		err = a.inspectTar(ctx, s)
+		err = l.inspectTar(ctx, s)
 	case isDatabase(head):
-		err = a.inspectDatabase(ctx, s)
+		err = l.inspectDatabase(ctx, s)
 	default:
 		err = errors.New("it is no snapshot: neither a tar.gz, nor what etcdctl snapshot save writes, nor a copy of member/snap/db")
 	}
 	if err == nil {
-		a.SHA256, err = s.digest()
+		l.SHA256, err = s.digest()
 	}
 	for _, g := range given {
-		if err == nil && g.sum != a.SHA256 {
-			err = fmt.Errorf("its SHA-256 is %s, and %s says %s: it is damaged, or another file", a.SHA256, g.from, g.sum)
+		if err == nil && g.sum != l.SHA256 {
+			err = fmt.Errorf("its SHA-256 is %s, and %s says %s: it is damaged, or another file", l.SHA256, g.from, g.sum)
 		}
-		a.Digest = g.digest
+		l.Digest = g.digest
 	}
-	if err != nil {
-		// What a digest contradicts is not shown as if it were right.
-		return Archive{}, refused(path, err)
-	}
-	return a, nil
+	return err
 }
 
 // known is a SHA-256 that is known of a file, from whom, and what it is called when it has proved
@@ -94,19 +118,29 @@ func isDatabase(head []byte) bool {
 }
 
 // inspectDatabase reads what is the database itself.
-func (a *Archive) inspectDatabase(ctx context.Context, s *source) error {
-	sum := newTrailed(a.Size)
-	if _, err := io.Copy(sum, s); err != nil {
+func (l *looking) inspectDatabase(ctx context.Context, s *source) error {
+	looked, to := s.file, io.Discard
+	if l.keep {
+		if err := unix.Flock(int(s.file.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+			return errInUse
+		}
+		var err error
+		if l.database, err = l.room.scratch(l.Size); err != nil {
+			return err
+		}
+		looked, to = l.database, l.database
+	}
+	if _, err := io.Copy(to, s); err != nil {
 		return err
 	}
-	if err := sum.check(); err != nil {
+	if err := s.sum.check(); err != nil {
 		return err
 	}
-	a.Form = FormBare
-	if sum.has {
-		a.Form, a.Digest = FormSaved, DigestTrailer
+	l.Form = FormBare
+	if s.sum.has {
+		l.Form, l.Digest = FormSaved, DigestTrailer
 	}
 	var err error
-	a.Database, err = look(ctx, s.file, sum.size)
+	l.Database, err = look(ctx, looked, s.sum.size)
 	return err
 }

@@ -19,7 +19,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 	const damaged, leads, outdated = "TestDamagedArchivesAreRefused", "TestWhatLeadsOut", "TestOnlyWhatAScheduleOfThisCluster"
 	mutation.Test(t, []guard{
 		{"the trailer", "source.go", "if t.has && string(t.tail) != string(t.body.Sum(nil)) {", "if false {", damaged},
-		{"what is known of a file", "inspect.go", "err == nil && g.sum != a.SHA256", "false", "TestASHA256"},
+		{"what is known of a file", "inspect.go", "err == nil && g.sum != l.SHA256", "false", "TestASHA256"},
 		{"what was recorded of a database", "tarball.go", "if o.DatabaseSHA256 != hex.EncodeToString(contents.sum.sum()) {", "if hex.EncodeToString(contents.sum.sum()) == \"\" {", damaged},
 		{"gzip is read to its end", "tarball.go", "if _, err := io.Copy(io.Discard, limit); err != nil {", "if err != nil {", damaged},
 		{"a database has all its pages", "database.go", "if tx.Size() > size {", "if false {", damaged},
@@ -60,8 +60,11 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"what is listed is what was taken", "list.go", "case len(stored) == 1 && stored[0].sum != l.SHA256:", "case false:", "TestWhatIsInAFolder"},
 		{"reading ends", "source.go", "if err := r.ctx.Err(); err != nil {", "if err := error(nil); err != nil {", "TestItEnds"},
 		{"no v2 archive is restored", "newcluster.go", "if a.Form == FormV2 {", "if false {", "TestWhatCannotBeRestored"},
-		{"the disk has room for a restore", "newcluster.go", "if err := Free(filepath.Dir(dir), 2*a.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatCannotBeRestored"},
+		{"the disk has room for a restore", "newcluster.go", "if err := Free(near, 2*a.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatCannotBeRestored"},
 		{"revisions go up, and what was before is compacted", "newcluster.go", "RevisionBump:  revisionBump, MarkCompacted: true,", "", "TestARestoredArchive"},
+		{"a v2 archive is none that was proven", "proven.go", "if p.database == nil {\n\t\treturn refused", "if false {\n\t\treturn refused", "TestWhatWasProven"},
+		{"the disk has room for what was proven", "proven.go", "if err := Free(filepath.Dir(dir), p.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatWasProven"},
+		{"a database in use", "inspect.go", "err != nil {\n\t\t\treturn errInUse", "err != nil && false {\n\t\t\treturn errInUse", "TestADatabaseInUse"},
 		{"authentication is turned off", "newcluster.go", "if to.DisableAuth {", "if false {", "TestAuthentication"},
 	})
 }

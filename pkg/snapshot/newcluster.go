@@ -24,39 +24,45 @@ type NewCluster struct {
 	DisableAuth bool
 }
 
-// Restore makes a data directory from an archive that Inspect has verified; dir must not exist, and
-// is not left behind half made. Revisions go up, and all before are marked as compacted: a client
-// that watched before is told so, and sees no revision twice. It stops between its steps when ctx
-// ends, not within one.
-func (a Archive) Restore(ctx context.Context, dir string, to NewCluster) (err error) {
-	work := dir + ".archive"
+// Restore makes a data directory from an archive that Inspect has verified, as that of a Proven does;
+// it reads the archive once more, and proves that its bytes are those that were inspected.
+func (a Archive) Restore(ctx context.Context, dir string, to NewCluster) error {
+	if a.Form == FormV2 {
+		return refused(a.Path, errV2)
+	}
+	near := filepath.Dir(dir)
+	// Unpacked, and restored; the archive and the data that is replaced stay, too.
+	if err := Free(near, 2*a.DatabaseSize); err != nil {
+		return fmt.Errorf("cannot restore %s: %w", a.Path, err)
+	}
+	copied, err := room{near}.scratch(a.DatabaseSize)
+	if err != nil {
+		return refused(a.Path, err)
+	}
+	defer copied.Close()
+	if err := a.extract(ctx, copied); err != nil {
+		return err
+	}
+	return restore(ctx, a, copied, dir, to)
+}
+
+var errV2 = errors.New("it is a v2 archive, which etcd 3.6 has no place for, and which this version does not restore")
+
+// restore has etcdutl's library make the data directory from an open file.
+func restore(ctx context.Context, a Archive, database *os.File, dir string, to NewCluster) (err error) {
 	defer func() {
-		_ = os.RemoveAll(work)
 		if err != nil {
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	if a.Form == FormV2 {
-		return refused(a.Path, errors.New("it is a v2 archive, which etcd 3.6 has no place for, and which this version does not restore"))
-	}
-	// Unpacked, and restored; the archive and the data that is replaced stay, too.
-	if err := Free(filepath.Dir(dir), 2*a.DatabaseSize); err != nil {
-		return fmt.Errorf("cannot restore %s: %w", a.Path, err)
-	}
-	if err := os.Mkdir(work, 0o700); err != nil {
-		return fmt.Errorf("cannot unpack %s: %w", a.Path, err)
-	}
-	db := filepath.Join(work, "db")
-	if err := a.Extract(ctx, db); err != nil {
-		return err
-	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("cannot restore %s: %w", a.Path, err)
 	}
 	err = etcdutl.NewV3(zap.NewNop()).Restore(etcdutl.RestoreConfig{
-		SnapshotPath: db, OutputDataDir: dir, Name: to.Name, PeerURLs: []string{to.PeerURL},
+		SnapshotPath:  fmt.Sprintf("/proc/self/fd/%d", database.Fd()), // it has no name
+		OutputDataDir: dir, Name: to.Name, PeerURLs: []string{to.PeerURL},
 		InitialCluster: to.Name + "=" + to.PeerURL, InitialClusterToken: to.Token,
-		SkipHashCheck: true, // Inspect and Extract have checked what there is to check
+		SkipHashCheck: true, // who has written the file has checked what there is to check
 		RevisionBump:  revisionBump, MarkCompacted: true,
 	})
 	if err != nil {

@@ -52,7 +52,7 @@ func (a Archive) packFor(ctx context.Context, origin Origin, to string, own func
 
 // pack writes first what is small: a list of archives need not unpack the database.
 func (a Archive) pack(s *source, origin *Origin, to io.Writer) error {
-	sum := &trailed{size: a.DatabaseSize, body: sha256.New()}
+	sum := newSum(a.DatabaseSize)
 	if _, err := io.Copy(sum, io.NewSectionReader(s.file, 0, a.DatabaseSize)); err != nil {
 		return err
 	}

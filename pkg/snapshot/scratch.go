@@ -17,10 +17,15 @@ const spare = 64 << 20
 // /tmp often is not.
 const fallback = "/var/tmp"
 
+// room are the folders that an archive may be unpacked in, the best first.
+type room []string
+
+func beside(archive string) room { return room{filepath.Dir(archive), fallback} }
+
 // scratch is a file without a name, which is gone when it is closed, whatever becomes of us.
-func scratch(beside string, size int64) (*os.File, error) {
+func (r room) scratch(size int64) (*os.File, error) {
 	var why error
-	for _, dir := range []string{filepath.Dir(beside), fallback} {
+	for _, dir := range r {
 		err := Free(dir, size)
 		if err == nil {
 			var f *os.File

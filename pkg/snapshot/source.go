@@ -24,7 +24,7 @@ type source struct {
 	file *os.File
 	info fs.FileInfo
 	*bufio.Reader
-	sum hash.Hash
+	sum *trailed
 }
 
 // open opens a plain file that has something in it. It does not wait for who writes into a pipe, and
@@ -51,7 +51,7 @@ func open(ctx context.Context, path string) (*source, error) {
 		_ = f.Close()
 		return nil, err
 	}
-	s := &source{file: f, info: info, sum: sha256.New()}
+	s := &source{file: f, info: info, sum: newTrailed(info.Size())}
 	s.Reader = bufio.NewReaderSize(io.TeeReader(reading{ctx, f}, s.sum), window)
 	return s, nil
 }
@@ -63,7 +63,7 @@ func (s *source) digest() (string, error) {
 	if _, err := io.Copy(io.Discard, s); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(s.sum.Sum(nil)), nil
+	return hex.EncodeToString(s.sum.whole.Sum(nil)), nil
 }
 
 // reading ends when what it is for does.
@@ -106,26 +106,54 @@ type trailed struct {
 	size int64 // of the database
 	has  bool  // whether there is a trailer
 	seen int64
-	body hash.Hash
-	tail []byte
+	// whole is of all bytes, and body of the database's. They are one until it ends: a byte is hashed
+	// once, which is most of what it takes to look at an archive.
+	whole, body hash.Hash
+	tail        []byte
 }
 
 // newTrailed is for so many bytes. A database is a number of whole pages, so 32 bytes more are a
 // trailer: etcd's own tools know it by this.
 func newTrailed(size int64) *trailed {
-	t := &trailed{size: size, body: sha256.New()}
+	t := newSum(size)
 	if size%512 == sha256.Size {
 		t.size, t.has = size-sha256.Size, true
 	}
 	return t
 }
 
+// newSum is for a database of so many bytes, whatever comes after it.
+func newSum(size int64) *trailed {
+	sum := sha256.New()
+	return &trailed{size: size, whole: sum, body: sum}
+}
+
 func (t *trailed) Write(p []byte) (int, error) {
 	n := min(max(t.size-t.seen, 0), int64(len(p)))
-	t.body.Write(p[:n])
-	t.tail = append(t.tail, p[n:]...)
-	t.seen += int64(len(p))
+	t.whole.Write(p[:n])
+	if t.seen += int64(len(p)); t.seen > t.size {
+		if err := t.end(); err != nil {
+			return 0, err
+		}
+		// One byte more than a trailer has tells that it is none, whatever else comes.
+		t.tail = append(t.tail, p[n:][:min(len(p[n:]), sha256.Size+1-len(t.tail))]...)
+		t.whole.Write(p[n:])
+	}
 	return len(p), nil
+}
+
+// end is where the database ends, and something comes after it.
+func (t *trailed) end() error {
+	if t.body != t.whole {
+		return nil
+	}
+	whole, is := t.whole.(hash.Cloner)
+	if !is {
+		return errors.New("SHA-256 cannot be cloned")
+	}
+	body, err := whole.Clone()
+	t.body = body
+	return err
 }
 
 // check is whether the trailer is that of the bytes.

@@ -39,14 +39,15 @@ const (
 )
 
 // inspectTar reads a tar.gz to its end, where gzip's checksum is, or a tar.
-func (a *Archive) inspectTar(ctx context.Context, s *source) error {
+func (l *looking) inspectTar(ctx context.Context, s *source) error {
+	a := &l.Archive
 	unpacked, err := tarOf(s)
 	if err != nil {
 		return unreadable(err)
 	}
 	limit := &limited{r: unpacked, left: max(lenient, expansion*a.Size)}
-	contents := contents{archive: s.file.Name()}
-	defer contents.close()
+	contents := contents{room: l.room}
+	defer func() { contents.close(l.database) }()
 	if err := contents.read(tar.NewReader(limit)); err != nil {
 		return unreadable(err)
 	}
@@ -59,7 +60,7 @@ func (a *Archive) inspectTar(ctx context.Context, s *source) error {
 	switch {
 	case contents.v2:
 		a.Form, a.DatabaseSize = FormV2, contents.size
-		return a.inspectDirectory(ctx, contents.inside, contents.insideSize)
+		return l.inspectDirectory(ctx, contents.inside, contents.insideSize)
 	case contents.database == nil:
 		return errors.New("it holds neither ./db, as a snapshot does, nor ./member/wal, as a v2 archive does")
 	case contents.stray != "":
@@ -76,6 +77,7 @@ func (a *Archive) inspectTar(ctx context.Context, s *source) error {
 		a.Digest = DigestStored
 	}
 	a.Database, err = look(ctx, contents.database, contents.sum.size)
+	l.database = contents.database
 	return err
 }
 
@@ -126,7 +128,7 @@ func kindIn(h *tar.Header) string {
 
 // contents is what was found in a tar.gz.
 type contents struct {
-	archive  string
+	room     room
 	v2       bool
 	size     int64  // of all files
 	stray    string // a file that belongs to no v3 snapshot
@@ -138,9 +140,10 @@ type contents struct {
 	insideSize int64
 }
 
-func (c *contents) close() {
+// close closes what was unpacked, but for what is kept.
+func (c *contents) close(kept *os.File) {
 	for _, f := range []*os.File{c.database, c.inside} {
-		if f != nil {
+		if f != nil && f != kept {
 			_ = f.Close()
 		}
 	}
@@ -209,7 +212,7 @@ func (c *contents) unpack(r io.Reader, size int64) error {
 	if !isDatabase(head) {
 		return errors.New("its ./db is no database of etcd")
 	}
-	f, err := scratch(c.archive, size)
+	f, err := c.room.scratch(size)
 	if err != nil {
 		return err
 	}

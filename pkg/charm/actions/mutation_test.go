@@ -46,7 +46,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a journal beyond us is not gone on with", "kinds.go", "return \"\", err, nil\n\t\t\t}\n\t\t\treturn subject", "_ = err\n\t\t\t}\n\t\t\treturn subject", ""},
 		{"the cluster is named", "kinds.go", "case id != latch.ClusterID:", "case false:", ""},
 		{"data is not given up", "kinds.go", "case machine.Member.Present:", "case machine.Member.Present && false:", ""},
-		{"no restore that would lock the charm out", "restore.go", "err == nil && archive.Auth && !request.disableAuth", "false", "ARestoreThatCannot"},
+		{"no restore that would lock the charm out", "restore.go", "archive.Auth && !request.disableAuth", "false", "ARestoreThatCannot"},
 		{"no restore beside other units", "restore.go", "case len(here.others) > 0:", "case false:", "ARestoreThatCannot"},
 		{"a quorum is not replaced unnamed", "restore.go", "case view.Listed && request.replace == \"\":", "case view.Listed && request.replace == \"none\":", "ARestoreThatCannot"},
 		{"a cluster is replaced by its own name", "restore.go", "case request.replace != \"\" && request.replace != here.latch.ClusterID:", "case false:", "ARestoreThatCannot"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -50,14 +51,20 @@ func (a action) restore(ctx context.Context) error {
 		return a.run.Tools.FailAction(ctx, strings.ReplaceAll(why.Error(), "\n", "; "))
 	}
 	a.progress(ctx, "verifying "+request.name)
-	archive, err := snapshot.Inspect(ctx, request.archive, request.sha256)
-	if err == nil && archive.Auth && !request.disableAuth {
-		err = errors.New("cannot restore the archive: authentication is on in it, which would lock this charm out; " +
-			"run the action with auth=disable to turn it off in the restored data")
-	}
+	archive, err := snapshot.Prove(ctx, request.archive, request.sha256, filepath.Dir(a.machine.Path(machine.DataDir)))
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
+	defer archive.Close()
+	if archive.Auth && !request.disableAuth {
+		return a.run.Tools.FailAction(ctx, "cannot restore the archive: authentication is on in it, which would lock this charm out; "+
+			"run the action with auth=disable to turn it off in the restored data")
+	}
+	return a.restoreProven(ctx, place, request, archive)
+}
+
+// restoreProven restores what has been looked at.
+func (a action) restoreProven(ctx context.Context, place place, request restoreRequest, archive *snapshot.Proven) error {
 	order := machine.Restore{
 		Task: a.run.Env.Action, Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID,
 		Target: request.backup,
@@ -67,7 +74,7 @@ func (a action) restore(ctx context.Context) error {
 		Progress: func(what string) { a.progress(ctx, what) },
 	}
 	if len(place.others) > 0 {
-		return a.askToRestore(ctx, place, order, origin(request.name, archive))
+		return a.askToRestore(ctx, place, order, origin(request.name, archive.Archive))
 	}
 	restored, err := a.machine.Restore(ctx, order)
 	if err != nil {
@@ -79,7 +86,7 @@ func (a action) restore(ctx context.Context) error {
 	if err := a.publishMember(ctx); err != nil {
 		return err
 	}
-	return a.reportRestore(ctx, request, archive, restored)
+	return a.reportRestore(ctx, request, archive.Archive, restored)
 }
 
 // publishMember has the unit's facts tell of the restored member in the same commit as the latch: the
