@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/durable"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 )
@@ -22,17 +21,14 @@ const (
 	endShell   = "# <<< etcdctl <<<"
 )
 
-// shell has root's etcdctl find this unit's member. It is a convenience: where it cannot be written, etcd lacks nothing.
+// shell has root's etcdctl let in by this unit's member. It is a convenience: where it cannot be written, etcd lacks nothing.
 func (a *application) shell() {
-	if err := a.m.writeShell(a.spec); err != nil {
+	if err := a.m.writeShell(); err != nil {
 		a.m.log.Error(err, "Left root's shell without etcdctl's variables")
 	}
 }
 
-func (m *Machine) writeShell(spec *v1alpha1.EtcdUnitSpec) error {
-	if len(spec.Etcd.AdvertiseClientURLs) == 0 {
-		return nil
-	}
+func (m *Machine) writeShell() error {
 	path := m.path(aliasesFile)
 	if err := m.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -54,22 +50,19 @@ func (m *Machine) writeShell(spec *v1alpha1.EtcdUnitSpec) error {
 		}
 		mode = info.Mode().Perm()
 	}
-	_, err = m.disk.Write(durable.File{Path: path, Data: []byte(withExports(string(text), exports(spec))), Mode: mode})
+	_, err = m.disk.Write(durable.File{Path: path, Data: []byte(withExports(string(text))), Mode: mode})
 	return err
 }
 
-func exports(spec *v1alpha1.EtcdUnitSpec) []string {
-	return []string{
-		"export ETCDCTL_ENDPOINTS=" + strings.Join(spec.Etcd.AdvertiseClientURLs, ","),
-		"export ETCDCTL_CACERT=" + CommonDir + "/" + tlsfiles.BundleFile,
-		"export ETCDCTL_CERT=" + CommonDir + "/client.crt",
-		"export ETCDCTL_KEY=" + CommonDir + "/client.key",
-	}
-}
+// exports are those of the former charm. The endpoints are not among them: etcdctl ends with "conflicting environment variable"
+// where they are given as a flag, too, as lines of many runbooks do.
+const exports = "export ETCDCTL_CACERT=" + CommonDir + "/" + tlsfiles.BundleFile + "\n" +
+	"export ETCDCTL_CERT=" + CommonDir + "/client.crt\n" +
+	"export ETCDCTL_KEY=" + CommonDir + "/client.key\n"
 
 // withExports is the text with our lines in it: in their place if they have one, and otherwise at the end.
-func withExports(text string, exports []string) string {
-	ours := beginShell + "\n" + strings.Join(exports, "\n") + "\n" + endShell + "\n"
+func withExports(text string) string {
+	ours := beginShell + "\n" + exports + endShell + "\n"
 	before, rest, found := strings.Cut(text, beginShell+"\n")
 	if found {
 		if _, after, closed := strings.Cut(rest, endShell+"\n"); closed {

@@ -2,12 +2,10 @@ package v1alpha1
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -44,8 +42,8 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	}
 	sans := path.Child("certificates", "extraSANs")
 	for i, san := range s.Certificates.ExtraSANs {
-		if net.ParseIP(san) == nil && len(validation.IsDNS1123Subdomain(san)) > 0 && len(validation.IsWildcardDNS1123Subdomain(san)) > 0 {
-			faults = append(faults, field.Invalid(sans.Index(i), san, "must be an IP address or a DNS name in lower case"))
+		if fault := SubjectNameFault(san); fault != "" {
+			faults = append(faults, field.Invalid(sans.Index(i), san, "must be an IP address or a DNS name in lower case; it is "+fault))
 		}
 	}
 	network := path.Child("network", "exposeTo")

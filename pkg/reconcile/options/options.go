@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
 	"jujuetcd.io/pkg/apis/v1alpha1"
 )
 
@@ -264,14 +262,22 @@ func readCompaction(p *parser) {
 }
 
 func readExtraSANs(p *parser) {
-	p.text("extra_sans", "a list of DNS names in lower case and IP addresses, separated by commas", func(text string) bool {
-		names := listed(text)
-		slices.Sort(names)
-		p.options.ExtraSANs = slices.Compact(names)
-		return !slices.ContainsFunc(names, func(n string) bool {
-			return net.ParseIP(n) == nil && len(validation.IsDNS1123Subdomain(n)) > 0 && len(validation.IsWildcardDNS1123Subdomain(n)) > 0
-		})
-	})
+	text := p.words("extra_sans")
+	var names []string
+	for _, element := range strings.Split(text, ",") {
+		within := strings.Fields(element)
+		if len(within) == 0 && strings.TrimSpace(text) != "" {
+			within = []string{""}
+		}
+		for _, name := range within {
+			if fault := v1alpha1.SubjectNameFault(name); fault != "" {
+				p.fault("extra_sans", text, fmt.Sprintf("a list of DNS names in lower case and IP addresses, separated by commas; %q is %s", name, fault))
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	p.options.ExtraSANs = slices.Compact(names)
 }
 
 func readLogLevel(p *parser) {

@@ -77,6 +77,41 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A name that no one can come by is named with what is wrong with it, each of them at once.
+func TestEachWrongExtraNameIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		faults []string
+	}{
+		{"", nil},
+		{" etcd.example.com,10.0.0.1 fd00::1\n*.example.com ", nil},
+		{"3.example.com", nil},
+		{"10.0.0.300", []string{`"10.0.0.300" is not a valid IP address`}},
+		{"10.0.0", []string{`"10.0.0" is not a valid IP address`}},
+		{"https://etcd.example.com:2379", []string{`is a URL: give its host alone`}},
+		{"10.0.0.0/24", []string{`is a network or a path`}},
+		{"a,,b", []string{`"" is empty`}},
+		{"a, b,", []string{`"" is empty`}},
+		{"UP.example.com,a b_c", []string{`"UP.example.com" is neither`, `"b_c" is neither`}},
+		{"etcd.example.com:2379", []string{`is neither`}},
+		{"*.*.example.com", []string{`is neither`}},
+	} {
+		o := options.Parse(map[string]any{"extra_sans": c.text})
+		if len(o.Faults) != len(c.faults) {
+			t.Errorf("%q: faults %q", c.text, o.Faults)
+			continue
+		}
+		for i, want := range c.faults {
+			if !strings.HasPrefix(o.Faults[i], "Option extra_sans is ") || !strings.Contains(o.Faults[i], want) {
+				t.Errorf("%q: %q does not say %q", c.text, o.Faults[i], want)
+			}
+		}
+		if len(c.faults) > 0 && len(o.ExtraSANs) > 0 {
+			t.Errorf("%q: asked for are %q", c.text, o.ExtraSANs)
+		}
+	}
+}
+
 // TestEtcdsOwnRequestSizeIsNoChange: a restart brings in what differs from it, and nothing else.
 func TestEtcdsOwnRequestSizeIsNoChange(t *testing.T) {
 	for _, value := range []any{nil, "", "auto", "1536KiB", "1572864", 1572864} {

@@ -68,16 +68,22 @@ func (p *parser) number(name string, low, high int64, allowed string, set func(i
 
 func (p *parser) text(name, allowed string, accept func(string) bool) {
 	value, ok := p.raw[name]
+	if ok && value != nil && !accept(p.words(name)) {
+		p.fault(name, value, allowed)
+	}
+}
+
+// words is an option as text, without the space around it; empty if it is not set.
+func (p *parser) words(name string) string {
+	value, ok := p.raw[name]
 	if !ok || value == nil {
-		return
+		return ""
 	}
 	text, isText := value.(string)
 	if !isText {
 		text = fmt.Sprint(value)
 	}
-	if !accept(strings.TrimSpace(text)) {
-		p.fault(name, value, allowed)
-	}
+	return strings.TrimSpace(text)
 }
 
 // units are what a size may end with.
