@@ -37,6 +37,7 @@ type fakeMachine struct {
 	refuse     string
 	outcome    v1alpha1.Outcome
 	message    string
+	channels   []string // those that the store has
 	facts      v1alpha1.UnitFacts
 	last       *v1alpha1.EtcdUnitSpec
 	damaged    error
@@ -70,7 +71,7 @@ func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s ma
 	m.last = spec
 	m.facts.Applied = &v1alpha1.AppliedFacts{Hash: spec.Hash(), Epoch: spec.Delivery.Epoch.Number, Action: s.Action}
 	facts.Applied = m.facts.Applied
-	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Message: m.message, Facts: &facts}
+	return v1alpha1.EtcdUnitStatus{Outcome: m.outcome, Message: m.message, Channels: m.channels, Facts: &facts}
 }
 
 func (m *fakeMachine) Leave(context.Context) error { m.left++; return nil }

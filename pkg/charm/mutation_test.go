@@ -39,6 +39,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"the application's word is the leader's", "status.go", "if word.Application == nil || !leader {", "if word.Application == nil {", delivering + "|" + showing},
 		{"no word twice", "status.go", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.Status(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + showing},
 		{"no word of the application twice", "status.go", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown == want {", "shown, err := a.run.Tools.ApplicationStatus(ctx)\n\tif err != nil || shown.State == \"none\" {", delivering + "|" + showing},
+		{"a channel that a person has named", "status.go", "return err == nil && (option == \"\" || option == \"auto\")", "_ = option\n\treturn err == nil", showing},
 		{"a unit that never started asks nobody", "stop.go", "err == nil && !facts.Member.Started && !facts.Member.Present {", "err != nil && facts.Member.Started {", leaving},
 		{"the last ones go", "stop.go", "if last == nil || a.everyoneLeaves(ctx) {", "if last == nil {", leaving},
 		{"one that stays is not the last", "stop.go", "unit != a.run.Env.Unit && state != \"dying\" && state != \"dead\"", "unit == \"\" && state == \"\"", leaving},

@@ -157,7 +157,11 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 	if err := a.answerMonitors(ctx, spec); err != nil {
 		return status, err
 	}
-	if err := a.showWord(ctx, notStarted(spec.Status, status), leader); err != nil {
+	word := spec.Status
+	if !a.triesNextChannel(ctx, status) {
+		word = notStarted(word, status)
+	}
+	if err := a.showWord(ctx, word, leader); err != nil {
 		return status, err
 	}
 	return a.conclude(ctx, spec, p, status)

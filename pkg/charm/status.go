@@ -2,6 +2,7 @@ package charm
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,16 @@ func notStarted(word v1alpha1.StatusSpec, status v1alpha1.EtcdUnitStatus) v1alph
 	}
 	word.Unit = why
 	return word
+}
+
+// triesNextChannel says that the store lacks the channel, and that the option leaves it to the
+// controller to ask for the next one, which the store has: no person has to do anything.
+func (a *Agent) triesNextChannel(ctx context.Context, status v1alpha1.EtcdUnitStatus) bool {
+	if !slices.ContainsFunc(v1alpha1.AutoChannels(), func(c string) bool { return v1alpha1.HasChannel(status.Channels, c) }) {
+		return false
+	}
+	option, err := a.run.Tools.Config(ctx, "channel")
+	return err == nil && (option == "" || option == "auto")
 }
 
 // beforeServing says that the word is about a unit that is made ready, started or added.

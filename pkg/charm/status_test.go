@@ -177,3 +177,29 @@ func TestWaitingUnitSaysWhomItWaitsFor(t *testing.T) {
 		})
 	}
 }
+
+// The store lacks a channel: where the controller asks for the next one by itself, no person is
+// told to do anything.
+func TestStatusOfAChannelThatTheStoreLacksIsBlockedOnlyWhereAPersonMustChoose(t *testing.T) {
+	for _, c := range []struct {
+		name, option string
+		has          []string
+		state        string
+	}{
+		{"auto, and another is there", "auto", []string{"3.4"}, etcdops.Maintenance},
+		{"not set, and another is there", "", []string{"3.5/stable", "3.5/edge"}, etcdops.Maintenance},
+		{"auto, and none is there", "auto", []string{"3.3/stable"}, etcdops.Blocked},
+		{"auto, and it failed for another reason", "auto", nil, etcdops.Blocked},
+		{"a person has named it", "3.6/stable", []string{"3.5/stable"}, etcdops.Blocked},
+	} {
+		b := newBench(t)
+		b.juju.Config = map[string]string{"channel": c.option}
+		b.machine.outcome, b.machine.message, b.machine.channels = v1alpha1.OutcomeFailed, "set the option channel", c.has
+		s := spec()
+		s.Status.Unit = v1alpha1.StatusText(etcdops.UnitWords(etcdops.View{}, etcdops.Ref{}, etcdops.PhasePreparing))
+		b.reconcile(s)
+		if got := b.juju.Status["unit"]; got[0] != c.state || (got[1] == "set the option channel") != (c.state == etcdops.Blocked) {
+			t.Errorf("%s: the unit shows %q", c.name, got)
+		}
+	}
+}

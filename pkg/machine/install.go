@@ -27,13 +27,15 @@ func (a *application) install(ctx context.Context) error {
 
 func (a *application) installSnap(ctx context.Context) error {
 	id, err := a.startInstall(ctx)
+	if err == nil && id != "" {
+		err = a.watch(ctx, id, a.m.o.SnapWait)
+	}
+	if snapd.StoreUnreachable(err) {
+		err = fmt.Errorf("%w; let the machine reach the snap store (behind a proxy: juju model-config snap-https-proxy=URL), "+
+			"or attach the snap as the resource etcd", err)
+	}
 	if err != nil {
 		return err
-	}
-	if id != "" {
-		if err := a.watch(ctx, id, a.m.o.SnapWait); err != nil {
-			return err
-		}
 	}
 	a.snap, err = a.m.snapd.Snap(ctx, SnapName)
 	if err == nil && a.snap == nil {

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +44,7 @@ func TestAutoTakesTheNewestChannelThatTheStoreHas(t *testing.T) {
 	must(t, os.Rename(filepath.Join(store, "3.6"), filepath.Join(w.Dir, "3.6")))
 	w.daemon()
 	w.deploy("3")
-	w.await(rig.Healthy("etcd", 3))
+	w.await(neverAsksForAChannel(t, rig.Healthy("etcd", 3)))
 	writer := w.write()
 	must(t, os.Rename(filepath.Join(w.Dir, "3.6"), filepath.Join(store, "3.6")))
 	w.juju("add-unit", "etcd")
@@ -64,5 +66,19 @@ func TestAutoTakesTheNewestChannelThatTheStoreHas(t *testing.T) {
 		if f := u.Status.Facts; f == nil || f.Snap == nil || f.Snap.Channel != "3.5/stable" || f.Snap.Version != filepath.Base(programs) || u.Spec.Snap.Channel != "3.5/stable" {
 			t.Errorf("%s should have the channel %s, and tells of %+v", u.Name, u.Spec.Snap.Channel, f)
 		}
+	}
+}
+
+// neverAsksForAChannel is the condition, and fails the test once anything tells a person to set the option channel meanwhile.
+func neverAsksForAChannel(t *testing.T, c rig.Condition) rig.Condition {
+	return func(s rig.Status) (bool, string) {
+		lines := []string{s.Applications["etcd"].Status.Message}
+		for _, unit := range s.UnitNames("etcd") {
+			lines = append(lines, s.Unit(unit).Workload.Message)
+		}
+		if i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "set the option channel") }); i >= 0 {
+			t.Errorf("shown while the next channel is tried: %s", lines[i])
+		}
+		return c(s)
 	}
 }

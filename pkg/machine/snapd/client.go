@@ -30,6 +30,9 @@ const (
 	KindNoChannel      = "snap-channel-not-available"
 	KindNoArchitecture = "snap-architecture-not-available"
 	KindNoRevision     = "snap-revision-not-available"
+	// The store cannot be reached.
+	KindTimeout = "network-timeout"
+	KindDNS     = "dns-failure"
 )
 
 // Error is a refusal of snapd's.
@@ -53,6 +56,20 @@ func (e *Error) Error() string {
 func Is(err error, kind string) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Kind == kind
+}
+
+// StoreUnreachable says that an error, of a request or of a change, is about the way to the snap
+// store. Outside of a search snapd has no kind for it, but its own words.
+func StoreUnreachable(err error) bool {
+	if err == nil || Is(err, KindTimeout) || Is(err, KindDNS) {
+		return err != nil
+	}
+	for _, words := range []string{"persistent network error", "unable to contact snap store", "dial tcp", "api.snapcraft.io"} {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
 }
 
 // requestTimeout bounds one request; snapd answers all of ours at once.

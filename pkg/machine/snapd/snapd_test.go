@@ -158,7 +158,7 @@ func TestRecordedRefusalsHaveTheirKind(t *testing.T) {
 	}
 	client, _ = serve(t, "deb12-install-store.json")
 	_, err := client.Install(t.Context(), "hello", "stable")
-	if err == nil || !strings.Contains(err.Error(), "no such host") {
+	if err == nil || !strings.Contains(err.Error(), "no such host") || !snapd.StoreUnreachable(err) {
 		t.Errorf("install without a network: %v", err)
 	}
 }
@@ -171,7 +171,7 @@ func TestARefusedChannelNamesThoseThatTheStoreHas(t *testing.T) {
 	client := listen(t, &recorded{answers: map[string][]answer{"POST /v2/snaps/etcd": {{http.StatusNotFound, []byte(refusal)}}}})
 	_, err := client.Install(t.Context(), "etcd", "3.6/stable")
 	const want = "cannot install snap etcd from channel 3.6/stable: no snap revision on specified channel, but in 3.4/stable, stable"
-	if !snapd.Is(err, snapd.KindNoChannel) || err.Error() != want {
+	if !snapd.Is(err, snapd.KindNoChannel) || err.Error() != want || snapd.StoreUnreachable(err) || snapd.StoreUnreachable(nil) {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
 }

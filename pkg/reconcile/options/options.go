@@ -15,7 +15,7 @@ import (
 )
 
 // DefaultChannel is what new clusters install while the option channel is auto, where the store has
-// it: see autoChannels.
+// it: see v1alpha1.AutoChannels.
 const DefaultChannel = "3.6/stable"
 
 // Limits of options.
@@ -54,7 +54,7 @@ type Options struct {
 }
 
 // Default are the options of an application that nobody has configured. Channel is empty for auto:
-// one of autoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for
+// one of v1alpha1.AutoChannels for a new cluster, what is installed for any other. SnapshotCount is zero for
 // auto: etcd's own default of its version.
 func Default() Options {
 	return Options{ClusterOptions: v1alpha1.ClusterOptions{

@@ -2,16 +2,14 @@ package planner
 
 import (
 	"slices"
-	"strings"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/options"
 )
 
-// autoChannels are what a new cluster installs while the option channel is auto: the first that the store has. Whoever runs a store of
-// their own, or a proxy that lets some channels through, gets a cluster, too, and a track that is published later changes no cluster
-// that lives.
-var autoChannels = []string{options.DefaultChannel, "3.5/stable", "3.4/stable"}
+// autoChannels are tried in this order.
+var autoChannels = v1alpha1.AutoChannels()
 
 // channel is what the unit should install. A cluster that lives keeps what its members run, whatever the option says: an
 // upgrade is a procedure of its own. Those who join install what the members have.
@@ -34,7 +32,7 @@ func (in *desired) channel(u observation.Unit) string {
 
 // autoChannel is one for all units, so that they are born with one version: what one of them has installed already, else the first that
 // the store is not known to lack for any of them. Where it lacks all, it is the default, which units then say that they cannot have.
-func (in *desired) autoChannel() string {
+func (in *choice) autoChannel() string {
 	for _, u := range in.alive() {
 		if u.Facts != nil && u.Facts.Snap != nil && slices.Contains(autoChannels, u.Facts.Snap.Channel) {
 			return u.Facts.Snap.Channel
@@ -48,9 +46,13 @@ func (in *desired) autoChannel() string {
 	return options.DefaultChannel
 }
 
-// lacks says that the store has told the unit which channels it has, and that this is none of them. Of a track snapd may name the risk
-// stable or leave it out.
+// lacks says that the store has told the unit which channels it has, and that this is none of them.
 func lacks(u observation.Unit, channel string) bool {
-	return u.Last != nil && len(u.Last.Channels) > 0 && !slices.Contains(u.Last.Channels, channel) &&
-		!slices.Contains(u.Last.Channels, strings.TrimSuffix(channel, "/stable"))
+	return u.Last != nil && len(u.Last.Channels) > 0 && !v1alpha1.HasChannel(u.Last.Channels, channel)
+}
+
+// goesOn says that the store lacks what the unit was asked to install, and that it is asked for the next channel by itself: that
+// is no fault that a person could mend.
+func (in *choice) goesOn(u observation.Unit) bool {
+	return u.Last != nil && len(u.Last.Channels) > 0 && in.opts.Channel == "" && !lacks(u, in.autoChannel())
 }

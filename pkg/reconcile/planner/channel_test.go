@@ -1,9 +1,11 @@
 package planner_test
 
 import (
+	"strings"
 	"testing"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -50,6 +52,39 @@ func TestAutoIsOneChannelThatTheStoreHas(t *testing.T) {
 				if got := planner.Desired(o, unit).Snap.Channel; got != c.want {
 					t.Errorf("%s is to install from %s, want %s", unit, got, c.want)
 				}
+			}
+		})
+	}
+}
+
+// While the next channel is asked for by itself no person has to do anything, and the status does
+// not say so; it does where the store has none of them, or a person has named the channel.
+func TestAChannelThatIsTriedInVainBlocksOnlyWhereNoneFollows(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		has     []string
+		option  string
+		blocked bool
+	}{
+		{"another follows", []string{"3.5/stable"}, "", false},
+		{"the last one follows", []string{"3.4"}, "", false},
+		{"none follows", []string{"3.3/stable"}, "", true},
+		{"the option names it", []string{"3.5/stable"}, "3.6/stable", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := virgin(3)
+			o.Options.Channel = c.option
+			for i := range o.Units {
+				o.Units[i].Facts.Snap = nil
+			}
+			o.Units[0].Last = &observation.Result{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonMachine, Channels: c.has,
+				Message: "cannot install snap etcd from channel 3.6/stable; set the option channel"}
+			unit, application := planner.Desired(o, "etcd/0").Status.Unit, planner.See(o).Status().Message
+			if blocked := unit.State == etcdops.Blocked; blocked != c.blocked {
+				t.Errorf("the unit shows %v", unit)
+			}
+			if blocked := strings.Contains(application, "set the option channel"); blocked != c.blocked {
+				t.Errorf("the application shows %q", application)
 			}
 		})
 	}

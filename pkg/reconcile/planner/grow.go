@@ -54,6 +54,7 @@ func (in *words) joinWords(u observation.Unit) (etcdops.Words, bool) {
 	fault := in.startFault(u)
 	until := in.pausedJoin(u)
 	switch {
+	case fault != "" && in.goesOn(u):
 	case fault != "":
 		return etcdops.Words{State: etcdops.Blocked, Message: fault}, true
 	case !until.IsZero():

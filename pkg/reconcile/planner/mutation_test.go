@@ -289,6 +289,8 @@ var mutations = []without{
 	{"no restart before the peers' port", "move.go", " || in.awaitsPeerPort(u)", ""},
 	{"who connects the others stays", "members.go", "if in.connects(m) {", "if false {"},
 	{"auto is one channel for all", "channel.go", "slices.Contains(autoChannels, u.Facts.Snap.Channel)", "false"},
+	{"a channel that is tried next is no fault", "grow.go", "case fault != \"\" && in.goesOn(u):\n", ""},
+	{"a channel that a person names is not tried next", "channel.go", "in.opts.Channel == \"\" && !lacks(u, in.autoChannel())", "!lacks(u, in.autoChannel())"},
 	{"auto is a channel that the store has", "channel.go", "return lacks(u, channel)", "return false"},
 	{"a reason is reported once it has stood", "held.go", "&& !in.Now.Before(in.History.Held.Since.Add(reportAfter))", ""},
 	{"a reason stands for itself", "held.go", "in.History.Held.Reason == held.Reason && ", ""},
