@@ -33,14 +33,19 @@ func (a *App) addUnit() *cobra.Command {
 	return a.modelFlag(c)
 }
 
+// dryRunFlag is that of verbs that remove.
+func dryRunFlag(c *cobra.Command, into *bool) {
+	c.Flags().BoolVar(into, "dry-run", false, "only tell what would go")
+}
+
 func (a *App) removeUnit() *cobra.Command {
-	var force, noPrompt bool
+	var force, noPrompt, dryRun bool
 	c := &cobra.Command{
 		Use: "remove-unit UNIT ...", Short: "Remove units", Args: atLeast(1, "unit"), ValidArgsFunction: a.completeUnits,
 		RunE: func(c *cobra.Command, args []string) error {
 			var params server.DestroyUnits
 			for _, unit := range args {
-				params.Units = append(params.Units, server.DestroyUnit{UnitTag: wire.UnitTag(unit), Force: force})
+				params.Units = append(params.Units, server.DestroyUnit{UnitTag: wire.UnitTag(unit), Force: force, DryRun: dryRun})
 			}
 			var results server.DestroyResults
 			if err := a.call(c.Context(), "Application", 19, "DestroyUnit", params, &results); err != nil {
@@ -49,31 +54,61 @@ func (a *App) removeUnit() *cobra.Command {
 			return a.each(args, func(i int) *wire.Error { return results.Results[i].Error }, func(unit string) string { return "will remove unit " + unit })
 		},
 	}
+	dryRunFlag(c, &dryRun)
 	c.Flags().BoolVar(&force, "force", false, "remove at once, without the unit's hooks")
 	c.Flags().BoolVar(&noPrompt, "no-prompt", true, "accepted for juju's sake: jujusim never asks")
 	return a.modelFlag(c)
 }
 
 func (a *App) removeApplication() *cobra.Command {
-	var force, noPrompt bool
+	var force, noPrompt, dryRun bool
 	c := &cobra.Command{
 		Use: "remove-application APPLICATION ...", Short: "Remove applications with their units", Args: atLeast(1, "application"),
 		ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) error {
 			var params server.DestroyApplications
 			for _, name := range args {
-				params.Applications = append(params.Applications, server.DestroyApplication{ApplicationTag: wire.ApplicationTag(name), Force: force})
+				params.Applications = append(params.Applications, server.DestroyApplication{
+					ApplicationTag: wire.ApplicationTag(name), Force: force, DryRun: dryRun,
+				})
 			}
 			var results server.DestroyResults
 			if err := a.call(c.Context(), "Application", 19, "DestroyApplication", params, &results); err != nil {
 				return err
 			}
-			return a.each(args, func(i int) *wire.Error { return results.Results[i].Error }, func(name string) string { return "will remove application " + name })
+			bad := false
+			for i, r := range results.Results {
+				if r.Error != nil {
+					fmt.Fprintf(a.Err, "ERROR removing application %s failed: %s\n", args[i], r.Error.Message)
+					bad = true
+					continue
+				}
+				fmt.Fprintf(a.Out, "will remove application %s\n", args[i])
+				a.withUnits(r.Info.DestroyedUnits)
+			}
+			return quiet(bad)
 		},
 	}
+	dryRunFlag(c, &dryRun)
 	c.Flags().BoolVar(&force, "force", false, "remove at once, without hooks")
 	c.Flags().BoolVar(&noPrompt, "no-prompt", true, "accepted for juju's sake: jujusim never asks")
 	return a.modelFlag(c)
+}
+
+// withUnits says which units go with what is removed.
+func (a *App) withUnits(units []wire.Entity) {
+	for _, unit := range units {
+		name, _ := wire.UnitName(unit.Tag)
+		fmt.Fprintf(a.Out, "- will remove unit %s\n", name)
+	}
+}
+
+// quiet is the failure that was shown, if one was.
+func quiet(bad bool) error {
+	if bad {
+		return errQuiet
+	}
+	return nil
 }
 
 // each says of each thing what was done, or its error, and fails if there was one.
@@ -87,10 +122,7 @@ func (a *App) each(names []string, failed func(int) *wire.Error, done func(strin
 			fmt.Fprintln(a.Out, text)
 		}
 	}
-	if bad {
-		return errQuiet
-	}
-	return nil
+	return quiet(bad)
 }
 
 func (a *App) integrate() *cobra.Command {

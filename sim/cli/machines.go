@@ -62,19 +62,13 @@ func (a *App) removeMachine() *cobra.Command {
 					continue
 				}
 				fmt.Fprintf(a.Out, "will remove machine %s\n", r.Info.MachineID)
-				for _, unit := range r.Info.DestroyedUnits {
-					name, _ := wire.UnitName(unit.Tag)
-					fmt.Fprintf(a.Out, "- will remove unit %s\n", name)
-				}
+				a.withUnits(r.Info.DestroyedUnits)
 			}
-			if bad {
-				return errQuiet
-			}
-			return nil
+			return quiet(bad)
 		},
 	}
 	c.Flags().BoolVar(&params.Force, "force", false, "with the units on them, at once and without their hooks")
-	c.Flags().BoolVar(&params.DryRun, "dry-run", false, "only tell what would go")
+	dryRunFlag(c, &params.DryRun)
 	c.Flags().BoolVar(&noPrompt, "no-prompt", true, "accepted for juju's sake: jujusim never asks")
 	return a.modelFlag(c)
 }

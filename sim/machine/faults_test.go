@@ -78,7 +78,7 @@ func TestAMachineThatWasStoppedRunsItsStartHooksAgain(t *testing.T) {
 func TestAMachineWithoutUnitsIsMadeTakesAUnitAndGoes(t *testing.T) {
 	w := newWorld(t)
 	c := probe(t)
-	empty, placed := w.AddMachine(), w.AddMachine()
+	empty, placed := w.AddMachine(""), w.AddMachine("")
 	for _, id := range []string{empty, placed} {
 		w.until("machine "+id+" is up", func() bool {
 			m, err := w.Machine(id)

@@ -46,12 +46,12 @@ func (m *Model) addMachine(base string) *machine {
 	return mc
 }
 
-// AddMachine makes an empty machine and returns its id. It goes with the last unit that was placed
-// on it, as any other does.
-func (m *Model) AddMachine() string {
+// AddMachine makes an empty machine of that release of Ubuntu, DefaultBase where it is empty, and
+// returns its id. It goes with the last unit that was placed on it, as any other does.
+func (m *Model) AddMachine(base string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	mc := m.addMachine(DefaultBase)
+	mc := m.addMachine(cmp.Or(base, DefaultBase))
 	m.bump()
 	return mc.id
 }

@@ -25,7 +25,7 @@ func TestAMachineGoesWithItsUnitsOrNotAtAll(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			m := world(t, 2, model.Options{})
 			for _, want := range []string{"2", "3"} {
-				if id := m.AddMachine(); id != want {
+				if id := m.AddMachine(""); id != want {
 					t.Fatalf("the machine is %s, want %s", id, want)
 				}
 			}
@@ -58,7 +58,7 @@ func TestAMachineGoesWithItsUnitsOrNotAtAll(t *testing.T) {
 
 func TestAnAddedMachineGoesWithItsLastUnit(t *testing.T) {
 	m := world(t, 1, model.Options{})
-	id := m.AddMachine()
+	id := m.AddMachine("")
 	must(t, m.MachineStarted(id, model.MachineFacts{}))
 	units, err := m.AddUnits("etcd", 1, []model.Placement{model.Placement(id)})
 	must(t, err)

@@ -101,7 +101,7 @@ func runCommands(c *call, params Run) (wire.EnqueuedActions, error) {
 		}
 	}
 	if len(params.Machines) > 0 {
-		return wire.EnqueuedActions{}, failure(wire.CodeNotImplemented, "jujusim runs commands on units only")
+		return wire.EnqueuedActions{}, failure(wire.CodeNotSupported, "jujusim runs commands on units only")
 	}
 	units := slices.Clone(params.Units)
 	for _, name := range params.Applications {

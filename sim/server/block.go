@@ -35,10 +35,15 @@ func (b *blocks) change(modelUUID string) (string, bool) {
 	return cmp.Or(block.Message, "the operation has been blocked"), ok
 }
 
-// SwitchBlock is the parameters of Block.SwitchBlockOn and SwitchBlockOff.
+// SwitchBlock is the parameters of Block.SwitchBlockOn.
 type SwitchBlock struct {
 	Type    string `json:"type"`
 	Message string `json:"message,omitempty"`
+}
+
+// SwitchBlockOff is the parameters of Block.SwitchBlockOff.
+type SwitchBlockOff struct {
+	Type string `json:"type"`
 }
 
 // BlockResults is the result of Block.List.
@@ -65,7 +70,7 @@ var blockMethods = map[string]method{
 		b.set[c.model.UUID][p.Type] = Block{uuid.NewString(), wire.ModelTag(c.model.UUID), p.Type, p.Message}
 		return wire.ErrorResult{}, nil
 	})},
-	"SwitchBlockOff": {need: model.Write, superuser: true, run: typed(func(c *call, p SwitchBlock) (wire.ErrorResult, error) {
+	"SwitchBlockOff": {need: model.Write, superuser: true, run: typed(func(c *call, p SwitchBlockOff) (wire.ErrorResult, error) {
 		b := c.server.blocks
 		b.mu.Lock()
 		defer b.mu.Unlock()

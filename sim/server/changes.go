@@ -50,7 +50,7 @@ func addUnits(c *call, params AddUnits) (AddUnitsResult, error) {
 	var to []model.Placement
 	for _, p := range params.Placement {
 		if p.Scope != "#" {
-			return AddUnitsResult{}, failure(wire.CodeNotImplemented, fmt.Sprintf("jujusim places units on machines only, not on %q", p.Scope))
+			return AddUnitsResult{}, failure(wire.CodeNotSupported, fmt.Sprintf("jujusim places units on machines only, not on %q", p.Scope))
 		}
 		to = append(to, model.Placement(p.Directive))
 	}
@@ -70,30 +70,32 @@ type DestroyUnit struct {
 	DryRun  bool   `json:"dry-run,omitempty"`
 }
 
-// DestroyResults is the result of DestroyUnit and DestroyApplication; 4.0 reports nothing in info.
+// DestroyResults is the result of DestroyUnit and DestroyApplication.
 type DestroyResults struct {
 	Results []DestroyResult `json:"results"`
 }
 
-// DestroyResult is an info without content, or an error.
+// DestroyResult says what goes, or why not.
 type DestroyResult struct {
-	Info  *struct{}   `json:"info,omitempty"`
-	Error *wire.Error `json:"error,omitempty"`
+	Info  *DestroyInfo `json:"info,omitempty"`
+	Error *wire.Error  `json:"error,omitempty"`
+}
+
+// DestroyInfo are the units that go with an application. Of a unit nothing is said.
+type DestroyInfo struct {
+	DestroyedUnits []wire.Entity `json:"destroyed-units,omitempty"`
 }
 
 func destroyUnit(c *call, params DestroyUnits) (DestroyResults, error) {
 	results := DestroyResults{Results: []DestroyResult{}}
 	for _, u := range params.Units {
-		results.Results = append(results.Results, destroyed(c.destroyUnit(u)))
+		result := DestroyResult{Info: &DestroyInfo{}}
+		if err := c.destroyUnit(u); err != nil {
+			result = DestroyResult{Error: inner(err)}
+		}
+		results.Results = append(results.Results, result)
 	}
 	return results, nil
-}
-
-func destroyed(err error) DestroyResult {
-	if err != nil {
-		return DestroyResult{Error: inner(err)}
-	}
-	return DestroyResult{Info: &struct{}{}}
 }
 
 func (c *call) destroyUnit(u DestroyUnit) error {
@@ -120,31 +122,42 @@ type DestroyApplications struct {
 type DestroyApplication struct {
 	ApplicationTag string `json:"application-tag"`
 	Force          bool   `json:"force,omitempty"`
+	DryRun         bool   `json:"dry-run,omitempty"`
 }
 
 func destroyApplication(c *call, params DestroyApplications) (DestroyResults, error) {
 	results := DestroyResults{Results: []DestroyResult{}}
 	for _, a := range params.Applications {
-		name, ok := wire.ID(a.ApplicationTag, "application")
-		err := notTag(a.ApplicationTag, "application")
-		if ok {
-			err = c.destroyApplication(name, a.Force)
-		}
-		results.Results = append(results.Results, destroyed(err))
+		info, err := c.destroyApplication(a)
+		results.Results = append(results.Results, DestroyResult{Info: info, Error: inner(err)})
 	}
 	return results, nil
 }
 
-func (c *call) destroyApplication(name string, force bool) error {
-	if err := c.model.DestroyApplication(name); err != nil || !force {
-		return err
+func (c *call) destroyApplication(a DestroyApplication) (*DestroyInfo, error) {
+	name, ok := wire.ID(a.ApplicationTag, "application")
+	if !ok {
+		return nil, notTag(a.ApplicationTag, "application")
+	}
+	if _, err := c.model.Application(name); err != nil {
+		return nil, failure(wire.CodeNotFound, "application "+quote(name)+" not found") // quoted in both profiles
+	}
+	info := &DestroyInfo{}
+	for _, unit := range c.model.UnitNames(name) {
+		info.DestroyedUnits = append(info.DestroyedUnits, wire.Entity{Tag: wire.UnitTag(unit)})
+	}
+	if a.DryRun {
+		return info, nil
+	}
+	if err := c.model.DestroyApplication(name); err != nil || !a.Force {
+		return info, err
 	}
 	for _, unit := range c.model.UnitNames(name) {
 		if err := c.model.UnitGone(unit); err != nil && !model.IsNotFound(err) {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return info, nil
 }
 
 // DestroyConsumedApplications is the parameters of Application.DestroyConsumedApplications.

@@ -20,7 +20,7 @@ const (
 var clientMethods = map[string]method{
 	"FullStatus":    {need: model.Read, superuser: true, run: typed(fullStatus)},
 	"StatusHistory": {need: model.Read, superuser: true, run: typed(statusHistory)},
-	"WatchAll":      {need: model.Read, superuser: true, run: watchAll},
+	"WatchAll":      {need: model.Read, superuser: true, run: typed(watchAll)},
 }
 
 func fullStatus(c *call, params wire.StatusParams) (wire.FullStatus, error) {

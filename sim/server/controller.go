@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"time"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -9,15 +8,15 @@ import (
 )
 
 var controllerMethods = map[string]method{
-	"ControllerVersion": {run: func(c *call, _ json.RawMessage) (any, error) {
+	"ControllerVersion": {run: typed(func(c *call, _ struct{}) (any, error) {
 		return map[string]string{"version": c.server.controller.Profile().Version, "git-commit": ""}, nil
-	}},
-	"WatchAllModels": {run: func(*call, json.RawMessage) (any, error) {
+	})},
+	"WatchAllModels": {run: typed(func(*call, struct{}) (any, error) {
 		return nil, failure(wire.CodeNotImplemented, "WatchAllModels not implemented")
-	}},
-	"WatchModelSummaries": {run: func(*call, json.RawMessage) (any, error) {
+	})},
+	"WatchModelSummaries": {run: typed(func(*call, struct{}) (any, error) {
 		return nil, failure(wire.CodeNotSupported, "WatchModelSummaries not supported")
-	}},
+	})},
 }
 
 var modelManagerMethods = map[string]method{
@@ -153,7 +152,7 @@ func addUser(c *call, params AddUsers) (AddUserResults, error) {
 	}
 	results := AddUserResults{Results: []AddUserResult{}}
 	for _, u := range params.Users {
-		err := failure(wire.CodeNotImplemented, "jujusim makes users with a password only")
+		err := failure(wire.CodeNotSupported, "jujusim makes users with a password only")
 		if u.Password != "" {
 			_, err = c.server.controller.AddUser(u.Username, u.DisplayName, u.Password)
 		}

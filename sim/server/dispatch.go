@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
@@ -31,12 +32,18 @@ type method struct {
 	superuser bool
 	// changes says that a block on changes stops it.
 	changes bool
-	run     func(*call, json.RawMessage) (any, error)
+	run     runner
+}
+
+// runner is what a method does, and the type of its parameters: nothing else of a request is read.
+type runner struct {
+	params reflect.Type
+	call   func(*call, json.RawMessage) (any, error)
 }
 
 // typed makes a method of a function with parameters and result as Go structs.
-func typed[P, R any](f func(*call, P) (R, error)) func(*call, json.RawMessage) (any, error) {
-	return func(c *call, raw json.RawMessage) (any, error) {
+func typed[P, R any](f func(*call, P) (R, error)) runner {
+	return runner{reflect.TypeFor[P](), func(c *call, raw json.RawMessage) (any, error) {
 		var params P
 		if len(raw) > 0 {
 			if err := json.Unmarshal(raw, &params); err != nil {
@@ -48,7 +55,7 @@ func typed[P, R any](f func(*call, P) (R, error)) func(*call, json.RawMessage) (
 			return nil, err
 		}
 		return result, nil
-	}
+	}}
 }
 
 // apiError is an error with the code that it has on the wire.
@@ -101,7 +108,10 @@ func (s *Server) dispatch(c *call, request wire.Request) (any, error) {
 	m, ok := methods[request.Request]
 	if !ok {
 		if !played {
-			return nil, failure(wire.CodeNotImplemented, fmt.Sprintf("jujusim does not play facade %q", request.Type))
+			return nil, notServed(request)
+		}
+		if slices.Contains(unserved[request.Type], request.Request) {
+			return nil, notServed(request)
 		}
 		return nil, failure(wire.CodeNotImplemented,
 			fmt.Sprintf("unknown method %q at version %d for facade type %q", request.Request, request.Version, request.Type))
@@ -114,7 +124,10 @@ func (s *Server) dispatch(c *call, request wire.Request) (any, error) {
 			return nil, failure(wire.CodeOperationBlocked, message)
 		}
 	}
-	return m.run(c, request.Params)
+	if err := unreadParameter(request, m.run.params); err != nil {
+		return nil, err
+	}
+	return m.run.call(c, request.Params)
 }
 
 func (s *Server) allowed(c *call, m method) bool {
@@ -161,7 +174,7 @@ var facades = map[string]map[string]method{
 	"Controller":     controllerMethods,
 	"MachineManager": machineManagerMethods,
 	"ModelManager":   modelManagerMethods,
-	"Pinger":         {"Ping": {run: func(*call, json.RawMessage) (any, error) { return nil, nil }}},
+	"Pinger":         {"Ping": {run: typed(func(*call, struct{}) (any, error) { return nil, nil })}},
 	"Resources":      resourcesMethods,
 	"UserManager":    userManagerMethods,
 }

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"encoding/json"
+	"strings"
 
 	"jujuetcd.io/pkg/jujuapi/wire"
 	"jujuetcd.io/sim/model"
@@ -17,18 +17,14 @@ type AddMachines struct {
 	Params []AddMachine `json:"params"`
 }
 
-// AddMachine is a machine to add. What the schema asks for is there also where it is empty.
+// AddMachine is a machine to add.
 type AddMachine struct {
-	Base                    *wire.Base        `json:"base,omitempty"`
-	Constraints             struct{}          `json:"constraints"`
-	Jobs                    []string          `json:"jobs"`
-	Placement               *Placement        `json:"placement,omitempty"`
-	ParentID                string            `json:"parent-id"`
-	ContainerType           string            `json:"container-type"`
-	InstanceID              string            `json:"instance-id"`
-	Nonce                   string            `json:"nonce"`
-	HardwareCharacteristics struct{}          `json:"hardware-characteristics"`
-	Addresses               []json.RawMessage `json:"addresses"`
+	Base          *wire.Base `json:"base,omitempty"`
+	Jobs          []string   `json:"jobs"`
+	Placement     *Placement `json:"placement,omitempty"`
+	ParentID      string     `json:"parent-id"`
+	ContainerType string     `json:"container-type"`
+	InstanceID    string     `json:"instance-id"`
 }
 
 // JobHostUnits is the job of a machine that units may be placed on.
@@ -52,9 +48,18 @@ func addMachines(c *call, params AddMachines) (AddMachinesResults, error) {
 			results.Machines = append(results.Machines, AddMachinesResult{Error: inner(err)})
 			continue
 		}
-		results.Machines = append(results.Machines, AddMachinesResult{Machine: c.model.AddMachine()})
+		results.Machines = append(results.Machines, AddMachinesResult{Machine: c.model.AddMachine(p.base())})
 	}
 	return results, nil
+}
+
+// base is the release of Ubuntu that a machine has, empty where nothing was said.
+func (p AddMachine) base() string {
+	if p.Base == nil {
+		return ""
+	}
+	release, _, _ := strings.Cut(p.Base.Channel, "/")
+	return release
 }
 
 // check refuses what Juju refuses, and then what is not played.
@@ -64,8 +69,10 @@ func (p AddMachine) check() error {
 		return failure("", "parent machine specified without container type")
 	case p.ContainerType != "" && p.Placement != nil:
 		return failure("", "container type and placement are mutually exclusive")
+	case p.Base != nil && p.Base.Name != "ubuntu":
+		return failure(wire.CodeNotSupported, "jujusim adds machines of Ubuntu only, not of "+quote(p.Base.Name))
 	case p.ContainerType != "" || p.Placement != nil || p.InstanceID != "":
-		return failure(wire.CodeNotImplemented, "jujusim adds new machines only, no containers, and none that are there already")
+		return failure(wire.CodeNotSupported, "jujusim adds new machines only, no containers, and none that are there already")
 	}
 	return nil
 }

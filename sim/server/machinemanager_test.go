@@ -32,7 +32,7 @@ func TestMachinesAreAddedAndRemovedOverTheWire(t *testing.T) {
 				{"container-type":"lxd","placement":{"scope":"lxd","directive":"0"}},
 				{"container-type":"lxd"},
 				{"instance-id":"i-1"}]}`), &added)
-			notPlayed := &wire.Error{Message: "jujusim adds new machines only, no containers, and none that are there already", Code: wire.CodeNotImplemented}
+			notPlayed := &wire.Error{Message: "jujusim adds new machines only, no containers, and none that are there already", Code: wire.CodeNotSupported}
 			if diff := cmp.Diff([]server.AddMachinesResult{
 				{Machine: "1"},
 				{Error: &wire.Error{Message: "parent machine specified without container type"}},

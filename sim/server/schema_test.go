@@ -2,12 +2,8 @@ package server_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,17 +28,12 @@ type jsonSchema struct {
 // TestRepliesOf36AreWhatItsSchemasSay checks replies, key by key, against the schemas of the Juju repository, which are beside the
 // checkout and not in it.
 func TestRepliesOf36AreWhatItsSchemasSay(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "shared", "schemas", "juju-3.6.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("THE SCHEMA CHECK DID NOT RUN: there is no shared/schemas/juju-3.6.json beside the checkout.")
-	}
-	must(t, err)
 	var facades []struct {
 		Name    string
 		Version int
 		Schema  jsonSchema
 	}
-	must(t, json.Unmarshal(text, &facades))
+	must(t, json.Unmarshal(server.Schemas(t, "3.6"), &facades))
 
 	h, m := smallOf(t, profile.V36, server.Options{})
 	must(t, m.MachineStarted("0", model.MachineFacts{Addresses: []string{"127.0.0.9"}}))

@@ -105,7 +105,8 @@ func TestUnknownCallsAreRefusedByWhatIsUnknown(t *testing.T) {
 	c := h.login(t, m, "admin", password)
 	c.refused(wire.CodeNotImplemented, `unknown version 99 for facade type "Client"`, "Client", 99, "FullStatus", nil)
 	c.refused(wire.CodeNotImplemented, `unknown method "Nonsense" at version 8 for facade type "Client"`, "Client", 8, "Nonsense", nil)
-	c.refused(wire.CodeNotImplemented, `jujusim does not play facade "Storage"`, "Storage", 6, "ListStorageDetails", nil)
+	c.refused(wire.CodeNotSupported, `jujusim does not serve Application.Deploy`, "Application", 22, "Deploy", nil)
+	c.refused(wire.CodeNotSupported, `jujusim does not serve Storage.ListStorageDetails`, "Storage", 6, "ListStorageDetails", nil)
 	c.refused(wire.CodeNotSupported, `facade "ModelManager" not supported for model API connection`, "ModelManager", 10, "ListModels", nil)
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"sync"
 
@@ -67,7 +66,7 @@ func (w *watchers) drop(id string) error {
 }
 
 // watchAll is Client.WatchAll. In process there is no connection that the watcher could belong to.
-func watchAll(c *call, _ json.RawMessage) (any, error) {
+func watchAll(c *call, _ struct{}) (any, error) {
 	if !c.model.Profile().Watches() {
 		return nil, failure(wire.CodeNotImplemented, "WatchAll not implemented")
 	}
@@ -81,16 +80,16 @@ func watchAll(c *call, _ json.RawMessage) (any, error) {
 }
 
 var allWatcherMethods = map[string]method{
-	"Next": {run: allWatcherNext},
-	"Stop": {run: func(c *call, _ json.RawMessage) (any, error) {
+	"Next": {run: typed(allWatcherNext)},
+	"Stop": {run: typed(func(c *call, _ struct{}) (any, error) {
 		if c.watchers == nil {
 			return nil, errUnknownWatcher
 		}
 		return nil, c.watchers.drop(c.id)
-	}},
+	})},
 }
 
-func allWatcherNext(c *call, _ json.RawMessage) (any, error) {
+func allWatcherNext(c *call, _ struct{}) (any, error) {
 	if c.watchers == nil {
 		return nil, errUnknownWatcher
 	}
