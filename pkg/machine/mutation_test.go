@@ -114,6 +114,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a service that does not stop is reported", "halted.go", "if err == nil && !off {", "if err == nil && !off && false {", halting},
 		{"what is to be halted is", "apply.go", "steps := []func(context.Context) error{a.halt}", "var steps []func(context.Context) error", halting},
 		{"data that was seen must never be missing again", "apply.go", "m.Started = true\n", "", applying},
+		{"no revision twice", "restore.go", "Before: a.reached(ctx)", "Before: 0", "TestARestoreIsAbove"},
+		{"another cluster's revision", "restore_reached.go", "h.Fault != etcdops.FaultOtherID", "h.Fault != etcdops.FaultOther", "TestARestoreIsAbove"},
 		{"no restore beside other members", "restore.go", "if !a.data.Present || len(view.Members) != 1 || view.Members[0].ID != a.data.Member {", "if false {", restoring},
 		{"no restore beside one that is added meanwhile", "restore.go", "if len(view.Members) != 1 || view.Members[0].ID != a.data.Member {\n\t\t\treturn errors", "if _ = view; false {\n\t\t\treturn errors", restoring},
 		{"restored data is there", "restore.go", "case err == nil && !made.Present:", "case false:", restoring},

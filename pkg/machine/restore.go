@@ -38,8 +38,12 @@ type Restore struct {
 	asked bool
 }
 
-// SoleMember is the member of a restored cluster.
-type SoleMember struct{ Name, PeerURL, Token string }
+// SoleMember is the member of a restored cluster, and the revision that the cluster before has come
+// to, as far as anybody knows; zero where nobody does.
+type SoleMember struct {
+	Name, PeerURL, Token string
+	Before               int64
+}
 
 // Restored is how a restore has ended.
 type Restored struct {
@@ -154,7 +158,7 @@ func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 		return fmt.Errorf("cannot restore: %w", err)
 	}
 	r.Progress("restoring the archive beside the data, while etcd serves")
-	sole := SoleMember{Name: a.spec.Etcd.Name, Token: r.Token}
+	sole := SoleMember{Name: a.spec.Etcd.Name, Token: r.Token, Before: a.reached(ctx)}
 	if urls := a.spec.Etcd.AdvertisePeerURLs; len(urls) > 0 {
 		sole.PeerURL = urls[0]
 	}

@@ -12,14 +12,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// revisionBump is by how much a restored cluster's revision is above the archive's: above any that a
-// client may have seen since, for a week at 1,500 writes a second (etcd's own guide to disaster
+// revisionBump is by how much a restored cluster's revision is above what is known of: above any that
+// a client may have seen since, for a week at 1,500 writes a second (etcd's own guide to disaster
 // recovery names this figure).
 const revisionBump = 1_000_000_000
 
 // NewCluster is the cluster that an archive is restored to: one member.
 type NewCluster struct {
 	Name, PeerURL, Token string
+	// After is the revision that the cluster before has come to, as far as is known. Where an archive
+	// is restored a second time it is far above what the archive tells, and clients have seen it.
+	After int64
 	// DisableAuth turns authentication off in the restored data.
 	DisableAuth bool
 }
@@ -63,7 +66,7 @@ func restore(ctx context.Context, a Archive, database *os.File, dir string, to N
 		OutputDataDir: dir, Name: to.Name, PeerURLs: []string{to.PeerURL},
 		InitialCluster: to.Name + "=" + to.PeerURL, InitialClusterToken: to.Token,
 		SkipHashCheck: true, // who has written the file has checked what there is to check
-		RevisionBump:  revisionBump, MarkCompacted: true,
+		RevisionBump:  uint64(revisionBump + max(to.After-a.Revision, 0)), MarkCompacted: true,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot restore %s: %w", a.Path, err)

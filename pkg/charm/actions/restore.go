@@ -69,7 +69,7 @@ func (a action) restoreProven(ctx context.Context, place place, request restoreR
 		Task: a.run.Env.Action, Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID,
 		Target: request.backup,
 		Prepare: func(ctx context.Context, dir string, m machine.SoleMember) error {
-			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, DisableAuth: request.disableAuth})
+			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, After: m.Before, DisableAuth: request.disableAuth})
 		},
 		Progress: func(what string) { a.progress(ctx, what) },
 	}
