@@ -141,7 +141,7 @@ func (d *doctor) model(ctx context.Context, t jujuapi.Target, policies *policy.S
 	} else {
 		d.good("The controller's clock agrees with ours.")
 	}
-	clusters, err := reconcile.Examine(ctx, reconcile.Model{Ref: s.Model(), Juju: s}, reconcile.Config{Policies: policies, Dial: reconcile.DialEtcd})
+	clusters, err := reconcile.Examine(ctx, reconcile.Model{Ref: s.Model(), Juju: s, User: s.user}, reconcile.Config{Policies: policies, Dial: reconcile.DialEtcd})
 	if err != nil {
 		d.bad(err, "", "%v", err)
 		return

@@ -126,7 +126,7 @@ func (o *planOptions) clusters(ctx context.Context, name string) ([]v1alpha1.Etc
 	var all []v1alpha1.EtcdCluster
 	for _, s := range links.all {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		clusters, err := reconcile.Look(ctx, reconcile.Model{Ref: s.Model(), Juju: s, Link: s.State}, reconcile.Config{
+		clusters, err := reconcile.Look(ctx, reconcile.Model{Ref: s.Model(), Juju: s, User: s.user, Link: s.State}, reconcile.Config{
 			Self: self, Policies: policies, Dial: reconcile.DialEtcd, Keys: keys,
 		})
 		cancel()

@@ -93,7 +93,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	started := time.Now()
 	var models []reconcile.Model
 	for _, s := range links.all {
-		models = append(models, reconcile.Model{Ref: s.Model(), Juju: s, Link: s.State})
+		models = append(models, reconcile.Model{Ref: s.Model(), Juju: s, User: s.user, Link: s.State})
 	}
 	objects := registry.New(time.Now)
 	d, err := reconcile.New(reconcile.Config{

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 type jujuHealth struct {
 	log   logr.Logger
 	model string
+	user  string
 	now   func() time.Time
 	// report is called with what has begun, or with nil when it is over.
 	report func(*Trouble)
@@ -29,6 +31,9 @@ func (h *jujuHealth) note(call string, err error) {
 	trouble, bad := troubleOf(err)
 	if err != nil && !bad {
 		return
+	}
+	if trouble.Kind == TroubleGrant {
+		trouble.Message = fmt.Sprintf("Juju refuses what user %s asks for: juju grant %s write %s", h.user, h.user, h.model)
 	}
 	h.mu.Lock()
 	if bad {

@@ -61,6 +61,16 @@ func TestTroubleIsShownOnTheClusterAndLoggedOnce(t *testing.T) {
 	}
 }
 
+// Who may mend it can copy the command.
+func TestAGrantThatIsMissingIsToldWithUserAndModel(t *testing.T) {
+	r := newRig(t, "local:etcd-0", true)
+	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
+	r.fail("Snapshot", &jujuapi.Error{Call: "Client.FullStatus", Code: wire.CodeUnauthorized, Message: wire.MessagePermissionDenied})
+	if got, want := r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleGrant), "juju grant keeper write admin/prod"; !strings.Contains(got, want) {
+		t.Errorf("%q does not say %q", got, want)
+	}
+}
+
 // What is told is what Juju says now. A cut connection is met by the calls that were under way; then nobody is let in, and only the
 // model is asked for.
 func TestTroubleThatAnotherCallHasMetBeforeDoesNotHideWhatTheModelMeetsNow(t *testing.T) {

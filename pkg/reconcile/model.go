@@ -17,6 +17,8 @@ import (
 type Model struct {
 	Ref  jujuapi.ModelRef
 	Juju world.Juju
+	// User is whom the daemon is to Juju, for messages.
+	User string
 	// Link says how the connection is; nil if there is nothing to show.
 	Link func() jujuapi.State
 }
@@ -57,7 +59,7 @@ type model struct {
 // nothing when it is again.
 func newModel(m Model, now func() time.Time, log logr.Logger, healthChanged func(*Trouble), addressChanged func(string)) *model {
 	w := &model{Model: m, now: now}
-	w.health = &jujuHealth{log: log, model: m.Name(), now: now, report: healthChanged, failed: map[string]Trouble{}}
+	w.health = &jujuHealth{log: log, model: m.Name(), user: m.User, now: now, report: healthChanged, failed: map[string]Trouble{}}
 	w.fallback = &fallbackAddress{log: log, model: m.Name(), report: addressChanged}
 	w.source = jujuapi.NewSource(uncached{w})
 	return w

@@ -96,11 +96,11 @@ func checkDates(cert *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// MissingNames are those names that a certificate is not good for.
+// MissingNames are those names that a certificate is not good for, each once.
 func MissingNames(cert *x509.Certificate, names []string) []string {
 	var missing []string
 	for _, name := range names {
-		if name != "" && cert.VerifyHostname(hostname(name)) != nil && !slices.Contains(cert.DNSNames, name) {
+		if name != "" && cert.VerifyHostname(hostname(name)) != nil && !slices.Contains(cert.DNSNames, name) && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}

@@ -216,7 +216,7 @@ func TestNamesCoverAddressesOfBothFamilies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := tlsfiles.MissingNames(certs[0], []string{"10.0.0.1", "fd00::1", "[fd00::1]", "a.example", "", "10.0.0.2", "fd00::2", "b.example"})
+	got := tlsfiles.MissingNames(certs[0], []string{"10.0.0.1", "fd00::1", "[fd00::1]", "a.example", "", "10.0.0.2", "10.0.0.2", "fd00::2", "b.example"})
 	if diff := cmp.Diff([]string{"10.0.0.2", "fd00::2", "b.example"}, got); diff != "" {
 		t.Error(diff)
 	}

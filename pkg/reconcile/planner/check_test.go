@@ -300,7 +300,13 @@ func TestNext(t *testing.T) {
 			o.Units = o.Units[:2]
 			down(o, 2, v1alpha1.DefaultRemovalGrace-time.Second)
 			apply(o)
-		}, want{wait, "", false, "has no unit"}},
+		}, want{wait, "", false, "it is removed at 12:00:01 UTC"}},
+		{"a member without a unit stays while nobody has seen it silent", settled(3), func(o *observation.Observation) {
+			o.Units = o.Units[:2]
+			down(o, 2, time.Hour)
+			delete(o.History.UnhealthySince, url(2))
+			apply(o)
+		}, want{wait, "", false, "has no unit and does not answer."}},
 		{"a member without a unit that serves is left alone", settled(3), func(o *observation.Observation) {
 			o.Units = o.Units[:2]
 			o.History.UnhealthySince[url(2)] = o.Now.Add(-time.Hour)

@@ -237,8 +237,12 @@ func stale(in *Situation) (Step, bool) {
 		}
 		since := in.unhealthySince(m)
 		grace := in.Policy.Removal.Grace.Duration
-		if at := since.Add(grace); since.IsZero() || in.Now.Before(at) {
+		switch at := since.Add(grace); {
+		case since.IsZero():
 			return wait("Member %s has no unit and does not answer.", label(m)).until(at), true
+		case in.Now.Before(at):
+			return wait("Member %s has no unit and does not answer: it is removed at %s UTC, unless it answers or its unit shows again.",
+				label(m), at.UTC().Format(time.TimeOnly)).until(at), true
 		}
 		return in.remove(m, "", fmt.Sprintf("Member %s has no unit, and has not answered for %s.", label(m), grace)), true
 	}
