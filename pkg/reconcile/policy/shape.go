@@ -55,7 +55,7 @@ var policyShape = object(map[string]shape{
 			"endpoint": text, "bucket": text, "prefix": text, "region": text, "pathStyle": {kind: aFlag}, "credentials": text,
 			"keep": {kind: aNumber}, "encryption": text, "kmsKey": text, "lock": object(map[string]shape{"mode": text, "days": {kind: aNumber}}),
 		})}),
-		"network":      object(map[string]shape{"exposeTo": {kind: aList, item: &text}}),
+		"network": object(map[string]shape{"exposeTo": {kind: aList, item: &text}}),
 	}),
 	"status": {kind: notAPerson},
 })
