@@ -36,6 +36,8 @@ type cluster struct {
 	phase   v1alpha1.ClusterPhase
 	spec    v1alpha1.EtcdClusterSpec
 	status  v1alpha1.EtcdClusterStatus
+	// certificates are those that metrics show.
+	certificates map[unitCertificate]bool
 
 	mu      sync.Mutex
 	serving []string // client URLs of healthy members, at the last pass

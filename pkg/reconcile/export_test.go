@@ -52,3 +52,10 @@ func (d *Daemon) Hand(ctx context.Context, k UnitKey) error {
 func (d *Daemon) ReconcileUnit(ctx context.Context, k UnitKey) (ctrl.Result, error) {
 	return (&unitReconciler{clusters: d.clusters}).Reconcile(ctx, k)
 }
+
+// Measure shows what was seen of a cluster, as the pass does; and forget drops it, as when the
+// application has gone.
+func Measure(model, application string) (show func(observation.Observation, v1alpha1.EtcdClusterStatus), forget func()) {
+	c := &cluster{key: ClusterKey{model, application}}
+	return c.measureSeen, func() { forgetMetrics(c.key) }
+}

@@ -118,4 +118,7 @@ func forgetMetrics(k ClusterKey) {
 	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge, snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge} {
 		g.DeletePartialMatch(labels)
 	}
+	for _, g := range seenGauges {
+		g.DeletePartialMatch(labels)
+	}
 }

@@ -177,6 +177,8 @@ func (m *model) count(ctx context.Context, call string, err error) {
 	if err == nil {
 		m.fallback.note(m.link())
 	}
+	// Here, and not in a pass: while Juju cannot be reached there are no passes that see anything.
+	m.measure()
 }
 
 func outcomeOf(err error) string {

@@ -1,0 +1,119 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/reconcile"
+	"jujuetcd.io/pkg/reconcile/observation"
+)
+
+// gauges are the values of the named metrics of a model: "name label…" without the model's, and
+// without the application's.
+func gauges(t *testing.T, model string, names ...string) map[string]float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, found := map[string]bool{}, map[string]float64{}
+	for _, name := range names {
+		wanted["jujuetcd_"+name] = true
+	}
+	for _, family := range families {
+		if !wanted[family.GetName()] {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			key, ours := family.GetName()[len("jujuetcd_"):], false
+			for _, label := range metric.GetLabel() {
+				switch label.GetName() {
+				case "model":
+					ours = label.GetValue() == model
+				case "application":
+				default:
+					key += " " + label.GetValue()
+				}
+			}
+			if ours {
+				found[key] = metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return found
+}
+
+// A cut to Juju shows while it lasts, though no pass sees anything then: JujuetcdNotConnected hangs
+// on it.
+func TestACutToJujuShowsInItsMetric(t *testing.T) {
+	const model = "cut"
+	r := newRigOf(t, model, "local:etcd-0", true)
+	connected := func() float64 { return gauges(t, "admin/"+model, "model_connected")["model_connected"] }
+	r.eventually(t, "the model is connected", func() bool { return connected() == 1 })
+	r.mu.Lock()
+	r.link.Connected = false
+	r.mu.Unlock()
+	r.fail("Snapshot", fmt.Errorf("not connected: %w", jujuapi.ErrConnectionLost))
+	r.eventually(t, "it is not", func() bool { return connected() == 0 })
+	r.mu.Lock()
+	r.link.Connected = true
+	r.mu.Unlock()
+	r.fail("Snapshot", nil)
+	r.eventually(t, "it is again", func() bool { return connected() == 1 })
+}
+
+func TestWhatIsSeenOfAClusterIsMeasured(t *testing.T) {
+	t.Parallel()
+	const model = "admin/measured"
+	show, forget := reconcile.Measure(model, "etcd")
+	leaf := func(begin, end int64) *v1alpha1.LeafFacts {
+		return &v1alpha1.LeafFacts{NotBefore: metav1.NewTime(time.Unix(begin, 0)), NotAfter: metav1.NewTime(time.Unix(end, 0))}
+	}
+	unit := func(name string, c v1alpha1.CertificateFacts) observation.Unit {
+		return observation.Unit{Name: name, Facts: &v1alpha1.UnitFacts{Certificates: c}}
+	}
+	standsBy := v1alpha1.EtcdClusterStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionLeading, Status: metav1.ConditionFalse}}}
+	unclaimed := v1alpha1.EtcdClusterStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionLeading, Status: metav1.ConditionUnknown}}}
+	steps := []struct {
+		name   string
+		obs    observation.Observation
+		status v1alpha1.EtcdClusterStatus
+		want   map[string]float64
+	}{
+		{"alarms of members, and of one that is gone", observation.Observation{
+			Etcd: etcdops.View{Listed: true, Alarms: []etcdops.Alarm{{Member: 1, Kind: "NOSPACE"}, {Member: 2, Kind: "NOSPACE"}},
+				Stray: []etcdops.Alarm{{Member: 3, Kind: "CORRUPT"}}},
+			Units: []observation.Unit{unit("etcd/0", v1alpha1.CertificateFacts{Server: leaf(10, 1000), Client: leaf(10, 2000)}), {Name: "etcd/1"}},
+		}, unclaimed, map[string]float64{"leading": 1, "alarms NOSPACE": 2, "alarms CORRUPT": 1,
+			"certificate_begin_timestamp_seconds server certificate etcd/0": 10, "certificate_expiry_timestamp_seconds server certificate etcd/0": 1000,
+			"certificate_begin_timestamp_seconds client certificate etcd/0": 10, "certificate_expiry_timestamp_seconds client certificate etcd/0": 2000}},
+		{"the alarms are not known, a certificate is renewed, and one is lost", observation.Observation{
+			Etcd:  etcdops.View{Listed: true, AlarmsErr: "no answer"},
+			Units: []observation.Unit{unit("etcd/0", v1alpha1.CertificateFacts{Server: leaf(20, 3000)})},
+		}, standsBy, map[string]float64{"leading": 0, "alarms NOSPACE": 2, "alarms CORRUPT": 1,
+			"certificate_begin_timestamp_seconds server certificate etcd/0": 20, "certificate_expiry_timestamp_seconds server certificate etcd/0": 3000}},
+		{"the alarms have gone, and so has the unit", observation.Observation{Etcd: etcdops.View{Listed: true}},
+			v1alpha1.EtcdClusterStatus{}, map[string]float64{"leading": 1, "alarms NOSPACE": 0, "alarms CORRUPT": 0}},
+	}
+	look := func() map[string]float64 {
+		return gauges(t, model, "leading", "alarms", "certificate_begin_timestamp_seconds", "certificate_expiry_timestamp_seconds")
+	}
+	for _, s := range steps {
+		show(s.obs, s.status)
+		if diff := cmp.Diff(s.want, look()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", s.name, diff)
+		}
+	}
+	forget()
+	if left := look(); len(left) != 0 {
+		t.Errorf("of a cluster that is gone are left %v", left)
+	}
+}
