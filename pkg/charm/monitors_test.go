@@ -81,7 +81,7 @@ func TestCharmDefect19PrometheusJobNamesItsTLSFiles(t *testing.T) {
 			"scheme": "https",
 			"static_configs": []any{map[string]any{
 				"targets": []any{"10.0.0.4:2379", "10.0.0.5:2379", "10.0.0.6:2379"},
-				"labels":  map[string]any{"juju_model": "prod", "juju_model_uuid": "m-1", "juju_application": "etcd"},
+				"labels":  map[string]any{"juju_model": "prod", "juju_model_uuid": "m-1", "juju_application": "etcd", "juju_charm": "etcd"},
 			}},
 			"tls_config": map[string]any{"ca_file": "__ca_file__", "cert_file": "__cert_file__", "key_file": "__key_file__"},
 		},

@@ -50,6 +50,10 @@ type scrapeTLS struct {
 	KeyFile  string `json:"key_file"`
 }
 
+// monitoredCharm is the label by which alerts and the dashboard find members, whatever the application
+// is called; collectors that are related to charms give the charm's name, too.
+const monitoredCharm = "etcd"
+
 var placeholders = scrapeTLS{CAFile: "__ca_file__", CertFile: "__cert_file__", KeyFile: "__key_file__"}
 
 // answerPrometheus asks each related Prometheus to scrape all members, once there are some, from
@@ -115,6 +119,7 @@ func (a *Agent) scrape(ctx context.Context, last *v1alpha1.EtcdUnitSpec) (*scrap
 	}
 	labels := map[string]string{
 		"juju_model": a.run.Env.Model, "juju_model_uuid": a.run.Env.ModelUUID, "juju_application": a.run.Env.Application(),
+		"juju_charm": monitoredCharm,
 	}
 	return &scrapeRequest{
 		JobName: "etcd",

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,47 +13,82 @@ import (
 	"jujuetcd.io/test/prometheus"
 )
 
-// Each alert fires on what it is about and is silent otherwise, as promtool's own tests of rules tell; etcd.test.yaml has one for
-// each.
+// alertFiles are in deploy/alerts; each has its tests beside it, X.test.yaml for X.rules.yaml.
+var alertFiles = []string{"etcd.rules.yaml", "jujuetcd.rules.yaml"}
+
+type alertRule struct {
+	Alert, Expr         string
+	Labels, Annotations map[string]string
+}
+
+// alertRules are the rules of a file of deploy/alerts.
+func alertRules(t *testing.T, file string) []alertRule {
+	t.Helper()
+	var content struct{ Groups []struct{ Rules []alertRule } }
+	must(t, yaml.Unmarshal([]byte(read(t, filepath.Join("../../deploy/alerts", file))), &content))
+	var all []alertRule
+	for _, group := range content.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+// Each alert fires on what it is about and is silent otherwise, as promtool's own tests of rules tell.
 func TestEachAlertFiresOnWhatItIsAbout(t *testing.T) {
 	promtool, err := prometheus.Program("promtool")
-	if err != nil {
-		t.Fatal(err)
+	must(t, err)
+	for _, rules := range alertFiles {
+		t.Run(rules, func(t *testing.T) {
+			tests := strings.Replace(rules, ".rules.", ".test.", 1)
+			for _, args := range [][]string{{"check", "rules", rules}, {"test", "rules", tests}} {
+				cmd := exec.CommandContext(t.Context(), promtool, args...)
+				cmd.Dir = "../../deploy/alerts"
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+				}
+			}
+			fires, silent := alertsTested(t, tests)
+			for _, rule := range alertRules(t, rules) {
+				s := rule.Labels["severity"]
+				if s != "critical" && s != "warning" {
+					t.Errorf("alert %s has severity %q", rule.Alert, s)
+				}
+				if !fires[rule.Alert+" "+s] || !silent[rule.Alert] {
+					t.Errorf("no test has alert %s fire with severity %s, or none has it silent", rule.Alert, s)
+				}
+				if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
+					t.Errorf("alert %s does not say what is wrong", rule.Alert)
+				}
+			}
+		})
 	}
-	for _, args := range [][]string{{"check", "rules", "etcd.rules.yaml"}, {"test", "rules", "etcd.test.yaml"}} {
-		cmd := exec.CommandContext(t.Context(), promtool, args...)
-		cmd.Dir = "../../deploy/alerts"
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+}
+
+// alertsTested are the alerts, with their severities, that a file of tests has fire, and those that
+// it has be silent.
+func alertsTested(t *testing.T, file string) (fires, silent map[string]bool) {
+	t.Helper()
+	var content struct {
+		Tests []struct {
+			Cases []struct {
+				Alert string `json:"alertname"`
+				Exp   []struct {
+					Labels map[string]string `json:"exp_labels"`
+				} `json:"exp_alerts"`
+			} `json:"alert_rule_test"`
 		}
 	}
-	var rules struct {
-		Groups []struct {
-			Rules []struct {
-				Alert       string
-				Labels      map[string]string
-				Annotations map[string]string
+	must(t, yaml.Unmarshal([]byte(read(t, filepath.Join("../../deploy/alerts", file))), &content))
+	fires, silent = map[string]bool{}, map[string]bool{}
+	for _, test := range content.Tests {
+		for _, c := range test.Cases {
+			for _, alert := range c.Exp {
+				fires[c.Alert+" "+alert.Labels["severity"]] = true
+			}
+			if len(c.Exp) == 0 {
+				silent[c.Alert] = true
 			}
 		}
 	}
-	text := read(t, "../../deploy/alerts/etcd.rules.yaml")
-	if err := yaml.Unmarshal([]byte(text), &rules); err != nil {
-		t.Fatal(err)
-	}
-	tests := read(t, "../../deploy/alerts/etcd.test.yaml")
-	for _, group := range rules.Groups {
-		for _, rule := range group.Rules {
-			// Once where it fires, and once where it is silent.
-			if n := strings.Count(tests, "alertname: "+rule.Alert+"\n"); n < 2 {
-				t.Errorf("alert %s is tested %d times", rule.Alert, n)
-			}
-			if s := rule.Labels["severity"]; s != "critical" && s != "warning" {
-				t.Errorf("alert %s has severity %q", rule.Alert, s)
-			}
-			if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
-				t.Errorf("alert %s does not say what is wrong", rule.Alert)
-			}
-		}
-	}
+	return fires, silent
 }
