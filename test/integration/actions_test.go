@@ -20,14 +20,24 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/sim/netns"
 	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/rig"
 )
 
 // TestWhatAPersonRunsOnAUnit drives the actions that a unit carries out by itself, on one cluster,
-// while no controller is there: none of them needs one.
+// while no controller is there: none of them needs one. Where that can be, each machine has a network
+// of its own, and who runs etcdctl is in another one.
 func TestWhatAPersonRunsOnAUnit(t *testing.T) {
-	w := begin(t)
+	var args []string
+	switch err := netns.Available(); {
+	case err == nil:
+		args = []string{"--own-networks"}
+	case !errors.Is(err, netns.ErrNotRoot):
+		t.Fatalf("%v; make tools installs it", err)
+	}
+	w := begin(t, args...)
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
@@ -152,7 +162,7 @@ func clientCredentials(t *testing.T, w *world, _ *clientv3.Client) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	for _, version := range []string{"3.5", "3.6", "3.7"} {
+	for _, version := range []string{"3.4", "3.5", "3.6", "3.7"} {
 		with := strings.Join(newer, " && ") + " && "
 		for name, script := range map[string]string{
 			"the newer settings": with + "etcdctl member list",
@@ -172,6 +182,27 @@ func clientCredentials(t *testing.T, w *world, _ *clientv3.Client) {
 	// etcd answers, once the handshake was good, and has no v2 API.
 	if out, err := run("3.5", strings.Join(older, " && ")+" && etcdctl ls /"); err == nil || !strings.Contains(out, "invalid json") {
 		t.Errorf("the older settings: %v: %s", err, out)
+	}
+
+	// The same variables, with another server's files, where there is one.
+	v2 := etcdtest.Start(t, etcdtest.Options{Minor: "3.4", Args: []string{"--enable-v2"}}).Members[0]
+	for from, to := range map[string]string{"server.crt": "client.crt", "server.key": "client.key", "ca.crt": "ca.crt"} {
+		data, err := os.ReadFile(filepath.Join(v2.Dir, from))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, to), data, 0o600))
+	}
+	older[4] = "export ETCDCTL_ENDPOINT=" + v2.ClientURL
+	newer[4] = "export ETCDCTL_ENDPOINTS=" + v2.ClientURL
+	for _, version := range []string{"3.4", "3.5"} {
+		for name, script := range map[string]string{
+			"the older settings": strings.Join(older, " && "),
+			"both":               strings.Join(newer, " && ") + " && " + strings.Join(older, " && "),
+		} {
+			out, err := run(version, script+" && etcdctl set /of-v2 "+version+" >/dev/null && etcdctl get /of-v2")
+			if err != nil || !strings.HasSuffix(strings.TrimSpace(out), version) {
+				t.Errorf("etcdctl %s with %s and the v2 API: %v: %s", version, name, err, out)
+			}
+		}
 	}
 }
 
