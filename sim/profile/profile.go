@@ -58,6 +58,10 @@ type Profile struct {
 	ConfigYAML bool
 	// ShowsAlive says that FullStatus spells out the life of what is alive; else it is empty.
 	ShowsAlive bool
+	// NamedWatchers says that the ids of watchers begin with a word of their connection; else they are numbers.
+	NamedWatchers bool
+	// StoppedWatcher is what stands before "watcher has been stopped".
+	StoppedWatcher string
 	// CancelError is what Action.Cancel fails with for a task, as a format that takes the task's number; empty where it works.
 	CancelError string
 }

@@ -11,6 +11,8 @@ var V40 = Profile{
 	DeadUnitsFail:    true,
 	SilentDepartures: true,
 	Tracing:          true,
+	NamedWatchers:    true,
+	StoppedWatcher:   "expected an error from *eventsource.NamespaceWatcher, got nil: ",
 	// Upstream's bug in 4.0.15, which makes every cancellation fail.
 	CancelError: "cancelling task \"%[1]s\": cancelling task \"%[1]s\": preparing update status statement for task ID \"%[1]s\": " +
 		"preparing:: cannot prepare statement: input expression: type \"taskStatus\" has no \"status_id\" db tag: $taskStatus.status_id",

@@ -18,6 +18,7 @@ var actionMethods = map[string]method{
 	"ListOperations":            {need: model.Read, run: typed(listOperations)},
 	"Cancel":                    {need: model.Write, run: typed(cancelActions)},
 	"ApplicationsCharmsActions": {need: model.Write, run: typed(charmsActions)},
+	"WatchActionsProgress":      {need: model.Read, run: typed(watchActionsProgress)},
 }
 
 // pageMax is the longest page of ListOperations.

@@ -176,5 +176,6 @@ var facades = map[string]map[string]method{
 	"ModelManager":   modelManagerMethods,
 	"Pinger":         {"Ping": {run: typed(func(*call, struct{}) (any, error) { return nil, nil })}},
 	"Resources":      resourcesMethods,
+	"StringsWatcher": stringsWatcherMethods,
 	"UserManager":    userManagerMethods,
 }

@@ -98,10 +98,16 @@ func (h *harness) login(t *testing.T, m *model.Model, user, password string) *cl
 
 func (c *client) call(facade string, version int, method string, params any) wire.Response {
 	c.t.Helper()
+	return c.callOf("", facade, version, method, params)
+}
+
+// callOf is a call of an object, which is a watcher.
+func (c *client) callOf(id, facade string, version int, method string, params any) wire.Response {
+	c.t.Helper()
 	raw, err := json.Marshal(params)
 	must(c.t, err)
 	c.next++
-	must(c.t, c.send(wire.Request{RequestID: c.next, Type: facade, Version: version, Request: method, Params: raw}))
+	must(c.t, c.send(wire.Request{RequestID: c.next, Type: facade, Version: version, ID: id, Request: method, Params: raw}))
 	_, message, err := c.ws.Read(c.h.ctx)
 	must(c.t, err)
 	var response wire.Response

@@ -50,7 +50,7 @@ var unread = map[string]map[string]string{
 // unserved are methods that Juju has and jujusim has not. Juju's client takes the code for methods
 // that there are not as a reason to have itself installed anew, so that these have another.
 var unserved = map[string][]string{
-	"Action": {"RunOnAllMachines", "WatchActionsProgress"},
+	"Action": {"RunOnAllMachines"},
 	"Application": {
 		"CharmRelations", "Consume", "Deploy", "DeployFromRepository", "GetApplicationStorage", "GetCharmURLOrigin", "GetConstraints",
 		"MergeBindings", "ScaleApplications", "SetCharm", "SetConstraints", "SetMetricCredentials", "SetRelationsSuspended",

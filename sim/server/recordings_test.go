@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"jujuetcd.io/sim/model"
+	"jujuetcd.io/sim/server"
 	"jujuetcd.io/test/recordings"
 )
 
@@ -43,9 +44,9 @@ var chapters = []chapter{
 			s.enqueue("etcd/0", model.Exec, map[string]any{"command": "hostname", "timeout": 30000000000})
 			s.ends(s.runs("etcd/0", ""), model.TaskCompleted, "", nil)
 		},
-		1: func(s *story) { s.snapshot("etcd/0") },
-		3: func(s *story) { s.ends(s.runs("etcd/0", "snapshot starting"), model.TaskFailed, "asked to fail", nil) },
-		5: func(s *story) { s.runs("etcd/0", "snapshot starting") },
+		2: func(s *story) { s.snapshot("etcd/0") },
+		6: func(s *story) { s.ends(s.runs("etcd/0", "snapshot starting"), model.TaskFailed, "asked to fail", nil) },
+		8: func(s *story) { s.runs("etcd/0", "snapshot starting") },
 	}},
 	{name: "login-model-reader"},
 	{name: "reader-refused", before: map[int]func(*story){0: func(s *story) {
@@ -121,6 +122,8 @@ var differs = []struct {
 	reason          string
 }{
 	{every, re(`(^|\.)(since|enqueued|started|completed|timestamp|controller-timestamp|last-connection)$`), "times"},
+	{every, re(`^changes\[`), "a line of a log with its time, in one text"},
+	{every, re(`(^|\.)watcher-id$`), "each connection's watchers have names of their own"},
 	{every, re(`^servers\[`), "the controller's address"},
 	{every, re(`\.(cloud-tag|hardware|constraints)$`), "another cloud, other machines"},
 	{every, re(`\.(location|mount-point)$`), "Juju puts storage in a folder with a random name"},
@@ -180,18 +183,32 @@ func (s *story) replay(ch chapter, recorded recordings.Connection) {
 			s.t.Fatal(r.Error)
 		}
 	}
+	watchers := map[string]string{} // ours, by the recorded names
 	for i, call := range recorded.Calls {
 		if before := ch.before[i]; before != nil {
 			before(s)
 		}
 		where := fmt.Sprintf("%s: call %d, %s.%s", ch.name, i, call.Request.Type, call.Request.Method)
-		got := c.call(call.Request.Type, call.Request.Version, call.Request.Method, call.Request.Params)
+		got := c.callOf(watchers[call.Request.Object], call.Request.Type, call.Request.Version, call.Request.Method, call.Request.Params)
+		if call.Request.Method == "WatchActionsProgress" {
+			watchers[watcherID(s.t, call.Response.Response)] = watcherID(s.t, got.Response)
+		}
 		if got.Error != call.Response.Error || got.ErrorCode != call.Response.ErrorCode {
 			s.t.Errorf("%s: got error %q (%s), recorded %q (%s)", where, got.Error, got.ErrorCode, call.Response.Error, call.Response.ErrorCode)
 			continue
 		}
 		compare(s.t, where, ch.name, "", tree(s.t, call.Response.Response), tree(s.t, got.Response))
 	}
+}
+
+func watcherID(t *testing.T, answer json.RawMessage) string {
+	t.Helper()
+	var r server.StringsWatchResults
+	must(t, json.Unmarshal(answer, &r))
+	if len(r.Results) != 1 || r.Results[0].WatcherID == "" {
+		t.Fatalf("there is no watcher in %s", answer)
+	}
+	return r.Results[0].WatcherID
 }
 
 func tree(t *testing.T, data []byte) any {

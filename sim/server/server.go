@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -186,6 +187,10 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	if modelUUID != "" {
 		c.model, _ = s.controller.Model(modelUUID)
+	}
+	if s.controller.Profile().NamedWatchers {
+		c.watchers.prefix, _, _ = strings.Cut(uuid.NewString(), "-")
+		c.watchers.prefix += "-"
 	}
 	if !s.register(c) {
 		_ = ws.CloseNow()

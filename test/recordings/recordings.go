@@ -34,6 +34,8 @@ type Request struct {
 	Version int             `json:"version"`
 	Method  string          `json:"request"`
 	Params  json.RawMessage `json:"params"`
+	// Object is the watcher that is asked, if one is.
+	Object string `json:"id"`
 }
 
 // Response is the message that the controller answered.

@@ -35,6 +35,7 @@ var results = map[string]func() any{
 var others = map[string]bool{
 	"Client.WatchAll": true, "AllWatcher.Next": true, "Nonesuch.Foo": true, "Admin.LoginDevice": true, "Admin.RedirectInfo": true,
 	"Block.List": true, "Block.SwitchBlockOn": true, "Block.SwitchBlockOff": true,
+	"Action.WatchActionsProgress": true, "StringsWatcher.Next": true, "StringsWatcher.Stop": true,
 }
 
 func TestRecordedResultsSurviveDecodingAndEncoding(t *testing.T) {
