@@ -11,7 +11,7 @@
 //
 //  1. start, once more after the machine was started anew
 //  2. relation-created, leader-elected
-//  3. tasks (actions, juju-exec), also while a hook is in error
+//  3. tasks (actions, juju-exec), in no order on 4.0, also while a hook is in error
 //  4. the hook that failed: after 5 s, doubling to 5 min; at once when resolved, or left out (no-hooks)
 //  5. of a dying unit: relation departed and broken, storage-detaching, stop, remove; then the unit is gone
 //  6. storage-attached, install, upgrade-charm (when the application has another charm), config-changed, start
@@ -21,7 +21,8 @@
 //
 // # Guarantees
 //
-//   - One operation at a time; operations of several units of one machine exclude each other, but for parallel tasks.
+//   - One operation at a time; operations of several units of one machine exclude each other, but for tasks that may run in
+//     parallel, of which 4.0 knows none.
 //   - What Juju buffers is committed only when the operation ended well, before the state says that it is done. A commit
 //     that is refused fails a hook, and is logged for an action.
 //   - An operation that was cut off (agent stopped, process killed) is not recorded: a hook runs again, a task fails when the

@@ -12,6 +12,7 @@ type TaskRequest struct {
 	Receiver string
 	Name     string
 	Params   map[string]any
+	// Parallel counts with the profile's ParallelTasks alone.
 	Parallel bool
 	Group    string
 }
@@ -115,7 +116,8 @@ func (m *Model) newTask(op *operation, id int, r TaskRequest) (*task, error) {
 		}
 	}
 	t := &task{
-		id: id, operation: op.id, unit: u.name, name: r.Name, params: m.storedParams(u, r), parallel: r.Parallel, group: r.Group,
+		id: id, operation: op.id, unit: u.name, name: r.Name, params: m.storedParams(u, r),
+		parallel: r.Parallel && m.profile.ParallelTasks, group: r.Group,
 		status: TaskPending, enqueued: m.now(),
 	}
 	op.tasks = append(op.tasks, id)

@@ -129,11 +129,7 @@ func (m *Model) removeUnit(u *unit) {
 	for _, r := range m.relationsOf(u.app) {
 		m.leave(u, r)
 	}
-	for _, t := range m.tasks {
-		if t.unit == u.name && !t.status.Final() {
-			m.endTask(t, TaskError, "unit is gone", nil)
-		}
-	}
+	m.tasksWithout(u)
 	delete(u.app.units, u.number)
 	if u.app.leader == u.name {
 		u.app.leader = ""

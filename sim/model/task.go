@@ -1,7 +1,9 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"strconv"
@@ -68,8 +70,8 @@ type Task struct {
 	Completed time.Time
 }
 
-// ClaimTask takes the unit's oldest pending task and makes it running. A task that its charm's schema refuses ends in error on the
-// way. Without one, ok is false.
+// ClaimTask takes one of the unit's pending tasks and makes it running: the oldest, or with TasksInNoOrder any, though the same
+// one each time. A task that its charm's schema refuses ends in error on the way. Without one, ok is false.
 func (m *Model) ClaimTask(unitName string) (claimed Task, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -77,7 +79,7 @@ func (m *Model) ClaimTask(unitName string) (claimed Task, ok bool, err error) {
 	if err != nil {
 		return Task{}, false, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(m.tasks)) {
+	for _, id := range slices.SortedFunc(maps.Keys(m.tasks), m.before) {
 		t := m.tasks[id]
 		if t.unit != unitName || t.status != TaskPending {
 			continue
@@ -92,6 +94,16 @@ func (m *Model) ClaimTask(unitName string) (claimed Task, ok bool, err error) {
 		return t.show(), true, nil
 	}
 	return Task{}, false, nil
+}
+
+// before is the order in which tasks run. One that looks like none is that of a checksum, which is
+// the same in every run of a test.
+func (m *Model) before(a, b int) int {
+	if m.profile.TasksInNoOrder {
+		sum := func(id int) uint32 { return crc32.ChecksumIEEE([]byte(strconv.Itoa(id))) }
+		return cmp.Or(cmp.Compare(sum(a), sum(b)), cmp.Compare(a, b))
+	}
+	return cmp.Compare(a, b)
 }
 
 func (u *unit) accepts(t *task) error {
@@ -140,13 +152,37 @@ func (m *Model) FinishTask(id int, status TaskStatus, message string, output map
 
 func (m *Model) endTask(t *task, status TaskStatus, message string, output map[string]any) {
 	t.status, t.message, t.output, t.completed = status, message, copyValue(output).(map[string]any), m.now()
-	op := m.operations[t.operation]
+	m.completed(m.operations[t.operation], t.completed)
+}
+
+// completed ends an operation whose tasks have all ended.
+func (m *Model) completed(op *operation, at time.Time) {
 	for _, id := range op.tasks {
 		if !m.tasks[id].status.Final() {
 			return
 		}
 	}
-	op.completed = t.completed
+	op.completed = at
+}
+
+// tasksWithout ends or forgets the tasks of a unit that goes.
+func (m *Model) tasksWithout(u *unit) {
+	for id, t := range m.tasks {
+		switch {
+		case t.unit != u.name:
+		case m.profile.TasksGo:
+			op := m.operations[t.operation]
+			op.tasks = slices.DeleteFunc(op.tasks, func(of int) bool { return of == id })
+			delete(m.tasks, id)
+			if len(op.tasks) == 0 {
+				delete(m.operations, op.id)
+			} else if !t.status.Final() {
+				m.completed(op, m.now())
+			}
+		case !t.status.Final():
+			m.endTask(t, TaskError, "unit is gone", nil)
+		}
+	}
 }
 
 // Task returns a task.

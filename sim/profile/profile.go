@@ -33,6 +33,13 @@ type Profile struct {
 	OneActionPerCall bool
 	// TaskDetails says that the reply to EnqueueOperation repeats name and parameters, and that tasks show when they ended.
 	TaskDetails bool
+	// TasksGo says that a unit's tasks go with it, and operations with their last task: nothing tells of them any more. Else those that
+	// have not ended end in error.
+	TasksGo bool
+	// ParallelTasks says that a task may be asked to run beside other hooks and tasks of its machine; else the wish is not kept.
+	ParallelTasks bool
+	// TasksInNoOrder says that a unit's tasks do not run in the order in which they were asked for.
+	TasksInNoOrder bool
 	// OperationOutput says that Operations includes the output of tasks.
 	OperationOutput bool
 	// LeaderSettings says that there are leader-get and leader-set.

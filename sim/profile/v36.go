@@ -9,6 +9,7 @@ var V36 = Profile{
 	EarlyValidation:   true,
 	PrivateAddress:    true,
 	TaskDetails:       true,
+	ParallelTasks:     true,
 	OperationOutput:   true,
 	LeaderSettings:    true,
 	Globs:             true,

@@ -10,6 +10,8 @@ var V40 = Profile{
 	ShowsAlive:       true,
 	DeadUnitsFail:    true,
 	SilentDepartures: true,
+	TasksGo:          true,
+	TasksInNoOrder:   true,
 	Tracing:          true,
 	NamedWatchers:    true,
 	StoppedWatcher:   "expected an error from *eventsource.NamespaceWatcher, got nil: ",

@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -61,7 +62,8 @@ type Reconcile struct {
 	Result v1alpha1.EtcdUnitStatus
 }
 
-// Reconciles lists all tasks of the action reconcile that the model has had, oldest first.
+// Reconciles lists all tasks of the action reconcile that the model has had, oldest first; on Juju
+// 4.0 without those of units that are gone.
 func (a *API) Reconciles(ctx context.Context) ([]Reconcile, error) {
 	tasks, err := a.ListTasks(ctx, jujuapi.TaskFilter{Actions: []string{"reconcile"}})
 	if err != nil {
@@ -70,6 +72,9 @@ func (a *API) Reconciles(ctx context.Context) ([]Reconcile, error) {
 	var all []Reconcile
 	for _, t := range tasks {
 		one, err := a.reconcile(ctx, t.ID)
+		if errors.Is(err, jujuapi.ErrNotFound) {
+			continue // It has gone with its unit.
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +89,9 @@ func (a *API) reconcile(ctx context.Context, id string) (Reconcile, error) {
 	version := 7 // the only one that a supported Juju has
 	if err := a.Call(ctx, "Action", version, "Actions", wire.Entities{Entities: []wire.Entity{{Tag: wire.ActionTag(id)}}}, &answer); err != nil {
 		return Reconcile{}, err
+	}
+	if len(answer.Results) == 1 && answer.Results[0].Error != nil && answer.Results[0].Error.Code == wire.CodeNotFound {
+		return Reconcile{}, fmt.Errorf("cannot read task %s: %w", id, jujuapi.ErrNotFound)
 	}
 	if len(answer.Results) != 1 || answer.Results[0].Action == nil {
 		return Reconcile{}, fmt.Errorf("cannot read task %s: the answer is empty", id)
