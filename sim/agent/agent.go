@@ -283,6 +283,7 @@ func (a *Agent) skip() error {
 	}
 	a.forget(func(s *model.Snapshot) { s.Resolved = model.ResolveNone })
 	op := *a.state.Failed
+	op.Twice = false
 	return a.finished(op)
 }
 

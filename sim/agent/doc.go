@@ -14,9 +14,10 @@
 //  3. tasks (actions, juju-exec), in no order on 4.0, also while a hook is in error
 //  4. the hook that failed: after 5 s, doubling to 5 min; at once when resolved, or left out (no-hooks)
 //  5. of a dying unit: relation departed and broken, storage-detaching, stop, remove; then the unit is gone
-//  6. storage-attached, install, upgrade-charm (when the application has another charm), config-changed, start
-//  7. of a relation: departed; changed of the application; joined, followed by changed of the same unit; changed. One that ends:
-//     departed, broken. (A peer relation never breaks: a dying unit's last hooks there are departed.)
+//  6. storage-attached, install, upgrade-charm (when the application has another charm), config-changed, start;
+//     on 4.0 config-changed runs twice for a change of options
+//  7. of a relation: departed; changed of the application (on 4.0 also for the leader that wrote it); joined,
+//     followed by changed of the same unit; changed. One that ends: departed, broken. (A peer relation never breaks: a dying unit's last hooks there are departed.)
 //  8. update-status, when its interval has passed
 //
 // # Guarantees

@@ -39,6 +39,7 @@ type operation struct {
 	Kind       kind   `json:"kind"`
 	CharmURL   string `json:"charm,omitempty"`
 	Config     string `json:"config,omitempty"`
+	Twice      bool   `json:"twice,omitempty"` // config-changed is to run once more
 	Relation   int    `json:"relation"`
 	Endpoint   string `json:"endpoint,omitempty"`
 	RemoteUnit string `json:"remote-unit,omitempty"`
@@ -192,6 +193,8 @@ func nextOfUnit(snap model.Snapshot, s *state) (operation, bool) {
 	case s.CharmURL != snap.CharmURL || s.Resources != snap.ResourceVersion:
 		return operation{Kind: upgradeCharm, CharmURL: snap.CharmURL, Version: snap.ResourceVersion}, true
 	case s.Config != configKey(snap):
+		return operation{Kind: configChanged, Config: configKey(snap), Twice: snap.ConfigTwice && s.reconfigured(snap)}, true
+	case s.Again:
 		return operation{Kind: configChanged, Config: configKey(snap)}, true
 	case !s.Started:
 		return operation{Kind: start}, true
@@ -207,15 +210,16 @@ func nextOfRelations(snap model.Snapshot, s *state) (operation, bool) {
 			return leave(id, mine, ""), true
 		}
 		hears := func(member string) bool { return s.hears(seen, member, snap.SilentDepartures) }
-		if op, found := nextOfRelation(seen, mine, snap.Leader, hears); found {
+		if op, found := nextOfRelation(seen, mine, snap.Leader && !snap.TellsLeader, hears); found {
 			return op, true
 		}
 	}
 	return operation{}, false
 }
 
-// nextOfRelation has Juju's order: a pending changed, departed, changed of the application, joined, changed.
-func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool, hears func(member string) bool) (operation, bool) {
+// nextOfRelation has Juju's order: a pending changed, departed, changed of the application, joined, changed. Who knowsOwn is not told
+// of what peers share, as it has written that.
+func nextOfRelation(seen model.RelationSnapshot, mine *relation, knowsOwn bool, hears func(member string) bool) (operation, bool) {
 	op := operation{Relation: seen.ID, Endpoint: seen.Endpoint, RemoteApp: seen.RemoteApplication}
 	if changed, found := pending(op, mine, seen.Members); found {
 		return changed, true
@@ -226,8 +230,7 @@ func nextOfRelation(seen model.RelationSnapshot, mine *relation, leader bool, he
 			return op, true
 		}
 	}
-	// A leader is not told of what it wrote itself into the databag that it shares with its peers.
-	if seen.ApplicationVersion != mine.AppVersion && !(seen.Peer && leader) {
+	if seen.ApplicationVersion != mine.AppVersion && !(seen.Peer && knowsOwn) {
 		op.Kind, op.Version = relationChanged, seen.ApplicationVersion
 		return op, true
 	}

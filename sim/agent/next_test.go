@@ -50,6 +50,21 @@ func TestNext(t *testing.T) {
 		{"after a reboot start runs again", func(m *model.Snapshot, s *state) { m.Pending, s.Rebooted = []int{7}, true }, operation{Kind: start}},
 		{"a task waits for install", func(m *model.Snapshot, s *state) { m.Pending, s.Installed = []int{7}, false }, operation{Kind: install, CharmURL: "local:a-1"}},
 		{"other addresses", func(m *model.Snapshot, _ *state) { m.Addresses = []string{"127.0.0.11"} }, operation{Kind: configChanged, Config: "1 127.0.0.11"}},
+		{"other options", func(m *model.Snapshot, _ *state) { m.ConfigVersion = 2 }, operation{Kind: configChanged, Config: "2 127.0.0.10"}},
+		{"other options, told twice", func(m *model.Snapshot, _ *state) { m.ConfigTwice, m.ConfigVersion = true, 2 },
+			operation{Kind: configChanged, Config: "2 127.0.0.10", Twice: true}},
+		{"and once more", func(m *model.Snapshot, s *state) {
+			m.ConfigTwice, m.ConfigVersion = true, 2
+			s.done(operation{Kind: configChanged, Config: "2 127.0.0.10", Twice: true})
+		}, operation{Kind: configChanged, Config: "2 127.0.0.10"}},
+		{"and no more", func(m *model.Snapshot, s *state) {
+			m.ConfigTwice, m.ConfigVersion = true, 2
+			s.done(operation{Kind: configChanged, Config: "2 127.0.0.10"})
+		}, none},
+		{"a first config-changed is one", func(m *model.Snapshot, s *state) { m.ConfigTwice, s.Config, s.Started = true, "", false },
+			operation{Kind: configChanged, Config: "1 127.0.0.10"}},
+		{"other addresses are told once", func(m *model.Snapshot, _ *state) { m.ConfigTwice, m.Addresses = true, []string{"127.0.0.11"} },
+			operation{Kind: configChanged, Config: "1 127.0.0.11"}},
 		{"leadership", func(m *model.Snapshot, _ *state) { m.Leader = true }, operation{Kind: leaderElected}},
 		{"storage before install", func(m *model.Snapshot, s *state) {
 			m.Storage, s.Installed = []model.Storage{{ID: "data/0", Name: "data"}}, false
@@ -80,6 +95,9 @@ func TestNext(t *testing.T) {
 		{"a member departed", func(m *model.Snapshot, _ *state) { delete(m.Relations[0].Members, "a/1") }, ring(relationDeparted, "a/1", 0)},
 		{"the application databag changed", func(_ *model.Snapshot, s *state) { s.Relations[0].AppVersion = 1 }, ring(relationChanged, "", 2)},
 		{"a leader is not told of its own", func(m *model.Snapshot, s *state) { s.Relations[0].AppVersion, m.Leader, s.Leader = 1, true, true }, none},
+		{"or is", func(m *model.Snapshot, s *state) {
+			s.Relations[0].AppVersion, m.Leader, s.Leader, m.TellsLeader = 1, true, true, true
+		}, ring(relationChanged, "", 2)},
 		{"a relation that ends", func(m *model.Snapshot, _ *state) {
 			r := m.Relations[0]
 			r.Life = model.Dying

@@ -26,6 +26,7 @@ type state struct {
 	Removed   bool              `json:"removed"`
 	Leader    bool              `json:"leader"`
 	Config    string            `json:"config,omitempty"`
+	Again     bool              `json:"again,omitempty"` // config-changed has run, and is to run once more
 	Relations map[int]*relation `json:"relations,omitempty"`
 	Storage   map[string]bool   `json:"storage,omitempty"`
 	// Failed is the hook that failed last, and Attempts how often it did.
@@ -63,6 +64,14 @@ func configKey(s model.Snapshot) string {
 	return fmt.Sprintf("%d %s", s.ConfigVersion, strings.Join(s.Addresses, " "))
 }
 
+// reconfigured says that options have changed since config-changed ran: a charm that is new, or was
+// upgraded, or is told of addresses, has it once.
+func (s *state) reconfigured(snap model.Snapshot) bool {
+	ran, _, _ := strings.Cut(s.Config, " ")
+	now, _, _ := strings.Cut(configKey(snap), " ")
+	return s.Started && ran != "" && ran != now
+}
+
 // done takes an operation that ended well into the state.
 func (s *state) done(op operation) {
 	s.Failed, s.Attempts = nil, 0
@@ -72,11 +81,11 @@ func (s *state) done(op operation) {
 		s.Installed, s.CharmURL, s.Resources = true, op.CharmURL, op.Version
 	case upgradeCharm:
 		s.CharmURL, s.Resources = op.CharmURL, op.Version
-		s.Config = "" // config-changed follows
+		s.Config, s.Again = "", false // config-changed follows
 	case leaderElected:
 		s.Leader = true
 	case configChanged:
-		s.Config = op.Config
+		s.Config, s.Again = op.Config, op.Twice
 	case start:
 		s.Started, s.Rebooted = true, false
 	case stop:

@@ -140,9 +140,28 @@ func TestOnlyTheLeaderWritesTheApplicationDatabag(t *testing.T) {
 	if task := w.exec(leader, "relation-set -r $(relation-ids ring) --app epoch=1 && relation-get -r $(relation-ids ring) --app epoch a"); task.Output["stdout"] != "1\n" {
 		t.Errorf("the leader: %v", task.Output)
 	}
-	w.until("the other is told", func() bool { r := w.ran(other); return r[len(r)-1] == "ring-relation-changed" })
+	for _, unit := range []string{other, leader} { // the leader, too, is told of what it wrote, on 4.0
+		w.until(unit+" is told", func() bool { r := w.ran(unit); return r[len(r)-1] == "ring-relation-changed" })
+	}
 	if task := w.exec(other, "relation-get -r $(relation-ids ring) --format=json --app - a"); task.Output["stdout"] != "{\"epoch\":\"1\"}\n" {
 		t.Errorf("the other reads %v", task.Output)
+	}
+}
+
+func TestOtherOptionsRunConfigChangedTwice(t *testing.T) {
+	w := newWorld(t)
+	w.deploy(probe(t), "a", 1)
+	w.settled("a/0")
+	count := func() int { return strings.Count(strings.Join(w.ran("a/0"), ","), "config-changed") }
+	before := count()
+	for changes := range 2 {
+		w.setConfig("a", "port", strconv.Itoa(2400+changes))
+		w.until("config-changed has run twice", func() bool { return count() == before+2*(changes+1) })
+		w.exec("a/0", "true")
+		w.until("the unit is idle", func() bool { u, _ := w.Unit("a/0"); return u.Agent.Current == "idle" })
+		if n := count(); n != before+2*(changes+1) {
+			t.Errorf("after %d changes it has run %d times, %d before", changes+1, n, before)
+		}
 	}
 }
 

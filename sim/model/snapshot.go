@@ -40,6 +40,8 @@ type Snapshot struct {
 	Storage   []Storage
 	// SilentDepartures says that nobody is told of a peer that has gone, until its agent starts or its charm is upgraded.
 	SilentDepartures bool
+	// ConfigTwice and TellsLeader are what the profile says.
+	ConfigTwice, TellsLeader bool
 	// Pending are the tasks to run, oldest first.
 	Pending []int
 }
@@ -73,7 +75,7 @@ func (m *Model) Snapshot(unitName string) (Snapshot, error) {
 		Leader: u.app.leader == u.name, Resolved: u.resolved, Charm: u.app.charm, CharmURL: u.app.charmURL,
 		ConfigVersion: u.app.configVersion, ResourceVersion: u.app.resources.version, Addresses: slices.Clone(u.machine.addresses),
 		Relations: map[int]RelationSnapshot{}, Storage: u.showStorage(), Subordinates: len(m.subordinatesOf(u)) > 0,
-		SilentDepartures: m.silent,
+		SilentDepartures: m.silent, ConfigTwice: m.profile.ConfigTwice, TellsLeader: m.profile.TellsLeader,
 	}
 	if m.pace == PaceJuju {
 		s.Revision = m.published

@@ -55,6 +55,10 @@ type Profile struct {
 	// SilentDepartures says that the end of a unit is mostly not told to its peers: no departed hook runs on them, and for them it is
 	// in the relation with all that it has written, until the agent starts anew or the charm is upgraded.
 	SilentDepartures bool
+	// ConfigTwice says that config-changed runs twice for each change of an application's options.
+	ConfigTwice bool
+	// TellsLeader says that a leader is told of what it wrote itself into the databag that it shares with its peers.
+	TellsLeader bool
 	// DeadUnitsFail says that UnitsInfo has an error for a unit that is dead and not yet removed, else its last state.
 	DeadUnitsFail bool
 	// MarksCrossModel says that UnitsInfo marks relations across models.

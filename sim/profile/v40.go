@@ -10,6 +10,8 @@ var V40 = Profile{
 	ShowsAlive:       true,
 	DeadUnitsFail:    true,
 	SilentDepartures: true,
+	ConfigTwice:      true,
+	TellsLeader:      true,
 	TasksGo:          true,
 	TasksInNoOrder:   true,
 	Tracing:          true,
