@@ -294,7 +294,7 @@ func (a *App) fetchTask(ctx context.Context, id string) (wire.ActionResult, erro
 		return wire.ActionResult{}, fmt.Errorf("cannot read task %s: %d answers", id, len(results.Results))
 	}
 	if e := results.Results[0].Error; e != nil {
-		return wire.ActionResult{}, fmt.Errorf("task %s: %s", id, e.Message)
+		return wire.ActionResult{}, fmt.Errorf("%s", e.Message)
 	}
 	return results.Results[0], nil
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -71,71 +70,23 @@ func blockStyle(n *yaml.Node) {
 	}
 }
 
-// columns is the width that tables are kept to where that is possible.
-const columns = 80
-
-// table aligns columns two spaces apart; those named in right are numbers. One that is wider than columns leaves out what is empty, then
-// shortens headers, then sets columns one space apart; what does not fit even so is as wide as it is.
+// table aligns columns two spaces apart, as juju does: those named in right are numbers, and one in
+// which nothing is said stays.
 type table struct {
 	header []string
 	right  map[string]bool
-	short  map[string]string
 	rows   [][]string
 }
 
 func newTable(header ...string) *table {
-	return &table{header: header, right: map[string]bool{}, short: map[string]string{}}
+	return &table{header: header, right: map[string]bool{}}
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (t *table) String() string {
-	wide := t.lines(t.header, "  ")
-	if fits(wide) {
-		return wide
-	}
-	narrow := t.withoutEmpty()
-	if text := narrow.lines(narrow.header, "  "); fits(text) {
-		return text
-	}
-	header := slices.Clone(narrow.header)
-	for i, name := range header {
-		header[i] = cmp.Or(t.short[name], name)
-	}
-	for _, gap := range []string{"  ", " "} {
-		if text := narrow.lines(header, gap); fits(text) {
-			return text
-		}
-	}
-	return wide // A long message is on a line of its own length anyway.
-}
-
-func fits(text string) bool {
-	for line := range strings.Lines(text) {
-		if utf8.RuneCountInString(strings.TrimRight(line, "\n")) > columns {
-			return false
-		}
-	}
-	return true
-}
-
-func (t *table) withoutEmpty() *table {
-	narrow := &table{right: t.right, short: t.short, rows: make([][]string, len(t.rows))}
-	for i, name := range t.header {
-		if !slices.ContainsFunc(t.rows, func(row []string) bool { return row[i] != "" }) {
-			continue
-		}
-		narrow.header = append(narrow.header, name)
-		for r, row := range t.rows {
-			narrow.rows[r] = append(narrow.rows[r], row[i])
-		}
-	}
-	return narrow
-}
-
-func (t *table) lines(header []string, gap string) string {
-	widths := make([]int, len(header))
-	all := append([][]string{header}, t.rows...)
+	widths := make([]int, len(t.header))
+	all := append([][]string{t.header}, t.rows...)
 	for _, row := range all {
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
@@ -151,7 +102,7 @@ func (t *table) lines(header []string, gap string) string {
 			} else {
 				cell += pad
 			}
-			line.WriteString(cell + gap)
+			line.WriteString(cell + "  ")
 		}
 		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}

@@ -90,7 +90,6 @@ func (s statusData) scale(application string) int {
 
 func (s statusData) unitTable() string {
 	t := newTable("Unit", "Workload", "Agent", "Machine", "Public address", "Ports", "Message")
-	t.short["Public address"] = "Address"
 	for _, name := range slices.Sorted(maps.Keys(s.Applications)) {
 		t.addUnits("", s.Applications[name].Units)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,9 @@ func (a *App) showTask() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show-task ID", Short: "Show a task's result", Args: exactly("task id"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if _, err := strconv.ParseUint(args[0], 10, 32); err != nil {
+				return usage("task ID %q not valid", args[0])
+			}
 			t, err := a.taskAfter(c.Context(), args[0], wait)
 			if err != nil {
 				return err
