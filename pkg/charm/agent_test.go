@@ -60,6 +60,8 @@ type fakeMachine struct {
 	broken         error // why a leaf cannot be written
 	unserved       error
 	proofs         int
+	cleared        int
+	uncleared      error
 }
 
 func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus {
@@ -88,6 +90,7 @@ func (m *fakeMachine) DropStaged() error    { m.unfinished = nil; return nil }
 func (m *fakeMachine) StageRestore(context.Context, machine.Restore) (v1alpha1.RestoreFacts, error) {
 	return v1alpha1.RestoreFacts{}, errors.New("not here")
 }
+func (m *fakeMachine) ClearDrill() error       { m.cleared++; return m.uncleared }
 func (m *fakeMachine) Path(path string) string { return path }
 func (m *fakeMachine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
 	if m.refuse != "" {

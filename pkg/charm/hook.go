@@ -11,7 +11,7 @@ import (
 // hook runs any hook but stop: all look at the same things, so that none has to come first and none
 // may be missed.
 //
-//  1. end a restore whose agent has died
+//  1. end a restore whose agent has died, and clear away what a restore drill has left
 //  2. put certificates that have come in their place, and ask for those that are missing or due
 //  3. publish facts
 //  4. answer the db relation, Prometheus and Grafana from what was applied last
@@ -31,6 +31,10 @@ func (a *Agent) hook(ctx context.Context) error {
 	}
 	if err := a.endRestore(ctx); err != nil {
 		return err
+	}
+	if err := a.machine.ClearDrill(); err != nil {
+		// It takes room, and holds nothing up.
+		a.run.Log.Error(err, "Left it for the next hook")
 	}
 	n, err := a.run.Network(ctx)
 	if err != nil {

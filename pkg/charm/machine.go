@@ -30,6 +30,7 @@ type Machine interface {
 	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)
 	ForgetRestore() error
 	DropStaged() error
+	ClearDrill() error
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

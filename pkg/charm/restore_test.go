@@ -1,6 +1,7 @@
 package charm_test
 
 import (
+	"errors"
 	"testing"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -78,5 +79,16 @@ func TestARestoreThatTheControllerWasAskedForIsTheControllers(t *testing.T) {
 				t.Errorf("forgotten: %t", forgotten)
 			}
 		})
+	}
+}
+
+// TestEveryHookClearsAwayWhatADrillHasLeft, and one that cannot fails for it no more than for a full disk.
+func TestEveryHookClearsAwayWhatADrillHasLeft(t *testing.T) {
+	b := newBench(t)
+	b.machine.uncleared = errors.New("cannot remove it")
+	b.hook("update-status")
+	b.hook("config-changed")
+	if b.machine.cleared != 2 {
+		t.Errorf("cleared %d times", b.machine.cleared)
 	}
 }

@@ -62,6 +62,7 @@ func inProgress(reason string, err error) error {
 //  10. service
 //  11. the database's size
 //  12. the snapshot of a schedule, if one is asked for
+//  13. a trial of restoring one, if it is asked for
 //
 // A delivery with ops does those, and nothing else.
 func (m *Machine) Apply(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, s Situation) v1alpha1.EtcdUnitStatus {
@@ -118,7 +119,7 @@ func (a *application) run(ctx context.Context) error {
 	if reset {
 		steps = append(steps, a.reset)
 	}
-	steps = append(steps, a.exchangeStaged, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.proveStaged, a.defragment, a.scheduled)
+	steps = append(steps, a.exchangeStaged, a.install, a.certificates, a.configure, a.dropIns, a.serve, a.proveStaged, a.defragment, a.scheduled, a.drill)
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err

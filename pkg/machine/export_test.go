@@ -1,6 +1,10 @@
 package machine
 
-import "jujuetcd.io/pkg/machine/record"
+import (
+	"context"
+
+	"jujuetcd.io/pkg/machine/record"
+)
 
 // OnEffect has f called after everything that is done to the world; a test ends an Apply there as a
 // crash would.
@@ -26,3 +30,16 @@ func (m *Machine) Record(change func(*record.Record)) {
 		panic(err)
 	}
 }
+
+// Rehearse is what a drill does beside the record.
+func (m *Machine) Rehearse(ctx context.Context) error {
+	r, err := m.store.Load()
+	if err != nil {
+		return err
+	}
+	_, err = m.rehearse(ctx, r)
+	return err
+}
+
+// DrillDir is where all of a drill is.
+func (m *Machine) DrillDir() string { return m.drillDir() }

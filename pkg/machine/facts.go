@@ -52,7 +52,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 	if err := m.defragFacts(&facts, &r, found, remember); err != nil {
 		return facts, err
 	}
-	facts.Snapshots = m.snapshotFacts(r.Snapshots)
+	facts.Snapshots, facts.Drill = m.snapshotFacts(r.Snapshots), r.Drill.DeepCopy()
 	facts.MachineAddresses = ownAddresses(m.o.Interfaces())
 	snap, err := m.snapd.Snap(ctx, SnapName)
 	if err != nil {

@@ -62,6 +62,7 @@ type Cluster interface {
 	Compact(ctx context.Context, v etcdops.View, revision int64, physical bool) (at int64, err error)
 	Defragment(ctx context.Context, endpoint string, longest time.Duration) error
 	Snapshot(ctx context.Context, endpoint string, to io.Writer) error
+	HashKV(ctx context.Context, endpoint string, revision int64) (etcdops.Hash, error)
 	Close()
 }
 
@@ -87,6 +88,10 @@ type Options struct {
 	SnapWait, StartWait time.Duration
 	// ScheduledWait bounds the snapshot of a schedule; default v1alpha1.LongestScheduled.
 	ScheduledWait time.Duration
+	// DrillWait bounds a restore drill; default v1alpha1.LongestDrill.
+	DrillWait time.Duration
+	// FreeMemory is how many bytes of memory are available; default what the kernel says.
+	FreeMemory func() (int64, error)
 }
 
 // Machine is one unit's machine.
@@ -125,6 +130,12 @@ func New(o Options) *Machine {
 	}
 	if o.ScheduledWait == 0 {
 		o.ScheduledWait = v1alpha1.LongestScheduled
+	}
+	if o.DrillWait == 0 {
+		o.DrillWait = v1alpha1.LongestDrill
+	}
+	if o.FreeMemory == nil {
+		o.FreeMemory = availableMemory
 	}
 	m := &Machine{o: o, log: o.Log, disk: &durable.Disk{}, effect: func(string) {}}
 	m.snapd = snapd.New(m.path(Socket))

@@ -18,6 +18,7 @@ const (
 	restarting = "TestRestartIsAllowed|TestRestartBySystemd|TestACrashed|TestNewAuthority|TestFactsTell"
 	operating  = "TestOps"
 	halting    = "TestAdmit|TestAHalt|TestHalt"
+	drilling   = "TestADrill"
 	scheduled  = "Schedul|TestASnapshotThatWasNotEnded"
 	restoring  = "TestARestore|TestWhatCannotBeRestored|TestWhatIsReady"
 )
@@ -56,6 +57,16 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"and of one with a quorum", "scheduled.go", "if at.Endpoint == \"\" {", "if false {", scheduled},
 		{"it ends in time", "scheduled.go", "context.WithTimeoutCause(ctx, limit, ", "context.WithTimeoutCause(ctx, 60*limit, ", scheduled},
 		{"a file that is gone is no good snapshot", "scheduled.go", "last.Missing = err != nil || ", "last.Missing = err == nil && ", scheduled},
+		{"a drill is done once", "drill.go", "done.Last != nil && done.Last.ID == order.ID || done", "done", drilling},
+		{"a drill that has failed is not done again", "drill.go", "done.Tried.Fault != \"\" && done.Tried.ID", "false && done.Tried.ID", drilling},
+		{"it leaves nothing", "drill.go", "err = errors.Join(err, m.ClearDrill())", "err = errors.Join(err)", drilling},
+		{"it reads what was written", "drill.go", "m.path(last.Path), last.SHA256, m", "m.path(last.Path), \"\", m", drilling},
+		{"it takes no memory from others", "drill.go", "free < need {", "false {", drilling},
+		{"it ends in time", "drill.go", "context.WithTimeoutCause(ctx, limit, ", "context.WithTimeoutCause(ctx, 60000*limit, ", drilling},
+		{"hashes that differ are a fault", "drill.go", "if o.Hash.Hash != has.Hash.Hash {", "if false {", drilling},
+		{"what an agent leaves that dies is ended", "drill.go", "if err := endIn(dir); err != nil {", "if err := error(nil); err != nil {", drilling},
+		{"its etcd is nobody", "drill_etcd.go", "if os.Geteuid() == 0 {", "if false {", drilling},
+		{"and dies with its agent", "drill_etcd.go", "Setpgid: true, Pdeathsig: syscall.SIGKILL}", "Setpgid: true}", drilling},
 		{"what is handed out is its user's", "durable/durable.go", "!f.Owner.has(info) || ", "", "HandedOut"},
 		{"and nobody else's", "handout.go", "Mode: 0o600, Owner: owner", "Mode: 0o644, Owner: owner", "HandedOut"},
 		{"whoever juju scp logs in as", "handout.go", "fields[0] != v1alpha1.LoginUser || ", "", "HandedOut"},

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if code, handled := sim.MultiCall(os.Args); handled {
 		os.Exit(code)
 	}
+	if root := os.Getenv(drillsIn); root != "" {
+		drillUntilKilled(root)
+	}
 	goleak.VerifyTestMain(m)
 }
 

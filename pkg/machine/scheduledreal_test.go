@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -30,6 +31,17 @@ func TestAScheduleOfARealEtcd(t *testing.T) {
 		}
 		return status.Facts.Snapshots
 	}
+	drill := func(tick string) *v1alpha1.DrillFacts {
+		t.Helper()
+		spec.Delivery.Snapshot, spec.Delivery.Drill = nil, &v1alpha1.DrillOrder{ID: tick}
+		defer func() { spec.Delivery.Drill = nil }()
+		s.Action++
+		status := agent.Apply(t.Context(), &spec, s)
+		if status.Outcome != v1alpha1.OutcomeApplied {
+			t.Fatalf("%+v", status)
+		}
+		return status.Facts.Drill
+	}
 	order := func(tick string, attempt int32) *v1alpha1.SnapshotFacts {
 		t.Helper()
 		spec.Delivery.Snapshot = &v1alpha1.SnapshotOrder{ID: tick, Attempt: attempt, Keep: 1}
@@ -51,6 +63,9 @@ func TestAScheduleOfARealEtcd(t *testing.T) {
 	if empty := order(tick1, 0); empty.Tried.Fault != "" || empty.Last == nil {
 		t.Fatalf("of a cluster in which nothing was written: %+v", empty)
 	}
+	if d := drill(tick1); d.Tried.Fault != "" || d.Last == nil || !d.Last.Hashed || d.Last.Keys != 0 {
+		t.Fatalf("of a cluster in which nothing was written: %+v, %+v", d.Tried, d.Last)
+	}
 	var revision int64
 	withClient(t, agent, spec.Etcd.AdvertiseClientURLs[0], func(ctx context.Context, c *clientv3.Client) error {
 		for i := range 200 {
@@ -65,6 +80,12 @@ func TestAScheduleOfARealEtcd(t *testing.T) {
 	good := order(tick2, 0)
 	if good.Tried.Fault != "" || good.Last.ID != tick2 || good.Last.Revision != revision {
 		t.Fatalf("%+v, last %+v, want revision %d", good.Tried, good.Last, revision)
+	}
+	began := time.Now()
+	d := drill(tick2)
+	t.Logf("the drill took %s", time.Since(began))
+	if d.Tried.Fault != "" || d.Last.ID != tick2 || d.Last.Tick != tick2 || d.Last.Keys != 20 || d.Last.Revision != revision || !d.Last.Hashed {
+		t.Errorf("%+v, %+v", d.Tried, d.Last)
 	}
 	list, err := agent.ListSnapshots(t.Context(), machine.DefaultSnapshots, true)
 	if err != nil || len(list) != 1 || !list[0].Verified || list[0].SHA256 != good.Last.SHA256 || list[0].Revision != revision || list[0].Origin.Tick != tick2 {

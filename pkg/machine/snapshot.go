@@ -61,8 +61,13 @@ func (m *Machine) taking(s Snapshots, source etcdops.Member, at etcdops.Endpoint
 		return snapshot.Taking{}, nil, err
 	}
 	s.Origin.ModelUUID, s.Origin.Member, s.Origin.EtcdVersion, s.Origin.Time = m.o.ModelUUID, source.Name, at.Version, m.o.Now().UTC()
+	var hash func(context.Context, int64) *snapshot.Hash
+	if s.Origin.Tick != "" { // a restore drill compares it, of a snapshot of the schedule
+		hash = hashOf(m.log, cluster, at.Endpoint)
+	}
 	return snapshot.Taking{
-		Dir: dir, Size: at.DBSize, Revision: at.Revision, Origin: s.Origin, Progress: s.Progress,
+		Hash: hash,
+		Dir:  dir, Size: at.DBSize, Revision: at.Revision, Origin: s.Origin, Progress: s.Progress,
 		Own: owner,
 		Send: func(ctx context.Context, to io.Writer) error {
 			return cluster.Snapshot(ctx, at.Endpoint, to)

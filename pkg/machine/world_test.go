@@ -61,7 +61,9 @@ type world struct {
 	database  []byte        // what a member sends
 	sendFault error         // what ends it
 	hangs     bool          // it never ends
-	patience  time.Duration // for how long the agent waits for a snapshot of the schedule
+	patience  time.Duration // for how long the agent waits for a snapshot of the schedule, and for a drill
+	hash      *etcdops.Hash // of the keys that a member sends
+	memory    int64         // that is free; zero is enough
 	slow      bool          // a defragmentation outlives who waits for it
 	// undefragmented is why it fails.
 	undefragmented error
@@ -121,6 +123,7 @@ func theCA(t testing.TB) *etcdtest.CA {
 func (w *world) machine() *machine.Machine {
 	return machine.New(machine.Options{
 		Root: w.root, Unit: "etcd/0", ModelUUID: "uuid", Log: logr.Discard(), SnapWait: 50 * time.Millisecond, StartWait: 150 * time.Millisecond, ScheduledWait: w.patience,
+		DrillWait: w.patience, FreeMemory: func() (int64, error) { return cmp.Or(w.memory, 1<<40), nil },
 		Connect: func(*tls.Config) machine.Cluster { return cluster{w} }, Now: w.now,
 	})
 }
@@ -417,6 +420,13 @@ func (c cluster) Snapshot(ctx context.Context, endpoint string, to io.Writer) er
 	}
 	_, err := to.Write(c.w.database)
 	return errors.Join(err, c.w.sendFault)
+}
+
+func (c cluster) HashKV(context.Context, string, int64) (etcdops.Hash, error) {
+	if c.w.hash == nil {
+		return etcdops.Hash{}, errors.New("cannot ask for a hash: nothing is there")
+	}
+	return *c.w.hash, nil
 }
 
 func (cluster) Close() {}

@@ -51,6 +51,14 @@ var (
 		Name: "jujuetcd_snapshot_overdue",
 		Help: "1 while a cluster's schedule of snapshots was not kept at two times in a row, 0 while it is kept; absent without a schedule.",
 	}, []string{"model", "application"})
+	drillTimeGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_restore_drill_last_timestamp_seconds",
+		Help: "For which time of its timetable a snapshot of a cluster was last restored for a trial, and was as it should be; absent without one.",
+	}, []string{"model", "application"})
+	drillFailingGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jujuetcd_restore_drill_failing",
+		Help: "1 while a cluster's last restore drill has failed, or two in a row were missed, else 0; absent without a timetable of drills.",
+	}, []string{"model", "application"})
 	jujuRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jujuetcd_juju_requests_total",
 		Help: "Calls to the Juju controller, by model, call and outcome (ok, error).",
@@ -79,7 +87,8 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(stepsTotal, deliveriesTotal, deliverySeconds, membersGauge, toleranceGauge, planGauge, blindGauge,
-		snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge, jujuRequests, pollInterval, modelConnected, modelPushed, recordsTotal, probesTotal)
+		snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge, drillTimeGauge, drillFailingGauge,
+		jujuRequests, pollInterval, modelConnected, modelPushed, recordsTotal, probesTotal)
 }
 
 // Outcomes of a step, as label values.
@@ -112,10 +121,31 @@ func measureSnapshots(model, application string, s *v1alpha1.SnapshotStatus) {
 	}
 }
 
+// measureDrills shows how a timetable of restore drills is kept; nil is none.
+func measureDrills(model, application string, s *v1alpha1.DrillStatus) {
+	labels := prometheus.Labels{"model": model, "application": application}
+	switch {
+	case s == nil:
+		drillFailingGauge.Delete(labels)
+	case s.Failing:
+		drillFailingGauge.With(labels).Set(1)
+	default:
+		drillFailingGauge.With(labels).Set(0)
+	}
+	if s == nil || s.Last == nil {
+		drillTimeGauge.Delete(labels)
+		return
+	}
+	if at, known := v1alpha1.ParseTick(s.Last.ID); known {
+		drillTimeGauge.With(labels).Set(float64(at.Unix()))
+	}
+}
+
 // forgetMetrics drops the gauges of a cluster that is gone.
 func forgetMetrics(k ClusterKey) {
 	labels := prometheus.Labels{"model": k.Model, "application": k.Application}
-	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge, snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge} {
+	for _, g := range []*prometheus.GaugeVec{membersGauge, toleranceGauge, planGauge, blindGauge, snapshotTimeGauge, snapshotSizeGauge, snapshotOverdueGauge,
+		drillTimeGauge, drillFailingGauge} {
 		g.DeletePartialMatch(labels)
 	}
 	for _, g := range seenGauges {

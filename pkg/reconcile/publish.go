@@ -39,6 +39,7 @@ func (r *clusterReconciler) publish(c *cluster, obs observation.Observation, sit
 	planGauge.WithLabelValues(model, application).Set(float64(len(status.Plan)))
 	blindGauge.WithLabelValues(model, application).Set(float64(len(obs.Blind)))
 	measureSnapshots(model, application, status.Snapshots)
+	measureDrills(model, application, status.Drills)
 	c.measureSeen(obs, status)
 	c.model.measure()
 	c.notePhase(serving)

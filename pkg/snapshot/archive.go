@@ -85,4 +85,14 @@ type Origin struct {
 	DatabaseSHA256 string `json:"databaseSHA256"`
 	// Tick is the time of the schedule that it was taken for; empty for one that a person has taken.
 	Tick string `json:"tick,omitempty"`
+	// Hash is the HashKV that the member had at Revision when it had sent the database, where that was
+	// asked for.
+	Hash *Hash `json:"hashKV,omitempty"`
+}
+
+// Hash is what etcd's HashKV tells of a revision. Two are comparable only if history was compacted at
+// the same one.
+type Hash struct {
+	Hash            uint32 `json:"hash"`
+	CompactRevision int64  `json:"compactRevision,omitempty"`
 }

@@ -61,7 +61,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"reading ends", "source.go", "if err := r.ctx.Err(); err != nil {", "if err := error(nil); err != nil {", "TestItEnds"},
 		{"no v2 archive is restored", "newcluster.go", "if a.Form == FormV2 {", "if false {", "TestWhatCannotBeRestored"},
 		{"the disk has room for a restore", "newcluster.go", "if err := Free(near, 2*a.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatCannotBeRestored"},
-		{"revisions go up, and what was before is compacted", "newcluster.go", "RevisionBump:  uint64(revisionBump + max(to.After-a.Revision, 0)), MarkCompacted: true,", "", "TestARestoredArchive"},
+		{"revisions go up, and what was before is compacted", "newcluster.go", "config.RevisionBump, config.MarkCompacted = uint64(revisionBump+max(to.After-a.Revision, 0)), true", "", "TestARestoredArchive"},
 		{"also above what was reached since", "newcluster.go", "max(to.After-a.Revision, 0)", "0", "TestWhatIsRestored"},
 		{"a v2 archive is none that was proven", "proven.go", "if p.database == nil {\n\t\treturn refused", "if false {\n\t\treturn refused", "TestWhatWasProven"},
 		{"the disk has room for what was proven", "proven.go", "if err := Free(filepath.Dir(dir), p.DatabaseSize); err != nil {", "if err := error(nil); err != nil {", "TestWhatWasProven"},

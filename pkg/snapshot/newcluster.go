@@ -25,6 +25,8 @@ type NewCluster struct {
 	After int64
 	// DisableAuth turns authentication off in the restored data.
 	DisableAuth bool
+	// SameRevision leaves revisions and history as they are: for an etcd that no client ever sees.
+	SameRevision bool
 }
 
 // Restore makes a data directory from an archive that Inspect has verified, as that of a Proven does;
@@ -61,14 +63,16 @@ func restore(ctx context.Context, a Archive, database *os.File, dir string, to N
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("cannot restore %s: %w", a.Path, err)
 	}
-	err = etcdutl.NewV3(zap.NewNop()).Restore(etcdutl.RestoreConfig{
+	config := etcdutl.RestoreConfig{
 		SnapshotPath:  fmt.Sprintf("/proc/self/fd/%d", database.Fd()), // it has no name
 		OutputDataDir: dir, Name: to.Name, PeerURLs: []string{to.PeerURL},
 		InitialCluster: to.Name + "=" + to.PeerURL, InitialClusterToken: to.Token,
 		SkipHashCheck: true, // who has written the file has checked what there is to check
-		RevisionBump:  uint64(revisionBump + max(to.After-a.Revision, 0)), MarkCompacted: true,
-	})
-	if err != nil {
+	}
+	if !to.SameRevision {
+		config.RevisionBump, config.MarkCompacted = uint64(revisionBump+max(to.After-a.Revision, 0)), true
+	}
+	if err := etcdutl.NewV3(zap.NewNop()).Restore(config); err != nil {
 		return fmt.Errorf("cannot restore %s: %w", a.Path, err)
 	}
 	if to.DisableAuth {

@@ -38,6 +38,9 @@ type Taking struct {
 	Origin         Origin
 	// Progress is told what happens now.
 	Progress func(string)
+	// Hash asks who has sent it for its HashKV at a revision; nil is recorded where it tells none. It
+	// may be nil itself.
+	Hash func(ctx context.Context, revision int64) *Hash
 }
 
 // Take takes a snapshot: it lets a server send it, proves it, packs it, and writes its SHA-256
@@ -68,6 +71,9 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 		return fail(errors.New("the server has not sent the SHA-256 of its database"))
 	case sent.Revision < t.Revision && t.Revision > emptyRevision:
 		return fail(fmt.Errorf("the database ends at revision %d, and had %d already", sent.Revision, t.Revision))
+	}
+	if t.Hash != nil {
+		t.Origin.Hash = t.Hash(ctx, sent.Revision)
 	}
 	t.Progress("packing " + Size(sent.Size))
 	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.Origin.Time.UTC().Format(nameForm)))

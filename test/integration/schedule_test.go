@@ -23,7 +23,7 @@ import (
 )
 
 // everyMinute is a policy with a schedule.
-const everyMinute = "apiVersion: jujuetcd.io/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: etcd\nspec:\n  snapshots:\n    schedule: '* * * * *'\n    keep: 1\n"
+const everyMinute = "apiVersion: jujuetcd.io/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: etcd\nspec:\n  snapshots:\n    schedule: '* * * * *'\n    keep: 1\n    drill: '* * * * *'\n"
 
 // TestAScheduleTakesSnapshots: the first one at once, one for each minute, as many as are to be kept, beside what
 // a person has taken; seen by Juju's verbs, by metrics and by a condition, which tells of the first fault, too.
@@ -47,14 +47,21 @@ func TestAScheduleTakesSnapshots(t *testing.T) {
 	if second := w.scheduledSnapshot(t, person, first.ID); first.Origin.Tick >= second.Origin.Tick {
 		t.Errorf("%+v follows %+v", second, first)
 	}
+	w.awaitSchedule("one was restored for a trial", func(c v1alpha1.EtcdCluster) bool {
+		d := c.Status.Drills
+		return d != nil && d.Last != nil && d.Last.Unit == "etcd/0" && d.Last.Hashed && d.Last.Tick >= first.Origin.Tick
+	})
+	w.showsCondition(t, v1alpha1.ConditionDrill, metav1.ConditionTrue, "")
 	text := get(t, "http://"+metrics+"/metrics")
-	for name, least := range map[string]float64{"overdue": 0, "last_timestamp_seconds": float64(time.Now().Add(-5 * time.Minute).Unix()), "last_size_bytes": 1} {
-		found := regexp.MustCompile(`(?m)^jujuetcd_snapshot_` + name + `\{application="etcd",model="admin/demo"\} (\S+)$`).FindStringSubmatch(text)
+	recent := float64(time.Now().Add(-5 * time.Minute).Unix())
+	for name, least := range map[string]float64{"snapshot_overdue": 0, "snapshot_last_timestamp_seconds": recent, "snapshot_last_size_bytes": 1,
+		"restore_drill_failing": 0, "restore_drill_last_timestamp_seconds": recent} {
+		found := regexp.MustCompile(`(?m)^jujuetcd_` + name + `\{application="etcd",model="admin/demo"\} (\S+)$`).FindStringSubmatch(text)
 		if found == nil {
 			t.Errorf("no metric %s", name)
 			continue
 		}
-		if value, err := strconv.ParseFloat(found[1], 64); err != nil || value < least || name == "overdue" && value != 0 {
+		if value, err := strconv.ParseFloat(found[1], 64); err != nil || value < least || least == 0 && value != 0 {
 			t.Errorf("%s is %s", name, found[1])
 		}
 	}

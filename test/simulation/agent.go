@@ -243,6 +243,7 @@ func (a *Agent) apply(spec *v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUn
 		return *failed
 	}
 	a.snapshot(spec)
+	a.drill(spec)
 	return status
 }
 
@@ -319,7 +320,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		Protocol:  v1alpha1.Protocol,
 		Addresses: v1alpha1.UnitAddresses{Peer: address, PeerBind: address, Client: address, ClientBind: address},
 	}
-	f.Request, f.Snapshots, f.Restore = a.request, a.record.Snapshots.DeepCopy(), a.restoreFacts()
+	f.Request, f.Snapshots, f.Drill, f.Restore = a.request, a.record.Snapshots.DeepCopy(), a.record.Drill.DeepCopy(), a.restoreFacts()
 	r := a.record.Member
 	f.Member = v1alpha1.MemberFacts{Started: r.Started, StartedNew: r.StartedNew && r.Started}
 	if d := a.process.data; d != nil {

@@ -212,7 +212,8 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 		seed := *chaosSeed + uint64(n)
 		rng := rand.New(rand.NewPCG(seed, 3))
 		s := simulation.New(simulation.Config{Seed: seed, Slow: rng.IntN(2) == 0, Apart: time.Duration(seed%4) * 17 * time.Second,
-			Schedule: []string{"", "", "*/4 * * * *", "@hourly"}[seed/4%4]})
+			Schedule: []string{"", "", "*/4 * * * *", "@hourly"}[seed/4%4],
+			Drill:    []string{"", "*/6 * * * *"}[seed/16%2]})
 		s.Relate()
 		s.AddUnits(1 + rng.IntN(5))
 		s.StartDaemon("daemon-a")
@@ -253,8 +254,12 @@ func TestDisturbedWorldsComeToRest(t *testing.T) {
 		if why := s.KeepsSchedule(); why != "" {
 			t.Errorf("seed %d: %s\n%s", seed, why, tail(s))
 		}
+		if why := s.KeepsDrills(); why != "" {
+			t.Errorf("seed %d: %s\n%s", seed, why, tail(s))
+		}
 		must(t, s, "afterwards", nil)
 		happened["snapshots taken"] += s.Counts().SnapshotsTaken
+		happened["restore drills"] += s.Counts().Drills
 	}
 	t.Logf("%v", happened)
 }

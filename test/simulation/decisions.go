@@ -71,6 +71,8 @@ func (d *Daemon) judgeDecision(obs observation.Observation, step planner.Step, o
 	switch step.Kind {
 	case planner.StepSnapshot:
 		d.judgeScheduled(obs, step)
+	case planner.StepDrill:
+		d.judgeDrill(obs, step)
 	case planner.StepAddLearner:
 		if h := obs.History; h.StableSince.IsZero() || obs.Now.Sub(h.StableSince) < stableFor || obs.Now.Sub(h.LastChange) < stableFor {
 			d.sim.violate("P6: a member is added to a cluster that is stable since %s and was changed at %s", h.StableSince, h.LastChange)
@@ -195,7 +197,7 @@ func (d *Daemon) judgeDisruption(obs observation.Observation, step planner.Step)
 		if s.clockSetSince(d, t) {
 			continue
 		}
-		if t.unit.app == d.app && !t.status.Final() && (disrupts(t) || t.spec.Delivery.AllowReset || t.spec.Delivery.Snapshot != nil) && !t.hold &&
+		if t.unit.app == d.app && !t.status.Final() && (disrupts(t) || t.spec.Delivery.AllowReset || reads(t)) && !t.hold &&
 			s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
 			s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
 		}

@@ -20,6 +20,8 @@ type Config struct {
 	Apart time.Duration
 	// Schedule is when snapshots are taken; empty is never.
 	Schedule string
+	// Drill is when the newest of them is restored for a trial; empty is never.
+	Drill string
 }
 
 // Sim is a model with an application, etcd, which its own methods speak of, with others, and with the daemons that watch them.
@@ -70,6 +72,8 @@ type Counts struct {
 	Hooks int
 	// SnapshotsTaken are those of a schedule.
 	SnapshotsTaken int
+	// Drills are those that went well.
+	Drills int
 	// Refused counts refused deliveries by reason.
 	Refused map[string]int
 }

@@ -28,6 +28,8 @@ type schedule struct {
 	taken map[string]publication
 	// full: the disks of all machines have no room for a snapshot.
 	full bool
+	// drillsFail: no drill goes well.
+	drillsFail bool
 }
 
 type publication struct {
@@ -38,7 +40,7 @@ type publication struct {
 // policy is that of the clusters of the world.
 func (s *Sim) policy() v1alpha1.EtcdClusterSpec {
 	var policy v1alpha1.EtcdClusterSpec
-	policy.Snapshots.Schedule = s.cfg.Schedule
+	policy.Snapshots.Schedule, policy.Snapshots.Drill = s.cfg.Schedule, s.cfg.Drill
 	policy.SetDefaults()
 	return policy
 }
@@ -49,7 +51,7 @@ func (s *Sim) DisksFull(full bool) { s.scheduled.full = full }
 // runs is how long the task runs.
 func (a *Agent) runs(t *task) time.Duration {
 	takes := a.sim.between(200*time.Millisecond, 500*time.Millisecond)
-	if t.spec.Delivery.Snapshot != nil {
+	if reads(t) {
 		takes += time.Duration(a.sim.scheduled.rng.Int64N(int64(v1alpha1.LongestScheduled)))
 	}
 	return takes
@@ -103,14 +105,17 @@ func (s *Sim) publishedSnapshot(a *Agent, f v1alpha1.UnitFacts) {
 	}
 }
 
+// reads says that the delivery takes a snapshot, or tries one.
+func reads(t *task) bool { return t.spec.Delivery.Snapshot != nil || t.spec.Delivery.Drill != nil }
+
 // judgeBesideSnapshot is asked when a delivery is queued while another is not final.
 func (s *Sim) judgeBesideSnapshot(t, o *task) {
 	disturbs := func(t *task) bool {
 		d := t.spec.Delivery
 		return disrupts(t) || d.AllowReset || t.spec.NeedsPhase()
 	}
-	if t.spec.Delivery.Snapshot != nil && disturbs(o) || o.spec.Delivery.Snapshot != nil && disturbs(t) {
-		s.violate("S2: tasks %d and %d are under way at once, and one is a snapshot", t.id, o.id)
+	if reads(t) && disturbs(o) || reads(o) && disturbs(t) {
+		s.violate("S2: tasks %d and %d are under way at once, and one is a snapshot or a drill", t.id, o.id)
 	}
 }
 

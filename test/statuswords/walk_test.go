@@ -41,6 +41,7 @@ var scopes = []scope{
 		"status.go", "procedure_status.go", // conditions and procedures, which jujuetcd get and describe show
 		"change.go",    // verbs, which sentences have in them
 		"scheduled.go", // why a snapshot is taken, and a condition
+		"rehearsal.go", // why a drill is done, and a condition
 		"step.go",      // names of steps, which sentences have in them
 		"verb", "note", "noteAside", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the

@@ -154,6 +154,9 @@ type EtcdClusterStatus struct {
 	// Snapshots is how the schedule of snapshots is kept; nil without a schedule.
 	// +optional
 	Snapshots *SnapshotStatus `json:"snapshots,omitempty"`
+	// Drills is how the timetable of restore drills is kept; nil without one.
+	// +optional
+	Drills *DrillStatus `json:"drills,omitempty"`
 	// Blind names what could not be seen when the plan was made.
 	// +optional
 	Blind []string `json:"blind,omitempty"`
@@ -253,5 +256,6 @@ const (
 	ConditionLeading      = "Leading"      // this daemon holds the cluster's epoch
 	ConditionPolicy       = "PolicyValid"  // options and policy file can be carried out
 	ConditionSnapshots    = "Snapshots"    // the schedule of snapshots is kept; absent without one
+	ConditionDrill        = "RestoreDrill" // a snapshot was restored for a trial when it was due; absent without drills
 	ConditionJuju         = "Juju"         // the Juju controller can be worked with
 )

@@ -42,6 +42,8 @@ type UnitFacts struct {
 	Busy *BusyFacts `json:"busy,omitempty"`
 	// Snapshots is what the unit has done for the schedule of snapshots; nil if nothing.
 	Snapshots *SnapshotFacts `json:"snapshots,omitempty"`
+	// Drill is what the unit has done for the timetable of drills; nil if nothing.
+	Drill *DrillFacts `json:"drill,omitempty"`
 	// Defragmented is what the member's last defragmentation has come to; nil if nobody has asked
 	// for one since the member is there.
 	Defragmented *DefragFacts `json:"defragmented,omitempty"`

@@ -19,10 +19,14 @@ import "time"
 //	7  the agent takes snapshots of a schedule
 //	8  the agent restores what an action has made ready, under a phase of the journal
 //	9  the agent puts snapshots of a schedule into a store
-const Protocol = 9
+//	10 the agent tries whether a snapshot of the schedule can be restored
+const Protocol = 10
 
 // ProtocolStore is the first Protocol whose agents know EtcdUnitSpec.Store.
 const ProtocolStore = 9
+
+// ProtocolDrill is the first Protocol whose agents know Delivery.Drill.
+const ProtocolDrill = 10
 
 // ProtocolRestore is the first Protocol whose agents know EtcdSpec.Restore.
 const ProtocolRestore = 8
@@ -233,6 +237,8 @@ const (
 	// reconcile: with what else is waited for it stays below LongestRun. A larger database is for
 	// the action snapshot.
 	LongestScheduled = 75 * time.Second
+	// LongestDrill is how long a trial of restoring may take, for the same reason.
+	LongestDrill = LongestScheduled
 	// LongestSnapshot is how long the action snapshot, or list-snapshots, may run. 8 GiB, the largest
 	// database that etcd's documentation recommends, are sent, read, packed and written in 14 minutes
 	// at 10 MiB a second.

@@ -112,10 +112,11 @@ type Delivery struct {
 	// unless the committed latch has that very entry in that very phase: what arrives after the
 	// procedure has gone on, has turned back or has ended does nothing.
 	Under *JournalPhase `json:"under,omitempty"`
-	// Snapshot asks for a snapshot of the schedule. It is one-shot work: the unit remembers what it
-	// has begun and done, and does nothing for the same order again. Agents whose Protocol is below
-	// ProtocolSchedule do not know it, and are not asked.
+	// Snapshot asks for a snapshot of the schedule, from ProtocolSchedule on. It is one-shot work: the
+	// unit remembers what it has begun and done, and does nothing for the same order again.
 	Snapshot *SnapshotOrder `json:"snapshot,omitempty"`
+	// Drill asks for a trial of restoring, as Snapshot does for a snapshot, from ProtocolDrill on.
+	Drill *DrillOrder `json:"drill,omitempty"`
 }
 
 // SnapSpec says which snap the unit runs.

@@ -63,6 +63,12 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	if _, err := ParseSchedule(s.Snapshots.Schedule); err != nil {
 		faults = append(faults, field.Invalid(snapshots.Child("schedule"), s.Snapshots.Schedule, err.Error()))
 	}
+	switch _, err := ParseSchedule(s.Snapshots.Drill); {
+	case err != nil:
+		faults = append(faults, field.Invalid(snapshots.Child("drill"), s.Snapshots.Drill, err.Error()))
+	case s.Snapshots.Drill != "" && s.Snapshots.Schedule == "":
+		faults = append(faults, field.Invalid(snapshots.Child("drill"), s.Snapshots.Drill, "must have a schedule beside it, whose newest snapshot is tried"))
+	}
 	if s.Snapshots.Keep < 0 || s.Snapshots.Keep > MostKept {
 		faults = append(faults, field.Invalid(snapshots.Child("keep"), s.Snapshots.Keep, fmt.Sprintf("must be between 1 and %d", MostKept)))
 	}

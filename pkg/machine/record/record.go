@@ -52,6 +52,8 @@ type Record struct {
 	Defrag Defrag `json:"defrag,omitzero"`
 	// Snapshots is what was done for the schedule of snapshots; nil if nothing.
 	Snapshots *v1alpha1.SnapshotFacts `json:"snapshots,omitempty"`
+	// Drill is what was done for the timetable of restore drills; nil if nothing.
+	Drill *v1alpha1.DrillFacts `json:"drill,omitempty"`
 	// Reload says that systemd has not been told of changed drop-ins yet.
 	Reload bool `json:"reload,omitempty"`
 }

@@ -159,7 +159,7 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) observation.Result {
 	now := a.cfg.Now()
 	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
-		Ports: d.Spec.OpenPorts, Channels: s.Channels, Snapshot: d.Spec.Delivery.Snapshot}
+		Ports: d.Spec.OpenPorts, Channels: s.Channels, Snapshot: d.Spec.Delivery.Snapshot, Drill: d.Spec.Delivery.Drill}
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Published = s.Facts.Applied.Clients
 	}

@@ -20,7 +20,7 @@ type Task struct {
 	// Ours says that this process enqueued it, and Deadline is its NotAfter.
 	Ours     bool
 	Deadline time.Time
-	// Harmless says that it is ours and may neither stop nor reset a member, nor takes a snapshot:
+	// Harmless says that it is ours and may neither stop nor reset a member, nor takes or tries a snapshot:
 	// others need not wait for it.
 	Harmless bool
 }
@@ -79,6 +79,8 @@ type Result struct {
 	Ports []int32
 	// Snapshot is the snapshot of a schedule that it asked for; nil if none.
 	Snapshot *v1alpha1.SnapshotOrder
+	// Drill is the restore drill that it asked for; nil if none.
+	Drill *v1alpha1.DrillOrder
 	// Channels are those in which the store has the snap, where it has none in the one that was
 	// asked for.
 	Channels []string

@@ -97,9 +97,9 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 }
 
 // harmless says that the delivery may neither stop a member, nor have it stand still, nor reset it,
-// and takes no snapshot beside which none should.
+// and takes or tries no snapshot, beside which none should.
 func harmless(d observation.Delivery) bool {
-	return d.Spec.Delivery.Snapshot == nil && !d.Spec.NeedsPhase() && !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowDefrag &&
+	return d.Spec.Delivery.Snapshot == nil && d.Spec.Delivery.Drill == nil && !d.Spec.NeedsPhase() && !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowDefrag &&
 		!d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
 }
 

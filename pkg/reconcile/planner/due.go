@@ -13,7 +13,7 @@ func (in *Situation) Due() time.Time {
 			due = at
 		}
 	}
-	for _, at := range in.wakes() {
+	for _, at := range append(in.wakes(), in.drillWakes()...) {
 		sooner(at)
 	}
 	if !in.Etcd.Listed || in.Latch.ClusterID == "" {

@@ -50,6 +50,7 @@ var checks = []check{
 	{name: "restarts", next: restart},
 	{name: "alarms", next: alarms, calm: true},
 	{name: "snapshots", next: snapshots, calm: true},
+	{name: "drills", next: rehearsal},
 	{name: "requests", next: requests, calm: true, sole: true},
 	{name: "procedures", next: proceed, calm: true, sole: true},
 }
@@ -160,6 +161,8 @@ func (k StepKind) verb() string {
 		return "halt members"
 	case StepSnapshot:
 		return "take a snapshot"
+	case StepDrill:
+		return "try a restore"
 	}
 	return "wait"
 }

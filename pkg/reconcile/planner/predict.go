@@ -46,6 +46,9 @@ func (in *Situation) predict(s Step) observation.Observation {
 	case StepSnapshot:
 		p.land(s.Units)
 		p.taken(s.Units[0])
+	case StepDrill:
+		p.land(s.Units)
+		p.drilled(s.Units[0])
 	case StepHalt:
 		p.land(s.Units)
 		p.halt(s.Units)
@@ -291,6 +294,15 @@ func (p *prediction) taken(d observation.Delivery) {
 	order := d.Spec.Delivery.Snapshot
 	p.facts(d.Unit).Snapshots = &v1alpha1.SnapshotFacts{
 		Last:  &v1alpha1.TakenSnapshot{ID: order.ID, Unit: d.Unit},
+		Tried: v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt},
+	}
+}
+
+// drilled lets the drill have gone well.
+func (p *prediction) drilled(d observation.Delivery) {
+	order := d.Spec.Delivery.Drill
+	p.facts(d.Unit).Drill = &v1alpha1.DrillFacts{
+		Last:  &v1alpha1.DoneDrill{ID: order.ID, Unit: d.Unit},
 		Tried: v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt},
 	}
 }

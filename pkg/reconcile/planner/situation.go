@@ -14,7 +14,7 @@ import (
 // cannot see, its functions cannot ask. From the bottom: who is who (roster); the options that are
 // in force (choice); where members are and should be (addresses); whom they trust (trust); whose
 // the machines are (machines); to whom etcd is exposed (exposure); what is published to clients
-// (audience); what is under way (journal); how far a schedule of snapshots is kept (timetable);
+// (audience); what is under way (journal); how far a schedule of snapshots is kept (timetable), and one of restore drills (rehearsals);
 // whether a unit can take a delivery (reach); what is reported to people (words); what each unit
 // should be (desired); how a step is made (steps); and the checks' own: births, membership, orders,
 // held, report.
@@ -118,7 +118,7 @@ type words struct {
 	*trust
 	*machines
 	*journal
-	*timetable
+	*rehearsals
 	// view is statusView, once it is made.
 	view *etcdops.View
 }
@@ -186,7 +186,8 @@ func See(o observation.Observation) *Situation {
 	clients := &audience{roster: r, addresses: a, trust: t}
 	j := &journal{roster: r, addresses: a, trust: t, audience: clients}
 	j.underway, _ = readJournal(o.Latch)
-	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, r.schedule(), nil}, map[string]madeSpec{}}
+	drills := r.rehearse(r.schedule())
+	d := &desired{r, c, a, t, m, clients, j, &reach{r, a}, &words{r, c, a, t, m, j, drills, nil}, map[string]madeSpec{}}
 	s, e := &steps{d}, &exposure{r, c}
 	return &Situation{r, c, e, d, s, &births{s}, &membership{s}, &orders{s}, &held{s}, &report{s, e}, o, nil}
 }

@@ -44,7 +44,7 @@ func (in *Situation) Status() v1alpha1.EtcdClusterStatus {
 	s := v1alpha1.EtcdClusterStatus{
 		ClusterID: latch.ClusterID, Epoch: latch.Epoch.DeepCopy(), Blind: in.Blind, ObservedAt: metav1.NewTime(in.Now),
 		Message: in.applicationWords().Message, Phase: in.phase(steps), Members: in.members(),
-		Procedures: in.procedureStatuses(), Snapshots: in.snapshotStatus(),
+		Procedures: in.procedureStatuses(), Snapshots: in.snapshotStatus(), Drills: in.drillStatus(),
 	}
 	for _, step := range steps {
 		s.Plan = append(s.Plan, v1alpha1.PlannedStep{
@@ -54,7 +54,7 @@ func (in *Situation) Status() v1alpha1.EtcdClusterStatus {
 	s.Conditions = []metav1.Condition{
 		in.readyCondition(), in.progressing(steps), in.reachable(), in.certificates(), in.oneIdentity(), in.leading(), in.policyValid(),
 	}
-	s.Conditions = append(s.Conditions, in.scheduleKept()...)
+	s.Conditions = append(s.Conditions, slices.Concat(in.scheduleKept(), in.drillsKept())...)
 	return s
 }
 

@@ -46,6 +46,8 @@ const (
 	StepDefragment StepKind = "DefragmentMember"
 	// StepSnapshot: have a unit take the snapshot of a schedule.
 	StepSnapshot StepKind = "TakeSnapshot"
+	// StepDrill: have a unit restore a snapshot for a trial, beside its member.
+	StepDrill StepKind = "TryRestore"
 )
 
 // Step is one thing to do, with its reason. Exactly the fields that its kind needs are set.

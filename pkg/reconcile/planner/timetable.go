@@ -33,9 +33,14 @@ const aheadGrace = 5 * time.Minute
 // timetable is the schedule of snapshots, and how far it is kept.
 type timetable struct {
 	*roster
+	beat
+}
+
+// beat is where a schedule is.
+type beat struct {
 	of v1alpha1.Schedule
 	// tick is the last time of the schedule; zero without one. attempt is the how manieth it is that
-	// its snapshot may be asked for, and retry when the next one comes.
+	// what it is for may be asked for, and retry when the next one comes.
 	tick    time.Time
 	attempt int32
 	retry   time.Time
@@ -43,27 +48,43 @@ type timetable struct {
 
 // schedule reads the policy, which was checked when it was read from its file.
 func (in *roster) schedule() *timetable {
-	t := &timetable{roster: in}
-	of, err := v1alpha1.ParseSchedule(in.Policy.Snapshots.Schedule)
+	return &timetable{in, in.beats(in.Policy.Snapshots.Schedule)}
+}
+
+// beats is where a schedule is now; the zero value without a cluster.
+func (in *roster) beats(words string) beat {
+	var b beat
+	of, err := v1alpha1.ParseSchedule(words)
 	if err != nil || in.Latch.ClusterID == "" {
-		return t
+		return b
 	}
-	t.of = of
-	if t.tick = of.Last(in.Now); t.tick.IsZero() {
-		return t
+	b.of = of
+	if b.tick = of.Last(in.Now); b.tick.IsZero() {
+		return b
 	}
-	passed := in.Now.Sub(t.tick)
+	passed := in.Now.Sub(b.tick)
 	for _, after := range retries {
 		if passed < after {
-			t.retry = t.tick.Add(after)
-			return t
+			b.retry = b.tick.Add(after)
+			return b
 		}
-		t.attempt++
+		b.attempt++
 	}
 	hours := (passed - retries[len(retries)-1]) / retryEvery
-	t.attempt += int32(hours)
-	t.retry = t.tick.Add(retries[len(retries)-1] + (hours+1)*retryEvery)
-	return t
+	b.attempt += int32(hours)
+	b.retry = b.tick.Add(retries[len(retries)-1] + (hours+1)*retryEvery)
+	return b
+}
+
+// reportedAt is when it is reported that nothing follows what was done for a time: when two times have
+// passed.
+func (b beat) reportedAt(id string) time.Time {
+	at, _ := v1alpha1.ParseTick(id)
+	second := b.of.Next(b.of.Next(at))
+	if second.IsZero() {
+		return second
+	}
+	return second.Add(overdueGrace)
 }
 
 // newest is the snapshot of the latest time that any unit has taken, of those that are there, if
@@ -152,21 +173,11 @@ func (in *timetable) overdue() string {
 		}
 		return ""
 	}
-	if at := in.overdueAt(last); at.IsZero() || in.Now.Before(at) {
+	if at := in.reportedAt(last.ID); at.IsZero() || in.Now.Before(at) {
 		return ""
 	}
 	at, _ := v1alpha1.ParseTick(last.ID)
 	return fmt.Sprintf("No snapshot of the schedule was taken since %s: %s", at.Format(time.RFC3339), why)
-}
-
-// overdueAt is when it is reported that no snapshot follows this one.
-func (in *timetable) overdueAt(last *v1alpha1.TakenSnapshot) time.Time {
-	at, _ := v1alpha1.ParseTick(last.ID)
-	second := in.of.Next(in.of.Next(at))
-	if second.IsZero() {
-		return second
-	}
-	return second.Add(overdueGrace)
 }
 
 // wakes are when the schedule changes what is to be done, or reported.

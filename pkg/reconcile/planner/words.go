@@ -174,12 +174,15 @@ func (in *words) forAPerson() []string {
 	return todo
 }
 
-// missed is a sentence on a schedule of snapshots that is not kept.
+// missed are sentences on schedules that are not kept: of snapshots, and of restore drills.
 func (in *words) missed() []string {
-	if why := in.overdue(); why != "" {
-		return []string{why + "."}
+	var todo []string
+	for _, why := range []string{in.overdue(), in.drillFails()} {
+		if why != "" {
+			todo = append(todo, why+".")
+		}
 	}
-	return nil
+	return todo
 }
 
 func waitsFor(units []observation.Unit) string {
