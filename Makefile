@@ -26,6 +26,7 @@ demo: build charm-host etcd ## bring up etcd on an embedded Juju, grow it to fiv
 .PHONY: build
 build: ## build bin/jujuetcd, bin/jujuetcd-agent and bin/jujusim
 	@mkdir -p bin
+	@[ -e bin/jujuetcd ] || echo "Building jujuetcd, its agent and jujusim. Where Go has built none of their modules yet that takes some minutes." >&2
 	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: charm
@@ -34,11 +35,13 @@ charm: ## pack dist/etcd.charm, and one charm for each architecture
 
 .PHONY: charm-host
 charm-host: ## pack only this machine's charm, and the small charms that demo and tests use
+	@[ -e dist/etcd.charm ] || echo "Packing the charm, and those that demo and tests use." >&2
 	@$(GO) run ./deploy/charm/pack -out dist -arch host >/dev/null
 	@$(GO) run ./test/charms/pack -out dist >/dev/null
 
 .PHONY: etcd
 etcd: ## build the real etcd that demo and tests run, once, into the user's cache
+	@[ -d "$${XDG_CACHE_HOME:-$$HOME/.cache}/jujuetcd/etcd" ] || echo "Building the real etcd $(ETCD_MINOR), once: a minute or two." >&2
 	@$(GO) run ./test/etcd/build $(ETCD_MINOR) >/dev/null
 
 ##@ Check
