@@ -49,12 +49,6 @@ type rig struct {
 
 func newRig(t *testing.T, charm string, facts bool) *rig {
 	t.Helper()
-	return newRigOf(t, "prod", charm, facts)
-}
-
-// newRigOf is newRig of a model of another name: metrics are of the process, and so of all tests.
-func newRigOf(t *testing.T, model, charm string, facts bool) *rig {
-	t.Helper()
 	t.Parallel()
 	r := &rig{objects: registry.New(time.Now), ended: make(chan error, 1), etcd: &worldtest.Etcd{}}
 	r.etcd.View = etcdops.View{Health: map[string]etcdops.EndpointHealth{}}
@@ -67,7 +61,7 @@ func newRigOf(t *testing.T, model, charm string, facts bool) *rig {
 		bag["facts"] = string(text)
 	}
 	r.juju = &worldtest.Juju{Fail: map[string]error{},
-		Model: &jujuapi.Model{Name: model, Owner: "admin", UUID: "uuid", Hash: "1",
+		Model: &jujuapi.Model{Name: "prod", Owner: "admin", UUID: "uuid", Hash: "1",
 			Machines: map[string]jujuapi.Machine{"0": {ID: "0", Provisioned: true}},
 			Applications: map[string]jujuapi.Application{"etcd": {Name: "etcd", Charm: charm, Life: jujuapi.Alive,
 				Relations: []jujuapi.Relation{{ID: 1, Endpoint: "cluster", Peer: true}},
@@ -87,7 +81,7 @@ func newRigOf(t *testing.T, model, charm string, facts bool) *rig {
 	}, funcr.Options{})
 	r.daemon, err = reconcile.New(reconcile.Config{Self: "me", Registry: r.objects, Policies: policies, Log: log, ProbeEvery: 100 * time.Millisecond,
 		Dial: func(world.Credentials) (world.Etcd, error) { return r.etcd, nil }},
-		[]reconcile.Model{{Ref: jujuapi.ModelRef{Owner: "admin", Name: model, UUID: "uuid"}, Juju: r.juju, User: "keeper", Link: r.linked}})
+		[]reconcile.Model{{Ref: jujuapi.ModelRef{Owner: "admin", Name: "prod", UUID: "uuid"}, Juju: r.juju, User: "keeper", Link: r.linked}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -58,4 +59,10 @@ func (d *Daemon) ReconcileUnit(ctx context.Context, k UnitKey) (ctrl.Result, err
 func Measure(model, application string) (show func(observation.Observation, v1alpha1.EtcdClusterStatus), forget func()) {
 	c := &cluster{key: ClusterKey{model, application}}
 	return c.measureSeen, func() { forgetMetrics(c.key) }
+}
+
+// Ask asks Juju for an application's tasks, as observers do.
+func Ask(ctx context.Context, m Model) error {
+	_, err := newModel(m, time.Now, logr.Discard(), func(*Trouble) {}, func(string) {}).Tasks(ctx, "etcd")
+	return err
 }

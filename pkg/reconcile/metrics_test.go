@@ -14,6 +14,7 @@ import (
 	"jujuetcd.io/pkg/jujuapi"
 	"jujuetcd.io/pkg/reconcile"
 	"jujuetcd.io/pkg/reconcile/observation"
+	"jujuetcd.io/pkg/reconcile/worldtest"
 )
 
 // gauges are the values of the named metrics of a model: "name label…" without the model's, and
@@ -51,23 +52,25 @@ func gauges(t *testing.T, model string, names ...string) map[string]float64 {
 	return found
 }
 
-// A cut to Juju shows while it lasts, though no pass sees anything then: JujuetcdNotConnected hangs
-// on it.
+// A cut to Juju shows with the next call that it makes fail, and not first in a pass: there is none that
+// sees anything while it lasts. JujuetcdNotConnected hangs on it.
 func TestACutToJujuShowsInItsMetric(t *testing.T) {
-	const model = "cut"
-	r := newRigOf(t, model, "local:etcd-0", true)
-	connected := func() float64 { return gauges(t, "admin/"+model, "model_connected")["model_connected"] }
-	r.eventually(t, "the model is connected", func() bool { return connected() == 1 })
-	r.mu.Lock()
-	r.link.Connected = false
-	r.mu.Unlock()
-	r.fail("Snapshot", fmt.Errorf("not connected: %w", jujuapi.ErrConnectionLost))
-	r.eventually(t, "it is not", func() bool { return connected() == 0 })
-	r.mu.Lock()
-	r.link.Connected = true
-	r.mu.Unlock()
-	r.fail("Snapshot", nil)
-	r.eventually(t, "it is again", func() bool { return connected() == 1 })
+	t.Parallel()
+	juju := &worldtest.Juju{Fail: map[string]error{}}
+	link := jujuapi.State{Connected: true}
+	m := reconcile.Model{Ref: jujuapi.ModelRef{Owner: "admin", Name: "cut"}, Juju: juju, Link: func() jujuapi.State { return link }}
+	for _, connected := range []bool{true, false, true} {
+		link.Connected, juju.Fail["Tasks"] = connected, nil
+		if !connected {
+			juju.Fail["Tasks"] = fmt.Errorf("not connected: %w", jujuapi.ErrConnectionLost)
+		}
+		if err := reconcile.Ask(t.Context(), m); (err == nil) != connected {
+			t.Fatalf("connected %v, and the answer is %v", connected, err)
+		}
+		if got := gauges(t, m.Name(), "model_connected")["model_connected"]; (got == 1) != connected {
+			t.Errorf("connected %v is shown as %v", connected, got)
+		}
+	}
 }
 
 func TestWhatIsSeenOfAClusterIsMeasured(t *testing.T) {
