@@ -42,6 +42,7 @@ func TestPanelsHaveTheirPlaceAndAWordOfWhatTheyShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const cluster = `{juju_charm="etcd",juju_model=~"$juju_model",juju_application=~"$juju_application"`
 	taken := map[[2]int]string{}
 	for _, p := range board.Panels {
 		if p.Description == "" || p.Title == "" || len(p.Targets) == 0 || p.Field.Defaults.Unit == "" {
@@ -56,8 +57,9 @@ func TestPanelsHaveTheirPlaceAndAWordOfWhatTheyShow(t *testing.T) {
 			}
 		}
 		for _, target := range p.Targets {
-			if !strings.Contains(target.Expr, `job=~"$job"`) {
-				t.Errorf("panel %q shows all clusters at once: %s", p.Title, target.Expr)
+			metrics, chosen := strings.Count(target.Expr, "{"), strings.Count(target.Expr, cluster)
+			if chosen == 0 || chosen != metrics {
+				t.Errorf("panel %q shows more than one cluster: %s", p.Title, target.Expr)
 			}
 		}
 	}

@@ -62,7 +62,7 @@ func Panels() (Board, error) {
 	return board, nil
 }
 
-// Filled is the expression with what Grafana fills in: the jobs, as a regular expression, and the interval of rates.
-func (t Target) Filled(jobs string, rate time.Duration) string {
-	return strings.NewReplacer("$job", jobs, "$__rate_interval", fmt.Sprintf("%ds", int(rate.Seconds()))).Replace(t.Expr)
+// Filled is the expression with what Grafana fills in: the cluster's model and application, and the interval of rates.
+func (t Target) Filled(model, application string, rate time.Duration) string {
+	return strings.NewReplacer("$juju_model", model, "$juju_application", application, "$__rate_interval", fmt.Sprintf("%ds", int(rate.Seconds()))).Replace(t.Expr)
 }

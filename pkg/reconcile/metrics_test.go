@@ -2,10 +2,14 @@ package reconcile_test
 
 import (
 	"fmt"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -118,5 +122,30 @@ func TestWhatIsSeenOfAClusterIsMeasured(t *testing.T) {
 	forget()
 	if left := look(); len(left) != 0 {
 		t.Errorf("of a cluster that is gone are left %v", left)
+	}
+}
+
+// An alert about a metric that is not there would never fire.
+func TestEveryMetricOfTheAlertsIsOurs(t *testing.T) {
+	t.Parallel()
+	rules, err := os.ReadFile("../../deploy/alerts/jujuetcd.rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	descriptions := make(chan *prometheus.Desc, 1000)
+	metrics.Registry.(prometheus.Collector).Describe(descriptions)
+	close(descriptions)
+	var ours strings.Builder
+	for d := range descriptions {
+		ours.WriteString(d.String() + "\n")
+	}
+	named := regexp.MustCompile(`\bjujuetcd_[a-z_]+`).FindAllString(string(rules), -1)
+	for _, metric := range named {
+		if !strings.Contains(ours.String(), `fqName: "`+metric+`"`) {
+			t.Errorf("an alert is about %s, which is no metric of the daemon", metric)
+		}
+	}
+	if len(named) < 10 {
+		t.Errorf("only %d metrics were looked for", len(named))
 	}
 }

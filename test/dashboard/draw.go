@@ -83,7 +83,7 @@ func draw(ctx context.Context, server *prometheus.Server, from, to time.Time) ([
 }
 
 func (b *box) stat(ctx context.Context, server *prometheus.Server, p dashboards.Panel) error {
-	samples, err := server.Query(ctx, p.Targets[0].Filled(".*etcd.*", rate))
+	samples, err := server.Query(ctx, p.Targets[0].Filled("production", "etcd", rate))
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ type line struct {
 func (b *box) series(ctx context.Context, server *prometheus.Server, p dashboards.Panel, from, to time.Time) error {
 	var lines []line
 	for _, target := range p.Targets {
-		samples, err := server.QueryRange(ctx, target.Filled(".*etcd.*", rate), from, to, 2*time.Second)
+		samples, err := server.QueryRange(ctx, target.Filled("production", "etcd", rate), from, to, 2*time.Second)
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func newWorld(ctx context.Context, dir string) (*world, error) {
 		}
 	}
 	text := "global: {scrape_interval: 2s, scrape_timeout: 2s}\nscrape_configs:\n- {job_name: etcd-production, static_configs: [{targets: [" +
-		strings.Join(targets, ", ") + "]}]}\n"
+		strings.Join(targets, ", ") + "], labels: {juju_charm: etcd, juju_model: production, juju_application: etcd}}]}\n"
 	if err := os.WriteFile(w.config, []byte(text), 0o644); err != nil {
 		w.close()
 		return nil, err

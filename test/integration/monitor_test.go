@@ -166,7 +166,7 @@ func (w *world) panelsShowSomething(server *prometheus.Server) {
 		for _, panel := range board.Panels {
 			for _, target := range panel.Targets {
 				n++
-				samples, err := server.Query(ctx, target.Filled("etcd-.*", 10*time.Second))
+				samples, err := server.Query(ctx, target.Filled("demo", "etcd", 10*time.Second))
 				must(w.t, err)
 				if !slices.ContainsFunc(samples, func(s prometheus.Sample) bool { return s.Points[0].Value == s.Points[0].Value }) {
 					silent = panel.Title + ": " + target.Expr
