@@ -39,7 +39,11 @@ func refusedWith(t *testing.T, path, sum, words string) {
 	if err == nil || !strings.HasPrefix(err.Error(), "cannot use "+path+": ") || !strings.Contains(err.Error(), words) {
 		t.Errorf("it should be refused with %q: %v, %+v", words, err, a)
 	}
-	if _, again := snapshot.Prove(t.Context(), path, sum, filepath.Dir(path)); again == nil || err != nil && again.Error() != err.Error() {
+	again := err
+	if !strings.Contains(words, "times its size") { // which takes long, and is unpacked alike
+		_, again = snapshot.Prove(t.Context(), path, sum, filepath.Dir(path))
+	}
+	if again == nil || err != nil && again.Error() != err.Error() {
 		t.Errorf("who would restore it is told %v, and who looks at it %v", again, err)
 	}
 	if a.SHA256 != "" || a.Revision != 0 {
