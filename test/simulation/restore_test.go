@@ -53,6 +53,21 @@ func TestASnapshotIsRestoredInAClosedNetwork(t *testing.T) {
 	}
 }
 
+// TestARestoreWithoutAQuorumInAClosedNetwork: nobody but the restored unit can look at etcd, and the
+// latch tells of the cluster before until somebody has.
+func TestARestoreWithoutAQuorumInAClosedNetwork(t *testing.T) {
+	s := simulation.New(simulation.Config{Seed: 7, Closed: true})
+	s.Relate()
+	s.AddUnits(3)
+	s.StartDaemon("daemon-a")
+	must(t, s, "birth", s.Until(s.Settled, patience))
+	for _, u := range s.Units()[:2] {
+		s.Wipe(u)
+	}
+	s.Pass(2 * time.Minute)
+	restore(t, s, 2)
+}
+
 // TestARestoreMeetsALearner that is half joined: it is stopped, too, and joins the restored cluster.
 func TestARestoreMeetsALearner(t *testing.T) {
 	for after := 20 * time.Second; after < 60*time.Second; after += 4 * time.Second {

@@ -42,8 +42,12 @@ func (c *Cluster) choose(subject etcdops.MemberID, idle bool) (string, bool) {
 		if subject == 0 || !member || m.ID != subject {
 			rank += 8
 		}
-		if now.After(c.avoid[u.Name]) {
+		// While a restore is under way there is data of two clusters, and changes are in the latched one.
+		if u.Facts.Member.ClusterID == c.situation.Latch.ClusterID {
 			rank += 16
+		}
+		if now.After(c.avoid[u.Name]) {
+			rank += 32
 		}
 		if rank > bestRank {
 			best, bestRank = u.Name, rank
@@ -86,6 +90,23 @@ func (c *Cluster) delivery(unit string, ops ...v1alpha1.EtcdOp) v1alpha1.EtcdUni
 			NotAfter: metav1.NewTime(c.deadline(unit, ops)), ExpectClusterID: c.situation.Latch.ClusterID,
 		},
 	}
+}
+
+// toLook addresses a look to a unit. While a restore is under way its data may be of the cluster that
+// is not latched yet, or not any more: it is asked as what it says that it is, and the view tells of
+// which cluster it is. Where no other unit can be asked, nobody would see the restored member else.
+func (c *Cluster) toLook(unit string) v1alpha1.EtcdUnitSpec {
+	spec := c.delivery(unit, v1alpha1.EtcdOp{Kind: v1alpha1.OpLook, Endpoints: c.situation.Endpoints})
+	entries, err := c.situation.Latch.Entries()
+	if err != nil || !slices.ContainsFunc(entries, func(e v1alpha1.JournalEntry) bool { return e.Procedure == v1alpha1.ActionRestore }) {
+		return spec
+	}
+	for _, u := range c.situation.Units {
+		if u.Name == unit && u.Facts.Member.ClusterID != "" {
+			spec.Delivery.ExpectClusterID = u.Facts.Member.ClusterID
+		}
+	}
+	return spec
 }
 
 // ask queues the delivery, waits for its end, and keeps the view that it brings. The error says that the unit did not

@@ -138,7 +138,7 @@ func (c *Cluster) look(ctx context.Context) {
 		}
 		return
 	}
-	_, c.fault = c.ask(ctx, unit, c.delivery(unit, v1alpha1.EtcdOp{Kind: v1alpha1.OpLook, Endpoints: c.situation.Endpoints}))
+	_, c.fault = c.ask(ctx, unit, c.toLook(unit))
 }
 
 // hintsOf is what, when it changes, makes an early look worth its action: units that come and go,

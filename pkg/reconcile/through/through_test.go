@@ -260,3 +260,51 @@ func TestTaskThatFailsIsNoView(t *testing.T) {
 		t.Errorf("through %q: %v", unit, err)
 	}
 }
+
+// TestARestoredMemberIsSeenWhileAnotherClusterIsLatched: its unit is asked as what it says that it is,
+// also where no other can be asked; once it is latched, the others are asked less gladly.
+func TestARestoredMemberIsSeenWhileAnotherClusterIsLatched(t *testing.T) {
+	const before, restored = "00000000000000c1", "00000000000000d1"
+	strict := func(r *rig) {
+		r.answer = func(spec v1alpha1.EtcdUnitSpec) (v1alpha1.EtcdUnitStatus, bool) {
+			for _, u := range r.situation.Units {
+				if u.Name == spec.Unit && u.Facts.Member.ClusterID != spec.Delivery.ExpectClusterID {
+					return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: v1alpha1.ReasonOtherCluster}, true
+				}
+			}
+			return r.does(spec), true
+		}
+	}
+	r := newRig(t)
+	strict(r)
+	r.view.ClusterID = 0xd1
+	r.situation.Latch.Journal = `[{"id":"7","procedure":"restore","phase":"restore","seq":2,"since":null}]`
+	for i := range r.situation.Units {
+		r.situation.Units[i].Facts.Member = v1alpha1.MemberFacts{Present: i == 0, ClusterID: before}
+	}
+	r.situation.Units[0].Facts.Member.ClusterID = restored
+	if v, unit, err := r.see(true); err != nil || unit != "etcd/0" || v.ClusterID != 0xd1 {
+		t.Errorf("through %q: %v, cluster %s", unit, err, v.ClusterID)
+	}
+
+	// The others have their data, and etcd/1 is Juju's leader; the one with the data of the latched
+	// cluster can make a change.
+	for i := range r.situation.Units {
+		r.situation.Units[i].Facts.Member.Present = true
+	}
+	r.situation.Latch.ClusterID = restored
+	r.now = r.now.Add(time.Hour)
+	if _, unit, err := r.see(true); err != nil || unit != "etcd/0" {
+		t.Errorf("latched, through %q: %v", unit, err)
+	}
+
+	// Without a restore nothing is looked at through data of another cluster.
+	r = newRig(t)
+	strict(r)
+	for i := range r.situation.Units {
+		r.situation.Units[i].Facts.Member = v1alpha1.MemberFacts{Present: i == 0, ClusterID: restored}
+	}
+	if _, _, err := r.see(true); err == nil {
+		t.Error("another cluster is looked at")
+	}
+}
