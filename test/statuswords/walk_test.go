@@ -43,10 +43,10 @@ var scopes = []scope{
 		"scheduled.go", // why a snapshot is taken, and a condition
 		"rehearsal.go", // why a drill is done, and a condition
 		"step.go",      // names of steps, which sentences have in them
-		"verb", "note", "noteAside", "endpointOf",
+		"verb", "note", "noteAside", "noteWithout", "endpointOf",
 		// Why a step of a procedure is taken, and why a request leads to nothing: the plan and the
 		// events say it.
-		"journalStep", "raise", "rollingRestart", "defragmentation", "dismissed", "unheeded", "beginRotation", "rotationMayGoBack",
+		"journalStep", "raise", "rollingRestart", "defragmentation", "dismissed", "unheeded", "snapshotFirst", "beginRotation", "rotationMayGoBack",
 	}},
 	{dir: "pkg/reconcile/options", but: []string{"options.go"}}, // what an option must be: docs/reference/options.md
 	{dir: "pkg/charm", only: []string{

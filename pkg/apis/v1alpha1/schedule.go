@@ -31,6 +31,12 @@ type SnapshotPolicy struct {
 	// else can reach: cron words as in Schedule. By default never.
 	// +optional
 	Drill string `json:"drill,omitempty"`
+	// BeforeRiskySteps has a snapshot taken before what a person asks for and what can lose data or
+	// cannot be gone back from: a restore over a cluster that is there, another authority. Such a step
+	// goes on without one where none can be taken. By default it does not: who has no schedule may
+	// not want the keys on the disks of units, and a step waits for it.
+	// +optional
+	BeforeRiskySteps bool `json:"beforeRiskySteps,omitempty"`
 }
 
 // MostKept bounds SnapshotPolicy.Keep.

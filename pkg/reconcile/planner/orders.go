@@ -153,6 +153,17 @@ func (in *orders) begin(p procedure, a asking, handled map[string]int64, unheede
 	if refusal != "" {
 		return unheeded(refusal)
 	}
+	snapshot, without, due := in.before(a)
+	if due {
+		return snapshot
+	}
+	if without != "" {
+		notes = maps.Clone(notes)
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		notes[noteWithout] = without
+	}
 	if len(in.underway) > 0 {
 		notes = maps.Clone(notes)
 		if notes == nil {

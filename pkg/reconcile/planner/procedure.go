@@ -317,6 +317,9 @@ func (in *journal) procedural() etcdops.Notice {
 		default:
 			texts = append(texts, fmt.Sprintf("%s of task %s is under way, until %s", r.of.name, r.entry.ID, r.words))
 		}
+		if why := r.entry.Notes[noteWithout]; why != "" {
+			texts = append(texts, fmt.Sprintf("no snapshot was taken before %s of task %s: %s", r.of.name, r.entry.ID, why))
+		}
 	}
 	if in.Latch.ClusterID != "" && in.ended == nil {
 		for _, a := range in.askings() {
