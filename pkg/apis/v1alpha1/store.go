@@ -119,7 +119,7 @@ func CleanStorePrefix(prefix string) (string, error) {
 	}
 	for part := range strings.SplitSeq(clean, "/") {
 		if part == "" || part == "." || part == ".." {
-			return "", errors.New("must have no part that is empty, or . or .. alone")
+			return "", errors.New("must have no empty part, nor . or .. as one")
 		}
 	}
 	return clean, nil
