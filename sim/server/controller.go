@@ -20,8 +20,10 @@ var controllerMethods = map[string]method{
 }
 
 var modelManagerMethods = map[string]method{
-	"ListModels":        {run: typed(listModels)},
-	"ModifyModelAccess": {run: typed(modifyModelAccess)},
+	"ListModels":         {run: typed(listModels)},
+	"ListModelSummaries": {run: typed(listModelSummaries)},
+	"ModelInfo":          {run: typed(modelInfo)},
+	"ModifyModelAccess":  {run: typed(modifyModelAccess)},
 }
 
 // listModels reports a user's models; one's own, or anyone's for a superuser.
@@ -120,6 +122,7 @@ func below(access model.Access) model.Access {
 var userManagerMethods = map[string]method{
 	"AddUser":     {run: typed(addUser)},
 	"SetPassword": {run: typed(setPassword)},
+	"UserInfo":    {run: typed(userInfo)},
 }
 
 // AddUsers is the parameters of UserManager.AddUser.

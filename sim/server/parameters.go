@@ -45,6 +45,7 @@ var unread = map[string]map[string]string{
 	"Block.SwitchBlockOff":                    {"message": chosenByJuju},
 	"MachineManager.AddMachines":              {"params.jobs": oneJob},
 	"MachineManager.DestroyMachineWithParams": {"max-wait": noWaiting},
+	"UserManager.UserInfo":                    {"include-disabled": "no user is ever disabled"},
 }
 
 // unserved are methods that Juju has and jujusim has not. Juju's client takes the code for methods
@@ -66,12 +67,12 @@ var unserved = map[string][]string{
 		"UpgradeSeriesPrepare", "UpgradeSeriesValidate", "WatchUpgradeSeriesNotifications",
 	},
 	"ModelManager": {
-		"ChangeModelCredential", "CreateModel", "DestroyModels", "DumpModels", "DumpModelsDB", "ListModelSummaries",
-		"ModelDefaultsForClouds", "ModelInfo", "ModelStatus", "SetModelDefaults", "UnsetModelDefaults",
+		"ChangeModelCredential", "CreateModel", "DestroyModels", "DumpModels", "DumpModelsDB",
+		"ModelDefaultsForClouds", "ModelStatus", "SetModelDefaults", "UnsetModelDefaults",
 	},
 	"Pinger":      {"Stop"},
 	"Resources":   {"AddPendingResources"},
-	"UserManager": {"DisableUser", "EnableUser", "ModelUserInfo", "RemoveUser", "ResetPassword", "UserInfo"},
+	"UserManager": {"DisableUser", "EnableUser", "ModelUserInfo", "RemoveUser", "ResetPassword"},
 }
 
 func notServed(r wire.Request) error {

@@ -36,6 +36,7 @@ var others = map[string]bool{
 	"Client.WatchAll": true, "AllWatcher.Next": true, "Nonesuch.Foo": true, "Admin.LoginDevice": true, "Admin.RedirectInfo": true,
 	"Block.List": true, "Block.SwitchBlockOn": true, "Block.SwitchBlockOff": true,
 	"Action.WatchActionsProgress": true, "StringsWatcher.Next": true, "StringsWatcher.Stop": true,
+	"ModelManager.ListModelSummaries": true, "ModelManager.ModelInfo": true,
 }
 
 func TestRecordedResultsSurviveDecodingAndEncoding(t *testing.T) {
