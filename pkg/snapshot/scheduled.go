@@ -20,12 +20,24 @@ var scheduledForm = regexp.MustCompile(`^etcd-scheduled-([0-9a-f]{16})-([0-9]{8}
 
 // ScheduledName is the name of the snapshot of a schedule.
 func ScheduledName(cluster, tick string, attempt int32) string {
-	name := "etcd-scheduled-" + cluster + "-" + tick
+	name := ScheduledPrefix(cluster) + tick
 	if attempt > 0 {
 		// What is in the way of one attempt is not in that of the next.
 		name += fmt.Sprintf("-%d", attempt)
 	}
 	return name + ".tar.gz"
+}
+
+// ScheduledPrefix is how the names of a cluster's schedule begin.
+func ScheduledPrefix(cluster string) string { return "etcd-scheduled-" + cluster + "-" }
+
+// ParseScheduled is what the name of the snapshot of a schedule tells; false of any other.
+func ParseScheduled(name string) (cluster, tick string, is bool) {
+	parts := scheduledForm.FindStringSubmatch(name)
+	if len(parts) == 0 {
+		return "", "", false
+	}
+	return parts[1], parts[2], true
 }
 
 // TakeScheduled is Take for a schedule: the origin has the cluster and the tick, and the name is

@@ -23,6 +23,7 @@ var floors = [][]string{
 	{ // what the loops see, and what a unit has
 		"pkg/reconcile/observation", "pkg/reconcile/registry/registrytest", "pkg/reconcile/world",
 		"pkg/machine/datadir", "pkg/machine/requests",
+		"pkg/snapshot/store",
 		"pkg/charm/charmtest", "pkg/charm/dispatch",
 		"sim/control", "sim/fleet", "sim/hooktool", "sim/server",
 	},
