@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,16 +21,16 @@ import (
 // restoreOptions are those of restore.
 type restoreOptions struct {
 	orderOptions
-	snapshot, from, sha256, backupTo, replace, output string
-	resource, backup, disableAuth, yes                bool
+	snapshot, from, prefix, sha256, backupTo, replace, output string
+	resource, backup, disableAuth, yes                        bool
 }
 
 func restoreCommand() *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{
 		Use: "restore UNIT", Short: "Put a snapshot in the place of a cluster's data",
-		Long: `Put a snapshot in the place of a cluster's data: a file on the unit, or the
-charm's resource snapshot. It is verified before anything is touched. What was
+		Long: `Put a snapshot in the place of a cluster's data: a file on the unit, an object of
+the store, or the charm's resource snapshot. It is verified before anything is touched. What was
 there is set aside, never deleted, and all that was written since the snapshot
 is gone for clients. Stop writers first.
 
@@ -55,7 +54,8 @@ juju client's files, as for run.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.snapshot, "snapshot", "", "ID that jujuetcd snapshots shows, or a path on the unit")
-	f.StringVar(&o.from, "from", defaultSnapshots, "folder on the unit that an ID is in")
+	f.StringVar(&o.from, "from", "", "folder on the unit that an ID is in (default: "+defaultSnapshots+", then the store)")
+	f.StringVar(&o.prefix, "prefix", "", "folder in the store's bucket that an ID is in (default: the application's own)")
 	f.BoolVar(&o.resource, "resource", false, "take the charm's resource snapshot")
 	f.StringVar(&o.sha256, "sha256", "", "SHA-256 that the archive must have")
 	f.BoolVar(&o.backup, "backup", false, "pack the replaced data into an archive, too, besides setting it aside")
@@ -86,6 +86,8 @@ func (o *restoreOptions) restore(c *cobra.Command, unit string) error {
 		return usageError{fmt.Errorf("%q is an application: name its unit, such as %s/0", unit, unit)}
 	case (o.snapshot == "") == !o.resource:
 		return usageError{errors.New("name the snapshot (--snapshot ID), or take the charm's resource (--resource)")}
+	case o.prefix != "" && (o.snapshot == "" || o.from != "" || strings.Contains(o.snapshot, "/")):
+		return usageError{errors.New("--prefix is a folder in the store: give it with the ID of a snapshot (--snapshot ID), and without --from")}
 	case o.backupTo != "" && !o.backup:
 		return usageError{errors.New("--backup-to is where --backup packs the replaced data to: give both")}
 	case !slices.Contains([]string{"", "yaml", "json"}, o.output):
@@ -119,12 +121,12 @@ func (o *restoreOptions) archive() string {
 	return o.path()
 }
 
-// path is where the snapshot is on the unit.
+// path is where the snapshot is on the unit, or its ID, which the unit looks for.
 func (o *restoreOptions) path() string {
-	if strings.Contains(o.snapshot, "/") {
+	if strings.Contains(o.snapshot, "/") || o.from == "" {
 		return o.snapshot
 	}
-	return path.Join(cmp.Or(o.from, defaultSnapshots), o.snapshot)
+	return path.Join(o.from, o.snapshot)
 }
 
 // params are those of the action, of which none is said that has its default.
@@ -132,6 +134,9 @@ func (o *restoreOptions) params() map[string]any {
 	params := map[string]any{}
 	if !o.resource {
 		params[v1alpha1.ParameterSnapshot] = o.path()
+	}
+	if o.prefix != "" {
+		params[v1alpha1.ParameterFrom] = o.prefix
 	}
 	if o.sha256 != "" {
 		params[v1alpha1.ParameterSHA256] = o.sha256

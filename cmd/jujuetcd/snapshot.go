@@ -18,8 +18,8 @@ import (
 // snapshotOptions are those of the verbs that take snapshots and list them.
 type snapshotOptions struct {
 	orderOptions
-	target, output string
-	verify         bool
+	target, prefix, output string
+	verify                 bool
 }
 
 func snapshotCommand() *cobra.Command {
@@ -44,16 +44,18 @@ func snapshotsCommand() *cobra.Command {
 	var o snapshotOptions
 	c := &cobra.Command{
 		Use: "snapshots APPLICATION|UNIT", Short: "List the snapshots in the folders of all units",
-		Long: `List the snapshots in the folders of all units, or of the one that is named, the
-newest first. VERIFIED says that the bytes are those that were verified when the
+		Long: `List the snapshots in the folders of all units, or of the one that is named, and
+in the store, if there is one; the newest first. VERIFIED says that the bytes are those that were verified when the
 snapshot was taken; --verify looks through each database again.`,
 		Example: `  jujuetcd snapshots etcd
-  jujuetcd snapshots etcd/2 --verify -o yaml`,
+  jujuetcd snapshots etcd/2 --verify -o yaml
+  jujuetcd snapshots etcd/0 --prefix lost-model/etcd`,
 		Args:              wants(1, 1, "the application, or a unit of it", "jujuetcd snapshots APPLICATION|UNIT"),
 		ValidArgsFunction: o.completes,
 		RunE:              func(c *cobra.Command, args []string) error { return o.list(c, args[0]) },
 	}
 	c.Flags().BoolVar(&o.verify, "verify", false, "look through each database, and not only compare its SHA-256")
+	c.Flags().StringVar(&o.prefix, "prefix", "", "folder in the store's bucket (default: the application's own)")
 	o.snapshotFlags(c)
 	return c
 }
@@ -78,6 +80,9 @@ func (o *snapshotOptions) params() map[string]any {
 	params := map[string]any{}
 	if o.target != "" {
 		params[v1alpha1.ParameterTarget] = o.target
+	}
+	if o.prefix != "" {
+		params[v1alpha1.ParameterFrom] = o.prefix
 	}
 	if o.verify {
 		params[v1alpha1.ParameterVerify] = true

@@ -129,8 +129,11 @@ func TestEndpointsStorageAndResourcesAreThoseOfTheCharmThatIsReplaced(t *testing
 		t.Errorf("name %v, subordinate %v", metadata["name"], metadata["subordinate"])
 	}
 	want := map[string]any{
-		"peers":    map[string]any{"cluster": map[string]any{"interface": "etcd"}},
-		"requires": map[string]any{"certificates": map[string]any{"interface": "tls-certificates"}},
+		"peers": map[string]any{"cluster": map[string]any{"interface": "etcd"}},
+		"requires": map[string]any{
+			"certificates":   map[string]any{"interface": "tls-certificates"},
+			"s3-credentials": map[string]any{"interface": "s3", "limit": float64(1)},
+		},
 		"provides": map[string]any{
 			"db":                   map[string]any{"interface": "etcd"},
 			"proxy":                map[string]any{"interface": "etcd-proxy"},

@@ -28,6 +28,7 @@ import (
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/pkg/snapshot/store"
 )
 
 // fakeMachine answers what a test sets, and records what it was told to do.
@@ -167,6 +168,12 @@ func (m *fakeMachine) TakeSnapshot(context.Context, machine.Snapshots) (snapshot
 
 func (m *fakeMachine) ListSnapshots(context.Context, string, bool) ([]snapshot.Listed, error) {
 	return nil, nil
+}
+
+func (m *fakeMachine) OpenStore(map[string]string) (*store.Store, error) { return nil, nil }
+
+func (m *fakeMachine) FetchStored(context.Context, *store.Store, string, string) (string, func(), error) {
+	return "", func() {}, nil
 }
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {

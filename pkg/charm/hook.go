@@ -16,8 +16,9 @@ import (
 //  3. publish facts
 //  4. answer the db relation, Prometheus and Grafana from what was applied last
 //  5. give Nagios its checks, or take them away
-//  6. mark the latch, if no unit stays
-//  7. say how the unit is
+//  6. ask for a store
+//  7. mark the latch, if no unit stays
+//  8. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
 	if a.run.Env.Name == "remove" {
 		return nil
@@ -79,6 +80,9 @@ func (a *Agent) hook(ctx context.Context) error {
 		return err
 	}
 	if err := a.answerNagios(ctx); err != nil {
+		return err
+	}
+	if err := a.run.AskForStore(ctx); err != nil {
 		return err
 	}
 	if err := a.end(ctx, last); err != nil {

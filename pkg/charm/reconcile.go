@@ -119,6 +119,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 		Server:    offer.Server,
 		Client:    offer.Client,
 		SnapFile:  func(ctx context.Context) string { return a.run.Tools.Resource(ctx, machine.SnapName) },
+		Store:     a.run.StoreBag,
 	})
 	if status.Outcome != v1alpha1.OutcomeRefused {
 		if err := a.desk().Settle(ctx, offer, n.Addresses, status.Changed); err != nil {

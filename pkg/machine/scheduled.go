@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ func (a *application) scheduled(ctx context.Context) error {
 	if r.Snapshots != nil {
 		done = *r.Snapshots
 	}
-	if done.Last != nil && done.Last.ID == order.ID || done.Tried.Fault != "" && done.Tried.ID == tried.ID && done.Tried.Attempt == tried.Attempt {
+	if a.hasKept(done.Last, order) || done.Tried.Fault != "" && done.Tried.ID == tried.ID && done.Tried.Attempt == tried.Attempt {
 		return nil
 	}
 	done.Tried = tried
@@ -46,8 +47,12 @@ func (a *application) scheduled(ctx context.Context) error {
 	limit := a.m.o.ScheduledWait
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it takes longer than %s, take it with the action %s", limit, v1alpha1.ActionSnapshot))
 	defer cancel()
-	taken, err := a.m.takeScheduled(limited, a.spec, *r, order)
-	if err == nil {
+	taken, again := a.takenBefore(limited, done.Last, order)
+	var err error
+	if !again {
+		taken, err = a.m.takeScheduled(limited, a.spec, *r, order)
+	}
+	if err == nil && !again {
 		a.did("took the snapshot of " + order.ID)
 		done.Last = &v1alpha1.TakenSnapshot{
 			ID: order.ID, Unit: a.m.o.Unit, Path: filepath.Join(DefaultSnapshots, filepath.Base(taken.Path)), Time: metav1.NewTime(taken.Origin.Time),
@@ -59,9 +64,12 @@ func (a *application) scheduled(ctx context.Context) error {
 		}
 		err = a.prune(limited, taken, int(order.Keep))
 	}
+	if taken.SHA256 != "" {
+		err = cmp.Or(a.keep(ctx, limited, taken, &done), err)
+	}
 	if err != nil {
 		switch {
-		case limited.Err() != nil:
+		case limited.Err() != nil && !hasTaken(done.Last, order):
 			err = fmt.Errorf("cannot take the snapshot: %w", context.Cause(limited))
 		case fullDisk(err):
 			err = diskFull(err)
@@ -70,6 +78,29 @@ func (a *application) scheduled(ctx context.Context) error {
 		done.Tried.Fault = printable.Line(err.Error(), longestFault)
 	}
 	return a.m.remember(r)
+}
+
+// takenBefore is the snapshot that is asked for, if it is on the unit, whole, and only the store has it
+// not yet: nothing is asked of etcd for it again.
+func (a *application) takenBefore(ctx context.Context, last *v1alpha1.TakenSnapshot, order *v1alpha1.SnapshotOrder) (taken snapshot.Archive, yes bool) {
+	if !hasTaken(last, order) {
+		return taken, false
+	}
+	taken, err := snapshot.Inspect(ctx, a.m.path(last.Path), last.SHA256)
+	if err != nil || taken.Origin == nil {
+		return taken, false // it is taken once more
+	}
+	return taken, true
+}
+
+// hasTaken says that the snapshot that is asked for was taken on the unit, and hasKept that it is
+// wherever it should be.
+func hasTaken(last *v1alpha1.TakenSnapshot, order *v1alpha1.SnapshotOrder) bool {
+	return last != nil && last.ID == order.ID
+}
+
+func (a *application) hasKept(last *v1alpha1.TakenSnapshot, order *v1alpha1.SnapshotOrder) bool {
+	return hasTaken(last, order) && (a.spec.Store == nil || last.Stored != "")
 }
 
 // takeScheduled is TakeSnapshot for a schedule: of this unit's cluster alone, and of none that has

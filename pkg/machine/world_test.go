@@ -74,6 +74,9 @@ type world struct {
 	// stopped is for how long the agent's process is stopped when it has looked at etcd; slept is for how long it was.
 	stopped, slept time.Duration
 	lastWords      string // the error of the last line of etcd's log
+	// bag is the databag of who gives credentials for a store, and bagFault why it cannot be read.
+	bag      map[string]string
+	bagFault error
 }
 
 func newWorld(t *testing.T) *world {
@@ -435,6 +438,7 @@ func (cluster) Close() {}
 
 func (w *world) situation(action int64) machine.Situation {
 	return machine.Situation{
+		Store: w.storeBag,
 		Latch: v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 1, Holder: "daemon"}, Seeds: seeds()}, Action: action,
 		Addresses: v1alpha1.UnitAddresses{Peer: "10.0.0.1", Client: "10.0.0.1"},
 		Server:    &tlsfiles.Leaf{Certificate: string(w.leaf.CertPEM), Key: string(w.leaf.KeyPEM)},

@@ -56,9 +56,10 @@ var scopes = []scope{
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Said in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",
-		"handout.go", "maintain.go", "debug.go", "snapshot.go", "restore.go", "restore_resume.go", "backup.go", "StageRestore", "DropStaged", // said by actions
+		"handout.go", "maintain.go", "debug.go", "snapshot.go", "restore.go", "restore_resume.go", "backup.go", "StageRestore", "DropStaged", "FetchStored", // said by actions
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
+	{dir: "pkg/snapshot/store", only: []string{"fault.go", "credentials.go", "store.go", "put.go", "prune.go", "relation.go"}, but: []string{"folder"}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},
 	{dir: "pkg/machine/durable", only: errorsOf},
 	{dir: "pkg/machine/etcdconf", only: errorsOf, but: []string{"validate.go", "check.go"}}, // the end of: cannot apply the spec

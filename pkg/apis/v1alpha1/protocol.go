@@ -141,6 +141,7 @@ const (
 
 	// Of list-snapshots.
 	ParameterVerify = "verify"    // a flag: inspect each
+	ParameterFrom   = "from"      // of restore, too: a folder in the store
 	ResultSnapshots = "snapshots" // a list of snapshot.Listed as JSON
 
 	// Of restore.

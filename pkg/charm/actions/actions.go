@@ -9,6 +9,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/pkg/snapshot/store"
 )
 
 // Machine is what is needed of the unit's machine; a *machine.Machine is one, whose methods say
@@ -24,6 +25,8 @@ type Machine interface {
 	HandOut(name string, data []byte) (path string, err error)
 	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
+	OpenStore(bag map[string]string) (*store.Store, error)
+	FetchStored(ctx context.Context, s *store.Store, id, prefix string) (path string, done func(), err error)
 	Restore(ctx context.Context, r machine.Restore) (machine.Restored, error)
 	StageRestore(ctx context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error)
 	// Path is where a path of the machine is for this program.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/pkg/snapshot/store"
 )
 
 // fakeMachine is what a test sets.
@@ -50,6 +53,7 @@ type fakeMachine struct {
 	listed  []snapshot.Listed
 	looked  []string // folders that were listed
 	staged  []machine.Restore
+	folder  string // what is fetched comes there
 }
 
 func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, string, error) {
@@ -61,6 +65,20 @@ func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snap
 func (m *fakeMachine) ListSnapshots(_ context.Context, dir string, verify bool) ([]snapshot.Listed, error) {
 	m.looked = append(m.looked, fmt.Sprint(dir, " ", verify))
 	return m.listed, m.broken
+}
+
+// OpenStore is the machine's, without a spec; with one that is broken there is a fault.
+func (m *fakeMachine) OpenStore(bag map[string]string) (*store.Store, error) {
+	related, err := store.FromRelation(bag)
+	if err != nil || related.Bucket == "" {
+		return nil, err
+	}
+	return store.Open(v1alpha1.SnapshotStore{}, related, "/")
+}
+
+func (m *fakeMachine) FetchStored(ctx context.Context, s *store.Store, id, prefix string) (string, func(), error) {
+	path := filepath.Join(m.folder, "fetched")
+	return path, func() { _ = os.Remove(path) }, s.Fetch(ctx, id, prefix, path)
 }
 
 func (m *fakeMachine) Facts(context.Context) (v1alpha1.UnitFacts, error) { return m.facts, nil }

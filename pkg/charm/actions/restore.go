@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,6 +28,9 @@ const (
 type restoreRequest struct {
 	// archive is the file, which people know by its name.
 	archive, name, sha256 string
+	// stored is the ID of what is to be fetched from the store, and from the folder there; empty for
+	// the own one.
+	stored, from string
 	// backup is the folder in which what is replaced is kept as an archive, too; empty for none.
 	backup      string
 	disableAuth bool
@@ -49,6 +54,16 @@ func (a action) restore(ctx context.Context) error {
 	}
 	if why = errors.Join(why, unfit); why != nil {
 		return a.run.Tools.FailAction(ctx, strings.ReplaceAll(why.Error(), "\n", "; "))
+	}
+	if request.stored != "" {
+		done, why, err := a.fetchStored(ctx, &request)
+		if err != nil {
+			return err
+		}
+		if why != nil {
+			return a.run.Tools.FailAction(ctx, why.Error())
+		}
+		defer done()
 	}
 	a.progress(ctx, "verifying "+request.name)
 	archive, err := snapshot.Prove(ctx, request.archive, request.sha256, filepath.Dir(a.machine.Path(machine.DataDir)))
@@ -165,6 +180,7 @@ func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why
 	ask(v1alpha1.ParameterTarget, &request.backup)
 	ask(v1alpha1.ParameterAuth, &auth)
 	ask(v1alpha1.ParameterReplace, &request.replace)
+	ask(v1alpha1.ParameterFrom, &request.from)
 	if err == nil {
 		skip, err = a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterSkipBackup, true)
 	}
@@ -175,13 +191,22 @@ func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why
 	if skip {
 		request.backup = ""
 	}
-	if request.archive == "" {
+	id := !strings.Contains(request.archive, "/")
+	switch request.name = request.archive; {
+	case request.archive == "":
 		request.archive, request.name = a.run.Tools.Resource(ctx, v1alpha1.ResourceSnapshot), "the resource "+v1alpha1.ResourceSnapshot
-	} else {
-		request.archive, request.name = a.machine.Path(request.archive), request.archive
+	case id:
+		request.archive = a.machine.Path(path.Join(machine.DefaultSnapshots, request.name))
+		if _, err := os.Lstat(request.archive); err != nil || request.from != "" {
+			request.stored = request.name
+		}
+	default:
+		request.archive = a.machine.Path(request.archive)
 	}
 	request.disableAuth = auth == authDisable
 	switch {
+	case request.from != "" && request.stored == "":
+		why = fmt.Errorf("the parameter %s is a folder in the store: name the ID of a snapshot in it", v1alpha1.ParameterFrom)
 	case auth != "" && !request.disableAuth:
 		why = fmt.Errorf("the parameter auth may only be %s", authDisable)
 	case request.archive == "":

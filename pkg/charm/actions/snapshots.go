@@ -13,13 +13,18 @@ import (
 	"jujuetcd.io/pkg/snapshot"
 )
 
-// listSnapshots is the action list-snapshots: a table for people, and the same as JSON.
+// listSnapshots is the action list-snapshots: what is on the unit and in the store, as tables for
+// people, and the same as JSON.
 func (a action) listSnapshots(ctx context.Context) error {
 	target, err := a.snapshotTarget(ctx)
 	if err != nil {
 		return err
 	}
 	verify, err := a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterVerify, false)
+	if err != nil {
+		return err
+	}
+	from, err := a.run.Tools.ActionParameter(ctx, v1alpha1.ParameterFrom)
 	if err != nil {
 		return err
 	}
@@ -30,9 +35,27 @@ func (a action) listSnapshots(ctx context.Context) error {
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}
-	output, text, err := listing(target, list)
+	where, stored, why, err := a.listStored(ctx, from, verify)
 	if err != nil {
 		return err
+	}
+	if why != nil && from != "" {
+		return a.run.Tools.FailAction(ctx, why.Error())
+	}
+	all := []folder{{target, list}}
+	if where != "" && why == nil {
+		all = append(all, folder{where, stored})
+	}
+	output, text, err := listing(all)
+	if err != nil {
+		return err
+	}
+	if why != nil {
+		// What is on the unit can be told all the same.
+		output += "\n" + why.Error()
+		if err := a.run.Tools.SetActionResult(ctx, v1alpha1.ResultMessage, why.Error()); err != nil {
+			return err
+		}
 	}
 	if err := a.run.Tools.SetActionResult(ctx, v1alpha1.ResultSnapshots, text); err != nil {
 		return err
@@ -40,16 +63,32 @@ func (a action) listSnapshots(ctx context.Context) error {
 	return a.run.Tools.SetActionResult(ctx, v1alpha1.ResultOutput, output)
 }
 
-// listing is the table and the JSON of as many snapshots as there is room for, the newest first.
-func listing(target string, list []snapshot.Listed) (table, text string, err error) {
-	for shown := list; ; shown = shown[:len(shown)*3/4] {
-		encoded, err := json.Marshal(append([]snapshot.Listed{}, shown...))
+// folder is where snapshots are, and what they are.
+type folder struct {
+	where string
+	list  []snapshot.Listed
+}
+
+// listing are the tables and the JSON of as many snapshots as there is room for, of each folder the
+// newest first.
+func listing(all []folder) (tables, text string, err error) {
+	for left := 1.0; ; left *= 0.75 {
+		tables = ""
+		shown := []snapshot.Listed{}
+		for i, f := range all {
+			some := f.list[:int(left*float64(len(f.list)))]
+			shown = append(shown, some...)
+			if i > 0 {
+				tables += "\n\n" + f.where + ":\n"
+			}
+			tables += snapshotTable(f.where, some, len(f.list)-len(some))
+		}
+		encoded, err := json.Marshal(shown)
 		if err != nil {
 			return "", "", fmt.Errorf("cannot list the snapshots: %w", err)
 		}
-		table = snapshotTable(target, shown, len(list)-len(shown))
-		if max(len(encoded), len(table)) < hooktool.MaxResult-1024 {
-			return table, string(encoded), nil
+		if max(len(encoded), len(tables)) < hooktool.MaxResult-1024 {
+			return tables, string(encoded), nil
 		}
 	}
 }

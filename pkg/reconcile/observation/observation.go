@@ -43,6 +43,9 @@ type Observation struct {
 	LatchRead      bool
 
 	Units []Unit // sorted by number
+	// StoreRelated says that the application is related to who gives credentials for a store of
+	// snapshots.
+	StoreRelated bool
 	// Clients are those to whom the units publish where etcd serves, sorted by name.
 	Clients []Client
 	CA      CertificateAuthority

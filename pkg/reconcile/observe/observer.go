@@ -160,6 +160,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Obser
 	obs.Units = o.units(model, application, seen, now)
 	o.history.noteGone(now, model, obs.Units)
 	obs.Clients = o.clients(model, application)
+	obs.StoreRelated = o.storeRelated(application)
 	obs.Volumes, obs.VolumesReported = volumes(model.Storage, application), model.StorageReported
 	o.peerRelation(application, &obs)
 	o.authority(application, seen, now, &obs)

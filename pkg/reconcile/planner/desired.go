@@ -129,6 +129,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 			CABundle: in.bundle(), Leaves: in.leaves(u), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
+		Store:   in.storeFor(u),
 		Options: &options,
 	}
 	in.stamped(&spec)

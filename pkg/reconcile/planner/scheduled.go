@@ -92,7 +92,11 @@ func (in *report) snapshotStatus() *v1alpha1.SnapshotStatus {
 	if in.tick.IsZero() {
 		return nil
 	}
-	return &v1alpha1.SnapshotStatus{Last: in.newest(true).DeepCopy(), Next: metav1.NewTime(in.of.Next(in.Now)), Overdue: in.overdue() != ""}
+	s := &v1alpha1.SnapshotStatus{Last: in.newest(true).DeepCopy(), Next: metav1.NewTime(in.of.Next(in.Now)), Overdue: in.overdue() != ""}
+	if in.store() != nil {
+		s.Stored = in.kept().DeepCopy()
+	}
+	return s
 }
 
 // Reasons of the condition Snapshots.
@@ -101,6 +105,8 @@ const (
 	ReasonNoneYet = "NoneYet"
 	ReasonFailing = "Failing"
 	ReasonGone    = "Gone"
+	// ReasonNotStored says that the last one is on a unit, and not in the store yet.
+	ReasonNotStored = "NotStored"
 )
 
 // scheduleKept says whether the schedule is kept; nothing without one.
@@ -122,6 +128,12 @@ func (in *report) scheduleKept() []metav1.Condition {
 		return []metav1.Condition{unknown(kind, ReasonNoneYet, "No snapshot of the schedule was taken yet.")}
 	case last.Missing:
 		return []metav1.Condition{condition(kind, false, ReasonGone, "%s of %s is not there any more as it was written.", last.Path, last.Unit)}
+	case in.store() == nil:
+		return []metav1.Condition{condition(kind, true, ReasonAsWanted, "%s of %s is the last one.", there.Path, there.Unit)}
 	}
-	return []metav1.Condition{condition(kind, true, ReasonAsWanted, "%s of %s is the last one.", there.Path, there.Unit)}
+	kept := in.kept()
+	if kept == nil || kept.ID < last.ID {
+		return []metav1.Condition{unknown(kind, ReasonNotStored, fmt.Sprintf("%s of %s is not in the store yet.", there.Path, there.Unit))}
+	}
+	return []metav1.Condition{condition(kind, true, ReasonAsWanted, "%s of %s is the last one, and in the store %s.", there.Path, there.Unit, kept.Stored)}
 }

@@ -90,6 +90,17 @@ func (b beat) reportedAt(id string) time.Time {
 // newest is the snapshot of the latest time that any unit has taken, of those that are there, if
 // asked so; nil if there is none.
 func (in *timetable) newest(there bool) *v1alpha1.TakenSnapshot {
+	return in.latest(func(s *v1alpha1.TakenSnapshot) bool { return !there || !s.Missing })
+}
+
+// kept is the one of the latest time for which nothing is to be done any more: with a store it is in
+// there.
+func (in *timetable) kept() *v1alpha1.TakenSnapshot {
+	stored := in.store() != nil
+	return in.latest(func(s *v1alpha1.TakenSnapshot) bool { return !stored || s.Stored != "" })
+}
+
+func (in *timetable) latest(counts func(*v1alpha1.TakenSnapshot) bool) *v1alpha1.TakenSnapshot {
 	var best *v1alpha1.TakenSnapshot
 	for _, u := range in.Units {
 		if u.Facts == nil || u.Facts.Snapshots == nil || u.Facts.Snapshots.Last == nil {
@@ -97,7 +108,7 @@ func (in *timetable) newest(there bool) *v1alpha1.TakenSnapshot {
 		}
 		last := u.Facts.Snapshots.Last
 		at, known := v1alpha1.ParseTick(last.ID)
-		if known && !at.After(in.Now.Add(aheadGrace)) && !(there && last.Missing) && (best == nil || last.ID > best.ID) {
+		if known && !at.After(in.Now.Add(aheadGrace)) && counts(last) && (best == nil || last.ID > best.ID) {
 			best = last
 		}
 	}
@@ -106,14 +117,14 @@ func (in *timetable) newest(there bool) *v1alpha1.TakenSnapshot {
 
 // due says that there is no snapshot of the last time of the schedule yet.
 func (in *timetable) due() bool {
-	last := in.newest(false)
+	last := in.kept()
 	return !in.tick.IsZero() && (last == nil || last.ID < v1alpha1.TickID(in.tick))
 }
 
 // failed is the last attempt that any unit has reported a fault of, and which unit that is; false if
 // none, or if one was taken since.
 func (in *timetable) failed() (tried v1alpha1.TriedSnapshot, by string, yes bool) {
-	last := in.newest(false)
+	last := in.kept()
 	for _, u := range in.Units {
 		if u.Facts == nil || u.Facts.Snapshots == nil || u.Facts.Snapshots.Tried.Fault == "" {
 			continue
@@ -133,7 +144,7 @@ func (in *timetable) failed() (tried v1alpha1.TriedSnapshot, by string, yes bool
 func (in *timetable) takers() []observation.Unit {
 	units := filter(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
-		return member && in.canShow(u) && hasData(u) && in.serving(m) && u.Facts.Protocol >= v1alpha1.ProtocolSchedule
+		return member && in.canShow(u) && hasData(u) && in.serving(m) && u.Facts.Protocol >= in.scheduleProtocol()
 	})
 	leads := func(u observation.Unit) bool { return in.member[u.Name].ID == in.Etcd.Leader() }
 	if len(units) > 1 {
@@ -157,9 +168,13 @@ func (in *timetable) overdue() string {
 	if in.tick.IsZero() {
 		return ""
 	}
-	last := in.newest(false)
+	last := in.kept()
 	tried, by, failed := in.failed()
-	old := in.olderThan(v1alpha1.ProtocolSchedule)
+	old := in.olderThan(in.scheduleProtocol())
+	done := "taken"
+	if in.store() != nil {
+		done = "stored"
+	}
 	why := "none could be asked for"
 	switch {
 	case failed && (last == nil || tried.ID > last.ID):
@@ -169,7 +184,7 @@ func (in *timetable) overdue() string {
 	}
 	if last == nil {
 		if failed && tried.Attempt > 0 || old != "" && len(in.takers()) == 0 {
-			return "No snapshot of the schedule could be taken yet: " + why
+			return "No snapshot of the schedule could be " + done + " yet: " + why
 		}
 		return ""
 	}
@@ -177,7 +192,7 @@ func (in *timetable) overdue() string {
 		return ""
 	}
 	at, _ := v1alpha1.ParseTick(last.ID)
-	return fmt.Sprintf("No snapshot of the schedule was taken since %s: %s", at.Format(time.RFC3339), why)
+	return fmt.Sprintf("No snapshot of the schedule was %s since %s: %s", done, at.Format(time.RFC3339), why)
 }
 
 // wakes are when the schedule changes what is to be done, or reported.

@@ -1,0 +1,116 @@
+package actions_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/test/s3test"
+)
+
+// withStore relates the unit to who gives credentials for the server.
+func (u *unit) withStore(server *s3test.Server) {
+	u.juju.Relations[v1alpha1.EndpointStore] = []string{"s3-credentials:9"}
+	u.juju.Members["s3-credentials:9"] = []string{"s3/0"}
+	u.juju.Bags["s3-credentials:9 s3"] = map[string]string{
+		"bucket": "backups", "path": "fleet", "endpoint": server.URL, "region": "us-east-1", "s3-uri-style": "path",
+		"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey, "tls-ca-chain": server.CA,
+	}
+}
+
+// TestTheStoreIsListedBesideTheUnit: the own folder, or another's; what keeps it from being listed is told, and no
+// secret of it.
+func TestTheStoreIsListedBesideTheUnit(t *testing.T) {
+	server := s3test.New(t, "backups")
+	server.Write("backups", "fleet/a.db", []byte("xyz"), map[string]string{"Etcd-Cluster-Id": latched, "Etcd-Application": "etcd", "Etcd-Sha256": "ab12"})
+	server.Write("backups", "lost/b.db", []byte("xyz"), nil)
+	u := newUnit(t)
+	u.machine.listed = []snapshot.Listed{{ID: "0.db", Path: "/home/ubuntu/etcd-snapshots/0.db", Size: 20}}
+	listed := func(parameters map[string]any) (paths []string) {
+		t.Helper()
+		clear(u.juju.Results)
+		u.given(v1alpha1.ActionListSnapshots, parameters)
+		var list []snapshot.Listed
+		must(t, json.Unmarshal([]byte(u.juju.Results["snapshots"]), &list))
+		for _, l := range list {
+			paths = append(paths, l.Path)
+		}
+		return paths
+	}
+	if got := strings.Join(listed(map[string]any{}), " "); got != "/home/ubuntu/etcd-snapshots/0.db" {
+		t.Errorf("without a store it lists %s", got)
+	}
+	u.given(v1alpha1.ActionListSnapshots, map[string]any{"from": "lost"})
+	u.refused("there is no store")
+	u.juju.Failure = ""
+	u.withStore(server)
+	for from, want := range map[string]string{"": "s3://backups/fleet/a.db", "lost": "s3://backups/lost/b.db"} {
+		got := strings.Join(listed(map[string]any{"from": from}), " ")
+		if got != "/home/ubuntu/etcd-snapshots/0.db "+want || !strings.Contains(u.juju.Results["output"], "\n\ns3://backups/") {
+			t.Errorf("from %q it lists %s\n%s", from, got, u.juju.Results["output"])
+		}
+	}
+	server.Revoke("another")
+	got := strings.Join(listed(map[string]any{}), " ")
+	if said := u.juju.Results["message"]; got != "/home/ubuntu/etcd-snapshots/0.db" || !strings.Contains(said, "refuses the credentials") || !strings.HasSuffix(u.juju.Results["output"], said) {
+		t.Errorf("it lists %s, and says %q", got, said)
+	}
+	u.given(v1alpha1.ActionListSnapshots, map[string]any{"from": "lost"})
+	u.refused("refuses the credentials")
+	for _, call := range u.juju.Calls {
+		if strings.Contains(call.Line+call.Stdin, s3test.SecretKey) {
+			t.Errorf("a secret is in %q", call)
+		}
+	}
+}
+
+// TestASnapshotOfTheStoreIsRestored by its ID: from the own folder, or another's, and nothing of it stays.
+func TestASnapshotOfTheStoreIsRestored(t *testing.T) {
+	server := s3test.New(t, "backups")
+	data, err := os.ReadFile(savedBy(t, false))
+	must(t, err)
+	server.Write("backups", "fleet/a.db", data, nil)
+	server.Write("backups", "lost/b.db", data, nil)
+	server.Write("backups", "lost/damaged.db", data[:len(data)-1024], nil)
+	u := soleUnit(t)
+	u.machine.folder = t.TempDir()
+	for want, parameters := range map[string]map[string]any{
+		"cannot find \"a.db\" on this unit, and not in a store: there is no store": {"snapshot": "a.db"},
+		"is a folder in the store": {"from": "lost"},
+	} {
+		u.restore(parameters)
+		u.refused(want)
+		u.juju.Failure = ""
+	}
+	u.withStore(server)
+	for want, parameters := range map[string]map[string]any{
+		"there is no such snapshot": {"snapshot": "b.db"},
+		"cannot use ":               {"snapshot": "damaged.db", "from": "lost"},
+		"name the ID of a snapshot": {"snapshot": "/home/ubuntu/x.db", "from": "lost"},
+		"other than the one given":  {"snapshot": "b.db", "from": "lost", "sha256": strings.Repeat("0", 64)},
+	} {
+		u.restore(parameters)
+		if want != "other than the one given" {
+			u.refused(want)
+		} else if u.juju.Failure == "" {
+			t.Error("another SHA-256 than the given one is restored")
+		}
+		u.juju.Failure = ""
+	}
+	if len(u.machine.restores) > 0 {
+		t.Fatalf("it restores %+v", u.machine.restores)
+	}
+	for _, parameters := range []map[string]any{{"snapshot": "a.db"}, {"snapshot": "b.db", "from": "lost"}} {
+		u.restore(parameters)
+		if u.juju.Failure != "" || !strings.HasPrefix(u.juju.Results[v1alpha1.ResultRestoredFrom], parameters["snapshot"].(string)) {
+			t.Errorf("%s, %q", u.juju.Failure, u.juju.Results)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(u.machine.folder, "*")); err != nil || len(left) > 0 || len(u.machine.restores) != 2 {
+		t.Errorf("%d restores, left %q", len(u.machine.restores), left)
+	}
+}
