@@ -169,7 +169,7 @@ var mutations = []without{
 	{"snapshots: a fault from before is over", "timetable.go", "last != nil && t.ID < last.ID || by", "last != nil && t.ID < \"\" || by"},
 	{"snapshots: a daemon wakes up for the next attempt", "timetable.go", "times = append(times, in.retry)", "_ = times"},
 	{"risky steps: where it is wanted", "risky.go", "!in.Policy.Snapshots.BeforeRiskySteps || ", ""},
-	{"risky steps: a fresh one counts", "risky.go", "in.Now.Sub(at) <= freshFor {\n\t\t\treturn", "false {\n\t\t\treturn"},
+	{"risky steps: a fresh one counts", "risky.go", "in.Now.Sub(at) <= freshFor {\n\t\t\treturn", "in.Now.Sub(at) < 0 {\n\t\t\treturn"},
 	{"risky steps: not without a quorum", "risky.go", "if !in.Etcd.Listed {", "if false {"},
 	{"risky steps: failures are bounded", "risky.go", "if len(failed) >= mostFailures {", "if false {"},
 	{"risky steps: facts may lag", "risky.go", "in.Now.Before(last.At.Add(appliedGrace)) && !failed", "false && !failed"},

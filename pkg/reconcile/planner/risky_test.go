@@ -45,7 +45,9 @@ func TestASnapshotIsTakenBeforeARiskyStep(t *testing.T) {
 		}, planner.StepSnapshot, "etcd/1", ""},
 		"another unit is being restarted": {func(o *observation.Observation) { o.Units[2].Task = &observation.Task{ID: 9, Enqueued: o.Now} }, planner.StepWait, "", ""},
 		"only the leader can take one": {func(o *observation.Observation) {
-			o.Units[1].Lost, o.Units[2].Lost = true, true
+			for i := range o.Units[1:] {
+				o.Units[1+i].Facts.Protocol = v1alpha1.ProtocolSchedule - 1
+			}
 		}, planner.StepSnapshot, "etcd/0", ""},
 		"nobody can": {func(o *observation.Observation) {
 			for i := range o.Units {
@@ -54,7 +56,7 @@ func TestASnapshotIsTakenBeforeARiskyStep(t *testing.T) {
 		}, planner.StepJournal, "", "no unit can take one now"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, _, _ := rotatable(t, 3)
+			o, _, _ := rotatable(t, 5)
 			o.Policy.Snapshots.BeforeRiskySteps, o.Policy.Snapshots.Keep = true, 7
 			apply(&o)
 			run(t, &o)
