@@ -73,7 +73,7 @@ func TestASnapshotOfTheScheduleIsStored(t *testing.T) {
 		if a, err := snapshot.Inspect(t.Context(), path, ""); err != nil || a.Origin.Tick != tick3 {
 			t.Errorf("%+v, %v", a, err)
 		}
-		defer done() // the first one's is left, as by an agent that has died
+		t.Cleanup(done) // the first one's is left, as by an agent that has died
 	}
 }
 
