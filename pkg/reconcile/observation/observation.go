@@ -17,6 +17,9 @@ type Observation struct {
 	// JujuAsked is when Juju was asked for what it shows: status, ports, leaders. Results of tasks
 	// may be younger.
 	JujuAsked time.Time
+	// TasksStale says that what is pending and runs on the units was read at an earlier look. An
+	// action that waits for its turn changes nothing that Juju shows of the model.
+	TasksStale bool
 	// Model and Application name the cluster.
 	ModelName   string
 	ModelUUID   string

@@ -136,7 +136,8 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Obser
 	}
 	now := o.cfg.Now()
 	changes := o.cfg.Memory.Changes()
-	if waiting || o.stale(now, model.Hash, changes) {
+	reads := waiting || o.stale(now, model.Hash, changes)
+	if reads {
 		o.read(ctx)
 		o.hash, o.changes, o.readAt = model.Hash, changes, now
 	}
@@ -145,7 +146,7 @@ func (o *Observer) Observe(ctx context.Context, waiting bool) (observation.Obser
 	}
 
 	obs := observation.Observation{
-		Now: now, JujuAsked: model.AskedAt, ModelName: model.Name, ModelUUID: model.UUID, Application: application.Name,
+		Now: now, JujuAsked: model.AskedAt, TasksStale: !reads, ModelName: model.Name, ModelUUID: model.UUID, Application: application.Name,
 		ApplicationDying:  application.Life != jujuapi.Alive,
 		ApplicationStatus: statusText(application.Status),
 		Self:              o.cfg.Self, Claimed: o.cfg.Memory.Claimed(), TakeOver: o.cfg.TakeOver,

@@ -4,7 +4,11 @@ package planner
 // for them instead.
 
 // beside is why nothing disruptive may begin, on any unit, beside what a person runs or a unit is at; false if it may.
+// What was read at an earlier look does not show who has begun since: it is looked again first.
 func (in *steps) beside(s Step) (Step, bool) {
+	if in.TasksStale {
+		return wait("Cannot %s before it has been read what runs on the units.", s.Kind.verb()).until(in.Now), true
+	}
 	for _, u := range in.Units {
 		if t := u.Disturbing(); t != nil {
 			return wait("Cannot %s while %s may still run on %s.", s.Kind.verb(), t, u.Name), true

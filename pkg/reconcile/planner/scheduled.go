@@ -31,8 +31,8 @@ func snapshots(in *Situation) (Step, bool) {
 	if _, disturbed := in.disturbed(step); disturbed {
 		return Step{}, false
 	}
-	if _, beside := in.beside(step); beside {
-		return Step{}, false
+	if w, beside := in.beside(step); beside {
+		return w, in.TasksStale
 	}
 	return step, true
 }

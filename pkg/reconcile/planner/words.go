@@ -57,7 +57,7 @@ const (
 // restarting says that a member is silent because a delivery restarts it: that is no outage, and to
 // report it would cost a delivery to its unit and one to the leader, and the same when it is back.
 // It has to have fallen silent since the delivery was handed out: nothing else is hidden by it.
-func (in *words) restarting(u observation.Unit) bool {
+func (in *addresses) restarting(u observation.Unit) bool {
 	since := in.History.UnhealthySince[in.servesAt(u)]
 	if since.IsZero() || !in.Now.Before(since.Add(ownRestart)) {
 		return false
