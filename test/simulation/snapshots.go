@@ -108,11 +108,13 @@ func (s *Sim) publishedSnapshot(a *Agent, f v1alpha1.UnitFacts) {
 // reads says that the delivery takes a snapshot, or tries one.
 func reads(t *task) bool { return t.spec.Delivery.Snapshot != nil || t.spec.Delivery.Drill != nil }
 
-// judgeBesideSnapshot is asked when a delivery is queued while another is not final.
+// judgeBesideSnapshot is asked when a delivery is queued while another is not final. A reset is of
+// what a unit without a member has left: no snapshot is taken there, and a joiner need not wait for
+// that of another unit.
 func (s *Sim) judgeBesideSnapshot(t, o *task) {
+	together := t.unit == o.unit
 	disturbs := func(t *task) bool {
-		d := t.spec.Delivery
-		return disrupts(t) || d.AllowReset || t.spec.NeedsPhase()
+		return disrupts(t) || t.spec.Delivery.AllowReset && together || t.spec.NeedsPhase()
 	}
 	if reads(t) && disturbs(o) || reads(o) && disturbs(t) {
 		s.violate("S2: tasks %d and %d are under way at once, and one is a snapshot or a drill", t.id, o.id)
