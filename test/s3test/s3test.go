@@ -38,9 +38,8 @@ type Fault func(w http.ResponseWriter, r *http.Request) (answered bool)
 
 // Server is a store.
 type Server struct {
-	// URL is the server's over TLS, with a certificate of CA (PEM); Plain is the same in clear.
-	URL, Plain string
-	CA         string
+	// URL is the server's, over TLS, with a certificate of CA (PEM).
+	URL, CA string
 
 	t       testing.TB
 	backend *s3mem.Backend
@@ -62,16 +61,14 @@ func New(t testing.TB, buckets ...string) *Server {
 			t.Fatal(err)
 		}
 	}
-	secure, plain := httptest.NewTLSServer(s), httptest.NewServer(s)
-	for _, server := range []*httptest.Server{secure, plain} {
-		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		t.Cleanup(func() {
-			server.CloseClientConnections() // one that hangs
-			server.Close()
-		})
-	}
-	s.URL, s.Plain = secure.URL, plain.URL
-	s.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
+	server := httptest.NewTLSServer(s)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // one that hangs
+		server.Close()
+	})
+	s.URL = server.URL
+	s.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	return s
 }
 

@@ -133,12 +133,15 @@ func CheckBucket(name string) error {
 	return nil
 }
 
-// CheckStoreEndpoint is why this is no URL of a store.
+// CheckStoreEndpoint is why this is no URL of a store. In clear anybody on the way could read what
+// is in the cluster, the Secrets of a Kubernetes among it, and give back something else.
 func CheckStoreEndpoint(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Hostname() == "":
 		return errors.New("must be a URL such as https://s3.example.com")
+	case u.Scheme != "https":
+		return errors.New("must be https: a snapshot holds all that is in the cluster")
 	case u.User != nil:
 		return errors.New("must have no credentials in it")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":

@@ -18,6 +18,7 @@ func TestWhatIsNoStore(t *testing.T) {
 		"store.bucket: must be":                {Bucket: "a..b"},
 		"store.bucket: mus":                    {Bucket: "Bucket"},
 		"store.endpoint: must be":              {Endpoint: "s3.example.com"},
+		"store.endpoint: must be https":        {Endpoint: "http://s3.example.com"},
 		"store.endpoint: must have no cred":    {Endpoint: "https://me:" + secret + "@s3.example.com"},
 		"store.endpoint: must end with":        {Endpoint: "https://s3.example.com/bucket"},
 		"store.prefix: must have no empty":     {Prefix: "a/../b"},

@@ -26,7 +26,7 @@ func TestCredentialsOfAFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	policy := v1alpha1.SnapshotStore{Endpoint: server.Plain, Bucket: bucket, Region: "us-east-1", PathStyle: true, Credentials: v1alpha1.StoreFile}
+	policy := v1alpha1.SnapshotStore{Endpoint: server.URL, Bucket: bucket, Region: "us-east-1", PathStyle: true, Credentials: v1alpha1.StoreFile}
 	write := func(text string, mode os.FileMode) {
 		t.Helper()
 		_ = os.Remove(path)
@@ -51,7 +51,7 @@ func TestCredentialsOfAFile(t *testing.T) {
 		},
 	} {
 		prepare()
-		s, err := store.Open(policy, store.Related{}, root)
+		s, err := store.Open(policy, trusting(t, server), root)
 		switch {
 		case want != "":
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), s3test.SecretKey) {
@@ -65,6 +65,16 @@ func TestCredentialsOfAFile(t *testing.T) {
 	}
 }
 
+// trusting is a relation that names the server's authority; its credentials are none.
+func trusting(t *testing.T, server *s3test.Server) store.Related {
+	t.Helper()
+	r, err := store.FromRelation(map[string]string{"access-key": "nobody's", "secret-key": "none", "tls-ca-chain": server.CA})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestCredentialsOfTheMachine are what its cloud gives it.
 func TestCredentialsOfTheMachine(t *testing.T) {
 	server := s3test.New(t, bucket)
@@ -75,8 +85,8 @@ func TestCredentialsOfTheMachine(t *testing.T) {
 	}))
 	t.Cleanup(cloud.Close)
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", cloud.URL)
-	policy := v1alpha1.SnapshotStore{Endpoint: server.Plain, Bucket: bucket, Region: "us-east-1", PathStyle: true, Credentials: v1alpha1.StoreMachine}
-	s, err := store.Open(policy, store.Related{}, "/")
+	policy := v1alpha1.SnapshotStore{Endpoint: server.URL, Bucket: bucket, Region: "us-east-1", PathStyle: true, Credentials: v1alpha1.StoreMachine}
+	s, err := store.Open(policy, trusting(t, server), "/")
 	if err != nil {
 		t.Fatal(err)
 	}
