@@ -319,3 +319,17 @@ func TestASnapshotDoesNotWaitForWhatWaits(t *testing.T) {
 		t.Errorf("nothing else is planned: %+v", plan)
 	}
 }
+
+// Nothing in Juju changes when a time has come: who is at work on the units is read first, at once.
+func TestWhatBeginsByTheClockWaitsUntilItIsKnownWhatRuns(t *testing.T) {
+	for want, o := range map[planner.StepKind]observation.Observation{planner.StepSnapshot: scheduled(3), planner.StepDrill: drilling(3)} {
+		if step, pending := planner.Next(o); step.Kind != want || !pending {
+			t.Errorf("planned is %s: %s", step.Kind, step.Reason)
+		}
+		o.TasksStale = true
+		step, pending := planner.Next(o)
+		if step.Kind != planner.StepWait || !pending || !step.Until.Equal(o.Now) || !strings.Contains(step.Reason, "before it has been read what runs on the units") {
+			t.Errorf("%s: planned is %s until %s: %s", want, step.Kind, step.Until, step.Reason)
+		}
+	}
+}
