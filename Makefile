@@ -48,8 +48,6 @@ etcd: ## build the real etcd that demo and tests run, once, into the user's cach
 
 # In the order in which a fault is cheapest to find.
 GATE := tools vet lint test-unit fuzz test-race test-integration test-e2e-if-possible
-# Tests with real programs wait more than they work: on two cores four packages, or four worlds of the integration tests, at once
-# take a fourth less time than two and three.
 # How many inputs each fuzz target tries.
 FUZZ_RUNS ?= 5000
 
@@ -77,7 +75,7 @@ lint: ## the linters of .golangci.yml, each of which says there why (the first t
 
 .PHONY: test-unit
 test-unit: etcd ## unit tests and the simulation
-	$(GO) test -p 4 -timeout 30m -skip TestEveryGuardMutationIsCaught ./...
+	$(GO) test -timeout 30m -skip TestEveryGuardMutationIsCaught ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target with FUZZ_RUNS inputs (5000)
@@ -96,11 +94,11 @@ ONE_GOROUTINE := TestSieve|TestEveryRecordedKeyIsReadOrIgnored|TestNoElectionTim
 
 .PHONY: test-race
 test-race: etcd ## the same packages under the race detector
-	CGO_ENABLED=1 $(GO) test -p 4 -timeout 30m -race -skip '^(TestEveryGuardMutationIsCaught|$(ONE_GOROUTINE))' ./pkg/... ./sim/...
+	CGO_ENABLED=1 $(GO) test -timeout 30m -race -skip '^(TestEveryGuardMutationIsCaught|$(ONE_GOROUTINE))' ./pkg/... ./sim/...
 
 .PHONY: test-integration
 test-integration: tools build charm-host etcd ## the whole product against jujusim and real etcd
-	$(GO) test -tags integration -count=1 -parallel 4 -timeout 45m -v ./test/integration/...
+	$(GO) test -tags integration -count=1 -parallel 3 -timeout 45m -v ./test/integration/...
 
 # Said last, so that nobody takes their silence for success.
 .PHONY: test-e2e-if-possible

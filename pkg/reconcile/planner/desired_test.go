@@ -40,7 +40,7 @@ func changed(a, b observation.Observation) string {
 func restarting(silent, enqueued time.Duration) func(o *observation.Observation) {
 	return func(o *observation.Observation) {
 		down(o, 2, silent)
-		o.Units[2].Task = &observation.Task{ID: 9, Running: true, Ours: true, Enqueued: o.Now.Add(-enqueued), Deadline: o.Now.Add(time.Minute)}
+		o.Units[2].Task = &observation.Task{ID: 9, Running: true, Ours: true, Stops: true, Enqueued: o.Now.Add(-enqueued), Deadline: o.Now.Add(time.Minute)}
 	}
 }
 
@@ -48,7 +48,7 @@ func restarting(silent, enqueued time.Duration) func(o *observation.Observation)
 func restarted(silent, ended time.Duration, outcome v1alpha1.Outcome) func(o *observation.Observation) {
 	return func(o *observation.Observation) {
 		down(o, 2, silent)
-		o.Units[2].Last = &observation.Result{Task: 9, Outcome: outcome, At: o.Now.Add(-ended)}
+		o.Units[2].Last = &observation.Result{Task: 9, Outcome: outcome, Stops: true, Enqueued: o.Now.Add(-10 * time.Second), At: o.Now.Add(-ended)}
 	}
 }
 
@@ -69,15 +69,16 @@ func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 		{"a member does not come back from its delivery", restarting(30*time.Second, 31*time.Second), "etcd/0, etcd/2"},
 		{"a member is down, and its delivery may not restart it", func(o *observation.Observation) {
 			restarting(time.Second, 2*time.Second)(o)
-			o.Units[2].Task.Harmless = true
+			o.Units[2].Task.Stops = false
 		}, "etcd/0, etcd/2"},
+		{"a member is down, and a delivery of words has just ended", func(o *observation.Observation) {
+			restarted(3*time.Second, time.Second, v1alpha1.OutcomeApplied)(o)
+			o.Units[2].Last.Stops = false
+		}, "etcd/0, etcd/2"},
+		{"a member was down before the delivery that has just ended", restarted(11*time.Second, time.Second, v1alpha1.OutcomeApplied), "etcd/0, etcd/2"},
 		{"a member is down, and its delivery has not begun", func(o *observation.Observation) {
 			restarting(time.Second, 2*time.Second)(o)
 			o.Units[2].Task.Running = false
-		}, "etcd/0, etcd/2"},
-		{"a member is down, and a person's action runs", func(o *observation.Observation) {
-			restarting(time.Second, 2*time.Second)(o)
-			o.Units[2].Task.Name = "compact"
 		}, "etcd/0, etcd/2"},
 		{"a member lags", func(o *observation.Observation) {
 			h := o.Etcd.Health[url(1)]

@@ -63,9 +63,11 @@ func (in *addresses) restarting(u observation.Unit) bool {
 		return false
 	}
 	if task := u.Task; task != nil {
-		return task.Running && task.Name == "" && !task.Harmless && !since.Before(task.Enqueued)
+		return task.Running && task.Stops && !since.Before(task.Enqueued)
 	}
-	return u.Last != nil && u.Last.Outcome == v1alpha1.OutcomeApplied && !u.Last.At.Before(since) && in.Now.Before(u.Last.At.Add(healthIsLate))
+	last := u.Last
+	return last != nil && last.Stops && last.Outcome == v1alpha1.OutcomeApplied && !since.Before(last.Enqueued) && !last.At.Before(since) &&
+		in.Now.Before(last.At.Add(healthIsLate))
 }
 
 // showWhereItRuns takes a member that has just been restarted with another port for what it is
