@@ -158,7 +158,7 @@ func result(t jujuapi.Task) v1alpha1.EtcdUnitStatus {
 // land records how the delivery ended.
 func (a *Actor) land(d observation.Delivery, task int64, enqueued time.Time, s v1alpha1.EtcdUnitStatus) observation.Result {
 	now := a.cfg.Now()
-	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Enqueued: enqueued, Stops: d.Stops(), Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
+	r := observation.Result{Task: task, Hash: d.Spec.Hash(), At: now, Outcome: s.Outcome, Reason: s.Reason, Message: s.Message,
 		Ports: d.Spec.OpenPorts, Channels: s.Channels, Snapshot: d.Spec.Delivery.Snapshot, Drill: d.Spec.Delivery.Drill}
 	if s.Facts != nil && s.Facts.Applied != nil {
 		r.Published = s.Facts.Applied.Clients

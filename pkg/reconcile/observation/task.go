@@ -23,8 +23,6 @@ type Task struct {
 	// Harmless says that it is ours and may neither stop nor reset a member, nor takes or tries a snapshot:
 	// others need not wait for it.
 	Harmless bool
-	// Stops says that it is ours and may stop its member, or have it stand still.
-	Stops bool
 }
 
 // String names the task as part of a sentence. Juju has not numbered yet what is only about to be
@@ -69,15 +67,12 @@ func (t *Task) Begins() time.Time {
 
 // Result is how a reconcile that this process enqueued ended.
 type Result struct {
-	Task int64
-	Hash string
-	At   time.Time
-	// Enqueued is when it was queued, and Stops whether it might stop its member.
-	Enqueued time.Time
-	Stops    bool
-	Outcome  v1alpha1.Outcome
-	Reason   string
-	Message  string
+	Task    int64
+	Hash    string
+	At      time.Time
+	Outcome v1alpha1.Outcome
+	Reason  string
+	Message string
 	// Published is where the unit published to its clients to find the cluster when it ended.
 	Published []string
 	// Ports are those that it asked Juju to have open.
@@ -100,9 +95,4 @@ type Result struct {
 type Delivery struct {
 	Unit string
 	Spec v1alpha1.EtcdUnitSpec
-}
-
-// Stops says that the delivery may stop the unit's member, or have it stand still.
-func (d Delivery) Stops() bool {
-	return d.Spec.NeedsPhase() || d.Spec.Delivery.AllowRestart || d.Spec.Delivery.AllowDefrag
 }

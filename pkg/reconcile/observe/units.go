@@ -70,7 +70,7 @@ func agentStarted(u jujuapi.Unit) bool {
 // was handed and not queued counts, too: whoever plans must not hand out another one meanwhile.
 func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 	if f, ok := o.cfg.Memory.Flight(unit); ok {
-		t := &observation.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery), Stops: f.Delivery.Stops()}
+		t := &observation.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
 		for _, l := range listed {
 			if l.ID == strconv.FormatInt(f.Task, 10) {
 				t.Running = l.Status != jujuapi.TaskPending
@@ -79,7 +79,7 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 		return t
 	}
 	if d, at, ok := o.cfg.Memory.Handed(unit); ok {
-		return &observation.Task{Enqueued: at, Ours: true, Deadline: at.Add(HandedFor), Harmless: harmless(d), Stops: d.Stops()}
+		return &observation.Task{Enqueued: at, Ours: true, Deadline: at.Add(HandedFor), Harmless: harmless(d)}
 	}
 	var oldest *observation.Task
 	for _, l := range listed {
@@ -99,7 +99,8 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 // harmless says that the delivery may neither stop a member, nor have it stand still, nor reset it,
 // and takes or tries no snapshot, beside which none should.
 func harmless(d observation.Delivery) bool {
-	return d.Spec.Delivery.Snapshot == nil && d.Spec.Delivery.Drill == nil && !d.Stops() && !d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
+	return d.Spec.Delivery.Snapshot == nil && d.Spec.Delivery.Drill == nil && !d.Spec.NeedsPhase() && !d.Spec.Delivery.AllowRestart && !d.Spec.Delivery.AllowDefrag &&
+		!d.Spec.Delivery.AllowReset && d.Spec.Delivery.Orphans == nil
 }
 
 // HandedFor is the deadline shown for a delivery that waits to be queued.

@@ -313,13 +313,6 @@ func TestNext(t *testing.T) {
 			apply(o)
 		}, want{}},
 
-		{"nobody is taken for ill who has only not been asked since its delivery", settled(3), func(o *observation.Observation) {
-			for i := range o.Units {
-				o.Units[i].Facts.RestartPending = true
-			}
-			restarted(3*time.Second, time.Second, v1alpha1.OutcomeApplied)(o)
-			apply(o)
-		}, want{wait, "", false, "has not been asked since its last delivery"}},
 		{"nothing disruptive begins before it is known who is at work", settled(3), func(o *observation.Observation) {
 			o.Units[1].Facts.RestartPending = true
 			o.TasksStale = true

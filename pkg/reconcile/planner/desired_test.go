@@ -35,23 +35,6 @@ func changed(a, b observation.Observation) string {
 	return strings.Join(list, ", ")
 }
 
-// restarting has the third unit run a delivery that was handed out so long ago, and its member
-// silent.
-func restarting(silent, enqueued time.Duration) func(o *observation.Observation) {
-	return func(o *observation.Observation) {
-		down(o, 2, silent)
-		o.Units[2].Task = &observation.Task{ID: 9, Running: true, Ours: true, Stops: true, Enqueued: o.Now.Add(-enqueued), Deadline: o.Now.Add(time.Minute)}
-	}
-}
-
-// restarted has the third unit's delivery ended so long ago, and its member silent.
-func restarted(silent, ended time.Duration, outcome v1alpha1.Outcome) func(o *observation.Observation) {
-	return func(o *observation.Observation) {
-		down(o, 2, silent)
-		o.Units[2].Last = &observation.Result{Task: 9, Outcome: outcome, Stops: true, Enqueued: o.Now.Add(-10 * time.Second), At: o.Now.Add(-ended)}
-	}
-}
-
 func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -60,26 +43,6 @@ func TestOneUnitsTroubleChangesItsOwnSpecAndTheLeadersOnly(t *testing.T) {
 	}{
 		{"a member is down", func(o *observation.Observation) { down(o, 2, time.Second) }, "etcd/0, etcd/2"},
 		{"the leader's member is down", func(o *observation.Observation) { down(o, 0, time.Second) }, "etcd/0"},
-		{"a member is restarted by its delivery", restarting(time.Second, 2*time.Second), ""},
-		{"a member is restarted, and its delivery has just ended", restarted(3*time.Second, time.Second, v1alpha1.OutcomeApplied), ""},
-		{"a delivery has ended, and the member is still down", restarted(20*time.Second, 5*time.Second, v1alpha1.OutcomeApplied), "etcd/0, etcd/2"},
-		{"a delivery has failed, and the member is down", restarted(3*time.Second, time.Second, v1alpha1.OutcomeFailed), "etcd/0, etcd/2"},
-		{"a member went down after a delivery had ended", restarted(time.Second, 2*time.Second, v1alpha1.OutcomeApplied), "etcd/0, etcd/2"},
-		{"a member was down before its delivery", restarting(3*time.Second, 2*time.Second), "etcd/0, etcd/2"},
-		{"a member does not come back from its delivery", restarting(30*time.Second, 31*time.Second), "etcd/0, etcd/2"},
-		{"a member is down, and its delivery may not restart it", func(o *observation.Observation) {
-			restarting(time.Second, 2*time.Second)(o)
-			o.Units[2].Task.Stops = false
-		}, "etcd/0, etcd/2"},
-		{"a member is down, and a delivery of words has just ended", func(o *observation.Observation) {
-			restarted(3*time.Second, time.Second, v1alpha1.OutcomeApplied)(o)
-			o.Units[2].Last.Stops = false
-		}, "etcd/0, etcd/2"},
-		{"a member was down before the delivery that has just ended", restarted(11*time.Second, time.Second, v1alpha1.OutcomeApplied), "etcd/0, etcd/2"},
-		{"a member is down, and its delivery has not begun", func(o *observation.Observation) {
-			restarting(time.Second, 2*time.Second)(o)
-			o.Units[2].Task.Running = false
-		}, "etcd/0, etcd/2"},
 		{"a member lags", func(o *observation.Observation) {
 			h := o.Etcd.Health[url(1)]
 			h.Fault, h.Detail = etcdops.FaultLagging, "4711 entries behind"

@@ -193,11 +193,6 @@ func restart(in *Situation) (Step, bool) {
 		return Step{}, false
 	}
 	slices.SortStableFunc(due, func(a, b observation.Unit) int { return in.restartRank(b) - in.restartRank(a) })
-	// One that is silent from its last delivery is not ill, and may be the one that leads.
-	if u := due[0]; u.Task == nil && in.restarting(u) {
-		return wait("%s runs with another configuration than it should. But its member has not been asked since its last delivery.", u.Name).
-			until(u.Last.At.Add(healthIsLate)), true
-	}
 	return in.restartOf(due[0]), true
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
@@ -33,10 +32,6 @@ func (in *words) makeStatusView() etcdops.View {
 	}
 	for _, u := range in.Units {
 		in.showWhereItRuns(v, u)
-		if m, ok := in.member[u.Name]; ok && v.Health != nil && in.restarting(u) {
-			h := v.Health[in.servesAt(u)]
-			v.Health[in.servesAt(u)] = etcdops.EndpointHealth{Endpoint: h.Endpoint, Serves: true, MemberID: m.ID}
-		}
 		if m, ok := in.member[u.Name]; ok && in.wipedOut(u, m) && v.Health != nil {
 			h := v.Health[in.servesAt(u)]
 			h.Serves, h.Fault, h.Detail = false, etcdops.FaultOther, "its data is lost"
@@ -44,30 +39,6 @@ func (in *words) makeStatusView() etcdops.View {
 		}
 	}
 	return v
-}
-
-// Until when a member that is restarted on purpose is reported as if it served: etcd is back after
-// one to three seconds, more with a large database. What was asked before a delivery ended may be
-// some seconds old.
-const (
-	ownRestart   = 30 * time.Second
-	healthIsLate = 5 * time.Second
-)
-
-// restarting says that a member is silent because a delivery restarts it: that is no outage, and to
-// report it would cost a delivery to its unit and one to the leader, and the same when it is back.
-// It has to have fallen silent since the delivery was handed out: nothing else is hidden by it.
-func (in *addresses) restarting(u observation.Unit) bool {
-	since := in.History.UnhealthySince[in.servesAt(u)]
-	if since.IsZero() || !in.Now.Before(since.Add(ownRestart)) {
-		return false
-	}
-	if task := u.Task; task != nil {
-		return task.Running && task.Stops && !since.Before(task.Enqueued)
-	}
-	last := u.Last
-	return last != nil && last.Stops && last.Outcome == v1alpha1.OutcomeApplied && !since.Before(last.Enqueued) && !last.At.Before(since) &&
-		in.Now.Before(last.At.Add(healthIsLate))
 }
 
 // showWhereItRuns takes a member that has just been restarted with another port for what it is
