@@ -2,8 +2,12 @@ package machine_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -20,6 +24,7 @@ import (
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
 	"jujuetcd.io/test/etcd/etcdbin"
+	"jujuetcd.io/test/etcdtest"
 )
 
 // withDrills is a unit with a snapshot of the schedule and a real etcd to try it with.
@@ -109,7 +114,9 @@ func TestADrillThatCannotBeDoneSaysWhy(t *testing.T) {
 	}{
 		"there is no such file": {nil, func(w *world) error { return os.Rename(w.lastArchive(), w.lastArchive()+".away") },
 			func(w *world) error { return os.Rename(w.lastArchive()+".away", w.lastArchive()) }},
-		"it is no snapshot":            {nil, func(w *world) error { return os.WriteFile(w.lastArchive(), []byte("no archive"), 0o600) }, nil},
+		"it is no snapshot": {nil, func(w *world) error { return os.WriteFile(w.lastArchive(), []byte("no archive"), 0o600) }, nil},
+		// Whole, and of the same data: only its bytes are others than those that were written.
+		"SHA-256":                      {nil, func(w *world) error { return repacked(w.lastArchive()) }, nil},
 		"of memory free, and it needs": {nil, func(w *world) error { w.memory = 1 << 20; return nil }, func(w *world) error { w.memory = 0; return nil }},
 		"the etcd that was started with the restored data has ended: open ": {nil,
 			func(w *world) error { return os.Rename(w.path("snap/etcd"), w.path("snap/none")) },
@@ -140,6 +147,33 @@ func TestADrillThatCannotBeDoneSaysWhy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// repacked compresses an archive in another way, and takes away what is written beside it.
+func repacked(path string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	in, err := gzip.NewReader(bytes.NewReader(old))
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	out, err := gzip.NewWriterLevel(&packed, gzip.NoCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	if err := os.Remove(path + snapshot.StoredSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, packed.Bytes(), 0o600)
 }
 
 // drillsIn names the folder of a machine on which this program does a drill, and nothing else.
@@ -193,8 +227,7 @@ func TestADrillWhoseAgentIsKilledLeavesNoProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = agent.Wait()
-	for ctx := t.Context(); len(inFolder(t, dir)) > 0 && ctx.Err() == nil; {
-	}
+	etcdtest.Eventually(t, 10*time.Second, "its etcd has ended with it", func(context.Context) bool { return len(inFolder(t, dir)) == 0 })
 	if _, err := os.Stat(dir); err != nil {
 		t.Errorf("nothing was left to be cleared: %v", err)
 	}

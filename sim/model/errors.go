@@ -14,7 +14,6 @@ const (
 	NotFound         Code = "not found"
 	AlreadyExists    Code = "already exists"
 	NotValid         Code = "not valid"
-	NotImplemented   Code = "not implemented"
 	BadRequest       Code = "bad request"
 	HasAssignedUnits Code = "machine has assigned units"
 	NoCode           Code = ""

@@ -12,6 +12,6 @@
 // do.
 //
 // Facades are named by the profile; a method that the real Juju has and this one does not is
-// refused with the code not implemented and a message that says so. Faults break what lies between
+// refused with the code not supported and a message that says so. Faults break what lies between
 // client and server, never the state.
 package server
