@@ -30,15 +30,14 @@ func (a *application) drill(ctx context.Context) error {
 		return nil
 	}
 	r := &a.record
-	tried := v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
 	var done v1alpha1.DrillFacts
 	if r.Drill != nil {
 		done = *r.Drill
 	}
-	if done.Last != nil && done.Last.ID == order.ID || done.Tried.Fault != "" && done.Tried.ID == tried.ID && done.Tried.Attempt == tried.Attempt {
+	if done.Last != nil && done.Last.ID == order.ID || done.Tried.FailedAt(order.ID, order.Attempt) {
 		return nil
 	}
-	done.Tried = tried
+	done.Tried = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
 	r.Drill = &done
 	if err := a.m.remember(r); err != nil {
 		return err

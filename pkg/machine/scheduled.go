@@ -31,15 +31,14 @@ func (a *application) scheduled(ctx context.Context) error {
 		return nil
 	}
 	r := &a.record
-	tried := v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
 	var done v1alpha1.SnapshotFacts
 	if r.Snapshots != nil {
 		done = *r.Snapshots
 	}
-	if a.hasKept(done.Last, order) || done.Tried.Fault != "" && done.Tried.ID == tried.ID && done.Tried.Attempt == tried.Attempt {
+	if a.hasKept(done.Last, order) || done.Tried.FailedAt(order.ID, order.Attempt) {
 		return nil
 	}
-	done.Tried = tried
+	done.Tried = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
 	r.Snapshots = &done
 	if err := a.m.remember(r); err != nil {
 		return err

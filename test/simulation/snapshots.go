@@ -67,7 +67,7 @@ func (a *Agent) snapshot(spec *v1alpha1.EtcdUnitSpec) {
 	if a.record.Snapshots != nil {
 		done = *a.record.Snapshots
 	}
-	if done.Last != nil && done.Last.ID == order.ID || done.Tried.Fault != "" && done.Tried.ID == order.ID && done.Tried.Attempt == order.Attempt {
+	if done.Last != nil && done.Last.ID == order.ID || done.Tried.FailedAt(order.ID, order.Attempt) {
 		return
 	}
 	done.Tried = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}

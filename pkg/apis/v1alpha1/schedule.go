@@ -69,6 +69,11 @@ type TriedSnapshot struct {
 	Fault string `json:"fault,omitempty"`
 }
 
+// FailedAt says that this attempt was made, and had a fault: it is not made again.
+func (t TriedSnapshot) FailedAt(id string, attempt int32) bool {
+	return t.Fault != "" && t.ID == id && t.Attempt == attempt
+}
+
 // TakenSnapshot is a snapshot of the schedule. It was received whole, with the SHA-256 that the
 // server sends, read page by page, and packed with a SHA-256 of its own.
 type TakenSnapshot struct {

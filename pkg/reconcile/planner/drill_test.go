@@ -2,12 +2,10 @@ package planner_test
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/observation"
 	"jujuetcd.io/pkg/reconcile/planner"
 )
@@ -155,20 +153,7 @@ func TestDrillsThatFailAreReported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := drilling(3)
 			c.change(&o)
-			status := planner.Status(o)
-			got := ""
-			for _, condition := range status.Conditions {
-				if condition.Type == v1alpha1.ConditionDrill {
-					got = strings.Join([]string{string(condition.Status), condition.Reason, condition.Message}, " ")
-				}
-			}
-			if !strings.HasPrefix(got, c.condition) || (got == "") != (c.condition == "") {
-				t.Errorf("the condition is %q, want %q", got, c.condition)
-			}
-			app := planner.Desired(o, "etcd/0").Status.Application
-			if (app.State == etcdops.Blocked) != (c.status != "") || !strings.Contains(app.Message, c.status) {
-				t.Errorf("the application is %+v, want %q", app, c.status)
-			}
+			status := reports(t, o, v1alpha1.ConditionDrill, c.condition, c.status)
 			if s := status.Drills; (s != nil) != (c.condition != "") || s != nil && (s.Failing != (c.status != "") || s.Next.UTC().Hour() != 13) {
 				t.Errorf("%+v", s)
 			}

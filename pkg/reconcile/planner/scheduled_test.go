@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/observation"
@@ -230,6 +232,25 @@ func TestWhoPlansLooksAgainWhenTheScheduleSaysSo(t *testing.T) {
 	}
 }
 
+// reports holds what is told of a timetable against what should be: in its condition, none for an
+// empty text, and in the application's status, which is blocked where anything is expected there.
+func reports(t *testing.T, o observation.Observation, kind, condition, shown string) v1alpha1.EtcdClusterStatus {
+	t.Helper()
+	status := planner.Status(o)
+	got := ""
+	if c := meta.FindStatusCondition(status.Conditions, kind); c != nil {
+		got = strings.Join([]string{string(c.Status), c.Reason, c.Message}, " ")
+	}
+	if !strings.HasPrefix(got, condition) || (got == "") != (condition == "") {
+		t.Errorf("the condition is %q, want %q", got, condition)
+	}
+	app := planner.Desired(o, "etcd/0").Status.Application
+	if (app.State == etcdops.Blocked) != (shown != "") || !strings.Contains(app.Message, shown) {
+		t.Errorf("the application is %+v, want %q", app, shown)
+	}
+	return status
+}
+
 // TestAScheduleThatIsNotKeptIsReported: in the condition at the first fault, in juju status when two
 // times were missed in a row.
 func TestAScheduleThatIsNotKeptIsReported(t *testing.T) {
@@ -280,20 +301,7 @@ func TestAScheduleThatIsNotKeptIsReported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := scheduled(3)
 			c.change(&o)
-			status := planner.Status(o)
-			got := ""
-			for _, condition := range status.Conditions {
-				if condition.Type == v1alpha1.ConditionSnapshots {
-					got = strings.Join([]string{string(condition.Status), condition.Reason, condition.Message}, " ")
-				}
-			}
-			if !strings.HasPrefix(got, c.condition) || (got == "") != (c.condition == "") {
-				t.Errorf("the condition is %q, want %q", got, c.condition)
-			}
-			app := planner.Desired(o, "etcd/0").Status.Application
-			if (app.State == etcdops.Blocked) != (c.status != "") || !strings.Contains(app.Message, c.status) {
-				t.Errorf("the application is %+v, want %q", app, c.status)
-			}
+			status := reports(t, o, v1alpha1.ConditionSnapshots, c.condition, c.status)
 			if s := status.Snapshots; (s != nil) != (c.condition != "") || s != nil && (s.Overdue != (c.status != "") || s.Next.UTC().Hour() != 13) {
 				t.Errorf("%+v", s)
 			}
