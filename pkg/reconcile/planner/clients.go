@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/pki"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
@@ -55,9 +56,16 @@ func (in *desired) isOutdated(u observation.Unit) bool {
 		return !in.applied(u)
 	}
 	// One that joins is brought up to date as it is prepared and started. Its list counts in
-	// between, too: clients may read no other.
+	// between, too, and whom it tells clients to trust: they may read no other.
 	published := in.publishes(u)
-	return len(published) > 0 && !slices.Equal(published, in.clients(u).Endpoints)
+	return len(published) > 0 && (!slices.Equal(published, in.clients(u).Endpoints) || in.trustsOthers(u))
+}
+
+// trustsOthers says that the unit has another bundle than it should have. One that has none yet tells
+// clients of that which it was handed.
+func (in *desired) trustsOthers(u observation.Unit) bool {
+	has, bundle := u.Facts.Certificates.CA, pki.Fingerprints(in.specOf(u).TLS.CABundle)
+	return len(has) > 0 && len(bundle) > 0 && !sameAuthorities(has, bundle)
 }
 
 // ClientsInformed says that every unit that stays has published to its clients what it should, or
@@ -95,24 +103,27 @@ func (in *audience) clientNotice(u observation.Unit, m etcdops.Member) (Step, bo
 	return in.awaitClients(u.Name, fmt.Sprintf("that %s leaves", u.Name))
 }
 
-// moves waits, where a member is about to serve clients elsewhere, until they have heard where all
-// others serve: with each one that moves a list that is not read yet is worth less, and with the
-// last one nothing.
-func (in *audience) moves(u observation.Unit) (Step, bool) {
-	if !in.servesElsewhere(u) {
-		return Step{}, false
-	}
+// alternatives waits, before the unit's member is restarted, until clients have heard where else they
+// are served. One other member is enough where it comes back in the same place. Where it is about to
+// serve elsewhere they hear of all others: with each one that moves a list that is not read yet is
+// worth less, and with the last one nothing.
+func (in *audience) alternatives(u observation.Unit) (step Step, due bool) {
+	moves := in.servesElsewhere(u)
 	for _, m := range in.clientMembers() {
 		if m.name == in.member[u.Name].Name {
 			continue
 		}
 		for _, url := range m.urls {
-			if step, ok := in.awaitClients(url, fmt.Sprintf("that %s serves at %s", m.name, url)); ok {
-				return step, true
+			later, waits := in.awaitClients(url, fmt.Sprintf("that %s serves at %s", m.name, url))
+			switch {
+			case waits && !due:
+				step, due = later, true
+			case !waits && !moves:
+				return Step{}, false
 			}
 		}
 	}
-	return Step{}, false
+	return step, due
 }
 
 // awaitClients waits until clients have heard a piece of news: first for their databags, then for

@@ -110,14 +110,27 @@ func TestClientsHearWhereTheOthersServeBeforeTheNextMemberMoves(t *testing.T) {
 			o.ApplicationStatus = v1alpha1.StatusText{} // Juju shows nothing that is not so any more
 			apply(o)
 		}, next},
-		{"nor to move peers only", running(3), func(o *observation.Observation) {
+		{"nor for the others to move peers only", running(3), func(o *observation.Observation) {
 			o.Clients = []observation.Client{busy}
+			o.History.Notices = map[string]observation.Notice{url(0): {At: o.Now.Add(-time.Minute)}, url(2): {At: o.Now}}
 			o.Options.ManagementPort = 7001
 			apply(o)
 			for i := range o.Units {
 				o.Units[i].Facts.RestartPending = true
 			}
 		}, want{planner.StepUpdatePeer, "etcd/1", false, ""}},
+		{"one that comes back in its place waits for one of the others", running(3), func(o *observation.Observation) {
+			o.Clients = []observation.Client{busy}
+			apply(o)
+			o.Units[2].Facts.RestartPending = true
+			o.History.Notices = map[string]observation.Notice{url(0): {At: o.Now}, url(1): {At: o.Now}, url(2): {At: o.Now.Add(-time.Hour)}}
+		}, waits("etcd/2 runs with another configuration than it should. Clients have been told that etcd0 serves at " + url(0) + ", and have until 12:00:30")},
+		{"and for no more than one", running(3), func(o *observation.Observation) {
+			o.Clients = []observation.Client{busy}
+			apply(o)
+			o.Units[2].Facts.RestartPending = true
+			o.History.Notices = map[string]observation.Notice{url(0): {At: o.Now}, url(1): {At: o.Now.Add(-30 * time.Second)}}
+		}, next},
 		{"nor for news of the one that moves", running(1), func(o *observation.Observation) {
 			o.Clients = []observation.Client{busy}
 			o.Options.Port = 4001

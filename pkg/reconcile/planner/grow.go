@@ -212,7 +212,7 @@ func (in *membership) restartOf(u observation.Unit) Step {
 			return wait("%s But heartbeat and election timeout are written on all first, because any of them may begin to run with them: %s.",
 				reason, why)
 		}
-		if step, ok := in.moves(u); ok {
+		if step, ok := in.alternatives(u); ok {
 			step.Reason = reason + " " + step.Reason
 			return step
 		}

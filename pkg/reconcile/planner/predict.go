@@ -147,8 +147,8 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 			if r := u.Facts.Running; r != nil && !r.Same(d.Spec.ReadAtStart()) {
 				u.Facts.RestartPending = u.Facts.Member.Present
 			}
-			if prints := pki.Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 && u.Facts.Member.Present {
-				if len(u.Facts.Certificates.CA) > 0 && !sameAuthorities(prints, u.Facts.Certificates.CA) {
+			if prints := pki.Fingerprints(d.Spec.TLS.CABundle); len(prints) > 0 {
+				if u.Facts.Member.Present && len(u.Facts.Certificates.CA) > 0 && !sameAuthorities(prints, u.Facts.Certificates.CA) {
 					u.Facts.RestartPending = true
 				}
 				u.Facts.Certificates.CA = prints

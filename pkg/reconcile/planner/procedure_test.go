@@ -332,6 +332,39 @@ func TestNobodyJoinsWhileMembersLearnToTrustAnotherAuthority(t *testing.T) {
 	}
 }
 
+// TestWhoHasLostItsMemberTellsClientsWhomToTrustMeanwhile: a client may read the databag of a unit that
+// is to join anew, and of no other. One that has no bundle yet, and one that publishes nothing, is
+// brought up to date as it is prepared.
+func TestWhoHasLostItsMemberTellsClientsWhomToTrustMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost     func(u *observation.Unit)
+		informed bool
+	}{
+		"it publishes":               {func(*observation.Unit) {}, false},
+		"it publishes nothing":       {func(u *observation.Unit) { u.Facts.Applied.Clients = nil }, true},
+		"it has no bundle yet":       {func(u *observation.Unit) { u.Facts.Certificates.CA = nil }, true},
+		"it is lost to Juju as well": {func(u *observation.Unit) { u.Lost = true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, before, _ := rotatable(t, 3)
+			run(t, &o)
+			ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+			run(t, &o)
+			join(&o)
+			u := &o.Units[3]
+			u.Facts.Protocol, u.Facts.Certificates.CA = v1alpha1.Protocol, pki.Fingerprints(before)
+			apply(&o)
+			if o.Latch.Journal == "" || len(u.Facts.Applied.Clients) == 0 {
+				t.Fatalf("the journal is %q, and it has applied %+v", o.Latch.Journal, u.Facts.Applied)
+			}
+			c.lost(u)
+			if got := planner.ClientsInformed(o); got != c.informed {
+				t.Errorf("informed: %t, want %t", got, c.informed)
+			}
+		})
+	}
+}
+
 // TestAUnitIsAskedAgainForItsProof: its next hook may be minutes away; who has just been asked is
 // not asked again at once.
 func TestAUnitIsAskedAgainForItsProof(t *testing.T) {
