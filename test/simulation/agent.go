@@ -39,6 +39,8 @@ type Agent struct {
 	said v1alpha1.StatusText
 	// busyUntil is when the work ends that its facts tell of.
 	busyUntil time.Time
+	// waits: it has just had its member begin to defragment, and waits for that.
+	waits bool
 }
 
 // run lets the agent do something that takes a while, after what it does already. What it writes in
@@ -79,9 +81,24 @@ func (a *Agent) work() {
 }
 
 func (a *Agent) finish(t *task) {
-	s := a.sim
 	a.dies = false
-	status := a.deliver(t.spec, int64(t.id))
+	status, conclude := a.deliver(t.spec, int64(t.id))
+	if wait := a.awaitsDefrag(); wait > 0 && conclude != nil && !a.dies {
+		a.run(wait, func() {
+			a.ended(t, a.defragmented(status), conclude)
+			a.work()
+		})
+		return
+	}
+	a.ended(t, status, conclude)
+}
+
+// ended is the end of a task: conclude, if there is anything to, writes in Juju.
+func (a *Agent) ended(t *task, status v1alpha1.EtcdUnitStatus, conclude func(*v1alpha1.EtcdUnitStatus)) {
+	s := a.sim
+	if conclude != nil && !a.dies {
+		conclude(&status)
+	}
 	if a.dies {
 		// Whoever starts in its place finds the task begun, and ends it.
 		t.status, t.output = jujuapi.TaskFailed, nil
@@ -99,63 +116,64 @@ func (a *Agent) finish(t *task) {
 	s.say("    %s: task %d %s %s %s", a.unit.Name, t.id, status.Outcome, status.Reason, status.Message)
 }
 
-// deliver is the charm's action reconcile.
-func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) v1alpha1.EtcdUnitStatus {
+// deliver is the charm's action reconcile. What it writes in Juju comes in the end, which conclude is; nil if it writes nothing.
+func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) (status v1alpha1.EtcdUnitStatus, conclude func(*v1alpha1.EtcdUnitStatus)) {
 	s := a.sim
 	latch := a.unit.app.latch
 	if len(spec.Ops) > 0 {
-		return a.operate(&spec, machine.Situation{Latch: latch, Leader: a.unit.leader, Action: action})
+		return a.operate(&spec, machine.Situation{Latch: latch, Leader: a.unit.leader, Action: action}), nil
 	}
 	next, judged := latch, latch
 	if spec.Latch != nil {
 		if !a.unit.leader {
-			return refused(v1alpha1.ReasonNotLeader, "this unit is not the Juju leader")
+			return refused(v1alpha1.ReasonNotLeader, "this unit is not the Juju leader"), nil
 		}
 		var err error
 		if next, err = latch.Apply(*spec.Latch, spec.Delivery.Epoch); err != nil {
-			return refused(v1alpha1.ReasonLatchDiffers, err.Error())
+			return refused(v1alpha1.ReasonLatchDiffers, err.Error()), nil
 		}
 		judged.Epoch = next.Epoch
 	}
 	situation := machine.Situation{Latch: judged, Leader: a.unit.leader, Action: action}
 	if spec.Delivery.WordsOnly {
 		if r := machine.AdmitWords(&spec, situation, a.seen()); r != nil {
-			return refused(r.Reason, r.Message)
+			return refused(r.Reason, r.Message), nil
 		}
 		if spec.Latch != nil {
 			s.commitLatch(a.unit.app, next, *spec.Latch)
 		}
 		a.said = spec.Status.Unit
 		a.showWords(spec.Status)
-		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeApplied}, nil
 	}
 	if r := machine.Admit(&spec, situation, a.seen()); r != nil {
-		return refused(r.Reason, r.Message)
+		return refused(r.Reason, r.Message), nil
 	}
 	if err := a.move(&spec); err != nil {
-		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonTaken, Message: err.Error()}
+		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeFailed, Reason: v1alpha1.ReasonTaken, Message: err.Error()}, nil
 	}
 	a.certificates()
 	if !a.certified {
-		return refused(v1alpha1.ReasonNoCertificate, "no certificate")
+		return refused(v1alpha1.ReasonNoCertificate, "no certificate"), nil
 	}
-	status := a.apply(&spec, action)
+	status = a.apply(&spec, action)
 	if status.Outcome == v1alpha1.OutcomeRefused {
-		return status
+		return status, nil
 	}
-	if spec.Latch != nil {
-		s.commitLatch(a.unit.app, next, *spec.Latch)
+	return status, func(status *v1alpha1.EtcdUnitStatus) {
+		if spec.Latch != nil {
+			s.commitLatch(a.unit.app, next, *spec.Latch)
+		}
+		a.publish()
+		if status.Outcome == v1alpha1.OutcomeFailed && a.process.data == nil {
+			// Why there is no member yet is reported at once: the controller learns of it only now.
+			spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
+		}
+		a.show(&spec)
+		a.publishList(spec.Clients.Endpoints)
+		facts := a.facts()
+		status.Facts = &facts
 	}
-	a.publish()
-	if status.Outcome == v1alpha1.OutcomeFailed && a.process.data == nil {
-		// Why there is no member yet is reported at once: the controller learns of it only now.
-		spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
-	}
-	a.show(&spec)
-	a.publishList(spec.Clients.Endpoints)
-	facts := a.facts()
-	status.Facts = &facts
-	return status
 }
 
 func refused(reason, message string) v1alpha1.EtcdUnitStatus {
@@ -346,9 +364,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 		f.Running = &read
 	}
 	f.RestartPending = a.process.up && a.process.config != a.process.wanted
-	if stamp := a.record.Defrag.Stamp; stamp != 0 && a.process.data != nil {
-		f.Defragmented = &v1alpha1.DefragFacts{Stamp: stamp}
-	}
+	a.defragFacts(&f)
 	if a.sim.now.Before(a.busyUntil) {
 		f.Busy = &v1alpha1.BusyFacts{ID: "1", Kind: "restore"}
 	}

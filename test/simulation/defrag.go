@@ -15,14 +15,25 @@ import (
 //	I4  one member stands still at a time, beside no restart, and all others serve
 //	P5  the leader comes last
 
-// longestDefrag is how long a member stands still at most: 1 GiB on a slow disk (reference/etcd.md).
-const longestDefrag = 30 * time.Second
+// longestDefrag is how long a member stands still at most, 3 GiB on a slow disk (reference/etcd.md), and defragWait how long its
+// agent waits for it.
+const (
+	longestDefrag = 90 * time.Second
+	defragWait    = time.Minute
+)
 
-// defragment is the agent's part: once for a stamp, in its turn, if the real guard agrees. The
-// member stands still for longer than its agent waits.
+// defragment is the agent's part: once for a stamp, in its turn, if the real guard agrees. What it has begun it waits for, and then
+// it says that it goes on.
 func (a *Agent) defragment(spec *v1alpha1.EtcdUnitSpec) *v1alpha1.EtcdUnitStatus {
 	s, stamp := a.sim, spec.Service.DefragStamp
-	if !spec.Delivery.AllowDefrag || a.record.Defrag.Stamp >= stamp || !a.process.up || a.process.data == nil {
+	if !spec.Delivery.AllowDefrag || !a.process.up || a.process.data == nil {
+		return nil
+	}
+	if a.defragged(); a.still() {
+		goes := stillDefragments()
+		return &goes
+	}
+	if a.record.Defrag.Stamp >= stamp {
 		return nil
 	}
 	view := s.view(append([]string{a.clientURL()}, spec.Delivery.Endpoints...), a.now())
@@ -32,9 +43,52 @@ func (a *Agent) defragment(spec *v1alpha1.EtcdUnitSpec) *v1alpha1.EtcdUnitStatus
 	s.judgeOwn(a, "defragments")
 	s.judgeStill(a)
 	s.counts.Defragmented++
+	a.record.Defrag.Began = stamp
 	a.process.stillUntil = s.now.Add(s.between(100*time.Millisecond, longestDefrag))
-	a.record.Defrag = record.Defrag{Stamp: stamp}
+	a.waits = true
 	return nil
+}
+
+func stillDefragments() v1alpha1.EtcdUnitStatus {
+	return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeInProgress, Reason: v1alpha1.ReasonEtcd, Message: "etcd still defragments its database"}
+}
+
+// awaitsDefrag is how long the agent waits for what it has just begun.
+func (a *Agent) awaitsDefrag() time.Duration {
+	if !a.waits {
+		return 0
+	}
+	a.waits = false
+	return min(a.process.stillUntil.Sub(a.sim.now), defragWait)
+}
+
+// defragmented is the result of a delivery that has waited.
+func (a *Agent) defragmented(status v1alpha1.EtcdUnitStatus) v1alpha1.EtcdUnitStatus {
+	if a.defragged(); a.still() {
+		return stillDefragments()
+	}
+	return status
+}
+
+// defragged brings the record up to date: etcd that is stopped meanwhile begins with the database that it had.
+func (a *Agent) defragged() {
+	if d := &a.record.Defrag; d.Began != 0 && !a.process.stillUntil.IsZero() && !a.still() {
+		*d = record.Defrag{Stamp: d.Began}
+	}
+}
+
+// defragFacts says what has been done, and what goes on.
+func (a *Agent) defragFacts(f *v1alpha1.UnitFacts) {
+	if a.process.data == nil {
+		return
+	}
+	a.defragged()
+	if stamp := a.record.Defrag.Stamp; stamp != 0 {
+		f.Defragmented = &v1alpha1.DefragFacts{Stamp: stamp}
+	}
+	if a.still() {
+		f.Busy = &v1alpha1.BusyFacts{ID: "defrag", Kind: v1alpha1.StampDefrag}
+	}
 }
 
 // still says that the machine's member votes, and answers nobody.

@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -64,15 +63,14 @@ func (d *Daemon) judgeDrill(obs observation.Observation, step planner.Step) {
 	}
 }
 
-// KeepsDrills says why neither a drill of one of the last two times has gone well on a unit that is there, nor
+// KeepsDrills says why neither a drill of one of the last two times that count has gone well on a unit that is there, nor
 // its absence was reported; empty if one is so.
 func (s *Sim) KeepsDrills() string {
 	of, err := v1alpha1.ParseSchedule(s.cfg.Drill)
 	if err != nil || s.cfg.Drill == "" {
 		return ""
 	}
-	last := of.Last(s.now)
-	before := v1alpha1.TickID(of.Last(last.Add(-time.Second)))
+	before := s.secondLast(of)
 	for _, u := range s.Units() {
 		if r := u.agent.record.Drill; r != nil && r.Last != nil && r.Last.ID >= before {
 			return ""

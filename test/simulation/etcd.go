@@ -220,6 +220,9 @@ func (m *Machine) stop() {
 		return
 	}
 	m.process.up = false
+	if m.still() {
+		m.process.stillUntil = time.Time{}
+	}
 	if c, _ := m.membership(); c != nil {
 		c.elect()
 	}

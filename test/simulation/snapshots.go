@@ -129,15 +129,23 @@ func (d *Daemon) judgeScheduled(obs observation.Observation, step planner.Step) 
 	}
 }
 
-// KeepsSchedule says why neither a snapshot of one of the last two times has been published by a unit that is
+// reportedWithin is how long after a second time that was missed the report of it has reached Juju: the five minutes that are
+// promised, and a task that an agent takes up late.
+const reportedWithin = 6 * time.Minute
+
+// secondLast is the earlier one of the last two times of the schedule that, if both were missed, have been reported.
+func (s *Sim) secondLast(of v1alpha1.Schedule) string {
+	return v1alpha1.TickID(of.Last(of.Last(s.now.Add(-reportedWithin)).Add(-time.Second)))
+}
+
+// KeepsSchedule says why neither a snapshot of one of the last two times that count has been published by a unit that is
 // there, nor its absence reported; empty if one is so.
 func (s *Sim) KeepsSchedule() string {
 	of, err := v1alpha1.ParseSchedule(s.cfg.Schedule)
 	if err != nil || s.cfg.Schedule == "" {
 		return ""
 	}
-	last := of.Last(s.now)
-	before := v1alpha1.TickID(of.Last(last.Add(-time.Second)))
+	before := s.secondLast(of)
 	for _, u := range s.Units() {
 		if r := u.agent.record.Snapshots; r != nil && r.Last != nil && r.Last.ID >= before {
 			return ""
