@@ -21,6 +21,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"what a process has not read is not trusted", "offers.go", "members = append(members, facts.Trusts())", "members = append(members, facts.Certificates.CA)", "TestTheDaemonShows"},
 		{"both are trusted meanwhile", "authority.go", "(rotates || !early.Empty()) && ", "rotates && ", "TestTheDaemonShows"},
 		{"who has none takes what there is", "authority.go", "credentials = early // those", "_ = early // those", "TestTheDaemonShows"},
+		{"a foreign task is dated by our clock", "units.go", "l.Enqueued.Add(ahead)", "l.Enqueued", "TestWhenAForeignTask"},
 		{"what a unit publishes when it is back is news", "clients.go", "return !slices.Contains(late, u) }) {", "return false }) {", "TestWhatAUnitPublishes"},
 	})
 }

@@ -252,6 +252,20 @@ func TestTaskOfAUnitIsOursUntilItsEndIsKnown(t *testing.T) {
 	}
 }
 
+// Juju tells by its own clock when a task of another process was queued: by ours, which is a quarter of an
+// hour ahead, that was not so long ago.
+func TestWhenAForeignTaskWasQueuedIsToldByOurClock(t *testing.T) {
+	for ahead, want := range map[time.Duration]time.Duration{15 * time.Minute: 15 * time.Minute, 0: 0, -15 * time.Minute: 0} {
+		r := newRig(t)
+		r.juju.Model.AskedAt, r.juju.Model.TakenAt = start, start.Add(-ahead)
+		queued := start.Add(-ahead - 10*time.Second)
+		r.juju.Running = []jujuapi.Task{{ID: "9", Unit: "etcd/0", Name: "reconcile", Status: jujuapi.TaskPending, Enqueued: queued}}
+		if got := r.observe(true).Units[0].Task; got == nil || got.Enqueued.Sub(queued) != want {
+			t.Errorf("ahead by %s: %+v, queued at %s", ahead, got, queued)
+		}
+	}
+}
+
 func TestHistoryCountsFromWhenThingsBecameSo(t *testing.T) {
 	r := newRig(t)
 	r.observe(false)

@@ -42,7 +42,7 @@ func (o *Observer) units(model *jujuapi.Model, application jujuapi.Application, 
 			Facts:       seen.facts[name],
 			Shown:       statusText(u.WorkloadStatus),
 			OpenedPorts: tcpPorts(u.OpenedPorts),
-			Task:        o.task(name, tasks[name]),
+			Task:        o.task(name, tasks[name], ahead(model)),
 			Others:      others(besides[name], u.AgentStatus),
 		}
 		if last, ok := o.cfg.Memory.Last(name); ok {
@@ -66,9 +66,15 @@ func agentStarted(u jujuapi.Unit) bool {
 	return u.AgentStatus.Current != "" && u.AgentStatus.Current != "allocating"
 }
 
+// ahead is by how much this process's clock was ahead of the controller's when the model was looked
+// at; zero if it was behind, which only has tasks of other processes waited for longer.
+func ahead(model *jujuapi.Model) time.Duration { return max(model.AskedAt.Sub(model.TakenAt), 0) }
+
 // task is the unit's reconcile that is not final: as we remember it, else as Juju lists it. What
 // was handed and not queued counts, too: whoever plans must not hand out another one meanwhile.
-func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
+// When Juju says that one was queued is by the controller's clock, and is told by ours, which is
+// ahead of that.
+func (o *Observer) task(unit string, listed []jujuapi.Task, ahead time.Duration) *observation.Task {
 	if f, ok := o.cfg.Memory.Flight(unit); ok {
 		t := &observation.Task{ID: f.Task, Running: f.Running, Enqueued: f.Enqueued, Ours: true, Deadline: f.Deadline, Harmless: harmless(f.Delivery)}
 		for _, l := range listed {
@@ -87,7 +93,7 @@ func (o *Observer) task(unit string, listed []jujuapi.Task) *observation.Task {
 		if err != nil {
 			continue
 		}
-		t := &observation.Task{ID: id, Running: l.Status != jujuapi.TaskPending, Enqueued: l.Enqueued}
+		t := &observation.Task{ID: id, Running: l.Status != jujuapi.TaskPending, Enqueued: l.Enqueued.Add(ahead)}
 		// The one that runs is what the unit does; of the others the oldest comes next.
 		if oldest == nil || t.Running && !oldest.Running || t.Running == oldest.Running && t.ID < oldest.ID {
 			oldest = t
