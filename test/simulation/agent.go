@@ -170,7 +170,7 @@ func (a *Agent) deliver(spec v1alpha1.EtcdUnitSpec, action int64) (status v1alph
 			spec.Status.Unit = v1alpha1.StatusText{State: etcdops.Blocked, Message: status.Message}
 		}
 		a.show(&spec)
-		a.publishList(spec.Clients.Endpoints)
+		a.publishList(&spec)
 		facts := a.facts()
 		status.Facts = &facts
 	}

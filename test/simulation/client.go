@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/jujuapi"
+	"jujuetcd.io/pkg/pki"
 )
 
 // dbID is the relation db, and clientApplication who is on its other side.
@@ -43,12 +45,20 @@ func (s *Sim) AddClient(takes time.Duration) *Client {
 // List is where the client looks for etcd.
 func (c *Client) List() []string { return slices.Clone(c.list) }
 
-// publishList writes where clients find etcd into the unit's databag.
-func (a *Agent) publishList(list []string) {
-	if slices.Equal(a.published, list) && slices.Equal(a.publishedTrust.bundle, a.bundle) && a.publishedTrust.leafOf == a.leafOf {
+// publishList writes into the unit's databag where clients find etcd, and whom to trust: before that is on the disk, what the
+// unit was handed.
+func (a *Agent) publishList(spec *v1alpha1.EtcdUnitSpec) {
+	list, with := spec.Clients.Endpoints, a.trust
+	if len(with.bundle) == 0 {
+		with.bundle = pki.Fingerprints(spec.TLS.CABundle)
+	}
+	if with.leafOf == "" {
+		with.leafOf = a.unit.app.authority().print()
+	}
+	if slices.Equal(a.published, list) && slices.Equal(a.publishedTrust.bundle, with.bundle) && a.publishedTrust.leafOf == with.leafOf {
 		return
 	}
-	a.published, a.publishedTrust = list, a.trust
+	a.published, a.publishedTrust = list, with
 	for _, c := range a.unit.app.clients {
 		c.changed(a.unit)
 	}
