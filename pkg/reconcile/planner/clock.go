@@ -49,13 +49,15 @@ func (in *words) clocks() []string {
 	if ahead, ours := in.ourClockIsOff(); ours {
 		return []string{fmt.Sprintf("The clock of the jujuetcd controller's machine is %s those of all units: set it; until then they refuse what stops or starts etcd.", apart(ahead))}
 	}
-	var all []string
-	for _, u := range in.alive() {
-		if u.ClockIsOff() {
-			all = append(all, fmt.Sprintf("The clock of %s is %s the jujuetcd controller's: set it; until then the unit refuses what stops or starts its etcd.", u.Name, apart(u.Ahead())))
-		}
+	off := filter(in.alive(), observation.Unit.ClockIsOff)
+	switch len(off) {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("The clock of %s is %s the jujuetcd controller's: set it; until then the unit refuses what stops or starts its etcd.", off[0].Name, apart(off[0].Ahead()))}
 	}
-	return all
+	// By how much is in each unit's own line.
+	return []string{fmt.Sprintf("The clocks of %s are off by minutes: set them; until then these units refuse what stops or starts their etcd.", names(off))}
 }
 
 // clockNotice is what the unit shows of its clock beside health.

@@ -32,8 +32,8 @@ func TestAClockThatIsOffIsReported(t *testing.T) {
 		{"all are ahead alike", []time.Duration{10 * time.Minute, 10*time.Minute + 20*time.Second, 10 * time.Minute},
 			"The clock of the jujuetcd controller's machine is 10 min behind those of all units: set it", "Healthy with 3 known peers"},
 		{"one of those that seem off alike is right", []time.Duration{70 * time.Second, 70 * time.Second, 30 * time.Second},
-			"The clock of etcd/0 is 1 min ahead", "1 min ahead"},
-		{"all are off, and not alike", []time.Duration{10 * time.Minute, 20 * time.Minute, 10 * time.Minute}, "The clock of etcd/0 is 10 min ahead", "20 min ahead"},
+			"The clocks of etcd/0, etcd/1 are off by minutes: set them; until then these units refuse what stops or starts their etcd", "1 min ahead"},
+		{"all are off, and not alike", []time.Duration{10 * time.Minute, 20 * time.Minute, 10 * time.Minute}, "The clocks of etcd/0, etcd/1, etcd/2 are off by minutes", "20 min ahead"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := settledAndShown(3)

@@ -211,6 +211,7 @@ var mutations = []without{
 	{"no client, no waiting", "clients.go", "if len(in.Clients) == 0 {\n\t\treturn Step{}, false", "if false {\n\t\treturn Step{}, false"},
 	{"no waiting for a member that serves nobody", "clients.go", "if !in.serving(m) {", "if false {\n\t\treturn Step{}, false"},
 	{"clients' hooks before the next one moves", "grow.go", "step, ok := in.alternatives(u); ok {", "step, ok := in.alternatives(u); ok && false {"},
+	{"what waits for a person is told first", "words.go", ", in.awaited())", ", etcdops.Notice{})"},
 	{"whom clients of a joiner are told to trust", "clients.go", " || in.trustsOthers(u))", ")"},
 	{"a joiner without a bundle is prepared, not updated", "clients.go", "return len(has) > 0 && ", "return "},
 	{"one other member is enough where all stay", "clients.go", "case !waits && !moves:", "case !waits && !moves && false:"},

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
@@ -304,31 +303,6 @@ func (in *orders) journalStep(r underway, to *v1alpha1.JournalEntry, reason stri
 	}
 	return in.latchStep(StepJournal, reason, in.epoch(), v1alpha1.LatchRequest{Handled: handled,
 		Journal: &v1alpha1.JournalRequest{ID: r.entry.ID, From: r.entry.Seq, To: to}})
-}
-
-// procedural says what is under way, or rests, and what a person has asked for that waits for a
-// person.
-func (in *journal) procedural() etcdops.Notice {
-	var texts []string
-	for _, r := range in.underway {
-		switch {
-		case r.rests && r.proven(in) == "":
-			texts = append(texts, r.resting(in.Application))
-		default:
-			texts = append(texts, fmt.Sprintf("%s of task %s is under way, until %s", r.of.name, r.entry.ID, r.words))
-		}
-		if why := r.entry.Notes[noteWithout]; why != "" {
-			texts = append(texts, fmt.Sprintf("no snapshot was taken before %s of task %s: %s", r.of.name, r.entry.ID, why))
-		}
-	}
-	if in.Latch.ClusterID != "" && in.ended == nil {
-		for _, a := range in.askings() {
-			if why := in.heldUp(a); why != "" {
-				texts = append(texts, strings.TrimRight(why, "."))
-			}
-		}
-	}
-	return etcdops.Notice{Text: strings.Join(texts, "; ")}
 }
 
 // passedOver says that the unit would join, and is handed nothing because of what is under way.

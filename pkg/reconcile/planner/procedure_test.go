@@ -365,6 +365,21 @@ func TestWhoHasLostItsMemberTellsClientsWhomToTrustMeanwhile(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsForAPersonIsToldFirst: a line of juju status holds no more than so much, and clocks and
+// options that are wrong would push it out.
+func TestWhatWaitsForAPersonIsToldFirst(t *testing.T) {
+	o, _, _ := rotatable(t, 3)
+	run(t, &o)
+	ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+	run(t, &o)
+	clock(&o, 1, 8*time.Minute)
+	const want = "3 members, can lose 1: CA rotation of task 50 waits for you (members trust both authorities): "
+	if app := planner.Desired(o, "etcd/0").Status.Application; !strings.HasPrefix(app.Message, want) || !strings.Contains(app.Message, "; The clock of etcd/1") ||
+		strings.Count(app.Message, "task 50") != 1 {
+		t.Errorf("the application says %+v", app)
+	}
+}
+
 // TestAUnitIsAskedAgainForItsProof: its next hook may be minutes away; who has just been asked is
 // not asked again at once.
 func TestAUnitIsAskedAgainForItsProof(t *testing.T) {

@@ -110,7 +110,7 @@ func (in *words) applicationWords() etcdops.Words {
 			wanted = append(wanted, u.Name)
 		}
 	}
-	w := etcdops.ApplicationWords(in.statusView(), wanted, "")
+	w := etcdops.WithNotices(etcdops.ApplicationWords(in.statusView(), wanted, ""), in.awaited())
 	return in.applicationUnderAuthority(withTodo(w, in.forAPerson()))
 }
 
