@@ -175,8 +175,8 @@ func (in *journal) eachMember(lacks func(observation.Unit) string) string {
 	for _, u := range in.Units {
 		m, member := in.member[u.Name]
 		switch {
-		case !member && !hasData(u):
-			continue
+		case !member && (in.Etcd.Listed || !hasData(u)):
+			continue // data of a member that was taken back is in nobody's way, and is set aside when the unit joins anew
 		case u.Facts == nil:
 			return u.Name + " tells nothing of itself"
 		case !member || !in.serving(m):
