@@ -49,7 +49,7 @@ func mark(p dispatch.Published, facts v1alpha1.UnitFacts, spec *v1alpha1.EtcdUni
 	if p.Facts.Applied == nil || p.Facts.Applied.Hash != hash {
 		facts.Applied = &v1alpha1.AppliedFacts{
 			Hash: hash, Epoch: spec.Delivery.Epoch.Number, Action: action, Clients: spec.Clients.Endpoints, Options: spec.Options,
-			ExtraSANs: spec.TLS.ExtraSANs,
+			ExtraSANs: spec.TLS.ExtraSANs, Leaves: spec.TLS.Leaves,
 		}
 	}
 	return facts

@@ -79,7 +79,7 @@ func (m *Machine) facts(ctx context.Context, remember bool) (v1alpha1.UnitFacts,
 		facts.Applied = &v1alpha1.AppliedFacts{Hash: r.Hash, Epoch: r.Epoch.Number, Action: r.Action}
 		if r.Spec != nil {
 			facts.Applied.Clients, facts.Applied.Options = r.Spec.Clients.Endpoints, r.Spec.Options
-			facts.Applied.ExtraSANs = r.Spec.TLS.ExtraSANs
+			facts.Applied.ExtraSANs, facts.Applied.Leaves = r.Spec.TLS.ExtraSANs, r.Spec.TLS.Leaves
 		}
 	}
 	return facts, nil

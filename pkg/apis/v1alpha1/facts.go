@@ -205,6 +205,8 @@ type AppliedFacts struct {
 	Clients []string `json:"clients,omitempty"`
 	// ExtraSANs are the spec's TLS.ExtraSANs.
 	ExtraSANs []string `json:"extraSANs,omitempty"`
+	// Leaves are the spec's TLS.Leaves.
+	Leaves []string `json:"leaves,omitempty"`
 	// Options are those of the spec that was applied.
 	Options *ClusterOptions `json:"options,omitempty"`
 }

@@ -22,6 +22,11 @@ func (in *AppliedFacts) DeepCopyInto(out *AppliedFacts) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Leaves != nil {
+		in, out := &in.Leaves, &out.Leaves
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Options != nil {
 		in, out := &in.Options, &out.Options
 		*out = new(ClusterOptions)

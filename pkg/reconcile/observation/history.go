@@ -56,7 +56,7 @@ type Client struct {
 	Name string
 	// Unseen says that it is of another model: whether its hooks have run does not show here.
 	Unseen bool
-	// Idle says that no hook runs on it, and Since when its agent's status has changed last, by the
+	// Idle says that no hook runs on it or is about to, and Since when its agent's status has changed last, by the
 	// controller's clock: however short a hook was, it leaves a new Since.
 	Idle  bool
 	Since time.Time

@@ -16,6 +16,10 @@ import (
 // clientsEndpoints are where the charm publishes how to reach etcd.
 var clientsEndpoints = []string{v1alpha1.EndpointDB, v1alpha1.EndpointProxy}
 
+// nextHook is how long after a hook the next one that is due has begun at the latest: an agent takes it up
+// within a second. A hook that ends just after a databag was written may have read it before.
+const nextHook = 2 * time.Second
+
 // clients are who is related to the application there: the units of its own model that have begun,
 // and, unseen, those of others. A relation of another model may show in the units' own relations
 // only.
@@ -33,7 +37,8 @@ func (o *Observer) clients(model *jujuapi.Model, application jujuapi.Application
 		}
 		for name, u := range remote.Units {
 			if agentStarted(u) {
-				found[name] = observation.Client{Name: name, Idle: u.AgentStatus.Current != "executing", Since: u.AgentStatus.Since}
+				idle := u.AgentStatus.Current != "executing" && !model.TakenAt.Before(u.AgentStatus.Since.Add(nextHook))
+				found[name] = observation.Client{Name: name, Idle: idle, Since: u.AgentStatus.Since}
 			}
 		}
 	}
@@ -78,6 +83,7 @@ func (h *history) notice(taken time.Time, obs *observation.Observation) {
 		if slices.ContainsFunc(h.late[n], func(u string) bool { return !slices.Contains(late, u) }) {
 			delete(h.notices, n)
 			delete(h.late, n)
+			delete(h.before, n) // which is of when the others did
 		}
 		if _, known := h.notices[n]; known {
 			continue // what is published later is no news about this

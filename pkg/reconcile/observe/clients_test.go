@@ -24,6 +24,8 @@ func (r *rig) relate() {
 	r.juju.Model.Applications["kube"] = jujuapi.Application{Name: "kube", Life: jujuapi.Alive, Units: map[string]jujuapi.Unit{
 		"kube/1": {Name: "kube/1", AgentStatus: jujuapi.Status{Current: "executing", Since: start.Add(-time.Second)}},
 		"kube/0": {Name: "kube/0", AgentStatus: jujuapi.Status{Current: "idle", Since: start.Add(-time.Minute)}},
+		"kube/3": {Name: "kube/3", AgentStatus: jujuapi.Status{Current: "idle", Since: start.Add(-1999 * time.Millisecond)}},
+		"kube/4": {Name: "kube/4", AgentStatus: jujuapi.Status{Current: "idle", Since: start.Add(-2 * time.Second)}},
 		"kube/2": {Name: "kube/2", AgentStatus: jujuapi.Status{Current: "allocating", Since: start}},
 	}}
 	r.juju.Units[0].RelationData = append(r.juju.Units[0].RelationData, jujuapi.RelationData{RelationID: 9, Endpoint: "db"},
@@ -37,10 +39,13 @@ func TestObserveShowsClientsAndWhetherTheyCanBeSeen(t *testing.T) {
 		t.Errorf("clients without a relation: %+v", got)
 	}
 	r = newRig(t)
+	r.juju.Model.TakenAt = start
 	r.relate()
 	want := []observation.Client{
 		{Name: "kube/0", Idle: true, Since: start.Add(-time.Minute)},
 		{Name: "kube/1", Since: start.Add(-time.Second)},
+		{Name: "kube/3", Since: start.Add(-1999 * time.Millisecond)},
+		{Name: "kube/4", Idle: true, Since: start.Add(-2 * time.Second)},
 		{Name: "relation 11", Unseen: true},
 		{Name: "relation 12", Unseen: true},
 		{Name: "remote-77", Unseen: true},
@@ -108,14 +113,17 @@ func TestWhatAUnitPublishesWhenItIsBackIsNews(t *testing.T) {
 	r := newRig(t)
 	r.relate()
 	app := r.juju.Model.Applications["etcd"]
-	for name, u := range app.Units { // nobody applies anything in this rig
-		u.AgentStatus.Current = "lost"
-		app.Units[name] = u
-	}
 	look := func() observation.Observation {
 		r.now = r.now.Add(time.Second)
 		r.juju.Model.TakenAt = r.now.Add(7 * time.Hour)
 		return r.observe(true)
+	}
+	if n := look().History.Notices; len(n) != 0 {
+		t.Fatalf("notices before anything was published: %+v", n)
+	}
+	for name, u := range app.Units { // nobody applies anything in this rig
+		u.AgentStatus.Current = "lost"
+		app.Units[name] = u
 	}
 	first := look().History.Notices
 	if again := look(); len(first) == 0 || !maps.Equal(again.History.Notices, first) {
@@ -135,8 +143,8 @@ func TestWhatAUnitPublishesWhenItIsBackIsNews(t *testing.T) {
 	bag.Data["facts"] = string(text)
 	back := look()
 	for url, n := range back.History.Notices {
-		if !n.At.Equal(r.now) {
-			t.Errorf("%s is noticed at %s, and etcd/0 was back at %s", url, n.At, r.now)
+		if !n.At.Equal(r.now) || !n.After.Equal(r.juju.Model.TakenAt) {
+			t.Errorf("%s is noticed at %s, after %s, and etcd/0 was back at %s, by Juju's clock %s", url, n.At, n.After, r.now, r.juju.Model.TakenAt)
 		}
 	}
 	if again := look().History.Notices; !maps.Equal(again, back.History.Notices) {

@@ -22,6 +22,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"both are trusted meanwhile", "authority.go", "(rotates || !early.Empty()) && ", "rotates && ", "TestTheDaemonShows"},
 		{"who has none takes what there is", "authority.go", "credentials = early // those", "_ = early // those", "TestTheDaemonShows"},
 		{"a foreign task is dated by our clock", "units.go", "l.Enqueued.Add(ahead)", "l.Enqueued", "TestWhenAForeignTask"},
+		{"a hook that has just ended may have read what was before", "clients.go", "Since.Add(nextHook)", "Since.Add(0)", "TestObserveShowsClients"},
+		{"who has heard the others has not heard who is back", "clients.go", "delete(h.before, n) // which is of when the others did", "", "TestWhatAUnitPublishes"},
 		{"what a unit publishes when it is back is news", "clients.go", "return !slices.Contains(late, u) }) {", "return false }) {", "TestWhatAUnitPublishes"},
 	})
 }

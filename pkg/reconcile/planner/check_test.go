@@ -249,6 +249,34 @@ func TestNext(t *testing.T) {
 		}, want{wait, "", false, "Clients are told that etcd/2 leaves"}},
 		{"clients' hooks run before a member goes", settled(3), func(o *observation.Observation) { leaves(o, 10*time.Second, kube(o, 11*time.Second)) },
 			want{wait, "", false, "take it in: kube/0"}},
+		{"clients know of one that stays before a member goes", settled(3), func(o *observation.Observation) {
+			leaves(o, time.Minute, kube(o, 11*time.Second))
+			for i := range o.Units {
+				o.History.Notices[url(i)] = observation.Notice{At: o.Now.Add(-10 * time.Second), After: o.Now.Add(-10 * time.Second)}
+			}
+		}, want{wait, "", false, "Clients have been told that etcd0 serves at"}},
+		{"who has a stale list and a delivery on its way publishes first", settled(3), func(o *observation.Observation) {
+			leaves(o, time.Minute, kube(o, time.Second))
+			join(o)
+			o.Units[3].Facts.Applied.Clients = []string{url(2)}
+			o.Units[3].Task = &observation.Task{ID: 7, Enqueued: o.Now, Ours: true, Harmless: true, Deadline: o.Now.Add(time.Minute)}
+		}, want{wait, "", false, "etcd/3 is about to tell its clients where the cluster is: task 7 is not final"}},
+		{"who has a stale list and does not take its delivery up is not waited for", settled(3), func(o *observation.Observation) {
+			leaves(o, time.Minute, kube(o, time.Second))
+			join(o)
+			o.Units[3].Facts.Applied.Clients = []string{url(2)}
+			o.Units[3].Task = &observation.Task{ID: 7, Enqueued: o.Now, Ours: true, Harmless: true, Deadline: o.Now}
+		}, want{planner.StepRemove, "etcd/2", false, ""}},
+		{"whose hooks fail, and whose clients know of nobody else, stays", settled(3), func(o *observation.Observation) {
+			leaves(o, time.Minute, kube(o, time.Second))
+			o.Units[2].Failed = true
+			o.Units[2].Facts.Applied.Clients = []string{url(2)}
+		}, want{wait, "", true, "Clients that read what etcd/2 has published know of no other member"}},
+		{"whose hooks fail, and whose clients know of others, leaves", settled(3), func(o *observation.Observation) {
+			leaves(o, time.Minute, kube(o, time.Second))
+			o.Units[2].Failed = true
+			o.Units[2].Facts.Applied.Clients = []string{url(2), url(1)}
+		}, want{planner.StepRemove, "etcd/2", false, ""}},
 		{"a hook that still runs has not taken it in", settled(3), func(o *observation.Observation) {
 			c := kube(o, 5*time.Second)
 			c.Idle = false

@@ -36,7 +36,7 @@ func (in *Situation) News() []string {
 	for _, r := range in.underway {
 		news = append(news, r.news())
 	}
-	if in.furtherComes() {
+	if in.furtherComes() || len(in.leavesHeld()) > 0 {
 		news = append(news, in.furtherNews())
 	}
 	return news
@@ -58,7 +58,7 @@ func (in *desired) isOutdated(u observation.Unit) bool {
 	// One that joins is brought up to date as it is prepared and started. Its list counts in
 	// between, too, and whom it tells clients to trust: they may read no other.
 	published := in.publishes(u)
-	return len(published) > 0 && (!slices.Equal(published, in.clients(u).Endpoints) || in.trustsOthers(u))
+	return len(published) > 0 && (!slices.Equal(published, in.clients(u).Endpoints) || in.trustsOthers(u) && !in.applied(u))
 }
 
 // trustsOthers says that the unit has another bundle than it should have. One that has none yet tells
@@ -74,11 +74,15 @@ func (in *Situation) ClientsInformed() bool {
 	return !slices.ContainsFunc(in.outdated(), in.willApply)
 }
 
-// Unpublished are the units that have not published to their clients what they should.
+// Unpublished are the units that have not published to their clients what they should: where the cluster
+// is, whom to trust, or by whom they are let in. What else they have not applied does not count.
 func (in *Situation) Unpublished() []string {
 	var late []string
 	for _, u := range in.outdated() {
-		late = append(late, u.Name)
+		a, list := u.Facts.Applied, in.clients(u).Endpoints
+		if a == nil || !slices.Equal(in.publishes(u), list) || in.trustsOthers(u) || !slices.Equal(a.Leaves, in.specOf(u).TLS.Leaves) {
+			late = append(late, u.Name)
+		}
 	}
 	return late
 }
@@ -95,15 +99,47 @@ func (in *desired) willApply(u observation.Unit) bool {
 	return !in.Now.Before(in.again(u))
 }
 
-// clientNotice waits until clients have heard that a member leaves that serves them.
+// publishing waits for a unit that is about to tell its clients, who may read no other databag, where the
+// cluster is now.
+func (in *desired) publishing() (Step, bool) {
+	if len(in.Clients) == 0 {
+		return Step{}, false
+	}
+	for _, u := range in.outdated() {
+		if u.Task != nil && in.willApply(u) && !slices.Equal(in.publishes(u), in.clients(u).Endpoints) {
+			return wait("%s is about to tell its clients where the cluster is: %s is not final.", u.Name, u.Task).until(u.Task.LastStart()), true
+		}
+	}
+	return Step{}, false
+}
+
+// strands says that a unit that leaves tells clients of nobody who stays, and goes on telling them, since its
+// hooks do not run: the first that a dying unit does is to leave its relations.
+func (in *audience) strands(u observation.Unit) bool {
+	if len(in.Clients) == 0 || !u.Failed && !u.Lost || len(in.publishes(u)) == 0 {
+		return false
+	}
+	for _, m := range in.clientMembers() {
+		if slices.ContainsFunc(m.urls, func(url string) bool { return slices.Contains(in.publishes(u), url) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// clientNotice waits until clients have heard that a member leaves that serves them, and of one that
+// stays: that may have been published later.
 func (in *audience) clientNotice(u observation.Unit, m etcdops.Member) (Step, bool) {
 	if !in.serving(m) {
 		return Step{}, false
 	}
-	return in.awaitClients(u.Name, fmt.Sprintf("that %s leaves", u.Name))
+	if step, due := in.awaitClients(u.Name, fmt.Sprintf("that %s leaves", u.Name)); due || u.Facts == nil {
+		return step, due
+	}
+	return in.alternatives(u)
 }
 
-// alternatives waits, before the unit's member is restarted, until clients have heard where else they
+// alternatives waits, before the unit's member is restarted or removed, until clients have heard where else they
 // are served. One other member is enough where it comes back in the same place. Where it is about to
 // serve elsewhere they hear of all others: with each one that moves a list that is not read yet is
 // worth less, and with the last one nothing.

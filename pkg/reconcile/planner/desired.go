@@ -126,7 +126,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 			LogLevel:                in.opts.LogLevel,
 		},
 		TLS: v1alpha1.TLSSpec{
-			CABundle: in.bundle(), Leaves: in.leaves(u), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
+			CABundle: in.bundle(), Leaves: in.leavesFor(u), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
 		Store:   in.storeFor(u),

@@ -27,6 +27,36 @@ func (in *trust) leaves(u observation.Unit) []string {
 	return nil
 }
 
+// leavesFor is leaves, and goes on with those that are shown until clients have taken in whom else to
+// trust: a process that crashes reads the bundle sooner than the restart comes that waits for them.
+func (in *audience) leavesFor(u observation.Unit) []string {
+	if of := in.leaves(u); of != nil {
+		return of
+	}
+	if _, due := in.awaitClients(in.furtherNews(), "whom to trust"); due {
+		return in.leavesHeld()
+	}
+	return nil
+}
+
+// leavesHeld are the authorities whose leaves members have been told to go on with, beside the others
+// of the bundle that they are handed; nil where they have not, or a procedure says which.
+func (in *trust) leavesHeld() []string {
+	if _, _, rotates := RotatedBundle(in.Latch); rotates || in.Latch.ClusterID == "" {
+		return nil
+	}
+	for _, u := range in.Units {
+		if !hasData(u) || u.Facts.Applied == nil {
+			continue
+		}
+		held := u.Facts.Applied.Leaves
+		if len(held) > 0 && len(held) < len(in.handed) && !slices.ContainsFunc(held, func(f string) bool { return !slices.Contains(in.handed, f) }) {
+			return held
+		}
+	}
+	return nil
+}
+
 // common are those of the authorities that every member trusts; all of them where none is, or where
 // that is not known.
 func (in *trust) common(authorities []string) []string {
@@ -79,4 +109,22 @@ func (in *trust) further() etcdops.Notice {
 // soon as the last has been restarted.
 func (in *trust) furtherNews() string {
 	return "ca+" + strings.Join(in.handed, "+")
+}
+
+// somebodyJoins says that a third member is to be expected.
+func (in *journal) somebodyJoins() bool {
+	return !in.holdsJoiners() && slices.ContainsFunc(in.joiners(), func(u observation.Unit) bool { return !in.tooEarly(u) })
+}
+
+// roomToRestart is what a person can do where a restart of one of two members stops the cluster, and
+// nobody is to be expected as the third.
+func (in *journal) roomToRestart() string {
+	const accept = "accept that and run sudo snap restart etcd on both machines"
+	switch {
+	case in.holdsJoiners():
+		return accept
+	case in.awaitsRestarts():
+		return accept + ", or add a unit, which joins now if its certificate is of the former authority"
+	}
+	return "add a unit"
 }

@@ -212,6 +212,10 @@ func (in *membership) restartOf(u observation.Unit) Step {
 			return wait("%s But heartbeat and election timeout are written on all first, because any of them may begin to run with them: %s.",
 				reason, why)
 		}
+		if step, ok := in.publishing(); ok {
+			step.Reason = reason + " " + step.Reason
+			return step
+		}
 		if step, ok := in.alternatives(u); ok {
 			step.Reason = reason + " " + step.Reason
 			return step
@@ -249,18 +253,9 @@ func (in *membership) turnOf(kind StepKind, reason string, u observation.Unit) S
 	return step
 }
 
-// somebodyJoins says that a third member is to be expected.
-func (in *membership) somebodyJoins() bool {
-	return !in.holdsJoiners() && slices.ContainsFunc(in.joiners(), func(u observation.Unit) bool { return !in.tooEarly(u) })
-}
-
 // needsAThird is what a person can do where neither of two members may be restarted.
 func (in *membership) needsAThird(reason string) Step {
-	if in.awaitsRestarts() {
-		return wait("%s But a restart of one of two members stops the cluster: accept that and run sudo snap restart etcd on both machines, "+
-			"or add a unit, which joins now if its certificate is of the former authority.", reason).person()
-	}
-	return wait("%s But a restart of one of two members stops the cluster: add a unit.", reason).person()
+	return wait("%s But a restart of one of two members stops the cluster: %s.", reason, in.roomToRestart()).person()
 }
 
 // restartRank orders restarts, highest first.

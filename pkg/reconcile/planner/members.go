@@ -195,6 +195,13 @@ func (in *membership) leave(u observation.Unit, m etcdops.Member) Step {
 	if step, ok := in.update(); ok && step.Kind == StepUpdate {
 		return wait("Clients are told that %s leaves.", u.Name)
 	}
+	if step, ok := in.publishing(); ok && in.serving(m) {
+		return step
+	}
+	if in.serving(m) && in.strands(u) {
+		why, _ := in.blocked(u)
+		return wait("Clients that read what %s has published know of no other member, and it cannot leave its relations: %s.", u.Name, why).person()
+	}
 	if step, ok := in.clientNotice(u, m); ok {
 		return step
 	}

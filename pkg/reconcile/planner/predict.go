@@ -155,6 +155,7 @@ func (p *prediction) land(deliveries []observation.Delivery) {
 			}
 			u.Facts.Applied = &v1alpha1.AppliedFacts{
 				Hash: hash, Epoch: d.Spec.Delivery.Epoch.Number, Clients: d.Spec.Clients.Endpoints, Options: d.Spec.Options,
+				Leaves: d.Spec.TLS.Leaves,
 			}
 		}
 		if u.Facts.Member.Present && !u.Facts.RestartPending { // also of one that has applied this, and only owes the proof

@@ -353,7 +353,7 @@ func TestWhoHasLostItsMemberTellsClientsWhomToTrustMeanwhile(t *testing.T) {
 			join(&o)
 			u := &o.Units[3]
 			u.Facts.Protocol, u.Facts.Certificates.CA = v1alpha1.Protocol, pki.Fingerprints(before)
-			apply(&o)
+			u.Facts.Applied.Hash = "before the rotation"
 			if o.Latch.Journal == "" || len(u.Facts.Applied.Clients) == 0 {
 				t.Fatalf("the journal is %q, and it has applied %+v", o.Latch.Journal, u.Facts.Applied)
 			}
@@ -362,6 +362,51 @@ func TestWhoHasLostItsMemberTellsClientsWhomToTrustMeanwhile(t *testing.T) {
 				t.Errorf("informed: %t, want %t", got, c.informed)
 			}
 		})
+	}
+}
+
+// TestARotationGoesOnBesideDataOfAMemberThatWasTakenBack: its unit joins anew, which waits for the
+// rotation's end.
+func TestARotationGoesOnBesideDataOfAMemberThatWasTakenBack(t *testing.T) {
+	o, before, _ := rotatable(t, 3)
+	run(t, &o)
+	ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+	for o.Latch.Journal == "" {
+		step, _ := planner.Next(o)
+		o = planner.Predict(o, step)
+	}
+	join(&o)
+	for i := range o.Units[:3] {
+		f := o.Units[i].Facts
+		f.Certificates.CA, f.RestartPending = pki.Fingerprints(planner.Desired(o, o.Units[i].Name).TLS.CABundle), true
+	}
+	o.Units[3].Facts.Protocol, o.Units[3].Facts.Certificates.CA = v1alpha1.Protocol, pki.Fingerprints(before)
+	o.Units[3].Facts.Member = v1alpha1.MemberFacts{Present: true, Started: true, MemberID: "00000000000000ff", ClusterID: clusterID.String()}
+	apply(&o)
+	steps := run(t, &o)
+	if last := steps[len(steps)-1]; !strings.Contains(last, "waits for you (members trust both authorities)") {
+		t.Errorf("it stands still:\n%s", strings.Join(steps, "\n"))
+	}
+}
+
+// TestTwoThatAreLeftInARotationAreToldWhatToDo: neither may be restarted, and a third does not join
+// meanwhile, so to add a unit does not help.
+func TestTwoThatAreLeftInARotationAreToldWhatToDo(t *testing.T) {
+	o, before, _ := rotatable(t, 3)
+	run(t, &o)
+	ask(&o, 0, 50, v1alpha1.ActionRotateCA, "")
+	run(t, &o)
+	o.Units, o.Etcd.Members = o.Units[:2], o.Etcd.Members[:2]
+	join(&o)
+	o.Units[2].Facts.Protocol, o.Units[2].Facts.Certificates.CA = v1alpha1.Protocol, pki.Fingerprints(before)
+	ask(&o, 0, 51, v1alpha1.ActionGoBack, moment(t, o))
+	steps := run(t, &o)
+	const want = "a restart of one of two members stops the cluster: accept that and run sudo snap restart etcd on both machines"
+	if last := steps[len(steps)-1]; !strings.Contains(last, want+".") {
+		t.Errorf("it is planned:\n%s", strings.Join(steps, "\n"))
+	}
+	if app := planner.Desired(o, "etcd/0").Status.Application; app.State != "blocked" || !strings.Contains(app.Message, "etcd/0, etcd/1 wait to be restarted, and "+want) {
+		t.Errorf("the application says %+v", app)
 	}
 }
 

@@ -128,7 +128,8 @@ func leaves(o *observation.Observation, ago time.Duration, clients ...observatio
 	o.Units[2].Dying = true
 	o.Clients = clients
 	o.History.Notices = map[string]observation.Notice{}
-	for _, u := range o.Units {
+	for i, u := range o.Units {
+		o.History.Notices[url(i)] = observation.Notice{At: o.Now.Add(-time.Hour), After: o.Now.Add(-time.Hour)}
 		if u.Dying {
 			o.History.Notices[u.Name] = observation.Notice{At: o.Now.Add(-ago), After: o.Now.Add(-ago)}
 		}

@@ -166,9 +166,9 @@ func (in *words) overlong() []string {
 // outage.
 func (in *words) forAPerson() []string {
 	todo := slices.Concat(in.clocks(), in.undelivered(), in.faults, in.refusedPorts(), in.overlong(), in.occupiedMachines(), in.cannotJoin(), in.failing(), in.missed())
-	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {
+	if in.Etcd.Listed && len(in.Etcd.Voters()) == 2 && len(in.Etcd.HealthyVoters()) == 2 && !in.somebodyJoins() {
 		if due := filter(in.alive(), in.restartDue); len(due) > 0 {
-			todo = append(todo, fmt.Sprintf("%s for other options, and a restart of one of two members stops the cluster: add a unit.", waitsFor(due)))
+			todo = append(todo, fmt.Sprintf("%s, and a restart of one of two members stops the cluster: %s.", waitsFor(due), in.roomToRestart()))
 		}
 	}
 	return todo
