@@ -357,7 +357,7 @@ func (a *Agent) facts() v1alpha1.UnitFacts {
 	if a.record.Hash != "" {
 		f.Applied = &v1alpha1.AppliedFacts{Hash: a.record.Hash, Epoch: a.record.Epoch.Number, Action: a.record.Action}
 		if a.record.Spec != nil {
-			f.Applied.Clients, f.Applied.Options = a.record.Spec.Clients.Endpoints, a.record.Spec.Options
+			f.Applied.Clients, f.Applied.Options, f.Applied.Leaves = a.record.Spec.Clients.Endpoints, a.record.Spec.Options, a.record.Spec.TLS.Leaves
 		}
 	}
 	if read := a.process.read; a.process.data != nil && read.ClientURL != "" {

@@ -93,9 +93,9 @@ func (c *Client) work() {
 	})
 }
 
-// reads is the unit whose databag is read: the first that has a value, as a requirer's side takes it.
+// reads is the unit whose databag is read: the first that has a value, and has not left the relation, as a requirer's side takes it.
 func (c *Client) reads() *Unit {
-	i := slices.IndexFunc(c.sim.units, func(u *Unit) bool { return len(u.agent.published) > 0 })
+	i := slices.IndexFunc(c.sim.units, func(u *Unit) bool { return len(u.agent.published) > 0 && !u.departed })
 	if i < 0 {
 		return nil
 	}

@@ -204,7 +204,7 @@ func (d *Daemon) judgeDisruption(obs observation.Observation, step planner.Step)
 		if s.clockSetSince(d, t) {
 			continue
 		}
-		if t.unit.app == d.app && !t.status.Final() && (disrupts(t) || t.spec.Delivery.AllowReset || reads(t)) && !t.hold &&
+		if t.unit.app == d.app && !t.status.Final() && s.known(t.unit) && (disrupts(t) || t.spec.Delivery.AllowReset || reads(t)) && !t.hold &&
 			s.now.Before(t.enqueued.Add(v1alpha1.DeliveryTTL+v1alpha1.LongestRun)) {
 			s.violate("I4: %s while task %d may still disturb %s", step.Kind, t.id, t.unit.Name)
 		}

@@ -71,10 +71,15 @@ func (s *Sim) KeepsDrills() string {
 		return ""
 	}
 	before := s.secondLast(of)
+	tried := false
 	for _, u := range s.Units() {
-		if r := u.agent.record.Drill; r != nil && r.Last != nil && r.Last.ID >= before {
+		r := u.agent.record.Drill
+		if tried = tried || r != nil; r != nil && r.Last != nil && r.Last.ID >= before {
 			return ""
 		}
+	}
+	if !tried && s.NeedsAPerson() {
+		return "" // nobody who is there tells since when there is a timetable, and none can be done
 	}
 	if text := s.ApplicationStatus(); !strings.Contains(text, "estore drill") && !strings.Contains(text, "No snapshot of the schedule") {
 		return fmt.Sprintf("no drill since %s, and %q is reported", before, text)

@@ -41,11 +41,13 @@ type Unit struct {
 	provisioned bool
 	lost        bool
 	failed      bool
-	agentSince  time.Time
-	databag     string
-	status      jujuapi.Status
-	ports       []string
-	agent       *Agent
+	// departed: it is dying, and has left its relations.
+	departed   bool
+	agentSince time.Time
+	databag    string
+	status     jujuapi.Status
+	ports      []string
+	agent      *Agent
 }
 
 type task struct {

@@ -15,6 +15,7 @@ func (s *Sim) RemoveUnit(u *Unit) {
 	}
 	u.life = jujuapi.Dying
 	u.app.elect()
+	s.depart(u)
 	var wait func()
 	wait = func() {
 		if !s.known(u) {
@@ -33,6 +34,28 @@ func (s *Sim) RemoveUnit(u *Unit) {
 		})
 	}
 	s.At(2*time.Second, wait)
+}
+
+// depart has the agent of a dying unit leave its relations when it can, which is the first that it does: clients hear of that in
+// their hook relation-departed, and read what the other units have published from then on.
+func (s *Sim) depart(u *Unit) {
+	s.At(s.between(time.Second, 4*time.Second), func() {
+		switch a := u.agent; {
+		case !s.known(u) || u.life == jujuapi.Dead:
+		case !u.provisioned || u.lost || u.failed || a.held || a.dark:
+			s.depart(u)
+		default:
+			a.run(s.between(200*time.Millisecond, time.Second), func() {
+				if !s.known(u) {
+					return
+				}
+				u.departed = true
+				for _, c := range u.app.clients {
+					c.changed(u)
+				}
+			})
+		}
+	})
 }
 
 // die is what Juju shows of a unit whose agent has ended: it is there, and whoever asks for it is told that it is dead.

@@ -116,6 +116,9 @@ func (s *Sim) judgeBesideSnapshot(t, o *task) {
 	disturbs := func(t *task) bool {
 		return disrupts(t) || t.spec.Delivery.AllowReset && together || t.spec.NeedsPhase()
 	}
+	if over := o.enqueued.Add(v1alpha1.DeliveryTTL + v1alpha1.LongestRun); !s.now.Before(over) || !s.known(o.unit) {
+		return // it would be refused as late, or has gone with its unit
+	}
 	if reads(t) && disturbs(o) || reads(o) && disturbs(t) {
 		s.violate("S2: tasks %d and %d are under way at once, and one is a snapshot or a drill", t.id, o.id)
 	}
