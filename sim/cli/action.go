@@ -22,6 +22,7 @@ type waiting struct {
 	wait       time.Duration
 	background bool
 	format     string
+	bare       bool // what a command has printed, and nothing else
 }
 
 func (w *waiting) flags(c *cobra.Command) {
@@ -147,7 +148,7 @@ func withFile(path string, params map[string]any) (map[string]any, error) {
 }
 
 func (a *App) exec() *cobra.Command {
-	var w waiting
+	w := waiting{bare: true}
 	var units, applications []string
 	c := &cobra.Command{
 		Use: "exec --unit UNIT -- COMMAND ...", Short: "Run a command on units, with the hook tools",
@@ -209,7 +210,7 @@ func (a *App) follow(ctx context.Context, enqueued wire.EnqueuedActions, w waiti
 			return err
 		}
 	}
-	if err := a.printTasks(tasks, w.format); err != nil {
+	if err := a.printTasks(tasks, w); err != nil {
 		return err
 	}
 	if len(tasks) < len(enqueued.Actions) {

@@ -52,26 +52,26 @@ func (t task) data() taskData {
 	return data
 }
 
-func (a *App) printTasks(tasks []task, format string) error {
-	if format == "plain" {
-		return a.printPlain(tasks)
+func (a *App) printTasks(tasks []task, w waiting) error {
+	if w.format == "plain" {
+		return a.printPlain(tasks, w.bare)
 	}
 	byUnit := map[string]taskData{}
 	for _, t := range tasks {
 		byUnit[t.unit] = t.data()
 	}
-	return a.print(format, byUnit)
+	return a.print(w.format, byUnit)
 }
 
 // printPlain shows results alone: under their units where there are several, else as they are.
-func (a *App) printPlain(tasks []task) error {
+func (a *App) printPlain(tasks []task, bare bool) error {
 	for _, t := range tasks {
 		if r := t.result; r.Status != "completed" {
 			fmt.Fprintf(a.Out, "Action id %s %s: %s\n", t.id, r.Status, cmp.Or(r.Message, "no reason given"))
 		}
 	}
 	if len(tasks) == 1 {
-		return a.printResults(tasks[0].result)
+		return a.printResults(tasks[0].result, bare)
 	}
 	byUnit := map[string]map[string]any{}
 	for _, t := range tasks {
@@ -80,22 +80,34 @@ func (a *App) printPlain(tasks []task) error {
 	return a.print("yaml", byUnit)
 }
 
-func (a *App) printResults(r wire.ActionResult) error {
+// printResults has an empty line after the results, and before what a command has printed, as the
+// recordings have it, unless that alone is wanted.
+func (a *App) printResults(r wire.ActionResult, bare bool) error {
 	results := withoutCode(r.Output)
-	for _, stream := range []string{"stdout", "stderr"} {
-		if text, ok := results[stream].(string); ok {
-			out := a.Out
-			if stream == "stderr" {
-				out = a.Err
-			}
-			fmt.Fprint(out, strings.TrimRight(text, "\n")+"\n")
-			delete(results, stream)
+	stdout, _ := results["stdout"].(string)
+	stderr, _ := results["stderr"].(string)
+	delete(results, "stdout")
+	delete(results, "stderr")
+	if len(results) > 0 {
+		if err := a.print("yaml", results); err != nil {
+			return err
 		}
 	}
-	if len(results) == 0 {
-		return nil
+	if !bare {
+		fmt.Fprintln(a.Out)
+		stdout, stderr = strings.Trim(stdout, "\n"), strings.Trim(stderr, "\n")
 	}
-	return a.print("yaml", results)
+	fmt.Fprint(a.Out, ended(stdout))
+	fmt.Fprint(a.Err, ended(stderr))
+	return nil
+}
+
+// ended is a text that ends its last line, if it has one.
+func ended(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return text + "\n"
 }
 
 // withoutCode leaves out a return code that says nothing.

@@ -30,7 +30,7 @@ func (a *App) showTask() *cobra.Command {
 				fmt.Fprintf(a.Out, "Task %s %s\n", t.id, t.result.Status)
 				return nil
 			}
-			return a.printPlain([]task{t})
+			return a.printPlain([]task{t}, false)
 		},
 	}
 	formatFlag(c, &format, "plain", "plain", "yaml", "json")
