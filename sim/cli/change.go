@@ -138,21 +138,23 @@ func (a *App) integrate() *cobra.Command {
 }
 
 func (a *App) removeRelation() *cobra.Command {
+	var force bool
 	c := &cobra.Command{
 		Use: "remove-relation APPLICATION[:ENDPOINT] APPLICATION[:ENDPOINT] | ID", Short: "End the relation of two applications",
 		Args: between(1, 2, "first application", "second application"), ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) error {
-			params := server.DestroyRelation{Endpoints: args}
+			params := server.DestroyRelation{Endpoints: args, Force: force}
 			if len(args) == 1 {
 				id, err := strconv.Atoi(args[0])
-				if err != nil {
-					return usage("remove-relation: name two applications, or the number of a relation")
+				if err != nil || id < 0 {
+					return usage("remove-relation: relation ID %q not valid", args[0])
 				}
-				params = server.DestroyRelation{RelationID: id}
+				params = server.DestroyRelation{RelationID: id, Force: force}
 			}
 			return a.call(c.Context(), "Application", 19, "DestroyRelation", params, nil)
 		},
 	}
+	c.Flags().BoolVar(&force, "force", false, "remove at once, whether or not its units have left it")
 	return a.modelFlag(c)
 }
 

@@ -150,7 +150,7 @@ func TestEasyrsaServesTheClassicProtocol(t *testing.T) {
 			t.Errorf("%s: %v %v", k, info.Mode(), err)
 		}
 	}
-	if err := w.DestroyRelation("asker", "easyrsa"); err != nil {
+	if err := w.DestroyRelation("asker", "easyrsa", false); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the relation is gone", func() bool { return len(w.FullStatus().Relations) == 0 })

@@ -76,7 +76,7 @@ func TestEtcdclientWritesTheFirstValueOfEachKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("what the departed unit said is gone", map[string]string{"connection_string": "https://127.0.0.2:2379", "client_ca": "CA1"})
-	if err := w.DestroyRelation("teller", "etcdclient"); err != nil {
+	if err := w.DestroyRelation("teller", "etcdclient", false); err != nil {
 		t.Fatal(err)
 	}
 	says("nothing without a relation", map[string]string{})

@@ -131,7 +131,7 @@ func TestARelationAcrossModelsCarriesUnitsAndDatabags(t *testing.T) {
 		units, err := near.View("kube/0").RelationUnits(id)
 		return err == nil && len(units) == 1 && units[0] == "store/1"
 	})
-	must(t, near.DestroyRelation("kube", "store"))
+	must(t, near.DestroyRelation("kube", "store", false))
 	eventuallyIn(t, far, "the relation dies", func() bool {
 		for _, r := range far.FullStatus().Relations {
 			if r.ID == there {

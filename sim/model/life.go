@@ -127,7 +127,7 @@ func (m *Model) removeUnit(u *unit) {
 		m.removeUnit(s)
 	}
 	for _, r := range m.relationsOf(u.app) {
-		m.leave(u, r)
+		m.leave(u.name, r)
 	}
 	m.tasksWithout(u)
 	delete(u.app.units, u.number)

@@ -203,7 +203,7 @@ func (m *Model) reflect(r *relation, a *application, s side) bool {
 	}
 	for n, u := range a.units {
 		if _, there := s.units[n]; !there && r.units[u.name] != nil {
-			m.leave(u, r)
+			m.leave(u.name, r)
 			changed = true
 		}
 	}

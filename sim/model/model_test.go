@@ -261,7 +261,7 @@ func TestRelationIsGoneWhenBothSidesHaveLeft(t *testing.T) {
 	id, err := m.AddRelation("etcd", "easyrsa")
 	must(t, err)
 	start(t, m)
-	must(t, m.DestroyRelation("etcd", "easyrsa"))
+	must(t, m.DestroyRelation("etcd", "easyrsa", false))
 	if _, err := m.AddRelation("etcd", "easyrsa"); err == nil {
 		t.Error("a relation was added while its forerunner is dying")
 	}
@@ -269,6 +269,33 @@ func TestRelationIsGoneWhenBothSidesHaveLeft(t *testing.T) {
 	must(t, m.LeaveScope("easyrsa/0", id))
 	if n := len(m.FullStatus().Relations); n != 1 {
 		t.Errorf("%d relations are left, want the peer relation alone", n)
+	}
+}
+
+func TestRelationRemovedByForceIsGoneAtOnce(t *testing.T) {
+	for name, remove := range map[string]func(*model.Model, int) error{
+		"by its endpoints": func(m *model.Model, _ int) error { return m.DestroyRelation("etcd", "easyrsa", true) },
+		"by its number":    func(m *model.Model, id int) error { return m.DestroyRelationID(id, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := world(t, 1, model.Options{})
+			_, err := m.Deploy(model.DeployArgs{
+				Charm: testCharm(t, "name: easyrsa\nprovides: {client: {interface: tls-certificates}}", "", ""), NumUnits: 1,
+			})
+			must(t, err)
+			id, err := m.AddRelation("etcd", "easyrsa")
+			must(t, err)
+			start(t, m)
+			must(t, m.EnterScope("etcd/0", id))
+			must(t, remove(m, id))
+			s, err := m.Snapshot("etcd/0")
+			must(t, err)
+			if _, there := s.Relations[id]; there || len(m.FullStatus().Relations) != 1 {
+				t.Error("it is there")
+			}
+			_, err = m.AddRelation("etcd", "easyrsa")
+			must(t, err)
+		})
 	}
 }
 

@@ -188,8 +188,9 @@ func (m *Model) candidates(text string) ([]endpoint, error) {
 	return found, nil
 }
 
-// DestroyRelation begins the end of the relation between two endpoints: it is gone when all units have left its scope.
-func (m *Model) DestroyRelation(a, b string) error {
+// DestroyRelation begins the end of the relation between two endpoints: it is gone when all units have
+// left its scope, by force at once.
+func (m *Model) DestroyRelation(a, b string, force bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	requirer, provider, err := m.match(a, b)
@@ -198,8 +199,7 @@ func (m *Model) DestroyRelation(a, b string) error {
 	}
 	for _, r := range m.relations {
 		if !r.peer() && r.endpoints[0] == requirer && r.endpoints[1] == provider {
-			m.destroyRelation(r)
-			m.bump()
+			m.endRelation(r, force)
 			return nil
 		}
 	}
@@ -207,16 +207,27 @@ func (m *Model) DestroyRelation(a, b string) error {
 }
 
 // DestroyRelationID ends the relation with that number, which is none of peers.
-func (m *Model) DestroyRelationID(id int) error {
+func (m *Model) DestroyRelationID(id int, force bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.relations[id]
 	if r == nil || r.peer() {
 		return errorf(NotFound, "relation %d not found", id)
 	}
-	m.destroyRelation(r)
-	m.bump()
+	m.endRelation(r, force)
 	return nil
+}
+
+// endRelation is what DestroyRelation does. Units that are put out of the scope by force still run
+// their hooks, without what the relation had.
+func (m *Model) endRelation(r *relation, force bool) {
+	m.destroyRelation(r)
+	if force {
+		for name := range r.units {
+			m.leave(name, r)
+		}
+	}
+	m.bump()
 }
 
 func (m *Model) destroyRelation(r *relation) {
@@ -277,19 +288,19 @@ func (m *Model) LeaveScope(unitName string, relationID int) error {
 	if err != nil {
 		return err
 	}
-	m.leave(u, r)
+	m.leave(u.name, r)
 	m.bump()
 	return nil
 }
 
-func (m *Model) leave(u *unit, r *relation) {
-	if bag := r.units[u.name]; bag != nil {
+func (m *Model) leave(unit string, r *relation) {
+	if bag := r.units[unit]; bag != nil {
 		if r.left == nil {
 			r.left = map[string]map[string]string{}
 		}
-		r.left[u.name] = bag.data
+		r.left[unit] = bag.data
 	}
-	delete(r.units, u.name)
+	delete(r.units, unit)
 	if r.life != Alive && len(r.units) == 0 {
 		delete(m.relations, r.id)
 		for _, e := range r.endpoints {

@@ -76,7 +76,7 @@ func TestSubordinateFollowsItsPrincipal(t *testing.T) {
 	if s, err := m.Snapshot("app/1"); err != nil || s.Subordinates {
 		t.Errorf("the principal waits for ever: %v", err)
 	}
-	must(t, m.DestroyRelation("helper:checks", "app:checks"))
+	must(t, m.DestroyRelation("helper:checks", "app:checks", false))
 	if u, err := m.Unit("helper/0"); err != nil || u.Life != model.Dying {
 		t.Errorf("the subordinate of a dying relation is %s, %v", u.Life, err)
 	}

@@ -193,6 +193,7 @@ type Relation struct {
 type DestroyRelation struct {
 	Endpoints  []string `json:"endpoints,omitempty"`
 	RelationID int      `json:"relation-id"`
+	Force      bool     `json:"force,omitempty"`
 }
 
 func addRelation(c *call, params Relation) (struct{}, error) {
@@ -205,12 +206,12 @@ func addRelation(c *call, params Relation) (struct{}, error) {
 
 func destroyRelation(c *call, params DestroyRelation) (struct{}, error) {
 	if len(params.Endpoints) == 0 {
-		return struct{}{}, c.model.DestroyRelationID(params.RelationID)
+		return struct{}{}, c.model.DestroyRelationID(params.RelationID, params.Force)
 	}
 	if len(params.Endpoints) != 2 {
 		return struct{}{}, failure(wire.CodeBadRequest, "a relation must involve two applications")
 	}
-	return struct{}{}, c.model.DestroyRelation(params.Endpoints[0], params.Endpoints[1])
+	return struct{}{}, c.model.DestroyRelation(params.Endpoints[0], params.Endpoints[1], params.Force)
 }
 
 // Resolve is the parameters of Application.ResolveUnitErrors.

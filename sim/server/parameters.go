@@ -37,6 +37,7 @@ var unread = map[string]map[string]string{
 	"Application.CharmConfig":                 {"args.branch": noBranches},
 	"Application.DestroyApplication":          {"applications.destroy-storage": ownStorage, "applications.max-wait": noWaiting},
 	"Application.DestroyConsumedApplications": {"applications.force": noWaiting, "applications.max-wait": noWaiting},
+	"Application.DestroyRelation":             {"max-wait": noWaiting},
 	"Application.DestroyUnit":                 {"units.destroy-storage": ownStorage, "units.max-wait": noWaiting},
 	"Application.Get":                         {"branch": noBranches},
 	"Application.Leader":                      {"entity": "Juju has no such parameter, and the recordings have it ignored"},

@@ -100,7 +100,7 @@ var chapters = []chapter{
 		_, err := s.m.AddUnits("client", 2, []model.Placement{"1"})
 		must(s.t, err)
 		must(s.t, s.m.UnitGone("client/1"))
-		must(s.t, s.m.DestroyRelation("client2", "etcd"))
+		must(s.t, s.m.DestroyRelation("client2", "etcd", false))
 		must(s.t, s.m.LeaveScope("etcd/0", 2))
 		must(s.t, s.m.LeaveScope("etcd/1", 2))
 		must(s.t, s.m.LeaveScope("client2/0", 2))
