@@ -13,13 +13,16 @@ import (
 
 func (a *App) addUnit() *cobra.Command {
 	var n int
-	var to []string
+	var to, attach []string
 	c := &cobra.Command{
 		Use: "add-unit APPLICATION", Short: "Add units to an application", Args: exactly("application"),
 		ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) error {
 			if n < 1 {
 				return usage("add-unit: must add at least one unit")
+			}
+			if len(attach) > 0 {
+				return fmt.Errorf("cannot add a unit to %s: jujusim does not serve --attach-storage", args[0])
 			}
 			params := server.AddUnits{Application: args[0], NumUnits: n}
 			for _, machine := range to {
@@ -30,6 +33,7 @@ func (a *App) addUnit() *cobra.Command {
 	}
 	c.Flags().IntVarP(&n, "num-units", "n", 1, "how many")
 	c.Flags().StringSliceVar(&to, "to", nil, "machines to put them on")
+	c.Flags().StringSliceVar(&attach, "attach-storage", nil, "refused: jujusim attaches no storage")
 	return a.modelFlag(c)
 }
 

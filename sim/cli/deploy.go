@@ -12,7 +12,7 @@ import (
 
 func (a *App) deploy() *cobra.Command {
 	d := control.Deploy{}
-	var settings, to, resources []string
+	var settings, to, resources, storage, attach []string
 	var bind, base, series, channel string
 	c := &cobra.Command{
 		Use: "deploy CHARM [NAME]", Short: "Deploy a charm", Long: deployHelp,
@@ -21,6 +21,10 @@ func (a *App) deploy() *cobra.Command {
 		Args: between(1, 2, "charm"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			d.Model = a.model
+			if len(storage)+len(attach) > 0 {
+				return fmt.Errorf("cannot deploy %s: jujusim does not serve --storage and --attach-storage: "+
+					"units have the storage that their charm cannot do without", args[0])
+			}
 			if d.Base, err = release(base, series); err != nil {
 				return err
 			}
@@ -56,6 +60,8 @@ func (a *App) deploy() *cobra.Command {
 	f.StringArrayVar(&settings, "config", nil, "an option, as in key=value; may be repeated")
 	f.StringSliceVar(&to, "to", nil, "machines to put units on")
 	f.StringArrayVar(&resources, "resource", nil, "a resource, as in name=file; may be repeated")
+	f.StringArrayVar(&storage, "storage", nil, "refused: jujusim makes no storage that is chosen")
+	f.StringSliceVar(&attach, "attach-storage", nil, "refused: jujusim attaches no storage")
 	f.StringVar(&base, "base", "", "the machines' system, as in ubuntu@22.04")
 	f.StringVar(&series, "series", "", "the same by its name, as in jammy")
 	f.StringVar(&channel, "channel", "", "where a store would look; a local charm is in no channel")

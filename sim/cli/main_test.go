@@ -16,9 +16,9 @@ func TestMain(m *testing.M) {
 	if code, handled := machine.MultiCall(os.Args); handled {
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){
-		"jujusim": func() { os.Exit(cli.Main(context.Background(), os.Args[1:], "v0-test", machine.NewFleet)) },
-	})
+	jujusim := func() { os.Exit(cli.Main(context.Background(), os.Args[1:], "v0-test", machine.NewFleet)) }
+	// As juju, too: what documentation has is written there as it stands.
+	testscript.Main(m, map[string]func(){"jujusim": jujusim, "juju": jujusim})
 }
 
 func TestScripts(t *testing.T) {

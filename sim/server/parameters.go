@@ -24,6 +24,7 @@ const (
 	oneJob        = "all machines have one job"
 	passwordsOnly = "users come with a password"
 	forTheLog     = "Juju writes it to its audit log"
+	noneAdded     = "no storage is added, whatever its size"
 )
 
 // unread are the parameters that are not read, by method and path, with the reason.
@@ -46,6 +47,7 @@ var unread = map[string]map[string]string{
 	"Block.SwitchBlockOff":                    {"message": chosenByJuju},
 	"MachineManager.AddMachines":              {"params.jobs": oneJob},
 	"MachineManager.DestroyMachineWithParams": {"max-wait": noWaiting},
+	"Storage.AddToUnit":                       {"storages.storage.count": noneAdded, "storages.storage.size": noneAdded},
 	"UserManager.UserInfo":                    {"include-disabled": "no user is ever disabled"},
 }
 
@@ -71,8 +73,12 @@ var unserved = map[string][]string{
 		"ChangeModelCredential", "CreateModel", "DestroyModels", "DumpModels", "DumpModelsDB",
 		"ModelDefaultsForClouds", "ModelStatus", "SetModelDefaults", "UnsetModelDefaults",
 	},
-	"Pinger":      {"Stop"},
-	"Resources":   {"AddPendingResources"},
+	"Pinger":    {"Stop"},
+	"Resources": {"AddPendingResources"},
+	"Storage": {
+		"Attach", "CreatePool", "DetachStorage", "Import", "ListFilesystems", "ListStorageDetails", "ListVolumes", "Remove", "RemovePool",
+		"StorageDetails", "UpdatePool",
+	},
 	"UserManager": {"DisableUser", "EnableUser", "ModelUserInfo", "RemoveUser", "ResetPassword"},
 }
 

@@ -75,6 +75,8 @@ func TestRepliesOf36AreWhatItsSchemasSay(t *testing.T) {
 		{"ModelManager.ListModels", wire.Entity{Tag: "user-admin"}},
 		{"ModelManager.ListModelSummaries", server.ModelSummaries{UserTag: "user-admin"}},
 		{"ModelManager.ModelInfo", wire.Entities{Entities: []wire.Entity{{Tag: "model-" + m.UUID}, {Tag: "model-nosuch"}}}},
+		{"Storage.ListPools", server.StoragePoolFilters{Filters: make([]struct{}, 1)}},
+		{"Storage.AddToUnit", server.AddStorage{Storages: []server.AddStorageToUnit{{Unit: "unit-etcd-0", Name: "nosuch"}}}},
 		{"UserManager.UserInfo", server.UserInfoRequest{}},
 		{"UserManager.AddUser", server.AddUsers{Users: []server.AddUser{{Username: "eve", Password: "pw"}, {Username: "eve", Password: "pw"}}}},
 		{"Controller.ControllerVersion", nil},
