@@ -27,21 +27,26 @@ func (a *App) findCharm(path string) (string, error) {
 	if _, err := os.Stat(abs); !errors.Is(err, fs.ErrNotExist) || path != filepath.Base(path) || strings.HasSuffix(path, ".charm") {
 		return abs, nil
 	}
+	return a.packedCharm(path)
+}
+
+// packedCharm finds a charm by its name in the place of a store.
+func (a *App) packedCharm(name string) (string, error) {
 	folders := []string{a.Getenv(EnvCharms)}
 	if folders[0] == "" {
 		program, err := os.Executable()
 		if err != nil {
-			return "", fmt.Errorf("cannot find charm %s: %w", path, err)
+			return "", fmt.Errorf("cannot find charm %s: %w", name, err)
 		}
 		folders = []string{filepath.Dir(program), filepath.Join(filepath.Dir(filepath.Dir(program)), "dist")}
 	}
 	for _, folder := range folders {
-		packed := filepath.Join(folder, path+".charm")
+		packed := filepath.Join(folder, name+".charm")
 		if _, err := os.Stat(packed); err == nil {
 			return packed, nil
 		}
 	}
-	return "", fmt.Errorf("cannot find charm %s: there is no %s.charm in %s", path, path, strings.Join(folders, " or "))
+	return "", fmt.Errorf("cannot find charm %s: there is no %s.charm in %s", name, name, strings.Join(folders, " or "))
 }
 
 // releases are Ubuntu's, by the names that charms' series had.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -89,14 +90,12 @@ func (a *App) refresh() *cobra.Command {
 	var path string
 	var resources []string
 	c := &cobra.Command{
-		Use: "refresh APPLICATION --path CHARM", Aliases: []string{"upgrade-charm"}, Short: "Upgrade an application to another local charm", Args: exactly("application"),
+		Use: "refresh APPLICATION [--path CHARM]", Aliases: []string{"upgrade-charm"}, Args: exactly("application"),
+		Short:             "Upgrade an application to another charm: without --path that of its charm's name, as deploy finds it",
 		ValidArgsFunction: a.completeApplications,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if path == "" {
-				return usage("refresh: say --path CHARM: jujusim has no charm store")
-			}
 			d := control.Deploy{Model: a.model, Application: args[0], Refresh: true}
-			if d.Path, err = a.findCharm(path); err != nil {
+			if d.Path, err = a.refreshTo(c.Context(), args[0], path); err != nil {
 				return err
 			}
 			if d.Resources, err = files(resources); err != nil {
@@ -113,4 +112,20 @@ func (a *App) refresh() *cobra.Command {
 	c.Flags().StringVar(&path, "path", "", "the charm")
 	c.Flags().StringArrayVar(&resources, "resource", nil, "a resource, as in name=file; may be repeated")
 	return a.modelFlag(c)
+}
+
+// refreshTo is the charm that an application is to have: the one that is named, or its own as it is now.
+func (a *App) refreshTo(ctx context.Context, application, path string) (string, error) {
+	if path != "" {
+		return a.findCharm(path)
+	}
+	s, err := a.fetchStatus(ctx, []string{application})
+	if err != nil {
+		return "", err
+	}
+	app, there := s.Applications[application]
+	if !there {
+		return "", fmt.Errorf("application %q not found", application)
+	}
+	return a.packedCharm(app.CharmName)
 }
