@@ -46,6 +46,15 @@ func runAlone(t *testing.T) { beside.Store(t, true) }
 // begin starts jujusim with easyrsa deployed and active, and no daemon yet.
 func begin(t *testing.T, simArgs ...string) *world {
 	t.Helper()
+	w := beginEmpty(t, simArgs...)
+	w.juju("deploy", filepath.Join(w.Root, "dist/easyrsa.charm"))
+	w.await(rig.UnitShows("easyrsa/0", "active", ""))
+	return w
+}
+
+// beginEmpty starts jujusim with nothing in the model, and no daemon yet.
+func beginEmpty(t *testing.T, simArgs ...string) *world {
+	t.Helper()
 	runBeside(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute) // the rotation has taken four on a busy machine
 	t.Cleanup(cancel)
@@ -70,8 +79,6 @@ func begin(t *testing.T, simArgs ...string) *world {
 	w := &world{Rig: r, t: t, ctx: ctx}
 	w.password = strings.TrimSpace(w.juju("add-user", "jujuetcd"))
 	w.juju("grant", "jujuetcd", "write", "demo")
-	w.juju("deploy", filepath.Join(root, "dist/easyrsa.charm"))
-	w.await(rig.UnitShows("easyrsa/0", "active", ""))
 	w.api, err = r.API(ctx, "admin/demo")
 	must(t, err)
 	t.Cleanup(func() { _ = w.api.Close() })

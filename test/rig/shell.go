@@ -9,13 +9,12 @@ import (
 	"slices"
 )
 
-// Shell runs commands as a page of the documentation has them, in a folder, and returns what they
-// print: juju is jujusim, jujuetcd is ours, and programs are folders of others. It ends with the
-// first that fails.
-func (r *Rig) Shell(ctx context.Context, dir, script string, programs ...string) (string, error) {
+// Environ is the environment of a person's shell: juju is jujusim, jujuetcd is ours, and programs are
+// folders of others.
+func (r *Rig) Environ(programs ...string) ([]string, error) {
 	bin := filepath.Join(r.Dir, "path")
 	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make a folder of programs: %w", err)
+		return nil, fmt.Errorf("cannot make a folder of programs: %w", err)
 	}
 	path := bin
 	for name, program := range map[string]string{"juju": "bin/jujusim", "jujuetcd": "bin/jujuetcd"} {
@@ -24,14 +23,24 @@ func (r *Rig) Shell(ctx context.Context, dir, script string, programs ...string)
 			continue
 		}
 		if err := os.Symlink(filepath.Join(r.Root, program), link); err != nil {
-			return "", fmt.Errorf("cannot make a folder of programs: %w", err)
+			return nil, fmt.Errorf("cannot make a folder of programs: %w", err)
 		}
 	}
 	for _, folder := range append(programs, os.Getenv("PATH")) {
 		path += ":" + folder
 	}
+	return slices.Concat(r.env, []string{"PATH=" + path}), nil
+}
+
+// Shell runs commands as a page of the documentation has them, in a folder and the environment of
+// Environ, and returns what they print. It ends with the first that fails.
+func (r *Rig) Shell(ctx context.Context, dir, script string, programs ...string) (string, error) {
+	environ, err := r.Environ(programs...)
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, "sh", "-ec", script)
-	cmd.Dir, cmd.Env = dir, slices.Concat(r.env, []string{"PATH=" + path})
+	cmd.Dir, cmd.Env = dir, environ
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return string(out), fmt.Errorf("cannot run %s: %w: %s", script, err, out)
