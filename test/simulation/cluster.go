@@ -44,12 +44,23 @@ func (c *cluster) reachable(m *Member) bool {
 	if a == nil || !a.process.up {
 		return false
 	}
-	if c.found(m) || len(c.members) == 1 {
+	if c.found(m) || !m.learner && c.sole() {
 		return true
 	}
 	// On another port it is found by nobody, and finds by itself whoever is where the list says: one connection serves both ways.
 	elsewhere := a.peerURL()
 	return strings.HasPrefix(m.peer, elsewhere[:strings.LastIndexByte(elsewhere, ':')+1]) && slices.ContainsFunc(c.members, c.found)
+}
+
+// sole says that there is one voter, which needs nobody to be elected, whoever learns from it.
+func (c *cluster) sole() bool {
+	n := 0
+	for _, m := range c.members {
+		if !m.learner {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // found says that the others find the member where the list has it.

@@ -17,6 +17,8 @@ type Machine struct {
 	// moves is how often its address has changed, ahead how far its clock is ahead of Juju's.
 	moves int
 	ahead time.Duration
+	// clockSet is when its clock was set last.
+	clockSet time.Time
 	// dark: it is without power. kept: it stays when its last unit has gone.
 	dark, kept bool
 	// squatted: another process listens where etcd is to. halted: a delivery has stopped and disabled etcd.
@@ -70,7 +72,7 @@ func (m *Machine) Squat(listens bool) { m.squatted = listens }
 
 // Clock sets how far the machine's clock is ahead of Juju's; a negative one is behind.
 func (m *Machine) Clock(ahead time.Duration) {
-	m.ahead = ahead
+	m.ahead, m.clockSet = ahead, m.sim.now
 	m.sim.say("    the clock of machine %d is %s ahead", m.number, ahead)
 }
 
