@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/pki"
@@ -82,6 +83,52 @@ func TestAFurtherAuthoritysLeavesWaitForEveryProcess(t *testing.T) {
 	o.CA.Bundle = authority(t, "one") + authority(t, "two")
 	if got := planner.Desired(o, "etcd/0").TLS.Leaves; got != nil {
 		t.Errorf("a cluster that is not born uses leaves of %v alone", got)
+	}
+}
+
+// Processes that crash read the bundle sooner than the restarts come that wait for clients. Leaves of the
+// further authority wait for these all the same; where members were never told to go on with the former
+// ones, as under a bundle that is a chain, nothing is held.
+func TestAFurtherAuthoritysLeavesWaitForClientsAfterACrash(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		applied bool
+		client  bool
+		heard   bool
+		held    bool
+	}{
+		{"clients have not heard", true, true, false, true},
+		{"clients have heard", true, true, true, false},
+		{"there is no client", true, false, false, false},
+		{"nothing was held before", false, true, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, one, two := further(t, 3)
+			for i := range o.Units {
+				reads(&o, i, one+two, one+two)
+				if o.Units[i].Facts.Applied.Leaves = nil; c.applied {
+					o.Units[i].Facts.Applied.Leaves = pki.Fingerprints(one)
+				}
+			}
+			if c.client {
+				o.Clients = []observation.Client{kube(&o, time.Minute)}
+			}
+			o.History.Notices = map[string]observation.Notice{}
+			for _, news := range planner.News(o) {
+				at := o.Now
+				if c.heard {
+					at = o.Now.Add(-time.Hour)
+				}
+				o.History.Notices[news] = observation.Notice{At: at, After: at}
+			}
+			var want []string
+			if c.held {
+				want = pki.Fingerprints(one)
+			}
+			if got := planner.Desired(o, "etcd/0").TLS.Leaves; !slices.Equal(got, want) {
+				t.Errorf("it uses leaves of %v, want %v", got, want)
+			}
+		})
 	}
 }
 

@@ -215,6 +215,8 @@ var mutations = []without{
 	{"who is about to publish does so before a member goes", "members.go", "in.publishing(); ok && in.serving(m) {", "in.publishing(); ok && false {"},
 	{"clients that know of nobody else keep whom they know", "members.go", "if in.serving(m) && in.strands(u) {", "if false {"},
 	{"whose clients know of others may go", "clients.go", "return slices.Contains(in.publishes(u), url) }) {\n\t\t\treturn false", "return slices.Contains(in.publishes(u), url) }) {\n\t\t\treturn true"},
+	{"leaves wait for clients after a crash", "further.go", "whom to trust\"); due {\n\t\treturn in.leavesHeld()", "whom to trust\"); due {\n\t\treturn nil"},
+	{"clients hear of leaves that are held", "clients.go", " || len(in.leavesHeld()) > 0 {", " {"},
 	{"who is no member holds up no rotation", "procedure_rotate_ca.go", "case !member && (in.Etcd.Listed || !hasData(u)):", "case !member && !hasData(u):"},
 	{"two in a rotation are not told to add a unit", "further.go", "case in.holdsJoiners():", "case false:"},
 	{"two whose third is held up are told", "words.go", "len(in.Etcd.HealthyVoters()) == 2 && !in.somebodyJoins() {", "len(in.Etcd.HealthyVoters()) == 2 && len(in.joiners()) == 0 {"},
