@@ -74,7 +74,7 @@ func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.
 	}
 	defer func() { err = errors.Join(err, m.ClearDrill()) }()
 	last := r.Snapshots.Last
-	archive, err := snapshot.Prove(ctx, m.path(last.Path), last.SHA256, m.stateDir())
+	archive, err := snapshot.Prove(ctx, m.path(last.Path), last.SHA256, m.stateDir(), snapshot.Identity{})
 	if err != nil {
 		return done, err
 	}

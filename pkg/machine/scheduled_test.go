@@ -40,7 +40,7 @@ func (w *world) archives() []string {
 	}
 	var names []string
 	for _, e := range all {
-		if !strings.HasSuffix(e.Name(), snapshot.StoredSuffix) {
+		if !strings.HasSuffix(e.Name(), snapshot.StoredSuffix) && !strings.HasSuffix(e.Name(), snapshot.StatedSuffix) {
 			names = append(names, e.Name())
 		}
 	}
@@ -148,14 +148,14 @@ func TestAScheduleIsKeptOrItIsSaidWhyNot(t *testing.T) {
 				}
 			},
 		},
-		"file exists": {
+		"etcd-snapshots: cannot write ": {
 			func(w *world) {
-				if err := os.MkdirAll(folder(w)+"/.jujuetcd-sent/x", 0o700); err != nil {
+				if err := os.Mkdir(filepath.Join(folder(w), snapshot.ScheduledName(ownCluster.String(), tick2, 0)), 0o700); err != nil {
 					w.t.Fatal(err)
 				}
 			},
 			func(w *world) {
-				if err := os.RemoveAll(folder(w) + "/.jujuetcd-sent"); err != nil {
+				if err := os.Remove(filepath.Join(folder(w), snapshot.ScheduledName(ownCluster.String(), tick2, 0))); err != nil {
 					w.t.Fatal(err)
 				}
 			},

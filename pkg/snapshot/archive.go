@@ -17,6 +17,8 @@ const (
 	// FormDirectory is a tar of a whole data directory with v3 keys, such as what a restore has
 	// replaced. Its database is what is restored: nothing says whether its bytes are the right ones.
 	FormDirectory Form = "data directory"
+	// FormSealed is a tar.gz of a schedule's that is encrypted, and into which nobody has looked.
+	FormSealed Form = "tar.gz.age"
 	// FormV2 is a tar of a v2 backup, or of a data directory without v3 keys.
 	FormV2 Form = "v2"
 )
@@ -40,6 +42,8 @@ type Archive struct {
 	SHA256 string `json:"sha256"`
 	// Digest is the strongest of what has proved the bytes.
 	Digest string `json:"digest,omitempty"`
+	// Encrypted says that the file is, whether or not it was opened.
+	Encrypted bool `json:"encrypted,omitempty"`
 	// Modified is when the file was written.
 	Modified time.Time `json:"modified"`
 	Database
@@ -82,7 +86,7 @@ type Origin struct {
 	// EtcdVersion is that of the server that sent it.
 	EtcdVersion string `json:"etcdVersion"`
 	// DatabaseSHA256 is that of the database without its trailer.
-	DatabaseSHA256 string `json:"databaseSHA256"`
+	DatabaseSHA256 string `json:"databaseSHA256,omitempty"`
 	// Tick is the time of the schedule that it was taken for; empty for one that a person has taken.
 	Tick string `json:"tick,omitempty"`
 	// Hash is the HashKV that the member had at Revision when it had sent the database, where that was

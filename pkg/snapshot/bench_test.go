@@ -229,7 +229,7 @@ func benchChild(op string) error {
 		return err
 	}
 	if words[0] == "restore" {
-		p, err := snapshot.Prove(ctx, words[1], "", dir)
+		p, err := snapshot.Prove(ctx, words[1], "", dir, snapshot.Identity{})
 		if err != nil {
 			return err
 		}

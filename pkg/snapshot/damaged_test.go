@@ -41,7 +41,7 @@ func refusedWith(t *testing.T, path, sum, words string) {
 	}
 	again := err
 	if !strings.Contains(words, "times its size") { // which takes long, and is unpacked alike
-		_, again = snapshot.Prove(t.Context(), path, sum, filepath.Dir(path))
+		_, again = snapshot.Prove(t.Context(), path, sum, filepath.Dir(path), snapshot.Identity{})
 	}
 	if again == nil || err != nil && again.Error() != err.Error() {
 		t.Errorf("who would restore it is told %v, and who looks at it %v", again, err)

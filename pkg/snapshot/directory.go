@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -35,15 +36,15 @@ func isTar(head []byte) bool {
 
 // tarOf is the tar in an archive. The charm before packed what its restore replaced with tar alone,
 // and called it tar.gz all the same.
-func tarOf(s *source) (io.Reader, error) {
-	head, err := s.Peek(len(gzipMagic))
+func tarOf(r *bufio.Reader) (io.Reader, error) {
+	head, err := r.Peek(len(gzipMagic))
 	if err != nil {
 		return nil, err
 	}
 	if isPacked(head) {
-		return gzip.NewReader(s)
+		return gzip.NewReader(r)
 	}
-	return &plainTar{r: s}, nil
+	return &plainTar{r: r}, nil
 }
 
 // plainTar is a tar that nothing else proves the end of.

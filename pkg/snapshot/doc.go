@@ -6,7 +6,7 @@
 //	archive, err := snapshot.Inspect(ctx, "/home/ubuntu/db.tar.gz", "") // changes nothing
 //	err = archive.Extract(ctx, "/var/snap/etcd/common/restore.db")       // for etcdutl snapshot restore
 //
-//	proven, err := snapshot.Prove(ctx, "/home/ubuntu/db.tar.gz", "", "/var/snap/etcd/common")
+//	proven, err := snapshot.Prove(ctx, "/home/ubuntu/db.tar.gz", "", "/var/snap/etcd/common", identity)
 //	defer proven.Close()
 //	err = proven.Restore(ctx, "/var/snap/etcd/common/data", cluster) // what was looked at, read once
 //
@@ -22,8 +22,15 @@
 // data directory, which may be no gzip, is told from it by its v3 keys and its members; of it the
 // database is taken.
 //
+// What a schedule takes may be encrypted with age: the tar.gz is what comes out of it. Beside it stands
+// NAME.json, which says what it is; NAME.sha256 is of what is kept. Inspect and List open nothing.
+//
 // # Guarantees
 //
+//   - What is to be encrypted has no name on the disk in the clear, whenever this program is ended; it is
+//     refused, and not written, where it cannot be encrypted.
+//   - An identity is read from a file that is for its owner alone, when something is to be opened, and
+//     no error has anything of it.
 //   - An archive is read once, from one open file, and nothing is written that has a name. What is
 //     unpacked to be looked at is a file without a name beside the archive, in /var/tmp, or in the
 //     folder that Prove is given; it needs as much free disk as the database is large, which is seen
@@ -32,7 +39,7 @@
 //   - Memory does not grow with the size of an archive, but for the list of its pages (about one byte
 //     in a hundred), which the child below holds.
 //   - Of each digest that there is none may differ: the trailer, gzip's CRC, the SHA-256 in
-//     origin.json, that in the file NAME.sha256 beside the archive, the one that was given.
+//     origin.json, those in the files NAME.sha256 and NAME.json beside the archive, the one that was given.
 //   - A database is opened in a child process, which is this program once more: the library that
 //     reads it panics on damaged files, and the kernel ends a program that touches pages which are
 //     cut off. The child has limits of its own for memory and stack, and whatever becomes of it is

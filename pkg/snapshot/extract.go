@@ -25,6 +25,9 @@ func (a Archive) Extract(ctx context.Context, to string) error {
 
 // extract writes what Extract does; nothing of it may be used where it fails.
 func (a Archive) extract(ctx context.Context, to io.Writer) error {
+	if a.Encrypted {
+		return refused(a.Path, errSealed)
+	}
 	s, err := open(ctx, a.Path)
 	if err != nil {
 		return refused(a.Path, err)
@@ -48,7 +51,7 @@ func (a Archive) extractFrom(s *source, to io.Writer) error {
 	if database == "" {
 		return a.copyDatabase(to, s)
 	}
-	unpacked, err := tarOf(s)
+	unpacked, err := tarOf(s.Reader)
 	if err != nil {
 		return unreadable(err)
 	}

@@ -14,6 +14,7 @@ import (
 func FuzzInspect(f *testing.F) {
 	f.Add([]byte(""))
 	f.Add([]byte("\x1f\x8b\x08\x00"))
+	f.Add([]byte("age-encryption.org/v1\n-> X25519 "))
 	for _, seed := range seeds(f) {
 		f.Add(seed)
 	}
@@ -34,6 +35,13 @@ func FuzzInspect(f *testing.F) {
 			return
 		}
 		if a.Form == snapshot.FormV2 {
+			return
+		}
+		if a.Encrypted { // to nobody whom we know
+			_, identity := pair(t)
+			if _, err := snapshot.Prove(t.Context(), path, "", dir, identity); err == nil || !strings.HasPrefix(err.Error(), "cannot use ") {
+				t.Fatalf("%v", err)
+			}
 			return
 		}
 		if err := a.Extract(t.Context(), filepath.Join(dir, "y")); err != nil {

@@ -29,12 +29,30 @@ func Inspect(ctx context.Context, path, sha256 string) (Archive, error) {
 	return l.Archive, nil
 }
 
+// inspectSent is Inspect for what was written to a file without a name in a folder; called is what it is
+// in a sentence.
+func inspectSent(ctx context.Context, f *os.File, dir, called string) (Archive, error) {
+	s, err := openAgain(ctx, f)
+	if err != nil {
+		return Archive{}, refused(called, err)
+	}
+	defer s.Close()
+	l := looking{room: room{dir}}
+	defer l.close()
+	if err := l.read(ctx, s, called, nil); err != nil {
+		return Archive{}, refused(called, err)
+	}
+	return l.Archive, nil
+}
+
 // looking is an archive while it is looked at.
 type looking struct {
 	Archive
 	room room
-	// keep says that a copy is looked at also of what need not be unpacked for that.
-	keep bool
+	// keep says that a copy is looked at also of what need not be unpacked for that, and what is in an
+	// encrypted one, which identity opens.
+	keep     bool
+	identity Identity
 	// database is the copy, without a name; nil where there is none.
 	database *os.File
 }
@@ -55,12 +73,21 @@ func (l *looking) inspect(ctx context.Context, path, sha256 string) error {
 		return err
 	}
 	defer s.Close()
+	return l.read(ctx, s, path, given)
+}
+
+// read looks at what an archive's file gives, and compares it with what is known of it.
+func (l *looking) read(ctx context.Context, s *source, path string, given []known) error {
 	l.Archive = Archive{Path: path, Size: s.info.Size(), Modified: s.info.ModTime().UTC()}
 	head, err := s.Peek(tarHead)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
+	case isSealed(head):
+		var beside []known
+		beside, err = l.inspectSealed(ctx, s)
+		given = append(beside, given...)
 	case isPacked(head), isTar(head):
-		err = l.inspectTar(ctx, s)
+		err = l.inspectTar(ctx, s.Reader)
 	case isDatabase(head):
 		err = l.inspectDatabase(ctx, s)
 	default:

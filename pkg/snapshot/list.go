@@ -31,6 +31,8 @@ type Listed struct {
 	// Verified says that its bytes are those of when it was taken and looked at, or that it has been
 	// looked at now.
 	Verified bool `json:"verified"`
+	// Encrypted says that it needs an identity to be restored. Verified says nothing of what is in it then.
+	Encrypted bool `json:"encrypted,omitempty"`
 	// Fault is why it cannot be used.
 	Fault string `json:"fault,omitempty"`
 	// EtcdVersion and Revision are empty where only a look would tell.
@@ -88,12 +90,13 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 		return false, err
 	}
 	packed := isPacked(head)
-	if !packed && !isTar(head) && !isDatabase(head) {
+	l.Encrypted = isSealed(head)
+	if !packed && !l.Encrypted && !isTar(head) && !isDatabase(head) {
 		return false, nil
 	}
 	l.Size, l.Time = s.info.Size(), s.info.ModTime().UTC().Truncate(time.Second)
-	if packed {
-		l.from(recorded(s.file))
+	if packed || l.Encrypted {
+		l.from(originOf(ctx, s, l.Path))
 	}
 	if verify {
 		a, err := Inspect(ctx, l.Path, "")
@@ -105,7 +108,7 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 			return true, nil
 		}
 		l.from(a.Origin)
-		l.SHA256, l.Verified, l.Revision = a.SHA256, true, a.Revision
+		l.SHA256, l.Verified, l.Revision = a.SHA256, !a.Encrypted || a.Digest == DigestStored, a.Revision
 		l.EtcdVersion = cmp.Or(l.EtcdVersion, a.Version)
 		return true, nil
 	}

@@ -2,13 +2,16 @@ package snapshot
 
 import (
 	"archive/tar"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -16,10 +19,6 @@ import (
 // a server has just sent, as the new file. It is there, whole and for its owner alone, or not at all.
 // What comes back is the new archive, without being read once more.
 func (a Archive) Pack(ctx context.Context, origin Origin, to string) (Archive, error) {
-	return a.packFor(ctx, origin, to, nil)
-}
-
-func (a Archive) packFor(ctx context.Context, origin Origin, to string, own func(*os.File) error) (Archive, error) {
 	if a.Form != FormSaved && a.Form != FormBare {
 		return Archive{}, refused(a.Path, errors.New("it is packed already"))
 	}
@@ -28,15 +27,31 @@ func (a Archive) packFor(ctx context.Context, origin Origin, to string, own func
 		return Archive{}, refused(a.Path, err)
 	}
 	defer s.Close()
+	return a.packFrom(s, Taking{Origin: origin}, to)
+}
+
+// packFrom packs what a source gives, and encrypts it on the way if that is wanted: then nothing is
+// written in the clear.
+func (a Archive) packFrom(s *source, t Taking, to string) (Archive, error) {
 	packed := a
-	packed.Path, packed.Form, packed.Origin, packed.Digest = to, FormTarGz, &origin, DigestStored
+	packed.Path, packed.Form, packed.Origin, packed.Digest = to, FormTarGz, &t.Origin, DigestStored
+	if t.Encrypt {
+		packed.Form, packed.Encrypted = FormSealed, true
+		// What is there already must not have said of itself what is true of this one.
+		if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+			return Archive{}, fmt.Errorf("cannot write %s: %w", to, cmp.Or(err, fs.ErrExist))
+		}
+	}
 	sum := sha256.New()
-	err = create(to, own, func(f io.Writer) error {
+	err := create(to, t.Own, func(f io.Writer) error {
 		count := &counted{w: io.MultiWriter(f, sum)}
-		if err := a.pack(s, &origin, count); err != nil {
+		if err := a.packTo(s, &t, count); err != nil {
 			return refused(a.Path, err)
 		}
-		packed.Size = count.n
+		packed.Size, packed.SHA256 = count.n, hex.EncodeToString(sum.Sum(nil))
+		if t.Encrypt {
+			return state(packed, t.Own)
+		}
 		return nil
 	})
 	if err != nil {
@@ -46,8 +61,22 @@ func (a Archive) packFor(ctx context.Context, origin Origin, to string, own func
 	if err != nil {
 		return Archive{}, refused(to, err)
 	}
-	packed.Modified, packed.SHA256 = info.ModTime().UTC(), hex.EncodeToString(sum.Sum(nil))
+	packed.Modified = info.ModTime().UTC()
 	return packed, nil
+}
+
+func (a Archive) packTo(s *source, t *Taking, to io.Writer) error {
+	if !t.Encrypt {
+		return a.pack(s, &t.Origin, to)
+	}
+	sealed, err := seal(to, t.Recipients)
+	if err != nil {
+		return err
+	}
+	if err := a.pack(s, &t.Origin, sealed); err != nil {
+		return err
+	}
+	return sealed.Close() // the last of it is written now
 }
 
 // pack writes first what is small: a list of archives need not unpack the database.

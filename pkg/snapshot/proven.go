@@ -18,9 +18,10 @@ type Proven struct {
 }
 
 // Prove inspects an archive that is to be restored as a data directory in the folder near, and keeps
-// its database there; where that has no room, beside the archive.
-func Prove(ctx context.Context, path, sha256, near string) (*Proven, error) {
-	l := looking{room: slices.Compact(append(room{filepath.Clean(near)}, beside(path)...)), keep: true}
+// its database there; where that has no room, beside the archive. The identity opens it if it is
+// encrypted, and is not looked for else.
+func Prove(ctx context.Context, path, sha256, near string, identity Identity) (*Proven, error) {
+	l := looking{room: slices.Compact(append(room{filepath.Clean(near)}, beside(path)...)), keep: true, identity: identity}
 	if err := l.inspect(ctx, path, sha256); err != nil {
 		l.close()
 		return nil, refused(path, err)

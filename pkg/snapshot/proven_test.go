@@ -25,7 +25,7 @@ func TestWhatIsRestoredIsWhatWasLookedAt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, near := file(t, "x", archive), t.TempDir()
-			p, err := snapshot.Prove(t.Context(), path, "", near)
+			p, err := snapshot.Prove(t.Context(), path, "", near, snapshot.Identity{})
 			must(t, err)
 			must(t, os.WriteFile(path, flipped(archive, len(archive)/2), 0o600))
 			if left := append(listed(t, near), listed(t, filepath.Dir(path))...); len(left) != 1 {
@@ -63,7 +63,7 @@ func TestADatabaseInUseIsNotRestored(t *testing.T) {
 func TestWhatWasProvenNeedsItsDiskAndItsForm(t *testing.T) {
 	data := realData(t, "3.6")
 	prove := func(archive []byte) *snapshot.Proven {
-		p, err := snapshot.Prove(t.Context(), file(t, "x", archive), "", "/proc") // takes no files: it falls back
+		p, err := snapshot.Prove(t.Context(), file(t, "x", archive), "", "/proc", snapshot.Identity{}) // takes no files: it falls back
 		must(t, err)
 		t.Cleanup(func() { must(t, p.Close()) })
 		return p

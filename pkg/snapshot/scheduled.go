@@ -16,7 +16,7 @@ import (
 // agree before one is taken for such: they lie where persons keep theirs, and other clusters.
 
 // scheduledForm is the form of the names: the cluster, the time of the schedule, and which attempt.
-var scheduledForm = regexp.MustCompile(`^etcd-scheduled-([0-9a-f]{16})-([0-9]{8}T[0-9]{6}Z)(-[0-9]+)?\.tar\.gz$`)
+var scheduledForm = regexp.MustCompile(`^etcd-scheduled-([0-9a-f]{16})-([0-9]{8}T[0-9]{6}Z)(-[0-9]+)?\.tar\.gz(\.age)?$`)
 
 // ScheduledName is the name of the snapshot of a schedule.
 func ScheduledName(cluster, tick string, attempt int32) string {
@@ -48,19 +48,25 @@ func TakeScheduled(ctx context.Context, t Taking, attempt int32) (Archive, error
 	if scheduledForm.FindString(t.Name) == "" {
 		return Archive{}, fmt.Errorf("cannot take a snapshot into %s: cluster %q and time %q make no name", t.Dir, t.Origin.ClusterID, t.Origin.Tick)
 	}
+	if t.Encrypt {
+		t.Name += SealedSuffix
+	}
 	all, err := scheduled(ctx, t.Dir, t.Origin.ClusterID)
 	if err != nil {
 		return Archive{}, err
 	}
 	for _, name := range all[t.Origin.Tick] {
 		found, err := Inspect(ctx, filepath.Join(t.Dir, name), "")
-		if err != nil {
-			continue // another attempt has another name
+		if err != nil || t.Encrypt && !found.Encrypted {
+			continue // another attempt has another name, and so has one that is encrypted
 		}
 		if err := t.store(found); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Archive{}, fmt.Errorf("cannot take a snapshot into %s: %w", t.Dir, err)
 		}
 		return found, nil
+	}
+	if err := removeStated(ctx, t.Dir, t.Origin.ClusterID); err != nil {
+		return Archive{}, err
 	}
 	return Take(ctx, t)
 }
@@ -98,9 +104,11 @@ func Outdated(ctx context.Context, dir string, taken Archive, keep int) ([]strin
 }
 
 // RemoveScheduled removes what Outdated has named. The file with its SHA-256 goes first: alone it
-// would be nobody's.
+// would be nobody's. What says what an encrypted one is goes last, and is removed later where it is left:
+// without it the archive would be nobody's.
 func RemoveScheduled(dir, name string) error {
-	for _, path := range []string{filepath.Join(dir, name+StoredSuffix), filepath.Join(dir, name)} {
+	path := filepath.Join(dir, name)
+	for _, path := range []string{path + StoredSuffix, path, path + StatedSuffix} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove an older snapshot: %w", err)
 		}
@@ -126,7 +134,7 @@ func scheduled(ctx context.Context, dir, cluster string) (map[string][]string, e
 		if err != nil {
 			continue
 		}
-		o := recorded(s.file)
+		o := originOf(ctx, s, filepath.Join(dir, e.Name()))
 		_ = s.Close()
 		if o != nil && o.ClusterID == cluster && o.Tick == parts[2] {
 			all[o.Tick] = append(all[o.Tick], e.Name())

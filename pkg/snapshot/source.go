@@ -35,10 +35,26 @@ func open(ctx context.Context, path string) (*source, error) {
 	case errors.Is(err, unix.ELOOP):
 		return nil, errors.New("it is a symbolic link: name the file itself")
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("there is no such file")
+		return nil, errMissing
 	case err != nil:
 		return nil, err
 	}
+	return sourceOf(ctx, f)
+}
+
+var errMissing = errors.New("there is no such file")
+
+// openAgain opens a file without a name once more, from its beginning.
+func openAgain(ctx context.Context, f *os.File) (*source, error) {
+	again, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	return sourceOf(ctx, again)
+}
+
+// sourceOf is an open file's, which is closed with it.
+func sourceOf(ctx context.Context, f *os.File) (*source, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:

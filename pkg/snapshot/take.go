@@ -31,6 +31,9 @@ type Taking struct {
 	Name string
 	// Own gives a file to whom it is for; nil leaves it to whoever runs this.
 	Own func(*os.File) error
+	// Encrypt has the archive encrypted, to the public keys of age that are the Recipients.
+	Encrypt    bool
+	Recipients []string
 	// Send writes the database with its trailer, as a server sends it.
 	Send func(ctx context.Context, to io.Writer) error
 	// Size is about how large the database is, and Revision the least that it must have.
@@ -57,13 +60,18 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 	if err := Free(t.Dir, 2*t.Size); err != nil {
 		return fail(err)
 	}
-	raw := filepath.Join(t.Dir, partPrefix+"sent")
-	defer os.Remove(raw)
-	if err := t.receive(ctx, raw); err != nil {
+	// It has no name: whoever is stopped leaves nothing of it.
+	raw, err := unnamed(t.Dir)
+	if err != nil {
+		return fail(err)
+	}
+	defer raw.Close()
+	t.Progress("receiving about " + Size(t.Size) + " from " + t.Origin.Member)
+	if err := t.Send(ctx, raw); err != nil {
 		return fail(err)
 	}
 	t.Progress("verifying it")
-	sent, err := Inspect(ctx, raw, "")
+	sent, err := inspectSent(ctx, raw, t.Dir, "what "+t.Origin.Member+" has sent")
 	switch {
 	case err != nil:
 		return fail(err)
@@ -77,7 +85,7 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 	}
 	t.Progress("packing " + Size(sent.Size))
 	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.Origin.Time.UTC().Format(nameForm)))
-	packed, err := sent.packFor(ctx, t.Origin, path, t.Own)
+	packed, err := t.pack(ctx, sent, raw, path)
 	if err != nil {
 		return fail(err)
 	}
@@ -95,18 +103,14 @@ func (t Taking) store(a Archive) error {
 	})
 }
 
-// receive writes what the server sends.
-func (t Taking) receive(ctx context.Context, path string) error {
-	t.Progress("receiving about " + Size(t.Size) + " from " + t.Origin.Member)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// pack packs what was sent.
+func (t Taking) pack(ctx context.Context, sent Archive, raw *os.File, path string) (Archive, error) {
+	s, err := openAgain(ctx, raw)
 	if err != nil {
-		return err
+		return Archive{}, err
 	}
-	err = t.Send(ctx, f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	defer s.Close()
+	return sent.packFrom(s, t, path)
 }
 
 func removeParts(dir string) error {

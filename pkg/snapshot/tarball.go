@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -39,9 +40,9 @@ const (
 )
 
 // inspectTar reads a tar.gz to its end, where gzip's checksum is, or a tar.
-func (l *looking) inspectTar(ctx context.Context, s *source) error {
+func (l *looking) inspectTar(ctx context.Context, r *bufio.Reader) error {
 	a := &l.Archive
-	unpacked, err := tarOf(s)
+	unpacked, err := tarOf(r)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -193,10 +194,15 @@ func readOrigin(text []byte) (*Origin, error) {
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&o); err != nil {
 		return nil, fmt.Errorf("./%s cannot be read: %w", originName, err)
 	}
+	o.clean()
+	return &o, nil
+}
+
+// clean makes others' texts fit to be shown.
+func (o *Origin) clean() {
 	for _, s := range []*string{&o.Application, &o.Model, &o.ModelUUID, &o.ClusterID, &o.Member, &o.Unit, &o.EtcdVersion, &o.Tick} {
 		*s = printable.Line(*s, printable.Name)
 	}
-	return &o, nil
 }
 
 // unpack writes the database to where it can be looked at.

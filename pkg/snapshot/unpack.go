@@ -45,7 +45,7 @@ func (a Archive) Unpack(ctx context.Context, dir string) error {
 }
 
 func (a Archive) unpack(s *source, root *os.Root) error {
-	unpacked, err := tarOf(s)
+	unpacked, err := tarOf(s.Reader)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/snapshot"
 )
 
 var errNoKeys = errors.New("the relation s3-credentials has given no credentials yet")
@@ -52,12 +52,5 @@ func private(path string) error {
 	if err != nil {
 		return errors.New("cannot be looked at")
 	}
-	stat, is := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !info.Mode().IsRegular():
-		return errors.New("is no plain file")
-	case info.Mode().Perm()&0o077 != 0, !is, int(stat.Uid) != os.Geteuid():
-		return errors.New("must belong to root, and be for nobody else: chown root: and chmod 600")
-	}
-	return nil
+	return snapshot.Private(info)
 }

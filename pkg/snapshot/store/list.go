@@ -61,7 +61,7 @@ func (s *Store) List(ctx context.Context, prefix string, verify bool) ([]snapsho
 }
 
 func listed(name, url string, o minio.ObjectInfo) snapshot.Listed {
-	l := snapshot.Listed{ID: name, Path: url, Size: o.Size, Time: o.LastModified.UTC().Truncate(time.Second), SHA256: word(o, metaSHA256), Origin: origin(o)}
+	l := snapshot.Listed{ID: name, Path: url, Size: o.Size, Encrypted: strings.HasSuffix(name, snapshot.SealedSuffix), Time: o.LastModified.UTC().Truncate(time.Second), SHA256: word(o, metaSHA256), Origin: origin(o)}
 	if from := l.Origin; from != nil {
 		l.EtcdVersion, l.Revision = from.EtcdVersion, from.Revision
 		if !from.Time.IsZero() {

@@ -62,8 +62,12 @@ func (s *Store) upload(ctx context.Context, key string, a snapshot.Archive) erro
 		return err
 	}
 	defer f.Close()
+	kind := "application/gzip"
+	if a.Encrypted {
+		kind = "application/octet-stream"
+	}
 	options := minio.PutObjectOptions{
-		UserMetadata: metadata(a), ContentType: "application/gzip", StorageClass: s.class, PartSize: partSize, NumThreads: parts,
+		UserMetadata: metadata(a), ContentType: kind, StorageClass: s.class, PartSize: partSize, NumThreads: parts,
 	}
 	if options.ServerSideEncryption, err = s.encryption(); err != nil {
 		return errors.New("its key for encryption has no name that can be used")
