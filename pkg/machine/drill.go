@@ -74,7 +74,7 @@ func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.
 	}
 	defer func() { err = errors.Join(err, m.ClearDrill()) }()
 	last := r.Snapshots.Last
-	archive, err := snapshot.Prove(ctx, m.path(last.Path), last.SHA256, m.stateDir(), snapshot.Identity{})
+	archive, err := snapshot.Prove(ctx, m.path(last.Path), last.SHA256, m.stateDir(), Identity(m))
 	if err != nil {
 		return done, err
 	}
@@ -93,6 +93,12 @@ func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.
 	done = v1alpha1.DoneDrill{Snapshot: filepath.Base(last.Path), Tick: last.ID, Revision: archive.Revision, Keys: archive.Keys}
 	done.Hashed, err = compareRestored(archive.Archive, has)
 	return done, err
+}
+
+// Identity is the file on the unit that opens encrypted snapshots, for a restore and for a drill alike: a
+// drill that goes well says that a restore could open them, too.
+func Identity(at interface{ Path(path string) string }) snapshot.Identity {
+	return snapshot.Identity{Path: at.Path(v1alpha1.IdentityFile), Name: v1alpha1.IdentityFile}
 }
 
 // compareRestored compares what a restored etcd has with what was found in the archive, and with what the

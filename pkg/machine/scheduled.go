@@ -86,7 +86,7 @@ func (a *application) takenBefore(ctx context.Context, last *v1alpha1.TakenSnaps
 		return taken, false
 	}
 	taken, err := snapshot.Inspect(ctx, a.m.path(last.Path), last.SHA256)
-	if err != nil || taken.Origin == nil {
+	if err != nil || taken.Origin == nil || a.spec.Encryption != nil && !taken.Encrypted {
 		return taken, false // it is taken once more
 	}
 	return taken, true
@@ -124,6 +124,9 @@ func (m *Machine) takeScheduled(ctx context.Context, spec *v1alpha1.EtcdUnitSpec
 		return snapshot.Archive{}, err
 	}
 	defer done()
+	if e := spec.Encryption; e != nil {
+		taking.Encrypt, taking.Recipients = true, e.Recipients
+	}
 	return snapshot.TakeScheduled(ctx, taking, order.Attempt)
 }
 

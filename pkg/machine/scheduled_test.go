@@ -28,6 +28,7 @@ func onSchedule(t *testing.T) *world {
 func (w *world) ordered(tick string, attempt int32) *v1alpha1.EtcdUnitSpec {
 	spec := w.member()
 	spec.Delivery.Snapshot = &v1alpha1.SnapshotOrder{ID: tick, Attempt: attempt, Keep: 2}
+	spec.Encryption = w.encryption
 	return spec
 }
 

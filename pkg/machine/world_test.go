@@ -77,6 +77,8 @@ type world struct {
 	// bag is the databag of who gives credentials for a store, and bagFault why it cannot be read.
 	bag      map[string]string
 	bagFault error
+	// encryption is to whom snapshots of the schedule are encrypted.
+	encryption *v1alpha1.SnapshotEncryption
 }
 
 func newWorld(t *testing.T) *world {

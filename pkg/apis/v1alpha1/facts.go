@@ -62,6 +62,14 @@ type DefragFacts struct {
 	After  int64 `json:"after,omitempty"`
 }
 
+// RestoreSpec is a restore by its action's task.
+type RestoreSpec struct {
+	// ID is Juju's number of the task, under which the unit has recorded what it has made ready.
+	ID string `json:"id"`
+	// Back has the unit put in its place again what was there before.
+	Back bool `json:"back,omitempty"`
+}
+
 // RestoreFacts is the sole member of a cluster that is to take the place of the one that is here.
 type RestoreFacts struct {
 	// ID is Juju's number of the action's task.

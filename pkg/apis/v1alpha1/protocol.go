@@ -20,7 +20,11 @@ import "time"
 //	8  the agent restores what an action has made ready, under a phase of the journal
 //	9  the agent puts snapshots of a schedule into a store
 //	10 the agent tries whether a snapshot of the schedule can be restored
-const Protocol = 10
+//	11 the agent encrypts snapshots of a schedule
+const Protocol = 11
+
+// ProtocolEncryption is the first Protocol whose agents know EtcdUnitSpec.Encryption.
+const ProtocolEncryption = 11
 
 // ProtocolStore is the first Protocol whose agents know EtcdUnitSpec.Store.
 const ProtocolStore = 9

@@ -27,6 +27,10 @@ type SnapshotPolicy struct {
 	// related by s3-credentials: then it is what the relation says.
 	// +optional
 	Store *SnapshotStore `json:"store,omitempty"`
+	// Encryption has them encrypted, on the units and in the store. By default they are not: who has one
+	// has all that is in the cluster.
+	// +optional
+	Encryption *SnapshotEncryption `json:"encryption,omitempty"`
 	// Drill is when the newest of them is restored for a trial, on one unit, into an etcd that nobody
 	// else can reach: cron words as in Schedule. By default never.
 	// +optional

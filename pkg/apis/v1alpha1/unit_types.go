@@ -51,6 +51,9 @@ type EtcdUnitSpec struct {
 	// Store is where snapshots of the schedule are kept beside the unit; nil for nowhere. Agents whose
 	// Protocol is below ProtocolStore do not know it, and are handed none.
 	Store *SnapshotStore `json:"store,omitempty"`
+	// Encryption is to whom snapshots of the schedule are encrypted; nil for nobody. Agents whose Protocol
+	// is below ProtocolEncryption do not know it, and must not be asked for a snapshot that wants it.
+	Encryption *SnapshotEncryption `json:"encryption,omitempty"`
 	// Options are what this desired state was made from. The unit only reports them with what it
 	// has applied.
 	Options *ClusterOptions `json:"options,omitempty"`
@@ -184,14 +187,6 @@ type EtcdSpec struct {
 	// Restore has the unit put data in the place of its own that an action has made ready there. It
 	// needs its phase: see Delivery.Under.
 	Restore *RestoreSpec `json:"restore,omitempty"`
-}
-
-// RestoreSpec is a restore by its action's task.
-type RestoreSpec struct {
-	// ID is Juju's number of the task, under which the unit has recorded what it has made ready.
-	ID string `json:"id"`
-	// Back has the unit put in its place again what was there before.
-	Back bool `json:"back,omitempty"`
 }
 
 // TLSSpec is the public part of the unit's TLS material. Keys never leave the machine that uses

@@ -75,5 +75,8 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	if store := s.Snapshots.Store; store != nil {
 		faults = append(faults, store.validate(snapshots.Child("store"))...)
 	}
+	if e := s.Snapshots.Encryption; e != nil {
+		faults = append(faults, e.validate(snapshots.Child("encryption"))...)
+	}
 	return faults
 }

@@ -54,6 +54,8 @@ type fakeMachine struct {
 	looked  []string // folders that were listed
 	staged  []machine.Restore
 	folder  string // what is fetched comes there
+	// identity is where the identity lies that opens what is encrypted.
+	identity string
 }
 
 func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, string, error) {
@@ -94,7 +96,12 @@ func (m *fakeMachine) StageRestore(_ context.Context, r machine.Restore) (v1alph
 		PeerURL: "https://10.0.0.4:2380"}, m.fault
 }
 
-func (m *fakeMachine) Path(path string) string { return path }
+func (m *fakeMachine) Path(path string) string {
+	if path == v1alpha1.IdentityFile && m.identity != "" {
+		return m.identity
+	}
+	return path
+}
 
 func (m *fakeMachine) Health(context.Context) (etcdops.EndpointHealth, etcdops.View, error) {
 	return m.own, m.view, m.unasked

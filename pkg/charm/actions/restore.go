@@ -66,7 +66,7 @@ func (a action) restore(ctx context.Context) error {
 		defer done()
 	}
 	a.progress(ctx, "verifying "+request.name)
-	archive, err := snapshot.Prove(ctx, request.archive, request.sha256, filepath.Dir(a.machine.Path(machine.DataDir)), snapshot.Identity{})
+	archive, err := snapshot.Prove(ctx, request.archive, request.sha256, filepath.Dir(a.machine.Path(machine.DataDir)), machine.Identity(a.machine))
 	if err != nil {
 		return a.run.Tools.FailAction(ctx, err.Error())
 	}

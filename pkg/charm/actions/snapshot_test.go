@@ -82,13 +82,13 @@ func TestSnapshotsAreListedForPeopleAndForPrograms(t *testing.T) {
 	u.machine.listed = []snapshot.Listed{
 		{ID: "b.tar.gz", Time: at, Size: 69000, SHA256: "ab12", Verified: true, Revision: 7, EtcdVersion: "3.6.16",
 			Origin: &snapshot.Origin{Application: "etcd", ClusterID: latched}},
-		{ID: "a.db", Time: at, Size: 20, SHA256: "cd34"},
+		{ID: "a.db", Time: at, Size: 20, SHA256: "cd34", Encrypted: true},
 		{ID: "0.db", Time: at, Size: 20, Fault: "cannot use 0.db: it is cut short"},
 	}
 	u.given(v1alpha1.ActionListSnapshots, map[string]any{"target": "/srv", "verify": true})
 	for _, line := range []string{
-		"b.tar.gz  2026-03-01T02:03:04Z  68K   7         3.6.16  yes       etcd, cluster 0000000000000007  ab12",
-		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no        unknown ", "DAMAGED", "\ncannot use 0.db: it is cut short",
+		"b.tar.gz  2026-03-01T02:03:04Z  68K   7         3.6.16  yes       no         etcd, cluster 0000000000000007  ab12",
+		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no        yes        unknown ", "DAMAGED", "\ncannot use 0.db: it is cut short",
 	} {
 		if !strings.Contains(u.juju.Results["output"], line) {
 			t.Errorf("the table lacks %q:\n%s", line, u.juju.Results["output"])

@@ -99,15 +99,18 @@ func snapshotTable(target string, list []snapshot.Listed, left int) string {
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tTIME\tSIZE\tREVISION\tETCD\tVERIFIED\tFROM\tSHA256")
+	fmt.Fprintln(w, "ID\tTIME\tSIZE\tREVISION\tETCD\tVERIFIED\tENCRYPTED\tFROM\tSHA256")
 	var faults []string
 	for _, l := range list {
-		revision, version, from, verified := "?", "?", "unknown", "no"
+		revision, version, from, verified, encrypted := "?", "?", "unknown", "no", "no"
 		if l.Revision > 0 {
 			revision = fmt.Sprint(l.Revision)
 		}
 		if l.EtcdVersion != "" {
 			version = l.EtcdVersion
+		}
+		if l.Encrypted {
+			encrypted = "yes"
 		}
 		if l.Origin != nil {
 			from = fmt.Sprintf("%s, cluster %s", l.Origin.Application, l.Origin.ClusterID)
@@ -119,7 +122,7 @@ func snapshotTable(target string, list []snapshot.Listed, left int) string {
 		case l.Verified:
 			verified = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Time.Format(time.RFC3339), snapshot.Size(l.Size), revision, version, verified, from, l.SHA256)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Time.Format(time.RFC3339), snapshot.Size(l.Size), revision, version, verified, encrypted, from, l.SHA256)
 	}
 	if err := w.Flush(); err != nil {
 		panic(err) // a builder takes all

@@ -1,11 +1,16 @@
 package actions_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"filippo.io/age"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/snapshot"
@@ -112,5 +117,74 @@ func TestASnapshotOfTheStoreIsRestored(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(u.machine.folder, "*")); err != nil || len(left) > 0 || len(u.machine.restores) != 2 {
 		t.Errorf("%d restores, left %q", len(u.machine.restores), left)
+	}
+}
+
+// TestAnEncryptedSnapshotIsRestoredWithTheUnitsIdentity, from the unit and from the store, and without it nothing is
+// touched; no word of the identity is said.
+func TestAnEncryptedSnapshotIsRestoredWithTheUnitsIdentity(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	must(t, err)
+	other, err := age.GenerateX25519Identity()
+	must(t, err)
+	saved, err := os.ReadFile(savedBy(t, false))
+	must(t, err)
+	const cluster, tick = "00000000000000ff", "20260301T000000Z"
+	archive, err := snapshot.TakeScheduled(t.Context(), snapshot.Taking{
+		Dir: t.TempDir(), Encrypt: true, Recipients: []string{identity.Recipient().String()}, Progress: func(string) {},
+		Send:   func(_ context.Context, to io.Writer) error { _, err := to.Write(saved); return err },
+		Origin: snapshot.Origin{Application: "etcd", ClusterID: cluster, Tick: tick},
+	}, 0)
+	must(t, err)
+	data, err := os.ReadFile(archive.Path)
+	must(t, err)
+	server := s3test.New(t, "backups")
+	name := filepath.Base(archive.Path)
+	server.Write("backups", "fleet/"+name, data, nil)
+	damaged := bytes.Clone(data)
+	damaged[len(damaged)-1] ^= 1
+	server.Write("backups", "fleet/damaged.age", damaged, nil)
+	u := soleUnit(t)
+	u.machine.folder = t.TempDir()
+	u.machine.identity = filepath.Join(t.TempDir(), "age-identity")
+	u.withStore(server)
+	asked := []map[string]any{{"snapshot": name}, {"snapshot": archive.Path}}
+	for _, c := range []struct {
+		words    string
+		identity string
+		mode     os.FileMode
+	}{
+		{v1alpha1.IdentityFile + " is not there: put the identity into it", "", 0},
+		{"to none of the identities in " + v1alpha1.IdentityFile, other.String(), 0o600},
+		{v1alpha1.IdentityFile + " must belong to root", identity.String(), 0o644},
+	} {
+		if c.mode != 0 {
+			_ = os.Remove(u.machine.identity)
+			must(t, os.WriteFile(u.machine.identity, []byte(c.identity+"\n"), c.mode))
+		}
+		for _, parameters := range asked {
+			u.restore(parameters)
+			u.refused(c.words)
+			u.juju.Failure = ""
+		}
+	}
+	_ = os.Remove(u.machine.identity)
+	must(t, os.WriteFile(u.machine.identity, []byte(identity.String()+"\n"), 0o600))
+	u.restore(map[string]any{"snapshot": "damaged.age"})
+	u.refused("it is damaged or cut short")
+	u.juju.Failure = ""
+	if len(u.machine.restores) > 0 {
+		t.Fatalf("it restores %+v", u.machine.restores)
+	}
+	for i, parameters := range asked {
+		u.restore(parameters)
+		if u.juju.Failure != "" || len(u.machine.restores) != i+1 || !strings.Contains(u.juju.Results[v1alpha1.ResultRestoredFrom], "of application etcd, cluster "+cluster) {
+			t.Errorf("%s, %q", u.juju.Failure, u.juju.Results)
+		}
+	}
+	for _, call := range u.juju.Calls {
+		if text := call.Line + call.Stdin; strings.Contains(text, identity.String()[20:]) || strings.Contains(text, other.String()[20:]) {
+			t.Errorf("an identity is in %q", call)
+		}
 	}
 }

@@ -129,7 +129,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 			CABundle: in.bundle(), Leaves: in.leavesFor(u), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,
 		},
 		Service: v1alpha1.ServiceSpec{State: v1alpha1.ServiceStopped},
-		Store:   in.storeFor(u),
+		Store:   in.storeFor(u), Encryption: in.encryptionFor(u),
 		Options: &options,
 	}
 	in.stamped(&spec)

@@ -160,6 +160,8 @@ var mutations = []without{
 	{"snapshots: what is not stored is due", "timetable.go", "return !stored || s.Stored != \"\"", "return true"},
 	{"snapshots: an older agent is told of no store", "store.go", "if u.Facts.Protocol < v1alpha1.ProtocolStore {", "if false {"},
 	{"snapshots: an older agent stores none", "store.go", "if in.store() != nil {", "if false {"},
+	{"snapshots: an older agent is told of no encryption", "store.go", "if u.Facts.Protocol < v1alpha1.ProtocolEncryption {", "if false {"},
+	{"snapshots: an older agent writes none in the clear", "store.go", "if in.Policy.Snapshots.Encryption != nil {", "if false {"},
 	{"snapshots: a relation is a store", "store.go", "store == nil && related", "false"},
 	{"snapshots: a follower, if there is one", "timetable.go", "if len(units) > 1 {", "if false {"},
 	{"snapshots: spread over the machines", "timetable.go", "cmp.Compare(lastTaken(a), lastTaken(b))", "0"},

@@ -31,6 +31,14 @@ func (in *desired) storeFor(u observation.Unit) *v1alpha1.SnapshotStore {
 	return storeOf(in.Policy.Snapshots, in.StoreRelated)
 }
 
+// encryptionFor is to whom the unit is told to encrypt them, also those before a step without a schedule.
+func (in *desired) encryptionFor(u observation.Unit) *v1alpha1.SnapshotEncryption {
+	if u.Facts.Protocol < v1alpha1.ProtocolEncryption {
+		return nil
+	}
+	return in.Policy.Snapshots.Encryption.DeepCopy()
+}
+
 // store is where snapshots of the schedule are to be, for those who keep the timetable.
 func (in *timetable) store() *v1alpha1.SnapshotStore {
 	return storeOf(in.Policy.Snapshots, in.StoreRelated)
@@ -38,6 +46,10 @@ func (in *timetable) store() *v1alpha1.SnapshotStore {
 
 // scheduleProtocol is what an agent must know to be asked for a snapshot of the schedule.
 func (in *timetable) scheduleProtocol() int {
+	// An older agent would write it in the clear.
+	if in.Policy.Snapshots.Encryption != nil {
+		return v1alpha1.ProtocolEncryption
+	}
 	if in.store() != nil {
 		return v1alpha1.ProtocolStore
 	}

@@ -108,3 +108,47 @@ func TestWhereSnapshotsAreStored(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestASnapshotThatIsToBeEncryptedIsAskedOfWhoDoesIt: an agent that is too old would write it in the clear, for the
+// schedule and before a step alike.
+func TestASnapshotThatIsToBeEncryptedIsAskedOfWhoDoesIt(t *testing.T) {
+	o := scheduled(3)
+	if e := planner.Desired(o, "etcd/1").Encryption; e != nil {
+		t.Errorf("%+v", e)
+	}
+	o.Policy.Snapshots.Encryption = &v1alpha1.SnapshotEncryption{Recipients: []string{"age1one", "age1two"}}
+	apply(&o)
+	if e := planner.Desired(o, "etcd/1").Encryption; e == nil || !slices.Equal(e.Recipients, o.Policy.Snapshots.Encryption.Recipients) {
+		t.Errorf("%+v", e)
+	}
+	o.Policy.Snapshots.Schedule = "" // one may be taken before a step all the same
+	if e := planner.Desired(o, "etcd/1").Encryption; e == nil {
+		t.Error("without a schedule nothing is encrypted")
+	}
+	o.Policy.Snapshots.Schedule = "@hourly"
+	if unit, _ := order(t, o); unit == "" {
+		t.Error("nobody is asked")
+	}
+	for i := range o.Units {
+		if o.Units[i].Name != "etcd/2" {
+			o.Units[i].Facts.Protocol = v1alpha1.ProtocolEncryption - 1
+		}
+	}
+	apply(&o)
+	if unit, _ := order(t, o); unit != "etcd/2" {
+		t.Errorf("%q is asked", unit)
+	}
+	for i := range o.Units {
+		o.Units[i].Facts.Protocol = v1alpha1.ProtocolEncryption - 1
+	}
+	apply(&o)
+	if e := planner.Desired(o, "etcd/1").Encryption; e != nil {
+		t.Errorf("an older agent is told of %+v", e)
+	}
+	if unit, _ := order(t, o); unit != "" {
+		t.Errorf("%s is asked, and would write it in the clear", unit)
+	}
+	if c := aboutSnapshots(o); !strings.Contains(c.Message, "the agent of etcd/0 is older than this daemon: refresh the charm") {
+		t.Errorf("%+v", c)
+	}
+}
