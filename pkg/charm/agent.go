@@ -22,6 +22,7 @@ type Options struct {
 	Env      dispatch.Env
 	Tools    *hooktool.Tools
 	Machine  Machine
+	Worker   actions.Worker
 	Log      logr.Logger
 	Hostname string
 	// Out is what Juju takes for a result of the action; nil means standard output.
@@ -37,6 +38,7 @@ type Options struct {
 type Agent struct {
 	run      *dispatch.Run
 	machine  Machine
+	worker   actions.Worker
 	hostname string
 	out      io.Writer
 	wait     func(ctx context.Context, d time.Duration) error
@@ -47,7 +49,7 @@ type Agent struct {
 func New(o Options) *Agent {
 	a := &Agent{
 		run:     &dispatch.Run{Env: o.Env, Tools: o.Tools, Log: o.Log, Now: o.Now},
-		machine: o.Machine, hostname: o.Hostname, out: o.Out, wait: o.Wait, connect: o.Connect,
+		machine: o.Machine, worker: o.Worker, hostname: o.Hostname, out: o.Out, wait: o.Wait, connect: o.Connect,
 	}
 	if a.out == nil {
 		a.out = os.Stdout
@@ -74,7 +76,7 @@ func (a *Agent) Dispatch(ctx context.Context) error {
 	case env.Name == v1alpha1.ActionReconcile:
 		return a.reconcile(ctx)
 	}
-	return actions.Do(ctx, a.run, a.machine)
+	return actions.Do(ctx, a.run, a.machine, a.worker)
 }
 
 // desk is where the unit asks for certificates.

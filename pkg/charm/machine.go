@@ -27,7 +27,6 @@ type Machine interface {
 	Refused(ctx context.Context) []string
 	Leave(ctx context.Context) error
 	UnfinishedRestore() (*record.Restore, error)
-	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)
 	ForgetRestore() error
 	DropStaged() error
 	ClearDrill() error

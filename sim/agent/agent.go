@@ -92,7 +92,7 @@ func (a *Agent) charmDir() string  { return filepath.Join(a.dir, "charm") }
 
 // Run works until ctx is done or the unit is gone. When it returns no process and no goroutine of the agent is left.
 func (a *Agent) Run(ctx context.Context) error {
-	more := []string{"systemctl"}
+	more := []string{"systemctl", "systemd-run"}
 	if a.Enter != nil {
 		more = nil
 	}

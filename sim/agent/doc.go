@@ -37,6 +37,6 @@
 //	ROOT/var/lib/juju/agents/unit-APP-N/charm         the unpacked charm
 //	ROOT/var/lib/juju/agents/unit-APP-N/state.json    what has been done
 //	ROOT/var/lib/juju/agents/unit-APP-N/agent.socket  for the hook tools
-//	ROOT/var/lib/juju/tools/unit-APP-N                links to the hook tools and systemctl
+//	ROOT/var/lib/juju/tools/unit-APP-N                links to the hook tools, systemctl and systemd-run
 //	the model                                         as in package model's table, row unit agent
 package agent

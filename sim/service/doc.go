@@ -1,5 +1,5 @@
 // Package service is systemd's part of a simulated machine: it reads unit files and drop-ins below the machine's root,
-// starts, watches and restarts the processes, and answers the systemctl forms that a charm uses.
+// starts, watches and restarts the processes, and answers the forms of systemctl and systemd-run that a charm uses.
 //
 // # Use
 //
@@ -13,6 +13,9 @@
 // [Unit] ConditionPathExists, StartLimitIntervalSec, StartLimitBurst (and their old names); [Service] ExecStart, Restart,
 // RestartSec, TimeoutStopSec. All else is ignored. Defaults are systemd's, and what a unit file of snapd says comes on top:
 // Restart=on-failure, RestartSec=100ms, five starts in 10 s, TimeoutStopSec=30.
+//
+// systemd-run makes a unit without a file: --quiet --pipe --wait --collect --service-type=exec --unit= --property=; others are
+// refused. Its process has the caller's open files, and runs on when the caller is gone.
 //
 // # Guarantees
 //

@@ -19,8 +19,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "systemctl" {
+	switch filepath.Base(os.Args[0]) {
+	case "systemctl":
 		os.Exit(service.Systemctl(os.Args[1:]))
+	case "systemd-run":
+		os.Exit(service.SystemdRun(os.Args[1:]))
 	}
 	if root := os.Getenv("SERVICE_TEST_HOLDER"); root != "" {
 		holder(root)

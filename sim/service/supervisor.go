@@ -68,7 +68,7 @@ func (s *Supervisor) DaemonReload() error {
 		return fmt.Errorf("cannot list unit files: %w", err)
 	}
 	for _, u := range s.units {
-		u.loaded = false
+		u.loaded = u.transient != nil
 	}
 	var errs []error
 	for _, f := range files {

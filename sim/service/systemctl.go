@@ -21,6 +21,9 @@ const socketPath = "run/systemd/private"
 
 type request struct {
 	Args []string `json:"args"`
+	// Run says that it is systemd-run's, and Env its unit's environment.
+	Run bool     `json:"run,omitempty"`
+	Env []string `json:"env,omitempty"`
 }
 
 type reply struct {
@@ -36,7 +39,7 @@ func (s *Supervisor) Serve() error {
 		return fmt.Errorf("cannot serve systemctl: %w", err)
 	}
 	_ = os.Remove(path)
-	l, err := net.Listen("unix", path)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return fmt.Errorf("cannot serve systemctl: %w", err)
 	}
@@ -46,7 +49,7 @@ func (s *Supervisor) Serve() error {
 	s.listener, s.hangUp = l, cancel
 	s.wg.Go(func() {
 		for {
-			conn, err := l.Accept()
+			conn, err := l.AcceptUnix()
 			if err != nil {
 				return
 			}
@@ -56,12 +59,12 @@ func (s *Supervisor) Serve() error {
 	return nil
 }
 
-func (s *Supervisor) answer(ctx context.Context, conn net.Conn) {
+func (s *Supervisor) answer(ctx context.Context, conn *net.UnixConn) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	defer func() { _ = conn.Close() }()
-	var req request
-	if err := json.NewDecoder(conn).Decode(&req); err != nil {
+	req, files, err := receive(conn)
+	if err != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -70,6 +73,10 @@ func (s *Supervisor) answer(ctx context.Context, conn net.Conn) {
 		_, _ = io.Copy(io.Discard, conn)
 		cancel()
 	}()
+	if req.Run {
+		_ = json.NewEncoder(conn).Encode(s.run(ctx.Done(), req.Args, req.Env, files))
+		return
+	}
 	_ = json.NewEncoder(conn).Encode(s.systemctl(ctx, req.Args))
 }
 
@@ -214,7 +221,7 @@ func Systemctl(args []string) int {
 		_, _ = fmt.Fprintf(os.Stderr, "systemctl: %s is not set\n", RootVariable)
 		return 1
 	}
-	r, err := call(filepath.Join(root, socketPath), args)
+	r, err := call(filepath.Join(root, socketPath), request{Args: args})
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "Failed to connect to bus:", err)
 		return 1
@@ -222,20 +229,4 @@ func Systemctl(args []string) int {
 	_, _ = os.Stdout.WriteString(r.Stdout)
 	_, _ = os.Stderr.WriteString(r.Stderr)
 	return r.Code
-}
-
-func call(socket string, args []string) (reply, error) {
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		return reply{}, err
-	}
-	defer func() { _ = conn.Close() }()
-	if err := json.NewEncoder(conn).Encode(request{Args: args}); err != nil {
-		return reply{}, err
-	}
-	var r reply
-	if err := json.NewDecoder(conn).Decode(&r); err != nil {
-		return reply{}, err
-	}
-	return r, nil
 }

@@ -28,6 +28,8 @@ type unit struct {
 	name     string
 	settings settings
 	loaded   bool
+	// transient is nil of a unit that has a file.
+	transient *transient
 
 	state     state
 	cmd       *exec.Cmd
@@ -75,7 +77,7 @@ func (u *unit) start(manual bool) error {
 	if err == nil {
 		err = u.sup.spawner.Start(cmd)
 	}
-	if cmd != nil {
+	if cmd != nil && u.transient == nil {
 		closeOutput(cmd)
 	}
 	if err != nil {
@@ -111,6 +113,9 @@ func (u *unit) limited(now time.Time) bool {
 }
 
 func (u *unit) process() (*exec.Cmd, error) {
+	if u.transient != nil {
+		return u.transient.process(), nil
+	}
 	if len(u.settings.execStart) == 0 {
 		return nil, errors.New("cannot start: the unit has no ExecStart")
 	}
@@ -171,6 +176,9 @@ func (u *unit) watch(cmd *exec.Cmd, gone chan struct{}) {
 		result, clean = "timeout", false
 	}
 	u.ended(result, clean)
+	if u.transient != nil {
+		delete(u.sup.units, u.name)
+	}
 }
 
 // outcome is systemd's word for how a process ended; an end by one of the usual signals is a clean one.

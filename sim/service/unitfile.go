@@ -19,6 +19,9 @@ const unitDir = "etc/systemd/system"
 // wantsDir holds a link for each enabled unit.
 const wantsDir = unitDir + "/multi-user.target.wants"
 
+// defaultTimeoutStop is systemd's DefaultTimeoutStopSec.
+const defaultTimeoutStop = 90 * time.Second
+
 // infinity is systemd's word for a time span without end.
 const infinity = time.Duration(1<<63 - 1)
 
@@ -46,7 +49,7 @@ func load(root, name string) (settings, bool, error) {
 	s := settings{
 		restart:            "no",
 		restartPause:       100 * time.Millisecond,
-		timeoutStop:        90 * time.Second,
+		timeoutStop:        defaultTimeoutStop,
 		startLimitInterval: 10 * time.Second,
 		startLimitBurst:    5,
 	}

@@ -16,7 +16,7 @@ var floors = [][]string{
 		"pkg/reconcile/options", "pkg/reconcile/policy", "pkg/reconcile/registry",
 		"pkg/machine/etcdconf", "pkg/machine/nagios", "pkg/machine/owner", "pkg/machine/record", "pkg/machine/service",
 		"pkg/machine/snapd", "pkg/machine/tlsfiles",
-		"pkg/charm/hooktool",
+		"pkg/charm/detached", "pkg/charm/hooktool",
 		"sim/model", "sim/service",
 		"deploy/charm/pack",
 	},

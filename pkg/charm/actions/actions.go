@@ -27,21 +27,20 @@ type Machine interface {
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
 	OpenStore(bag map[string]string) (*store.Store, error)
 	FetchStored(ctx context.Context, s *store.Store, id, prefix string) (path string, done func(), err error)
-	Restore(ctx context.Context, r machine.Restore) (machine.Restored, error)
-	StageRestore(ctx context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error)
-	// Path is where a path of the machine is for this program.
-	Path(path string) string
+	Restorer
+	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)
 }
 
 // action is one that runs.
 type action struct {
 	run     *dispatch.Run
 	machine Machine
+	worker  Worker
 }
 
-// Do runs the action that the dispatch is of.
-func Do(ctx context.Context, run *dispatch.Run, m Machine) error {
-	a := action{run, m}
+// Do runs the action that the dispatch is of; what must not end with Juju's agent is given to the worker.
+func Do(ctx context.Context, run *dispatch.Run, m Machine, worker Worker) error {
+	a := action{run, m, worker}
 	switch run.Env.Name {
 	case v1alpha1.ActionHealth:
 		return a.health(ctx)

@@ -5,7 +5,7 @@
 //
 // # Use
 //
-//	err := actions.Do(ctx, run, machine) // run.Env says which action, and its task
+//	err := actions.Do(ctx, run, machine, worker) // run.Env says which action, and its task
 //
 // # How the controller is asked
 //
@@ -19,7 +19,8 @@
 //     but for files that are handed out: in the home of whom juju scp logs in as, for that user
 //     alone (machine.HandOut), and snapshots, where a person wants them (machine.TakeSnapshot); and
 //     by restore, which verifies before it touches anything and goes back where it cannot end
-//     (machine.Restore). It alone writes the latch: see FollowRestore.
+//     (machine.Restore), in a program that Juju's agent does not end (Worker). It alone writes the
+//     latch: see FollowRestore.
 //   - No private key is in a result or a log.
 //   - A request that waits is never lost to one for something else, and none is recorded that is
 //     older than one that was seen to: the action fails, and says so. Only what was asked of a

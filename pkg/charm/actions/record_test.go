@@ -16,6 +16,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/actions"
 	"jujuetcd.io/pkg/charm/charmtest"
+	"jujuetcd.io/pkg/charm/detached"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
@@ -29,6 +30,8 @@ type fakeMachine struct {
 	restores []machine.Restore
 	restored machine.Restored
 	fault    error
+	// resumed counts how often a restore was taken up.
+	resumed int
 
 	facts v1alpha1.UnitFacts
 	own   etcdops.EndpointHealth
@@ -90,6 +93,11 @@ func (m *fakeMachine) Restore(_ context.Context, r machine.Restore) (machine.Res
 	return m.restored, m.fault
 }
 
+func (m *fakeMachine) ResumeRestore(context.Context) (bool, machine.Restored, error) {
+	m.resumed++
+	return m.restored.To != "", m.restored, m.fault
+}
+
 func (m *fakeMachine) StageRestore(_ context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error) {
 	m.staged = append(m.staged, r)
 	return v1alpha1.RestoreFacts{ID: strconv.FormatInt(r.Task, 10), ClusterID: "00000000000000d1", Token: r.Token, Name: "etcd0",
@@ -132,7 +140,9 @@ type unit struct {
 	t       *testing.T
 	juju    *charmtest.Juju
 	machine fakeMachine
-	task    int64 // the one that ran last
+	// works stands for the work if it is set.
+	works func(actions.RestoreOrder) (actions.RestoreOutcome, error)
+	task  int64 // the one that ran last
 }
 
 const (
@@ -187,9 +197,17 @@ func (u *unit) do(name, parameter string, task ...int64) {
 	}
 	u.juju.Calls, u.juju.Failure, u.juju.Desired = nil, "", parameter
 	clear(u.juju.Results)
-	if err := actions.Do(u.t.Context(), u.dispatch(name), &u.machine); err != nil {
+	if err := actions.Do(u.t.Context(), u.dispatch(name), &u.machine, u.work); err != nil {
 		u.t.Fatal(err)
 	}
+}
+
+// work is what the program of the unit's own does.
+func (u *unit) work(ctx context.Context, order actions.RestoreOrder, tell detached.Tell) (actions.RestoreOutcome, error) {
+	if u.works != nil {
+		return u.works(order)
+	}
+	return actions.PerformRestore(ctx, &u.machine, order, tell.Progress), nil
 }
 
 // dispatch is one of an action, as the task that ran last.

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/detached"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
@@ -65,43 +65,53 @@ func (a action) restore(ctx context.Context) error {
 		}
 		defer done()
 	}
-	a.progress(ctx, "verifying "+request.name)
-	archive, err := snapshot.Prove(ctx, request.archive, request.sha256, filepath.Dir(a.machine.Path(machine.DataDir)), machine.Identity(a.machine))
-	if err != nil {
-		return a.run.Tools.FailAction(ctx, err.Error())
-	}
-	defer archive.Close()
-	if archive.Auth && !request.disableAuth {
-		return a.run.Tools.FailAction(ctx, "cannot restore the archive: authentication is on in it, which would lock this charm out; "+
-			"run the action with auth=disable to turn it off in the restored data")
-	}
-	return a.restoreProven(ctx, place, request, archive)
+	return a.restoreProven(ctx, place, request)
 }
 
-// restoreProven restores what has been looked at.
-func (a action) restoreProven(ctx context.Context, place place, request restoreRequest, archive *snapshot.Proven) error {
-	order := machine.Restore{
-		Task: a.run.Env.Action, Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID,
-		Target: request.backup,
-		Prepare: func(ctx context.Context, dir string, m machine.SoleMember) error {
-			return archive.Restore(ctx, dir, snapshot.NewCluster{Name: m.Name, PeerURL: m.PeerURL, Token: m.Token, After: m.Before, DisableAuth: request.disableAuth})
-		},
+// restoreProven has the archive verified and restored, where it may be.
+func (a action) restoreProven(ctx context.Context, place place, request restoreRequest) error {
+	order := RestoreOrder{
+		Unit: a.run.Env.Unit, ModelUUID: a.run.Env.ModelUUID, Task: a.run.Env.Action,
+		Archive: request.archive, Name: request.name, SHA256: request.sha256, DisableAuth: request.disableAuth,
+		Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID, Target: request.backup, Stage: len(place.others) > 0,
+	}
+	outcome, err := a.worker(ctx, order, detached.Tell{
 		Progress: func(what string) { a.progress(ctx, what) },
-	}
-	if len(place.others) > 0 {
-		return a.askToRestore(ctx, place, order, origin(request.name, archive.Archive))
-	}
-	restored, err := a.machine.Restore(ctx, order)
-	if err != nil {
+		Log:      func(what string) { a.run.Log.Info(what) },
+	})
+	switch {
+	case errors.Is(err, detached.ErrRuns):
 		return a.run.Tools.FailAction(ctx, err.Error())
+	case errors.Is(err, detached.ErrDied) && !order.Stage:
+		outcome.Restored, err = a.takeUp(ctx, err)
 	}
-	if _, err := FollowRestore(ctx, a.run, restored); err != nil {
+	switch {
+	case err != nil:
+		return err
+	case outcome.Refused != "":
+		return a.run.Tools.FailAction(ctx, outcome.Refused)
+	case outcome.Staged != nil:
+		return a.askToRestore(ctx, place, *outcome.Staged, origin(request.name, outcome.Archive))
+	}
+	if _, err := FollowRestore(ctx, a.run, *outcome.Restored); err != nil {
 		return err
 	}
 	if err := a.publishMember(ctx); err != nil {
 		return err
 	}
-	return a.reportRestore(ctx, request, archive.Archive, restored)
+	return a.reportRestore(ctx, request, outcome.Archive, *outcome.Restored)
+}
+
+// takeUp ends a restore whose program has died, as the next hook would: it goes on or goes back.
+func (a action) takeUp(ctx context.Context, died error) (*machine.Restored, error) {
+	done, restored, err := a.machine.ResumeRestore(ctx)
+	if err != nil {
+		return nil, errors.Join(died, err)
+	}
+	if !done {
+		return nil, fmt.Errorf("%w (the data that was here is in its place)", died)
+	}
+	return &restored, nil
 }
 
 // publishMember has the unit's facts tell of the restored member in the same commit as the latch: the
@@ -153,6 +163,9 @@ func (a action) reportRestore(ctx context.Context, request restoreRequest, archi
 // origin says what was restored. Another cluster's archive is no fault: a lost model's is what it is
 // for.
 func origin(name string, archive snapshot.Archive) string {
+	if archive.SHA256 == "" {
+		return name // who could have told has died
+	}
 	text := fmt.Sprintf("%s (sha256 %s), revision %d", name, archive.SHA256, archive.Revision)
 	if o := archive.Origin; o != nil {
 		text += fmt.Sprintf(", of application %s, cluster %s, taken %s", o.Application, o.ClusterID, o.Time.UTC().Format(time.RFC3339))
@@ -282,13 +295,9 @@ func (a action) mayReplace(ctx context.Context, here place, request restoreReque
 	return a.held(kind{unborn: "there is no cluster yet"}, here.latch, here.published.Facts.Request)
 }
 
-// askToRestore makes the data ready, and has the unit's facts ask the controller to go on: they are
+// askToRestore has the unit's facts ask the controller to go on with what was made ready: they are
 // committed with the action's end.
-func (a action) askToRestore(ctx context.Context, here place, order machine.Restore, from string) error {
-	staged, err := a.machine.StageRestore(ctx, order)
-	if err != nil {
-		return a.run.Tools.FailAction(ctx, err.Error())
-	}
+func (a action) askToRestore(ctx context.Context, here place, staged v1alpha1.RestoreFacts, from string) error {
 	facts := here.published.Facts
 	facts.Restore = &staged
 	facts.Request = &v1alpha1.Request{Task: a.run.Env.Action, Kind: v1alpha1.ActionRestore}
