@@ -145,7 +145,8 @@ func worker(ctx context.Context, order actions.RestoreOrder, tell detached.Tell)
 		Root: root(), Unit: order.Unit, Command: []string{program, restoreCommand},
 		Name: fmt.Sprintf("jujuetcd-restore-%s-%d", strings.ReplaceAll(order.Unit, "/", "-"), order.Task),
 	}
-	return outcome, detached.Run(ctx, work, order, &outcome, tell)
+	err = detached.Run(ctx, work, order, &outcome, tell)
+	return outcome, err
 }
 
 // restore is what worker starts.

@@ -91,8 +91,9 @@ func (m *fakeMachine) DropStaged() error    { m.unfinished = nil; return nil }
 func (m *fakeMachine) StageRestore(context.Context, machine.Restore) (v1alpha1.RestoreFacts, error) {
 	return v1alpha1.RestoreFacts{}, errors.New("not here")
 }
-func (m *fakeMachine) ClearDrill() error       { m.cleared++; return m.uncleared }
-func (m *fakeMachine) Path(path string) string { return path }
+func (m *fakeMachine) ClearRestore(context.Context) error { m.cleared++; return nil }
+func (m *fakeMachine) ClearDrill() error                  { m.cleared++; return m.uncleared }
+func (m *fakeMachine) Path(path string) string            { return path }
 func (m *fakeMachine) TakeWords(_ context.Context, spec *v1alpha1.EtcdUnitSpec, _ machine.Situation) v1alpha1.EtcdUnitStatus {
 	if m.refuse != "" {
 		return v1alpha1.EtcdUnitStatus{Outcome: v1alpha1.OutcomeRefused, Reason: m.refuse}

@@ -2,6 +2,7 @@ package charm
 
 import (
 	"context"
+	"errors"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
@@ -33,7 +34,7 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err := a.endRestore(ctx); err != nil {
 		return err
 	}
-	if err := a.machine.ClearDrill(); err != nil {
+	if err := errors.Join(a.machine.ClearDrill(), a.machine.ClearRestore(ctx)); err != nil {
 		// It takes room, and holds nothing up.
 		a.run.Log.Error(err, "Left it for the next hook")
 	}

@@ -30,6 +30,7 @@ type Machine interface {
 	ForgetRestore() error
 	DropStaged() error
 	ClearDrill() error
+	ClearRestore(ctx context.Context) error
 	WriteChecks(ctx context.Context, checks nagios.Checks) ([]string, error)
 	RemoveChecks(ctx context.Context) ([]string, error)
 }

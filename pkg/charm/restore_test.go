@@ -82,13 +82,13 @@ func TestARestoreThatTheControllerWasAskedForIsTheControllers(t *testing.T) {
 	}
 }
 
-// TestEveryHookClearsAwayWhatADrillHasLeft, and one that cannot fails for it no more than for a full disk.
-func TestEveryHookClearsAwayWhatADrillHasLeft(t *testing.T) {
+// TestEveryHookClearsAwayWhatDrillsAndRestoresHaveLeft, and one that cannot fails for it no more than for a full disk.
+func TestEveryHookClearsAwayWhatDrillsAndRestoresHaveLeft(t *testing.T) {
 	b := newBench(t)
 	b.machine.uncleared = errors.New("cannot remove it")
 	b.hook("update-status")
 	b.hook("config-changed")
-	if b.machine.cleared != 2 {
+	if b.machine.cleared != 2*2 {
 		t.Errorf("cleared %d times", b.machine.cleared)
 	}
 }

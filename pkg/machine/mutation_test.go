@@ -144,6 +144,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"the restored cluster answers", "restore.go", "!view.Listed || view.ClusterID.String() != want.ClusterID || len(view.Members) != 1", "false", restoring},
 		{"attached storage is not restored to", "restore.go", "case strings.HasPrefix(t.data.Dir, attached):", "case false:", restoring},
 		{"an etcd that runs with the data of before is left alone", "restore_resume.go", "if !here.Present || here.Cluster.String() == r.Member.ClusterID {", "if true {", restoring},
+		{"what a killed restore has left is removed", "restore_resume.go", "err = errors.Join(err, os.RemoveAll(dir))", "_ = dir", "TestWhatAKilledRestore"},
+		{"what is recorded of a restore is not removed", "restore_resume.go", "t.taken != nil || t.record.Restore != nil {", "t.taken != nil {", "TestWhatAKilledRestore"},
 		{"a restore is recorded before etcd is stopped", "restore.go", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn a.m.remember(&a.record)", "a.record.Restore.From, a.record.Restore.Before = a.data.Cluster.String(), remembered(a.record.Member, a.data)\n\t}\n\treturn nil", restoring},
 		{"a way back is recorded until it is gone", "restore_resume.go", "	a.record.Member = r.Before\n", "	a.record.Member, a.record.Restore = r.Before, nil\n", restoring},
 		{"a restore whose data is gone is forgotten", "restore_resume.go", "case r.Done && here.Present && here.Cluster.String() == r.Member.ClusterID:", "case r.Done && r.Task != 0:", restoring},

@@ -149,12 +149,7 @@ func (a *application) alone(ctx context.Context) (lock bool, err error) {
 // prepareRestore makes the restored data, and records what comes.
 func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 	staged := a.data.Dir + fmt.Sprintf(".restore-%d", r.Task)
-	// What agents have left that died before anything was recorded: no restore is under way.
-	left, err := filepath.Glob(a.m.path(a.data.Dir) + ".restore-*")
-	for _, dir := range left {
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
-	if err != nil {
+	if err := a.m.clearStaged(a.data.Dir); err != nil {
 		return fmt.Errorf("cannot restore: %w", err)
 	}
 	r.Progress("restoring the archive beside the data, while etcd serves")
@@ -162,7 +157,7 @@ func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 	if urls := a.spec.Etcd.AdvertisePeerURLs; len(urls) > 0 {
 		sole.PeerURL = urls[0]
 	}
-	err = r.Prepare(ctx, a.m.path(staged), sole)
+	err := r.Prepare(ctx, a.m.path(staged), sole)
 	var made datadir.State
 	if err == nil {
 		made, err = datadir.Inspect(a.m.path(staged))

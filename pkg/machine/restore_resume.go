@@ -29,7 +29,7 @@ func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restor
 	}
 	r := a.record.Restore
 	if r == nil {
-		return false, Restored{}, nil
+		return false, Restored{}, m.clearStaged(a.data.Dir)
 	}
 	here, err := datadir.Inspect(m.path(r.Member.DataDir))
 	switch {
@@ -55,6 +55,28 @@ func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restor
 	}
 	m.log.Error(err, "Goes back from a restore", "task", r.Task)
 	return false, Restored{}, a.undoRestore(ctx)
+}
+
+// ClearRestore removes what a restore has left that died before it recorded anything. It is called by
+// every hook.
+func (m *Machine) ClearRestore(ctx context.Context) error {
+	t, err := m.tenancy(ctx)
+	if err != nil || t.taken != nil || t.record.Restore != nil {
+		return err // another unit's may be under way
+	}
+	return m.clearStaged(t.data.Dir)
+}
+
+// clearStaged removes the restored data beside a data directory, of which no record tells.
+func (m *Machine) clearStaged(dataDir string) error {
+	left, err := filepath.Glob(m.path(dataDir) + ".restore-*")
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remove what a restore has left: %w", err)
+	}
+	return nil
 }
 
 // ForgetRestore is called when the latch tells of it.

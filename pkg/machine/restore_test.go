@@ -241,6 +241,9 @@ func TestARestoreEndsOrGoesBackWhereverItIsKilled(t *testing.T) {
 				}
 			}
 			w.holds("killed", want)
+			if left := w.staged(); len(left) > 0 {
+				t.Errorf("killed after %d and %d: %q is left", first, second, left)
+			}
 			ends[want]++
 			if t.Failed() || resumed {
 				break
@@ -254,6 +257,41 @@ func TestARestoreEndsOrGoesBackWhereverItIsKilled(t *testing.T) {
 		t.Errorf("effects go unnoticed: %v", ends)
 	}
 	t.Logf("%v", ends)
+}
+
+// staged is what lies beside the data of restores that were not put in its place.
+func (w *world) staged() []string {
+	w.t.Helper()
+	left, err := filepath.Glob(w.machine().Path(machine.DataDir) + ".restore-*")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return left
+}
+
+// TestWhatAKilledRestoreHasLeftIsRemovedByTheNextHook, unless a record tells of it.
+func TestWhatAKilledRestoreHasLeftIsRemovedByTheNextHook(t *testing.T) {
+	w := soleMember(t)
+	// Prepare was killed: nothing is recorded before it has ended.
+	if err := write(w.machine().Path(machine.DataDir)+".restore-7", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.machine().ClearRestore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := w.staged(); len(left) > 0 {
+		t.Errorf("%q is left", left)
+	}
+	w.until(1, func(m *machine.Machine) { _, _ = m.Restore(t.Context(), restore("")) })
+	if unfinished, err := w.machine().UnfinishedRestore(); err != nil || unfinished == nil {
+		t.Fatalf("nothing is recorded: %v", err)
+	}
+	if err := w.machine().ClearRestore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.staged()) != 1 {
+		t.Error("what the record tells of is removed")
+	}
 }
 
 // until runs a new agent, which dies after its n-th effect, and says whether it came to its end.

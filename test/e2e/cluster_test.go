@@ -29,6 +29,7 @@ func TestAClusterLivesOnRealMachines(t *testing.T) {
 	must(t, rig.ThroughEach(w.ctx, config, endpoints))
 	writer := etcdtest.StartWriter(t, config, endpoints)
 	w.asTheFilesSay()
+	w.outlives()
 	w.killed()
 	w.linkCut()
 	w.powerCut()
@@ -71,6 +72,33 @@ func (w *world) asTheFilesSay() {
 		if mode := w.mustOn(n, "stat", "-L", "-c", "%a", machine.CommonDir+"/server.key"); mode != "600" {
 			w.t.Errorf("machine %d: the server's key has mode %s", n, mode)
 		}
+	}
+}
+
+// outlives: what a restore does is done by systemd, and what the charm builds on is so: the unit runs on when who
+// began it is told to end, and a lock on its standard input is held for as long as it runs.
+func (w *world) outlives() {
+	w.t.Helper()
+	config, endpoints := w.client()
+	client, err := rig.Connect(config, endpoints...)
+	must(w.t, err)
+	defer client.Close()
+	list, err := client.MemberList(w.ctx)
+	must(w.t, err)
+	out, err := w.Juju(w.ctx, "run", "etcd/0", "restore", "snapshot=/home/ubuntu/missing.db", fmt.Sprintf("replace=%016x", list.Header.ClusterId))
+	if err == nil || !strings.Contains(out+err.Error(), "verifying /home/ubuntu/missing.db") || !strings.Contains(out+err.Error(), "no such file") {
+		w.t.Errorf("a restore of a file that is not there: %v, %s", err, out)
+	}
+	const script = `set -e
+		exec 9<>/tmp/order; flock -n 9
+		systemd-run --quiet --pipe --wait --collect --service-type=exec --unit=outlives --property=TimeoutStopSec=150s sleep 60 <&9 & caller=$!
+		until systemctl is-active -q outlives; do sleep 0.1; done
+		exec 9>&-
+		kill -TERM $caller; wait $caller || true
+		systemctl is-active outlives; flock -n /tmp/order true || echo locked
+		systemctl stop outlives; flock -n /tmp/order echo free`
+	if got := w.mustOn(1, "bash", "-c", script); got != "active\nlocked\nfree" {
+		w.t.Errorf("systemd-run does what the charm does not reckon with: %q", got)
 	}
 }
 

@@ -50,6 +50,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"no restore beside other units", "restore.go", "case len(here.others) > 0:", "case false:", "ARestoreThatCannot"},
 		{"a quorum is not replaced unnamed", "restore.go", "case view.Listed && request.replace == \"\":", "case view.Listed && request.replace == \"none\":", "ARestoreThatCannot"},
 		{"a cluster is replaced by its own name", "restore.go", "case request.replace != \"\" && request.replace != here.latch.ClusterID:", "case false:", "ARestoreThatCannot"},
+		{"a restore whose program died is ended", "restore.go", "case errors.Is(err, detached.ErrDied) && !order.Stage:", "case false:", "WhoseProgramDies"},
+		{"what is made ready for the controller is not put in its place", "restore.go", "detached.ErrDied) && !order.Stage", "detached.ErrDied) && order.Task > 0", "WhoseProgramDies"},
 		{"others keep what they have", "restore.go", "Stage: len(place.others) > 0,", "Stage: false,", "ARestoreBeside"},
 		{"no restore beside a procedure", "restore.go", "case len(entries) > 0:", "case false:", "ARestoreThatCannot"},
 		{"no restore by another than the leader", "restore.go", "case len(here.others) == 0 && !leader:", "case len(here.others) == 0 && !leader && a.run == nil:", "ARestoreThatCannot"},

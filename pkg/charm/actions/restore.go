@@ -1,12 +1,9 @@
 package actions
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -23,22 +20,6 @@ const (
 	onlyOnLeader    = "This action can only be run on the leader unit"
 	missingSnapshot = "Missing snapshot. Attach one (juju attach-resource %s snapshot=FILE), or name a file on this unit (snapshot=PATH)"
 )
-
-// restoreRequest is what a person asks for.
-type restoreRequest struct {
-	// archive is the file, which people know by its name.
-	archive, name, sha256 string
-	// stored is the ID of what is to be fetched from the store, and from the folder there; empty for
-	// the own one.
-	stored, from string
-	// backup is the folder in which what is replaced is kept as an archive, too; empty for none.
-	backup      string
-	disableAuth bool
-	// replace is the ID of the cluster that is given up, as the person has typed it in.
-	replace string
-}
-
-const authDisable = "disable"
 
 // restore is the action of the same name. On the sole unit of an application it has ended when the
 // restore has; where there are others, it makes the data ready, and asks the controller to go on.
@@ -83,7 +64,7 @@ func (a action) restoreProven(ctx context.Context, place place, request restoreR
 	case errors.Is(err, detached.ErrRuns):
 		return a.run.Tools.FailAction(ctx, err.Error())
 	case errors.Is(err, detached.ErrDied) && !order.Stage:
-		outcome.Restored, err = a.takeUp(ctx, err)
+		outcome, err = a.takeUp(ctx, err)
 	}
 	switch {
 	case err != nil:
@@ -103,15 +84,15 @@ func (a action) restoreProven(ctx context.Context, place place, request restoreR
 }
 
 // takeUp ends a restore whose program has died, as the next hook would: it goes on or goes back.
-func (a action) takeUp(ctx context.Context, died error) (*machine.Restored, error) {
+func (a action) takeUp(ctx context.Context, died error) (outcome RestoreOutcome, err error) {
 	done, restored, err := a.machine.ResumeRestore(ctx)
-	if err != nil {
-		return nil, errors.Join(died, err)
+	switch {
+	case err != nil:
+		return outcome, errors.Join(died, err)
+	case !done:
+		return RestoreOutcome{Refused: died.Error() + " (the data that was here is in its place)"}, nil
 	}
-	if !done {
-		return nil, fmt.Errorf("%w (the data that was here is in its place)", died)
-	}
-	return &restored, nil
+	return RestoreOutcome{Restored: &restored}, nil
 }
 
 // publishMember has the unit's facts tell of the restored member in the same commit as the latch: the
@@ -177,55 +158,6 @@ func origin(name string, archive snapshot.Archive) string {
 		text += "; nothing in it proves its bytes, only its structure was looked at"
 	}
 	return text
-}
-
-// restoreRequest reads what the person asks for; why is what is wrong with it.
-func (a action) restoreRequest(ctx context.Context) (request restoreRequest, why, err error) {
-	ask := func(name string, into *string) {
-		if err == nil {
-			*into, err = a.run.Tools.ActionParameter(ctx, name)
-		}
-	}
-	var skip bool
-	var auth string
-	ask(v1alpha1.ParameterSnapshot, &request.archive)
-	ask(v1alpha1.ParameterSHA256, &request.sha256)
-	ask(v1alpha1.ParameterTarget, &request.backup)
-	ask(v1alpha1.ParameterAuth, &auth)
-	ask(v1alpha1.ParameterReplace, &request.replace)
-	ask(v1alpha1.ParameterFrom, &request.from)
-	if err == nil {
-		skip, err = a.run.Tools.ActionFlag(ctx, v1alpha1.ParameterSkipBackup, true)
-	}
-	if err != nil {
-		return request, nil, err
-	}
-	request.backup = cmp.Or(request.backup, v1alpha1.LoginHome)
-	if skip {
-		request.backup = ""
-	}
-	id := !strings.Contains(request.archive, "/")
-	switch request.name = request.archive; {
-	case request.archive == "":
-		request.archive, request.name = a.run.Tools.Resource(ctx, v1alpha1.ResourceSnapshot), "the resource "+v1alpha1.ResourceSnapshot
-	case id:
-		request.archive = a.machine.Path(path.Join(machine.DefaultSnapshots, request.name))
-		if _, err := os.Lstat(request.archive); err != nil || request.from != "" {
-			request.stored = request.name
-		}
-	default:
-		request.archive = a.machine.Path(request.archive)
-	}
-	request.disableAuth = auth == authDisable
-	switch {
-	case request.from != "" && request.stored == "":
-		why = fmt.Errorf("the parameter %s is a folder in the store: name the ID of a snapshot in it", v1alpha1.ParameterFrom)
-	case auth != "" && !request.disableAuth:
-		why = fmt.Errorf("the parameter auth may only be %s", authDisable)
-	case request.archive == "":
-		why = fmt.Errorf(missingSnapshot, a.run.Env.Application()) //nolint:staticcheck // ST1005: the words of the charm before this one
-	}
-	return request, why, nil
 }
 
 // place is where something is to be restored.

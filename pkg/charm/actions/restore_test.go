@@ -17,6 +17,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/charm/actions"
+	"jujuetcd.io/pkg/charm/detached"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/test/etcdtest"
@@ -243,5 +244,45 @@ func TestARestoreBesideOthersIsAskedFor(t *testing.T) {
 				t.Errorf("the results are %v", u.juju.Results)
 			}
 		})
+	}
+}
+
+// TestARestoreWhoseProgramDiesIsTakenUp by its action, which is still there: it goes on, or says that
+// it went back. What was only to be made ready is the controller's, and one beside another is refused.
+func TestARestoreWhoseProgramDiesIsTakenUp(t *testing.T) {
+	died := func(actions.RestoreOrder) (actions.RestoreOutcome, error) {
+		return actions.RestoreOutcome{}, fmt.Errorf("cannot wait for it: %w", detached.ErrDied)
+	}
+	parameters := map[string]any{v1alpha1.ParameterSnapshot: "/home/ubuntu/saved.db"}
+	u := soleUnit(t)
+	u.works = died
+	u.restore(parameters)
+	if r := u.juju.Results; u.juju.Failure != "" || u.machine.resumed != 1 || r[v1alpha1.ResultRestoredCluster] != "00000000000000d1" ||
+		r[v1alpha1.ResultRestoredFrom] != "/home/ubuntu/saved.db" {
+		t.Errorf("it went on: %q, %v, taken up %d times", u.juju.Failure, r, u.machine.resumed)
+	}
+	if latch := u.juju.Bags["cluster:0 etcd"][v1alpha1.LatchClusterIDKey]; latch != "00000000000000d1" {
+		t.Errorf("latched is %s", latch)
+	}
+	u = soleUnit(t)
+	u.works, u.machine.restored = died, machine.Restored{}
+	u.restore(parameters)
+	if !strings.Contains(u.juju.Failure, "the data that was here is in its place") || u.juju.Bags["cluster:0 etcd"][v1alpha1.LatchClusterIDKey] != latched {
+		t.Errorf("it went back: %q", u.juju.Failure)
+	}
+	u = soleUnit(t)
+	u.works = func(actions.RestoreOrder) (actions.RestoreOutcome, error) {
+		return actions.RestoreOutcome{}, fmt.Errorf("cannot begin it: %w", detached.ErrRuns)
+	}
+	u.restore(parameters)
+	if !strings.Contains(u.juju.Failure, "still running") || u.machine.resumed != 0 {
+		t.Errorf("beside another: %q, taken up %d times", u.juju.Failure, u.machine.resumed)
+	}
+	u = soleUnit(t)
+	u.juju.Members["cluster:0"] = []string{"etcd/1"}
+	u.juju.Parameters = map[string]any{v1alpha1.ParameterSnapshot: "/home/ubuntu/saved.db", v1alpha1.ParameterReplace: latched}
+	u.works = died
+	if err := actions.Do(t.Context(), u.dispatch(v1alpha1.ActionRestore), &u.machine, u.work); !errors.Is(err, detached.ErrDied) || u.machine.resumed != 0 {
+		t.Errorf("beside others: %v, taken up %d times", err, u.machine.resumed)
 	}
 }

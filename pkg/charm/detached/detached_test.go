@@ -133,10 +133,17 @@ func TestWorkOutlivesWhoBeganIt(t *testing.T) {
 		h.mu.Unlock()
 	}
 	cancel(errors.New("the agent is restarted"))
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "the agent is restarted; it goes on by itself") {
-		t.Errorf("who began it: %v", err)
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "the agent is restarted; it goes on by itself") {
+			t.Errorf("who began it: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("who began it waits on")
 	}
-	if _, err := h.run(t.Context(), "other", order{}); !errors.Is(err, detached.ErrRuns) {
+	soon, cancelSoon := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancelSoon()
+	if _, err := h.run(soon, "other", order{}); !errors.Is(err, detached.ErrRuns) {
 		t.Errorf("another was begun: %v", err)
 	}
 	short, cancelShort := context.WithTimeout(t.Context(), 50*time.Millisecond)

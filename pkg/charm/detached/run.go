@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"jujuetcd.io/pkg/printable"
@@ -62,7 +63,7 @@ func Run(ctx context.Context, w Work, order, result any, tell Tell) error {
 		"--unit=" + w.Name, "--property=TimeoutStopSec=" + stopTimeout}, w.Command...)...)
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = file, &stderr
-	cmd.WaitDelay = time.Second // the work has standard error, too, and goes on
+	cmd.WaitDelay = time.Second // the unit holds the other ends of what is read here, whatever becomes of systemd-run
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -70,9 +71,6 @@ func Run(ctx context.Context, w Work, order, result any, tell Tell) error {
 	if err != nil {
 		return fmt.Errorf("cannot begin %s: %w", w.Name, err)
 	}
-	// The unit holds the other end, whatever becomes of systemd-run.
-	stop := context.AfterFunc(ctx, func() { _ = out.Close() })
-	defer stop()
 	answer, read := follow(out, tell)
 	ended := cmd.Wait()
 	switch {
@@ -81,8 +79,22 @@ func Run(ctx context.Context, w Work, order, result any, tell Tell) error {
 	case answer != nil:
 		return json.Unmarshal(answer, result)
 	}
-	return fail(errors.Join(ErrDied, read, ended, errors.New(printable.Line(stderr.String(), printable.Reason))))
+	// Of a unit that was killed systemd-run knows no more than that.
+	why := []string{ErrDied.Error()}
+	for _, err := range []error{read, ended} {
+		if err != nil {
+			why = append(why, err.Error())
+		}
+	}
+	why = append(why, stderr.String())
+	return fail(died(printable.Line(strings.Join(why, " "), printable.Reason)))
 }
+
+// died is ErrDied with what is known of it.
+type died string
+
+func (d died) Error() string { return string(d) }
+func (d died) Unwrap() error { return ErrDied }
 
 func writeOrder(file *os.File, order any) error {
 	text, err := json.Marshal(order)

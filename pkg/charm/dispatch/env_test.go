@@ -2,11 +2,14 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
+	"jujuetcd.io/pkg/charm/detached"
 	"jujuetcd.io/pkg/charm/dispatch"
 )
 
@@ -69,5 +72,41 @@ func TestDispatchesOfAUnitNeverRunAtOnce(t *testing.T) {
 	info, err := os.Stat(filepath.Join(root, "var/lib/jujuetcd/etcd-0"))
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the unit's folder has mode %v, %v", info.Mode(), err)
+	}
+}
+
+// TestADispatchWaitsForWhatOutlivesOne: the work of an action whose agent has died is not disturbed by
+// the next hook.
+func TestADispatchWaitsForWhatOutlivesOne(t *testing.T) {
+	root := t.TempDir()
+	release, err := dispatch.Lock(t.Context(), root, "etcd/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	work, err := os.OpenFile(filepath.Join(detached.Folder(root, "etcd/0"), "work"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer work.Close()
+	if err := syscall.Flock(int(work.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := dispatch.Lock(impatient, root, "etcd/0"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("beside it: %v", err)
+	}
+	// Neither lock was kept.
+	got := make(chan error, 1)
+	go func() {
+		_, err := dispatch.Lock(t.Context(), root, "etcd/0")
+		got <- err
+	}()
+	if err := syscall.Flock(int(work.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Errorf("after it: %v", err)
 	}
 }

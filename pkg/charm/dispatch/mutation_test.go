@@ -19,6 +19,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 	mutation.Test(t, []guard{
 		{"an action has a number", "env.go", "if err != nil || number < 1 {", "if err != nil && false {", "Dispatch"},
 		{"one dispatch at a time", "lock.go", "syscall.LOCK_EX|syscall.LOCK_NB", "syscall.LOCK_SH|syscall.LOCK_NB", "Dispatches"},
+		{"no dispatch beside what outlives one", "lock.go", "err = detached.Wait(ctx, root, unit)", "err = ctx.Err()", "Outlives"},
 		{"a relation that is taken down is gone", "env.go", `strings.HasSuffix(e.Name, "-relation-broken")`, "e.Name == \"\"", "Relation"},
 		{"what is published is not written again", "published.go", "if len(diff) == 0 {", "if false {", "Published"},
 		{"no peers, no databag", "published.go", "if p.Relation == \"\" {", "if false {", "Published"},
