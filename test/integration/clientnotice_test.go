@@ -16,7 +16,7 @@ import (
 // A member goes when its clients have taken in that it does: when the hooks have run in which their charm reads the shorter list,
 // however slow they are, and not much later where they are quick.
 func TestAMemberStaysUntilItsClientsHaveTakenInThatItGoes(t *testing.T) {
-	w := begin(t)
+	w := begin(t, jujusDelays)
 	w.daemon()
 	w.deploy("4")
 	w.relateClient()

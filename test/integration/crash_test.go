@@ -20,7 +20,7 @@ import (
 // carries them.
 func TestAKilledMemberShowsAndHeals(t *testing.T) {
 	runAlone(t) // on a busy machine its etcd looks ill more than once, and each time costs actions
-	w := begin(t)
+	w := begin(t, jujusDelays)
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))

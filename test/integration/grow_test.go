@@ -23,7 +23,7 @@ func TestThreeUnitsAreBornTogetherEachStartedWithNewOnce(t *testing.T) {
 	etcdtest.Start(t, etcdtest.Options{Members: 3})
 	hand := time.Since(byHand)
 
-	w := begin(t)
+	w := begin(t, jujusDelays)
 	w.daemon()
 	began := time.Now()
 	w.deploy("3")
@@ -56,7 +56,7 @@ func TestThreeUnitsAreBornTogetherEachStartedWithNewOnce(t *testing.T) {
 // From one to three under a writing client: no acknowledged write is lost, and at no time is there
 // more than one member that is a learner or was never started.
 func TestGrowthFromOneToThreeLosesNoWriteAndAddsOneMemberAtATime(t *testing.T) {
-	w := begin(t)
+	w := begin(t, jujusDelays)
 	w.daemon()
 	w.deploy("1")
 	w.await(rig.Healthy("etcd", 1))
@@ -93,6 +93,7 @@ func TestGrowthFromOneToThreeLosesNoWriteAndAddsOneMemberAtATime(t *testing.T) {
 		}
 	}()
 
+	quiet := len(w.Log("jujuetcd"))
 	w.juju("add-unit", "etcd", "-n", "2")
 	took := w.await(rig.Healthy("etcd", 3))
 	stop()
@@ -106,7 +107,7 @@ func TestGrowthFromOneToThreeLosesNoWriteAndAddsOneMemberAtATime(t *testing.T) {
 	if worst == 0 || looks < 50 {
 		t.Errorf("no join was seen in %d looks at the member list: this test has watched nothing", looks)
 	}
-	t.Logf("1 -> 3 in %.1f s; %s; at most %d unfinished member in %d looks", took.Seconds(), report, worst, looks)
+	t.Logf("1 -> 3 in %.1f s; %s; at most %d unfinished member in %d looks\n%s", took.Seconds(), report, worst, looks, w.phases(quiet))
 }
 
 // Unit numbers have gaps when units have come and gone: names and order do not depend on them being

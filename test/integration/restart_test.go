@@ -13,7 +13,7 @@ import (
 // writes. How long it holds them up is reported beside what a careful person takes who restarts the
 // same members by hand, in the same run. Another one has them all defragment their databases.
 func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
-	w := begin(t, "--update-status", "5s")
+	w := begin(t, "--update-status", "5s", jujusDelays)
 	w.daemon()
 	w.deploy("3")
 	w.await(rig.Healthy("etcd", 3))
@@ -22,10 +22,12 @@ func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 
 	starts, processes := w.starts(), w.processes(t)
 	writer := w.write()
+	quiet := len(w.Log("jujuetcd"))
 	w.juju("run", "etcd/1", "restart")
 	eventuallyStarts(t, w, starts, 1)
 	w.settledOptions(t)
 	w.await(rig.Healthy("etcd", 3))
+	phases := w.phases(quiet)
 	asked := writer.VerifyNoneLost()
 	once(t, w, starts)
 	before := strings.Split(processes, "; ")
@@ -45,7 +47,7 @@ func TestARollingRestartRestartsEachMemberOnce(t *testing.T) {
 	byHand := writer.VerifyNoneLost()
 	once(t, w, starts)
 	t.Logf("longest gap between two acknowledged writes: %d ms by the action, %d ms by hand", asked.LongestGap.Milliseconds(), byHand.LongestGap.Milliseconds())
-	t.Logf("by the action: %s", asked)
+	t.Logf("by the action: %s\n%s", asked, phases)
 	t.Logf("by hand: %s", byHand)
 
 	defragments(t, w, config, endpoints)
