@@ -32,6 +32,9 @@ type Config struct {
 	Keys func(modelUUID, application string) world.Keys
 	// ProbeEvery is the time between two looks at a cluster's health; default 1 s.
 	ProbeEvery time.Duration
+	// GrantEvery is the time between two questions whether the user may still change a model that
+	// nothing is changed in; default 1 min.
+	GrantEvery time.Duration
 	// MetricsAddress serves /metrics, /healthz and /readyz; "0", the default, serves nothing.
 	MetricsAddress string
 }
@@ -39,6 +42,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.ProbeEvery == 0 {
 		c.ProbeEvery = time.Second
+	}
+	if c.GrantEvery == 0 {
+		c.GrantEvery = time.Minute
 	}
 	if c.MetricsAddress == "" {
 		c.MetricsAddress = "0"

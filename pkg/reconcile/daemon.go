@@ -52,7 +52,7 @@ func (d *Daemon) assemble(cfg Config) error {
 	}
 	d.manager = mgr
 	for _, m := range d.models {
-		if err := mgr.Add(&modelWatcher{model: m, clusters: d.clusters}); err != nil {
+		if err := mgr.Add(&modelWatcher{model: m, clusters: d.clusters, grantEvery: cfg.GrantEvery}); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func newRig(t *testing.T, charm string, facts bool) *rig {
 		defer r.mu.Unlock()
 		r.log = append(r.log, line)
 	}, funcr.Options{})
-	r.daemon, err = reconcile.New(reconcile.Config{Self: "me", Registry: r.objects, Policies: policies, Log: log, ProbeEvery: 100 * time.Millisecond,
+	r.daemon, err = reconcile.New(reconcile.Config{Self: "me", Registry: r.objects, Policies: policies, Log: log, ProbeEvery: 100 * time.Millisecond, GrantEvery: 100 * time.Millisecond,
 		Dial: func(world.Credentials) (world.Etcd, error) { return r.etcd, nil }},
 		[]reconcile.Model{{Ref: jujuapi.ModelRef{Owner: "admin", Name: "prod", UUID: "uuid"}, Juju: r.juju, User: "keeper", Link: r.linked}})
 	if err != nil {

@@ -71,6 +71,21 @@ func TestAGrantThatIsMissingIsToldWithUserAndModel(t *testing.T) {
 	}
 }
 
+// TestAGrantThatIsTakenAwayIsNoticedWhereNothingIsChanged: a settled cluster asks for nothing that
+// Juju would refuse.
+func TestAGrantThatIsTakenAwayIsNoticedWhereNothingIsChanged(t *testing.T) {
+	r := newRig(t, "local:etcd-0", true)
+	r.eventually(t, "the cluster is shown", func() bool { return r.phase() == v1alpha1.PhasePending })
+	r.fail("MayChange", &jujuapi.Error{Call: "Application.SetConfigs", Code: wire.CodeUnauthorized, Message: wire.MessagePermissionDenied})
+	if got, want := r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleGrant), "juju grant keeper write admin/prod"; !strings.Contains(got, want) {
+		t.Errorf("%q does not say %q", got, want)
+	}
+	r.fail("MayChange", &jujuapi.Error{Call: "Application.SetConfigs", Code: wire.CodeOperationBlocked, Message: "no"})
+	r.showsJuju(t, metav1.ConditionFalse, reconcile.TroubleBlocked)
+	r.fail("MayChange", nil)
+	r.showsJuju(t, metav1.ConditionTrue, "AsWanted")
+}
+
 // What is told is what Juju says now. A cut connection is met by the calls that were under way; then nobody is let in, and only the
 // model is asked for.
 func TestTroubleThatAnotherCallHasMetBeforeDoesNotHideWhatTheModelMeetsNow(t *testing.T) {

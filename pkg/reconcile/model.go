@@ -35,6 +35,7 @@ const (
 	callTask     = "Task"
 	callEnqueue  = "Enqueue"
 	callExpose   = "Expose"
+	callChange   = "MayChange"
 )
 
 // snapshotFresh is how old a snapshot may be that several clusters of a model share.

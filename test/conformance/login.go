@@ -261,4 +261,13 @@ func (s *suite) reader(t *testing.T) {
 		Args: []wire.ConfigSet{{Application: s.Application, Config: map[string]string{}}},
 	}, nil)
 	refused(t, err, wire.CodeUnauthorized, wire.MessagePermissionDenied)
+	// The question alone is refused, too, and to who may write it is none.
+	refused(t, conn.MayChange(t.Context()), wire.CodeUnauthorized, wire.MessagePermissionDenied)
+	writer := s.dial(t, s.ref.UUID)
+	if _, err := writer.Login(t.Context(), s.Controller); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.MayChange(t.Context()); err != nil {
+		t.Errorf("who may write may not change anything: %v", err)
+	}
 }

@@ -141,6 +141,13 @@ func (j *Juju) ExposeTo(ctx context.Context, application, endpoint string, cidrs
 	return nil
 }
 
+// MayChange says whether the model may be changed.
+func (j *Juju) MayChange(ctx context.Context) error {
+	j.Lock()
+	defer j.Unlock()
+	return j.call(ctx, "MayChange")
+}
+
 // End ends a task with a status as its result.
 func (j *Juju) End(id string, state jujuapi.TaskStatus, status v1alpha1.EtcdUnitStatus) {
 	j.Lock()
