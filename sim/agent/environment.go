@@ -51,6 +51,12 @@ func (a *Agent) hookEnvironment(op operation, tools *hooktool.Context) []string 
 	if op.Kind == relationDeparted {
 		env = append(env, "JUJU_DEPARTING_UNIT="+op.Departing)
 	}
+	switch op.Kind { // Juju names the secret in two ways
+	case secretChanged:
+		env = append(env, "JUJU_SECRET_ID=secret:"+op.Secret, "JUJU_SECRET_LABEL="+op.Label)
+	case secretRemove:
+		env = append(env, "JUJU_SECRET_ID="+op.Secret, "JUJU_SECRET_LABEL="+op.Label, "JUJU_SECRET_REVISION="+strconv.Itoa(op.Version))
+	}
 	if op.Storage != "" {
 		env = append(env, "JUJU_STORAGE_ID="+op.Storage)
 		for _, s := range a.snapshot().Storage {

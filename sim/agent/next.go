@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ const (
 	relationChanged  kind = "relation-changed"
 	relationDeparted kind = "relation-departed"
 	relationBroken   kind = "relation-broken"
+	secretChanged    kind = "secret-changed"
+	secretRemove     kind = "secret-remove"
 	relationLeft     kind = "relation-left" // no hook: a dying unit leaves its peers' relation
 )
 
@@ -49,6 +52,9 @@ type operation struct {
 	Peer       bool   `json:"peer,omitempty"`
 	Storage    string `json:"storage,omitempty"`
 	StoreName  string `json:"store-name,omitempty"`
+	// Secret is an id; Version is then a revision of it.
+	Secret string `json:"secret,omitempty"`
+	Label  string `json:"label,omitempty"`
 }
 
 // hook is the operation's name as JUJU_HOOK_NAME.
@@ -99,7 +105,7 @@ func next(unit string, snap model.Snapshot, s *state, now time.Time) (operation,
 	case snap.Life != model.Alive:
 		return nextOfDying(unit, snap, s), true
 	}
-	for _, look := range []func(model.Snapshot, *state) (operation, bool){nextOfUnit, nextOfRelations} {
+	for _, look := range []func(model.Snapshot, *state) (operation, bool){nextOfUnit, nextOfRelations, nextOfSecrets} {
 		if op, found := look(snap, s); found {
 			return op, true
 		}
@@ -249,6 +255,23 @@ func nextOfRelation(seen model.RelationSnapshot, mine *relation, knowsOwn bool, 
 	}
 	return operation{}, false
 }
+
+// nextOfSecrets tells once of each revision.
+func nextOfSecrets(snap model.Snapshot, s *state) (operation, bool) {
+	for _, n := range snap.Changed {
+		if s.Secrets[n.ID] < n.Revision {
+			return operation{Kind: secretChanged, Secret: n.ID, Label: n.Label, Version: n.Revision}, true
+		}
+	}
+	for _, n := range snap.Obsolete {
+		if !s.Obsolete[revisionKey(n.ID, n.Revision)] {
+			return operation{Kind: secretRemove, Secret: n.ID, Label: n.Label, Version: n.Revision}, true
+		}
+	}
+	return operation{}, false
+}
+
+func revisionKey(secret string, revision int) string { return fmt.Sprintf("%s/%d", secret, revision) }
 
 // Backoff of a failed hook.
 const (

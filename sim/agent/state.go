@@ -29,6 +29,9 @@ type state struct {
 	Again     bool              `json:"again,omitempty"` // config-changed has run, and is to run once more
 	Relations map[int]*relation `json:"relations,omitempty"`
 	Storage   map[string]bool   `json:"storage,omitempty"`
+	// Secrets are the revisions that secret-changed has told of, by secret; Obsolete those that secret-remove has.
+	Secrets  map[string]int  `json:"secrets,omitempty"`
+	Obsolete map[string]bool `json:"obsolete,omitempty"`
 	// Failed is the hook that failed last, and Attempts how often it did.
 	Failed   *operation `json:"failed,omitempty"`
 	Attempts int        `json:"attempts,omitempty"`
@@ -56,7 +59,7 @@ type relation struct {
 const unseen = -1
 
 func newState() *state {
-	return &state{Relations: map[int]*relation{}, Storage: map[string]bool{}}
+	return &state{Relations: map[int]*relation{}, Storage: map[string]bool{}, Secrets: map[string]int{}, Obsolete: map[string]bool{}}
 }
 
 // configKey changes when config-changed is due.
@@ -96,6 +99,10 @@ func (s *state) done(op operation) {
 		s.Storage[op.Storage] = true
 	case storageDetaching:
 		delete(s.Storage, op.Storage)
+	case secretChanged:
+		s.Secrets[op.Secret] = op.Version
+	case secretRemove:
+		s.Obsolete[revisionKey(op.Secret, op.Version)] = true
 	case relationCreated:
 		s.Relations[op.Relation] = &relation{Endpoint: op.Endpoint, RemoteApp: op.RemoteApp, Peer: op.Peer, Members: map[string]int{}}
 	case relationBroken, relationLeft:

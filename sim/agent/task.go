@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -70,17 +71,23 @@ func (a *Agent) action(ctx context.Context, t model.Task, tools *hooktool.Contex
 	case failed:
 		status, message = model.TaskFailed, reason
 	}
-	if err == nil && out.code == 0 {
-		a.commit(t, tools)
+	if err == nil && out.code == 0 && !a.commit(t, tools) {
+		status, message = model.TaskFailed, refusedCommit
 	}
 	return a.Model.FinishTask(t.ID, status, message, results(tools, out))
 }
 
-// commit makes an action's changes; what is refused is logged, the task reads as completed all the same, as with Juju.
-func (a *Agent) commit(t model.Task, tools *hooktool.Context) {
-	if err := a.Model.Commit(a.Unit, tools.Changes()); err != nil {
+// refusedCommit is what is said of an action that would have changed another's secret.
+const refusedCommit = "committing requested changes failed"
+
+// commit makes an action's changes. What is refused is logged, and the task reads as completed all the same, as with Juju; one that
+// would change a secret of somebody else fails.
+func (a *Agent) commit(t model.Task, tools *hooktool.Context) bool {
+	err := a.Model.Commit(a.Unit, tools.Changes())
+	if err != nil {
 		a.Model.Log(Tag(a.Unit), "ERROR", "juju.worker.uniter.operation", fmt.Sprintf("cannot commit the changes of action %d: %v", t.ID, err))
 	}
+	return !errors.Is(err, model.ErrSecretRefused)
 }
 
 // shell is juju exec: a shell command with the hook tools.
@@ -106,7 +113,9 @@ func (a *Agent) shell(ctx context.Context, t model.Task, tools *hooktool.Context
 	case err != nil:
 		return a.Model.FinishTask(t.ID, model.TaskFailed, err.Error(), nil)
 	}
-	a.commit(t, tools)
+	if !a.commit(t, tools) {
+		return a.Model.FinishTask(t.ID, model.TaskFailed, refusedCommit, results(tools, out))
+	}
 	return a.Model.FinishTask(t.ID, model.TaskCompleted, "", results(tools, out))
 }
 

@@ -299,9 +299,3 @@ func resourceGet(c *Context, f flags) ([]byte, error) {
 	}
 	return []byte(path), nil
 }
-
-var secretFlags = []string{"label", "description", "owner", "expire", "rotate", "file"}
-
-func noSecrets(*Context, flags) ([]byte, error) {
-	return nil, errors.New("secrets are not supported by this controller")
-}

@@ -49,7 +49,6 @@ func TestHookToolsPrintWhatJujuPrints(t *testing.T) {
 		{"status-set active 'all good' && status-get --include-data --format=json", `{"message":"all good","status":"active","status-data":{}}` + "\n", "", 0},
 		{"status-set wrong", "", "ERROR invalid status \"wrong\", expected one of [maintenance blocked waiting active]\n", 2},
 		{"storage-list --format=json", "[]\n", "", 0},
-		{"secret-add k=v", "", "ERROR secrets are not supported by this controller\n", 1},
 		{"open-port what", "", "ERROR invalid port range \"what\"\n", 2},
 		{"application-version-set 3.6.16; juju-log -l WARNING hello", "", "", 0},
 		{"leader-get", "", "", 127},

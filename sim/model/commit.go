@@ -17,6 +17,8 @@ type Changes struct {
 	// State are keys to set in the unit's state, DeleteState those to delete.
 	State       map[string]string
 	DeleteState []string
+	// Secrets are changes of secrets, in the order in which they were asked for.
+	Secrets []SecretWrite
 }
 
 // PortRange is an opened range; To equals From for one port. Protocol is tcp, udp or icmp (which
@@ -63,7 +65,7 @@ func (p PortRange) conflicts(q PortRange) bool {
 
 // Empty says that there is nothing to commit.
 func (c Changes) Empty() bool {
-	return len(c.UnitSettings)+len(c.ApplicationSettings)+len(c.Open)+len(c.Close)+len(c.State)+len(c.DeleteState) == 0
+	return len(c.UnitSettings)+len(c.ApplicationSettings)+len(c.Open)+len(c.Close)+len(c.State)+len(c.DeleteState)+len(c.Secrets) == 0
 }
 
 // Commit makes all the changes, or none if one is refused. What is set to the value it has is no
@@ -95,7 +97,8 @@ func (m *Model) Commit(unitName string, c Changes) error {
 	for _, key := range c.DeleteState {
 		delete(u.state, key)
 	}
-	if changed {
+	m.commitSecrets(u, c.Secrets)
+	if changed || len(c.Secrets) > 0 {
 		m.bump()
 	}
 	return nil
@@ -115,6 +118,9 @@ func (m *Model) checkCommit(u *unit, c Changes) ([]PortRange, error) {
 				}
 			}
 		}
+	}
+	if err := m.checkSecrets(u, c.Secrets); err != nil {
+		return nil, err
 	}
 	return m.checkPorts(u, c)
 }

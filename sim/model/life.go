@@ -130,6 +130,7 @@ func (m *Model) removeUnit(u *unit) {
 		m.leave(u.name, r)
 	}
 	m.tasksWithout(u)
+	m.secretsWithout(OwnedByUnit, u.name)
 	delete(u.app.units, u.number)
 	if u.app.leader == u.name {
 		u.app.leader = ""
@@ -153,6 +154,7 @@ func (m *Model) removeIfEmpty(a *application) {
 	}
 	a.stopLease()
 	delete(m.applications, a.name)
+	m.secretsWithout(OwnedByApplication, a.name)
 }
 
 // ReportDepartures turns what the profile says of SilentDepartures: with true every peer is told of

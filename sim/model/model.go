@@ -44,6 +44,8 @@ type Model struct {
 	relations    map[int]*relation
 	operations   map[int]*operation
 	tasks        map[int]*task
+	secrets      map[string]*secret
+	secretOrder  []string // as they were made
 	log          logBook
 	created      time.Time
 }
@@ -57,7 +59,7 @@ func newModel(o Options, owner, name, id string) *Model {
 		sequences: map[string]int{},
 		remotes:   map[string]*application{}, offers: map[string]Offer{},
 		applications: map[string]*application{}, machines: map[string]*machine{}, relations: map[int]*relation{},
-		operations: map[int]*operation{}, tasks: map[int]*task{},
+		operations: map[int]*operation{}, tasks: map[int]*task{}, secrets: map[string]*secret{},
 		log: newLogBook(), created: o.Now().UTC(),
 	}
 }

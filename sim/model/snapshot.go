@@ -38,6 +38,9 @@ type Snapshot struct {
 	Addresses []string
 	Relations map[int]RelationSnapshot
 	Storage   []Storage
+	// Changed are secrets of which there is a newer revision than the unit reads; Obsolete are revisions of the unit's own, or as the
+	// leader the application's, that nobody reads any more.
+	Changed, Obsolete []SecretNotice
 	// SilentDepartures says that nobody is told of a peer that has gone, until its agent starts or its charm is upgraded.
 	SilentDepartures bool
 	// ConfigTwice and TellsLeader are what the profile says.
@@ -80,6 +83,7 @@ func (m *Model) Snapshot(unitName string) (Snapshot, error) {
 	if m.pace == PaceJuju {
 		s.Revision = m.published
 	}
+	s.Changed, s.Obsolete = m.secretNotices(u)
 	for _, r := range m.relationsOf(u.app) {
 		s.Relations[r.id] = r.snapshot(u)
 	}

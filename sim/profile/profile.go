@@ -69,6 +69,8 @@ type Profile struct {
 	ConfigYAML bool
 	// ShowsAlive says that FullStatus spells out the life of what is alive; else it is empty.
 	ShowsAlive bool
+	// LongSecretURIs says that a charm's new secret is named with its model, else by its id alone.
+	LongSecretURIs bool
 	// NamedWatchers says that the ids of watchers begin with a word of their connection; else they are numbers.
 	NamedWatchers bool
 	// StoppedWatcher is what stands before "watcher has been stopped".

@@ -16,6 +16,7 @@ var V40 = Profile{
 	TasksInNoOrder:   true,
 	Tracing:          true,
 	NamedWatchers:    true,
+	LongSecretURIs:   true,
 	StoppedWatcher:   "expected an error from *eventsource.NamespaceWatcher, got nil: ",
 	// Upstream's bug in 4.0.15, which makes every cancellation fail.
 	CancelError: "cancelling task \"%[1]s\": cancelling task \"%[1]s\": preparing update status statement for task ID \"%[1]s\": " +
