@@ -171,7 +171,7 @@ func (m *fakeMachine) ListSnapshots(context.Context, string, bool) ([]snapshot.L
 	return nil, nil
 }
 
-func (m *fakeMachine) OpenStore(map[string]string) (*store.Store, error) { return nil, nil }
+func (m *fakeMachine) OpenStore(store.Provider) (*store.Store, error) { return nil, nil }
 
 func (m *fakeMachine) FetchStored(context.Context, *store.Store, string, string) (string, func(), error) {
 	return "", func() {}, nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/actions"
+	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/etcdops"
 	"jujuetcd.io/pkg/machine"
 )
@@ -17,7 +19,7 @@ import (
 //  3. publish facts
 //  4. answer the db relation, Prometheus and Grafana from what was applied last
 //  5. give Nagios its checks, or take them away
-//  6. ask for a store
+//  6. ask for a store, and follow its secret
 //  7. mark the latch, if no unit stays
 //  8. say how the unit is
 func (a *Agent) hook(ctx context.Context) error {
@@ -86,6 +88,9 @@ func (a *Agent) hook(ctx context.Context) error {
 	if err := a.run.AskForStore(ctx); err != nil {
 		return err
 	}
+	if err := a.followSecret(ctx); err != nil {
+		return err
+	}
 	if err := a.end(ctx, last); err != nil {
 		return err
 	}
@@ -93,4 +98,22 @@ func (a *Agent) hook(ctx context.Context) error {
 		return a.show(ctx, v1alpha1.StatusText{State: etcdops.Blocked, Message: machine.Occupied(facts.Taken, a.run.Env.ModelUUID)})
 	}
 	return a.showStatus(ctx, last, facts.Certificates, offer)
+}
+
+// followSecret reads the new revision of the secret that a store's credentials are in, so that whoever
+// gives it may remove the older ones: what is stored reads it anew in any case.
+func (a *Agent) followSecret(ctx context.Context) error {
+	id := hooktool.SecretID(a.run.Env.Secret)
+	if a.run.Env.Name != "secret-changed" || id == "" {
+		return nil
+	}
+	provider, err := actions.StoreProvider(ctx, a.run)
+	if err != nil || hooktool.SecretID(provider.SecretURI()) != id {
+		return err
+	}
+	if _, err := provider.Secret(provider.SecretURI()); err != nil {
+		// It is told where something is to be stored.
+		a.run.Log.Error(err, "Cannot read the secret of the relation s3-credentials")
+	}
+	return nil
 }

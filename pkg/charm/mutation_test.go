@@ -52,6 +52,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a renewal is asked for once", "certificates/classic.go", " || bag[keyServerRenewal] == why {", " {", certifying},
 		{"leaves of another authority are not taken", "certificates/choice.go", "strange = len(trusted) > 0", "strange = false", certifying},
 		{"who is set aside is not asked", "certificates/choice.go", "c.aside = append(c.aside, s.relation)", "_ = s.relation", certifying + "|Authority"},
+		{"no secret but the store's is read", "hook.go", "hooktool.SecretID(provider.SecretURI()) != id {", "false {", "TheStoresSecret"},
 		{"clients are given all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
 		{"nothing is published before there is a list", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
 	})

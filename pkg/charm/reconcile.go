@@ -9,9 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/actions"
 	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/snapshot/store"
 )
 
 // reconcile is the action of the same name: one delivery of the daemon. Its outcome is in the
@@ -119,7 +121,7 @@ func (a *Agent) carryOut(ctx context.Context, spec *v1alpha1.EtcdUnitSpec, grant
 		Server:    offer.Server,
 		Client:    offer.Client,
 		SnapFile:  func(ctx context.Context) string { return a.run.Tools.Resource(ctx, machine.SnapName) },
-		Store:     a.run.StoreBag,
+		Store:     func(ctx context.Context) (store.Provider, error) { return actions.StoreProvider(ctx, a.run) },
 	})
 	if status.Outcome != v1alpha1.OutcomeRefused {
 		if err := a.desk().Settle(ctx, offer, n.Addresses, status.Changed); err != nil {

@@ -13,6 +13,7 @@ import (
 	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/machine/tlsfiles"
 	"jujuetcd.io/pkg/pki"
+	"jujuetcd.io/pkg/snapshot/store"
 )
 
 // Situation is what only the caller knows when a spec is applied.
@@ -30,8 +31,8 @@ type Situation struct {
 	// SnapFile finds a snap that was uploaded with the charm, which is installed instead of the channel's; empty where there is
 	// none. It is asked only when the snap is missing. Nil means none.
 	SnapFile func(ctx context.Context) string
-	// Store reads the databag of the provider of s3-credentials, which has secrets; nil means none.
-	Store func(ctx context.Context) (map[string]string, error)
+	// Store is the provider of s3-credentials, which has secrets; nil means none.
+	Store func(ctx context.Context) (store.Provider, error)
 }
 
 // Seen is what Admit needs to know of the machine.

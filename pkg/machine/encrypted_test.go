@@ -14,6 +14,7 @@ import (
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/pkg/snapshot/store"
 	"jujuetcd.io/test/s3test"
 )
 
@@ -77,7 +78,7 @@ func TestAScheduleThatEncryptsKeepsNothingInTheClear(t *testing.T) {
 		t.Error("what is in the store is not encrypted")
 	}
 	m := w.machine()
-	s, err := m.OpenStore(bag)
+	s, err := m.OpenStore(store.Provider{Bag: bag})
 	if err != nil {
 		t.Fatal(err)
 	}

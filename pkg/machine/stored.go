@@ -17,8 +17,8 @@ import (
 const fetchedDir = "fetched"
 
 // OpenStore is where snapshots are kept beside the unit: as the spec says that was applied last, else
-// as the relation says whose databag it is; nil where neither says anything.
-func (m *Machine) OpenStore(bag map[string]string) (*store.Store, error) {
+// as the provider of the relation says; nil where neither says anything.
+func (m *Machine) OpenStore(p store.Provider) (*store.Store, error) {
 	last, err := m.Last()
 	if err != nil {
 		return nil, err
@@ -27,15 +27,15 @@ func (m *Machine) OpenStore(bag map[string]string) (*store.Store, error) {
 	if last != nil {
 		policy = last.Store
 	}
-	return m.openStore(policy, bag)
+	return m.openStore(policy, p)
 }
 
-func (m *Machine) openStore(policy *v1alpha1.SnapshotStore, bag map[string]string) (*store.Store, error) {
-	related, err := store.FromRelation(bag)
+func (m *Machine) openStore(policy *v1alpha1.SnapshotStore, p store.Provider) (*store.Store, error) {
+	related, err := store.FromRelation(p)
 	switch {
 	case err != nil:
 		return nil, err
-	case policy == nil && related.Keys.AccessKeyID == "":
+	case policy == nil && !related.Given():
 		return nil, nil //nolint:nilnil // there is none, which is no fault
 	case policy == nil:
 		policy = &v1alpha1.SnapshotStore{Credentials: v1alpha1.StoreRelation}
@@ -54,14 +54,14 @@ func (a *application) keep(ctx, limited context.Context, taken snapshot.Archive,
 	deadline, _ := limited.Deadline()
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("it takes longer than the %s that taking and storing have together", a.m.o.ScheduledWait))
 	defer cancel()
-	var bag map[string]string
+	var provider store.Provider
 	if a.s.Store != nil {
 		var err error
-		if bag, err = a.s.Store(ctx); err != nil {
+		if provider, err = a.s.Store(ctx); err != nil {
 			return fmt.Errorf("cannot use the store: %w", err)
 		}
 	}
-	s, err := a.m.openStore(policy, bag)
+	s, err := a.m.openStore(policy, provider)
 	if err != nil {
 		return err
 	}

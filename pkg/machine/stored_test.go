@@ -12,6 +12,7 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/snapshot"
+	"jujuetcd.io/pkg/snapshot/store"
 	"jujuetcd.io/test/s3test"
 )
 
@@ -57,7 +58,7 @@ func TestASnapshotOfTheScheduleIsStored(t *testing.T) {
 		}
 	}
 	m := w.machine()
-	s, err := m.OpenStore(bag)
+	s, err := m.OpenStore(store.Provider{Bag: bag})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +94,17 @@ func TestAFaultOfTheStoreLosesNothing(t *testing.T) {
 		"refuses the credentials":     {func(_ *world, s *s3test.Server) { s.Revoke("x") }, func(_ *world, s *s3test.Server) { s.Revoke(s3test.AccessKey) }},
 		"has given no credentials yet": {
 			func(w *world, _ *s3test.Server) { w.bag["access-key"] = "" }, func(w *world, _ *s3test.Server) { w.bag["access-key"] = s3test.AccessKey },
+		},
+		"cannot read the secret of the relation s3-credentials: not granted": {
+			func(w *world, _ *s3test.Server) {
+				w.bag["secret-extra"] = "secret:u3015jcggta3d6k72ljg"
+				w.secret = func(string) (map[string]string, error) { return nil, errors.New("not granted") }
+			},
+			func(w *world, _ *s3test.Server) {
+				w.secret = func(string) (map[string]string, error) {
+					return map[string]string{"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey}, nil
+				}
+			},
 		},
 		"Juju does not answer": {
 			func(w *world, _ *s3test.Server) { w.bagFault = errors.New("Juju does not answer") }, func(w *world, _ *s3test.Server) { w.bagFault = nil },
@@ -162,13 +174,15 @@ func TestWithoutAStoreNobodyReadsItsSecrets(t *testing.T) {
 	if facts := w.apply(w.ordered(tick1, 0), 3, v1alpha1.OutcomeApplied, "").Facts.Snapshots; facts.Tried.Fault != "" || facts.Last.Stored != "" {
 		t.Errorf("%+v", facts)
 	}
-	if s, err := w.machine().OpenStore(nil); s != nil || err != nil {
+	if s, err := w.machine().OpenStore(store.Provider{}); s != nil || err != nil {
 		t.Errorf("%v, %v", s, err)
 	}
-	if s, err := w.machine().OpenStore(bag); err != nil || s.Where() != "s3://backups/fleet" {
+	if s, err := w.machine().OpenStore(store.Provider{Bag: bag}); err != nil || s.Where() != "s3://backups/fleet" {
 		t.Errorf("%v", err)
 	}
 }
 
-// storeBag is what the charm would read.
-func (w *world) storeBag(context.Context) (map[string]string, error) { return w.bag, w.bagFault }
+// provider is what the charm would read.
+func (w *world) provider(context.Context) (store.Provider, error) {
+	return store.Provider{Bag: w.bag, Secret: w.secret}, w.bagFault
+}

@@ -77,6 +77,8 @@ type world struct {
 	// bag is the databag of who gives credentials for a store, and bagFault why it cannot be read.
 	bag      map[string]string
 	bagFault error
+	// secret reads one that the bag names.
+	secret func(uri string) (map[string]string, error)
 	// encryption is to whom snapshots of the schedule are encrypted.
 	encryption *v1alpha1.SnapshotEncryption
 }
@@ -440,7 +442,7 @@ func (cluster) Close() {}
 
 func (w *world) situation(action int64) machine.Situation {
 	return machine.Situation{
-		Store: w.storeBag,
+		Store: w.provider,
 		Latch: v1alpha1.Latch{Epoch: &v1alpha1.Epoch{Number: 1, Holder: "daemon"}, Seeds: seeds()}, Action: action,
 		Addresses: v1alpha1.UnitAddresses{Peer: "10.0.0.1", Client: "10.0.0.1"},
 		Server:    &tlsfiles.Leaf{Certificate: string(w.leaf.CertPEM), Key: string(w.leaf.KeyPEM)},

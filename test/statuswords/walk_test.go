@@ -60,6 +60,7 @@ var scopes = []scope{
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/snapshot/store", only: []string{"fault.go", "credentials.go", "store.go", "put.go", "prune.go", "relation.go"}, but: []string{"folder"}},
+	{dir: "pkg/charm/hooktool", only: []string{"secret.go"}, but: []string{"secretURI", "secretGone", "MatchString"}},
 	{dir: "pkg/snapshot", only: []string{"sealed.go", "identity.go"}, but: []string{"sealedMagic", "SealedSuffix", "errSealed"}},
 	{dir: "pkg/machine/datadir", only: errorsOf, but: []string{"readMetadata", "parseMetadata"}},
 	{dir: "pkg/machine/durable", only: errorsOf},

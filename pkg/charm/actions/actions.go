@@ -25,7 +25,7 @@ type Machine interface {
 	HandOut(name string, data []byte) (path string, err error)
 	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
-	OpenStore(bag map[string]string) (*store.Store, error)
+	OpenStore(p store.Provider) (*store.Store, error)
 	FetchStored(ctx context.Context, s *store.Store, id, prefix string) (path string, done func(), err error)
 	Restorer
 	ResumeRestore(ctx context.Context) (done bool, restored machine.Restored, err error)

@@ -32,6 +32,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a useless disarm says what helps", "space.go", "case errors.Is(err, etcdops.ErrNoRoom):", "case false:", "Disarm"},
 		{"only what nobody named may be compacted already", "space.go", "revision == 0 && errors", "errors", "Compaction"},
 		{"a revision is a number", "../hooktool/action.go", "if err != nil || number < 1 {", "if err != nil {", "Compaction"},
+		{"a secret has a name of Juju's", "../hooktool/secret.go", "if SecretID(uri) == \"\" {", "if false {", "TheStoreIsListed"},
 		{"of any size", "../hooktool/action.go", "decoder.UseNumber()", "_ = decoder", "Compaction"},
 		{"the keys of the v2 API are refused", "snapshot.go", "return a.run.Tools.FailAction(ctx, a.noV2Snapshot(ctx))", "_ = a.noV2Snapshot(ctx)", "OfOtherKeys"},
 		{"keys that are none", "snapshot.go", "return a.run.Tools.FailAction(ctx, \"keys-version must be either v2 or v3\")", "", "OfOtherKeys"},

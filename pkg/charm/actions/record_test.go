@@ -73,8 +73,8 @@ func (m *fakeMachine) ListSnapshots(_ context.Context, dir string, verify bool) 
 }
 
 // OpenStore is the machine's, without a spec; with one that is broken there is a fault.
-func (m *fakeMachine) OpenStore(bag map[string]string) (*store.Store, error) {
-	related, err := store.FromRelation(bag)
+func (m *fakeMachine) OpenStore(p store.Provider) (*store.Store, error) {
+	related, err := store.FromRelation(p)
 	if err != nil || related.Bucket == "" {
 		return nil, err
 	}

@@ -5,19 +5,30 @@ import (
 	"errors"
 	"fmt"
 
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/snapshot"
 	"jujuetcd.io/pkg/snapshot/store"
 )
 
 var errNoStore = errors.New("there is no store: relate the application by s3-credentials, or name one in spec.snapshots.store")
 
+// StoreProvider is the application that gives credentials for a store, as this dispatch sees it; empty
+// where none is related.
+func StoreProvider(ctx context.Context, run *dispatch.Run) (store.Provider, error) {
+	bag, err := run.StoreBag(ctx)
+	return store.Provider{
+		Bag:    bag,
+		Secret: func(uri string) (map[string]string, error) { return run.Tools.Secret(ctx, uri) },
+	}, err
+}
+
 // store is where snapshots are kept beside the unit; nil if there is none.
 func (a action) store(ctx context.Context) (s *store.Store, why, err error) {
-	bag, err := a.run.StoreBag(ctx)
+	provider, err := StoreProvider(ctx, a.run)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, why = a.machine.OpenStore(bag)
+	s, why = a.machine.OpenStore(provider)
 	return s, why, nil
 }
 

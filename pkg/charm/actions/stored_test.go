@@ -66,6 +66,24 @@ func TestTheStoreIsListedBesideTheUnit(t *testing.T) {
 	}
 	u.given(v1alpha1.ActionListSnapshots, map[string]any{"from": "lost"})
 	u.refused("refuses the credentials")
+	// The same in a secret, which is to be granted first.
+	bag := u.juju.Bags["s3-credentials:9 s3"]
+	delete(bag, "access-key")
+	delete(bag, "secret-key")
+	bag["secret-extra"] = "secret:u3015jcggta3d6k72ljg"
+	server.Revoke(s3test.AccessKey)
+	if got := strings.Join(listed(map[string]any{}), " "); got != "/home/ubuntu/etcd-snapshots/0.db" || !strings.Contains(u.juju.Results["message"], "must grant it to the relation") {
+		t.Errorf("it lists %s, and says %q", got, u.juju.Results["message"])
+	}
+	bag["secret-extra"] = "--peek"
+	if listed(map[string]any{}); !strings.Contains(u.juju.Results["message"], "no name that Juju could have given") {
+		t.Errorf("of a secret without a name it says %q", u.juju.Results["message"])
+	}
+	bag["secret-extra"] = "secret:u3015jcggta3d6k72ljg"
+	u.juju.Secrets = map[string]map[string]string{bag["secret-extra"]: {"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey}}
+	if got := strings.Join(listed(map[string]any{}), " "); !strings.HasSuffix(got, "s3://backups/fleet/a.db") {
+		t.Errorf("with the secret it lists %s", got)
+	}
 	for _, call := range u.juju.Calls {
 		if strings.Contains(call.Line+call.Stdin, s3test.SecretKey) {
 			t.Errorf("a secret is in %q", call)

@@ -35,6 +35,8 @@ type Juju struct {
 	Version    string
 	Calls      []Call
 	Broken     string // a tool that fails
+	// Secrets are those that the unit may read, by URI.
+	Secrets map[string]map[string]string
 }
 
 // NewJuju is etcd/0 beside etcd/1, at 10.0.0.4, related to nobody else.
@@ -133,6 +135,12 @@ func (f *Juju) answer(tool string, args []string, stdin []byte) (any, error) {
 			return f.Parameters[args[0]], nil
 		}
 		return f.Desired, nil
+	case "secret-get":
+		content, granted := f.Secrets[args[len(args)-1]]
+		if !granted {
+			return nil, fmt.Errorf("cannot run secret-get: exit status 1: ERROR %q is not allowed to read this secret", f.Unit)
+		}
+		return content, nil
 	case "action-log":
 	case "action-set":
 		key, value, _ := strings.Cut(args[0], "=")

@@ -17,6 +17,10 @@ type Env struct {
 	Model, ModelUUID string
 	// RelationID is the relation of a relation hook, such as certificates:1.
 	RelationID string
+	// Secret is the secret of a secret hook, by one of its names.
+	Secret string
+	// HasSecrets says that this Juju has secrets: 2.9 has none.
+	HasSecrets bool
 	// Departing is the unit that goes, in a departed hook.
 	Departing string
 	// Action is Juju's number of the running task; zero in hooks.
@@ -32,6 +36,8 @@ func ReadEnv(getenv func(string) string) (Env, error) {
 		RelationID: getenv("JUJU_RELATION_ID"),
 		CharmDir:   getenv("JUJU_CHARM_DIR"),
 		Departing:  getenv("JUJU_DEPARTING_UNIT"),
+		Secret:     getenv("JUJU_SECRET_ID"),
+		HasSecrets: hasSecrets(getenv("JUJU_VERSION")),
 	}
 	path := getenv("JUJU_DISPATCH_PATH")
 	kind, name, found := strings.Cut(path, "/")
@@ -50,6 +56,13 @@ func ReadEnv(getenv func(string) string) (Env, error) {
 		e.Action = number
 	}
 	return e, nil
+}
+
+// hasSecrets says whether that version of Juju has them.
+func hasSecrets(version string) bool {
+	major, _, _ := strings.Cut(version, ".")
+	number, err := strconv.Atoi(major)
+	return err == nil && number >= 3
 }
 
 // Kinds of a dispatch.

@@ -16,12 +16,17 @@ import (
 func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
 	tests := []struct {
 		path, unit, action string
+		version, secret    string
 		want               dispatch.Env
 		fails              bool
 	}{
 		{path: "hooks/install", unit: "etcd/0", want: dispatch.Env{Kind: "hooks", Name: "install", Unit: "etcd/0"}},
 		{path: "hooks/db-relation-changed", unit: "my-etcd/12", want: dispatch.Env{Kind: "hooks", Name: "db-relation-changed", Unit: "my-etcd/12"}},
 		{path: "actions/reconcile", unit: "etcd/0", action: "42", want: dispatch.Env{Kind: "actions", Name: "reconcile", Unit: "etcd/0", Action: 42}},
+		{path: "hooks/secret-changed", unit: "etcd/0", version: "4.0.15.1", secret: "secret:x",
+			want: dispatch.Env{Kind: "hooks", Name: "secret-changed", Unit: "etcd/0", Secret: "secret:x", HasSecrets: true}},
+		{path: "hooks/install", unit: "etcd/0", version: "3.6.28", want: dispatch.Env{Kind: "hooks", Name: "install", Unit: "etcd/0", HasSecrets: true}},
+		{path: "hooks/install", unit: "etcd/0", version: "2.9.52", want: dispatch.Env{Kind: "hooks", Name: "install", Unit: "etcd/0"}},
 		{path: "actions/reconcile", unit: "etcd/0", action: "", fails: true},
 		{path: "actions/reconcile", unit: "etcd/0", action: "5f6c0e3e", fails: true},
 		{path: "", unit: "etcd/0", fails: true},
@@ -30,7 +35,8 @@ func TestDispatchIsReadFromJujusEnvironment(t *testing.T) {
 		{path: "hooks/install", unit: "", fails: true},
 	}
 	for _, test := range tests {
-		values := map[string]string{"JUJU_DISPATCH_PATH": test.path, "JUJU_UNIT_NAME": test.unit, "JUJU_ACTION_UUID": test.action}
+		values := map[string]string{"JUJU_DISPATCH_PATH": test.path, "JUJU_UNIT_NAME": test.unit, "JUJU_ACTION_UUID": test.action,
+			"JUJU_VERSION": test.version, "JUJU_SECRET_ID": test.secret}
 		got, err := dispatch.ReadEnv(func(name string) string { return values[name] })
 		if (err != nil) != test.fails {
 			t.Errorf("%s of %s, task %q: error %v", test.path, test.unit, test.action, err)

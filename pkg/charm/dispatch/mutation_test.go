@@ -22,6 +22,9 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"no dispatch beside what outlives one", "lock.go", "err = detached.Wait(ctx, root, unit)", "err = ctx.Err()", "Outlives"},
 		{"a relation that is taken down is gone", "env.go", `strings.HasSuffix(e.Name, "-relation-broken")`, "e.Name == \"\"", "Relation"},
 		{"what is published is not written again", "published.go", "if len(diff) == 0 {", "if false {", "Published"},
+		{"no bucket is made for who gives secrets", "store.go", "if said[keyVersion] != \"\" {", "if said[keyVersion] == \"none\" {", "Secret"},
+		{"who gives secrets is waited for", "store.go", "if r.Env.Kind == KindHook && r.Env.Name == v1alpha1.EndpointStore+\"-relation-created\" {", "if false {", "Secret"},
+		{"no secret is asked for that cannot be read", "store.go", "if !r.Env.HasSecrets {", "if false {", "Secret"},
 		{"no peers, no databag", "published.go", "if p.Relation == \"\" {", "if false {", "Published"},
 	})
 }

@@ -40,5 +40,6 @@ func FuzzAnswersOfTools(f *testing.F) {
 		_, _ = tools.ApplicationStatus(ctx)
 		_, _ = tools.GoalStates(ctx)
 		_, _ = tools.ActionParameter(ctx, "desired")
+		_, _ = tools.Secret(ctx, "secret:u3015jcggta3d6k72ljg")
 	})
 }

@@ -25,7 +25,11 @@ const cloudLimit = 5 * time.Second
 func keysOf(from v1alpha1.StoreCredentials, related Related, root string) (*credentials.Credentials, error) {
 	switch from {
 	case v1alpha1.StoreRelation:
-		return credentials.NewStatic(related.Keys.AccessKeyID, related.Keys.SecretAccessKey, "", credentials.SignatureV4), nil
+		value, err := related.keys()
+		if err != nil {
+			return nil, err
+		}
+		return credentials.New(&credentials.Static{Value: value}), nil
 	case v1alpha1.StoreMachine:
 		return credentials.New(&credentials.IAM{Client: &http.Client{Timeout: cloudLimit}}), nil
 	case v1alpha1.StoreFile:

@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +69,7 @@ func TestCredentialsOfAFile(t *testing.T) {
 // trusting is a relation that names the server's authority; its credentials are none.
 func trusting(t *testing.T, server *s3test.Server) store.Related {
 	t.Helper()
-	r, err := store.FromRelation(map[string]string{"access-key": "nobody's", "secret-key": "none", "tls-ca-chain": server.CA})
+	r, err := store.FromRelation(store.Provider{Bag: map[string]string{"access-key": "nobody's", "secret-key": "none", "tls-ca-chain": server.CA}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,17 +103,67 @@ func TestWhatARelationSays(t *testing.T) {
 		"a list": string(must(json.Marshal([]string{pem}))), "a list of base64": string(must(json.Marshal([]string{base64.StdEncoding.EncodeToString([]byte(pem))}))),
 		"none": "", "an empty list": "[]",
 	} {
-		r, err := store.FromRelation(map[string]string{"access-key": "a", "secret-key": "b", "tls-ca-chain": chain})
-		if err != nil || r.Keys.AccessKeyID != "a" {
+		r, err := store.FromRelation(store.Provider{Bag: map[string]string{"access-key": "a", "secret-key": "b", "tls-ca-chain": chain}})
+		if err != nil || !r.Given() {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := store.FromRelation(map[string]string{"access-key": "a", "secret-key": "b", "tls-ca-chain": "nonsense"}); err == nil {
+	if _, err := store.FromRelation(store.Provider{Bag: map[string]string{"access-key": "a", "secret-key": "b", "tls-ca-chain": "nonsense"}}); err == nil {
 		t.Error("nonsense is an authority")
 	}
 	for _, bag := range []map[string]string{nil, {"bucket": "b"}, {"bucket": "b", "access-key": "a"}, {"secret-key": "b"}} {
-		if r, err := store.FromRelation(bag); err != nil || r.Bucket != "" {
+		if r, err := store.FromRelation(store.Provider{Bag: bag}); err != nil || r.Bucket != "" {
 			t.Errorf("%v: %v, %v", bag, r.Bucket, err)
 		}
+	}
+}
+
+// TestCredentialsOfASecret are read when a store of the relation is opened, and for no other; what keeps them from being read is told.
+func TestCredentialsOfASecret(t *testing.T) {
+	server := s3test.New(t, bucket)
+	const uri = "secret:u3015jcggta3d6k72ljg"
+	good := map[string]string{"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey}
+	asked := 0
+	open := func(policy v1alpha1.SnapshotStore, content map[string]string, fault error) (*store.Store, error) {
+		t.Helper()
+		asked = 0
+		related, err := store.FromRelation(store.Provider{
+			Bag: map[string]string{"secret-extra": uri, "bucket": bucket, "endpoint": server.URL, "path": "p", "s3-uri-style": "path", "region": "us-east-1",
+				"tls-ca-chain": server.CA, "lib-version": "1.0", "access-key": "of before", "secret-key": "of before"},
+			Secret: func(asks string) (map[string]string, error) {
+				if asked++; asks != uri {
+					t.Errorf("it asks for %s", asks)
+				}
+				return content, fault
+			},
+		})
+		if err != nil || !related.Given() || asked > 0 {
+			t.Fatal(err, asked)
+		}
+		return store.Open(policy, related, t.TempDir())
+	}
+	s, err := open(v1alpha1.SnapshotStore{}, good, nil)
+	if err != nil || asked != 1 {
+		t.Fatal(err, asked)
+	}
+	put(t, s, archiveOf(t, thisCluster, tick1, 100))
+	for want, c := range map[string]struct {
+		content map[string]string
+		fault   error
+	}{
+		"cannot use the store: cannot read the secret of the relation s3-credentials: this unit may not": {nil, errors.New("this unit may not")},
+		"has no access-key, or no secret-key":  {map[string]string{"access-key": s3test.AccessKey}, nil},
+		"has no access-key, or no secret-key ": {map[string]string{"secret-key": s3test.SecretKey}, nil},
+	} {
+		if _, err := open(v1alpha1.SnapshotStore{}, c.content, c.fault); err == nil || !strings.Contains(err.Error()+" ", want) || strings.Contains(err.Error(), s3test.SecretKey) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if _, err := open(v1alpha1.SnapshotStore{Credentials: v1alpha1.StoreFile, Bucket: bucket}, good, errors.New("may not")); err == nil || strings.Contains(err.Error(), "may not") || asked > 0 {
+		t.Errorf("a store of another kind asks %d times: %v", asked, err)
+	}
+	server.Revoke("another")
+	if _, err := s.List(t.Context(), "", false); err == nil || strings.Contains(err.Error(), s3test.AccessKey) {
+		t.Errorf("the credentials are in %v", err)
 	}
 }

@@ -3,7 +3,7 @@
 //
 // # Use
 //
-//	related, err := store.FromRelation(bag)       // what the relation s3-credentials says, if it is there
+//	related, err := store.FromRelation(provider)  // what the relation s3-credentials says, if it is there
 //	s, err := store.Open(policy, related, "/")    // nothing is asked of the store yet
 //	url, err := s.Put(ctx, archive)               // uploads, and reads back
 //	removed, err := s.Prune(ctx, archive, 14)     // older ones of the same schedule

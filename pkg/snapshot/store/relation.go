@@ -5,13 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// Keys of the interface s3, as its page in charm-relation-interfaces has them, in the databag of the
-// provider's application.
+// Keys of the interface s3, as its pages in charm-relation-interfaces have them, in the databag of the
+// provider's application. In v1 access key and secret key are in a secret of Juju, which the databag
+// names; in v0 they are in the databag.
 const (
 	keyBucket   = "bucket"
 	keyEndpoint = "endpoint"
@@ -22,6 +24,7 @@ const (
 	keyCAChain  = "tls-ca-chain"
 	keyAccess   = "access-key"
 	keySecret   = "secret-key"
+	keyExtra    = "secret-extra"
 )
 
 // Values of s3-uri-style.
@@ -30,27 +33,46 @@ const (
 	styleHost = "host"
 )
 
+// Provider is the application that is related by s3-credentials; empty where there is none.
+type Provider struct {
+	// Bag is its databag.
+	Bag map[string]string
+	// Secret reads a secret of Juju that is granted to this unit, in its newest revision.
+	Secret func(uri string) (map[string]string, error)
+}
+
+// SecretURI is what the provider calls the secret by that has its credentials; empty in v0.
+func (p Provider) SecretURI() string { return p.Bag[keyExtra] }
+
 // Related is what the provider of the relation s3-credentials says; empty where there is none.
 type Related struct {
 	Endpoint, Bucket, Path, Region string
-	// Keys are secret.
-	Keys credentials.Value
 
+	// keys reads what is secret, when it is needed; nil where the provider gives nothing.
+	keys         func() (credentials.Value, error)
 	style, class string
 	authorities  *x509.CertPool
 }
 
+// Given says that the provider has given credentials.
+func (r Related) Given() bool { return r.keys != nil }
+
 // FromRelation reads the databag of the provider's application. One in which there are no
-// credentials yet gives nothing: the provider has not answered.
-func FromRelation(bag map[string]string) (Related, error) {
+// credentials yet gives nothing: the provider has not answered. A secret is left to whoever needs it.
+func FromRelation(p Provider) (Related, error) {
+	bag := p.Bag
 	r := Related{
 		Endpoint: strings.TrimSpace(bag[keyEndpoint]), Bucket: strings.TrimSpace(bag[keyBucket]), Path: strings.TrimSpace(bag[keyPath]),
 		Region: strings.TrimSpace(bag[keyRegion]), style: bag[keyStyle], class: bag[keyClass],
 	}
-	if bag[keyAccess] == "" || bag[keySecret] == "" {
+	switch {
+	case p.SecretURI() != "":
+		r.keys = p.secretKeys
+	case bag[keyAccess] != "" && bag[keySecret] != "":
+		r.keys = func() (credentials.Value, error) { return keysIn(bag), nil }
+	default:
 		return Related{}, nil
 	}
-	r.Keys = credentials.Value{AccessKeyID: bag[keyAccess], SecretAccessKey: bag[keySecret], SignerType: credentials.SignatureV4}
 	if chain := strings.TrimSpace(bag[keyCAChain]); chain != "" && chain != "[]" {
 		r.authorities = x509.NewCertPool()
 		for _, text := range chainOf(chain) {
@@ -60,6 +82,22 @@ func FromRelation(bag map[string]string) (Related, error) {
 		}
 	}
 	return r, nil
+}
+
+// secretKeys reads the credentials out of the provider's secret.
+func (p Provider) secretKeys() (credentials.Value, error) {
+	content, err := p.Secret(p.SecretURI())
+	if err != nil {
+		return credentials.Value{}, fmt.Errorf("cannot read the secret of the relation s3-credentials: %w", err)
+	}
+	if content[keyAccess] == "" || content[keySecret] == "" {
+		return credentials.Value{}, errors.New("the secret of the relation s3-credentials has no access-key, or no secret-key")
+	}
+	return keysIn(content), nil
+}
+
+func keysIn(from map[string]string) credentials.Value {
+	return credentials.Value{AccessKeyID: from[keyAccess], SecretAccessKey: from[keySecret], SignerType: credentials.SignatureV4}
 }
 
 // chainOf takes the list apart. The interface has base64 in it, and providers write plain PEM, too.

@@ -41,14 +41,15 @@ type Store struct {
 }
 
 // Open makes a store of what the policy says, and of what the relation says where the policy is
-// silent. Files are looked for below root. It asks the store for nothing.
+// silent. Files are looked for below root, and a secret of the relation is read only if the policy wants
+// that one. It asks the store for nothing.
 func Open(policy v1alpha1.SnapshotStore, related Related, root string) (*Store, error) {
 	fail := func(err error) (*Store, error) { return nil, fmt.Errorf("cannot use the store: %w", err) }
 	if policy.Credentials == "" {
 		policy.Credentials = v1alpha1.StoreRelation
 	}
 	if policy.Credentials == v1alpha1.StoreRelation {
-		if related.Keys.AccessKeyID == "" {
+		if !related.Given() {
 			return fail(errNoKeys)
 		}
 		policy.Endpoint = cmp.Or(policy.Endpoint, related.Endpoint)

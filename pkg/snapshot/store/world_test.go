@@ -47,10 +47,10 @@ func archiveOf(t *testing.T, cluster, tick string, size int) snapshot.Archive {
 // related is what a provider says of the server.
 func related(t *testing.T, s *s3test.Server, path string) store.Related {
 	t.Helper()
-	r, err := store.FromRelation(map[string]string{
+	r, err := store.FromRelation(store.Provider{Bag: map[string]string{
 		"bucket": bucket, "endpoint": s.URL, "path": path, "region": "us-east-1", "s3-uri-style": "path",
 		"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey, "data": `{"bucket": "relation-7"}`, "tls-ca-chain": string(must(json.Marshal([]string{s.CA}))),
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
