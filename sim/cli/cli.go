@@ -118,10 +118,13 @@ func (a *App) root() *cobra.Command {
 		commands  []*cobra.Command
 	}{
 		{"instance", "The instance:", []*cobra.Command{a.start(), a.stop(), a.info(), a.fault(), a.version()}},
-		{"look", "Looking:", []*cobra.Command{a.status(), a.showUnit(), a.resources(), a.storagePools(), a.debugLog(), a.waitFor()}},
+		{"look", "Looking:", []*cobra.Command{a.status(), a.showUnit(), a.resources(), a.storagePools(), a.listSecrets(), a.showSecret(), a.debugLog(), a.waitFor()}},
 		{"change", "Changing a model:", []*cobra.Command{
 			a.deploy(), a.refresh(), a.attachResource(), a.addUnit(), a.removeUnit(), a.removeApplication(), a.addMachine(), a.removeMachine(), a.config(),
-			a.integrate(), a.removeRelation(), a.expose(), a.unexpose(), a.addStorage(), a.resolve(),
+			a.integrate(), a.removeRelation(), a.expose(), a.unexpose(), a.addStorage(), a.resolve(), a.addSecret(),
+			a.updateSecret(), a.removeSecret(),
+			a.grantSecret("grant-secret", "GrantSecret", "Let applications read a secret"),
+			a.grantSecret("revoke-secret", "RevokeSecret", "Take that back"),
 		}},
 		{"act", "Acting:", []*cobra.Command{a.run(), a.runAction(), a.exec(), a.scp(), a.operations(), a.showOperation(), a.showTask(), a.showActionOutput()}},
 		{"users", "Models and users:", []*cobra.Command{

@@ -48,6 +48,11 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return info, err
 }
 
+// Refusal is an error that Juju's API has answered with.
+type Refusal struct{ Message, Code string }
+
+func (r *Refusal) Error() string { return r.Message }
+
 // Call makes a call of Juju's API and decodes its response into result, which may be nil.
 func (c *Client) Call(ctx context.Context, call Call, params, result any) error {
 	raw, err := json.Marshal(params)
@@ -60,7 +65,7 @@ func (c *Client) Call(ctx context.Context, call Call, params, result any) error 
 		return err
 	}
 	if a.Error != nil {
-		return errors.New(a.Error.Message)
+		return &Refusal{a.Error.Message, a.Error.Code}
 	}
 	if result == nil {
 		return nil

@@ -13,11 +13,11 @@
 // # Guarantees
 //
 //   - Reads go to the model as it is, with the context's own uncommitted writes on top, as Juju does it.
-//   - Relation settings, ports and unit state are buffered; statuses, workload version, logs take effect at once.
+//   - Relation settings, ports, unit state and what is done to secrets are buffered; what secret-get registers, statuses, workload version, logs take effect at once.
 //   - Output formats are --format=smart (the default), json and yaml. Errors are one line on standard error that begins with
 //     ERROR, exit code 1; 2 for a wrong command line.
 //   - Tools of one unit run one at a time. A tool called outside a context is refused.
 //
-// What Juju 4.0 has no more (leader-get, leader-set) is there in the profiles of older ones only, and secrets are refused:
-// jujusim keeps none.
+// What Juju 4.0 has no more (leader-get, leader-set) is there in the profiles of older ones only. Secrets do not expire, are not
+// rotated by Juju, and are not shared across models: what asks for it is refused.
 package hooktool

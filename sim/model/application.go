@@ -303,6 +303,12 @@ func parseConfig(c *charm.Charm, values map[string]string) (map[string]any, erro
 		if err != nil {
 			return nil, errorf(NoCode, "%v", err)
 		}
+		if option.Type == charm.Secret && values[key] != "" {
+			// One that is not there, or not granted, is taken.
+			if _, err := ParseSecretURI(values[key]); err != nil {
+				return nil, errorf(NotValid, "invalid secret URI for option %q: %v", key, err)
+			}
+		}
 		settings[key] = v
 	}
 	return settings, nil

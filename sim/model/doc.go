@@ -9,9 +9,9 @@
 // # Who writes what
 //
 //	user (API, CLI)   Deploy, AddUnits, AddMachine, SetConfig, AddRelation, DestroyUnit, DestroyRelation, DestroyApplication, DestroyMachine,
-//	                  Refresh, AttachResource, Enqueue, Resolve
+//	                  Refresh, AttachResource, Enqueue, Resolve, AddSecret, UpdateSecret, RemoveSecret, GrantSecret, RevokeSecret
 //	machine layer     MachineStarted, MachineStopped, MachineGone
-//	unit agent        AgentUp, AgentGone, Set...Status, FailHook, SetUnitCharm, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
+//	unit agent        ReadSecret, AgentUp, AgentGone, Set...Status, FailHook, SetUnitCharm, SetWorkloadVersion, EnterScope, LeaveScope, Commit, ClaimTask, LogTask,
 //	                  FetchResource, FinishTask, ClearResolved, UnitGone, Log
 //	model itself      leadership, databag addresses, numbers, removal of what is dying and empty
 //
@@ -39,17 +39,18 @@
 //
 // A Snapshot holds what Juju's agents watch: life, leadership, a version of the charm and of the
 // configuration, the relations with the version of each remote unit's and application's databag,
-// storage, the next tasks, and Resolved. New version numbers mean the hooks config-changed and
+// storage, secrets to be told of, the next tasks, and Resolved. New version numbers mean the hooks config-changed and
 // relation-changed; a unit that appears in Members means joined, one that disappears departed; a
 // new CharmURL, or ResourceVersion, means to unpack it, SetUnitCharm and upgrade-charm; a relation that is Dying, or the
 // unit's own dying, means departed, broken and LeaveScope.
 //
 // A hook or action reads through View(unit), which mirrors the hook tools. What Juju buffers
-// (relation settings, ports, unit state) is collected in Changes and given to Commit after exit
+// (relation settings, ports, unit state, secrets) is collected in Changes and given to Commit after exit
 // code 0 (for an action also after action-fail): all or nothing. Statuses, workload version, action
 // log and juju-log act at once. Commit refuses, with nothing changed: an application databag
-// written by another unit than the leader (cannot write relation settings), and a port range that
-// another unit of the machine has opened (ErrPortConflict). Juju reads an action as completed all
+// written by another unit than the leader (cannot write relation settings), a port range that
+// another unit of the machine has opened (ErrPortConflict), and a change of a secret that is not the
+// unit's (ErrSecretRefused, for which alone Juju fails an action). Juju reads an action as completed all
 // the same: call FinishTask with what the charm said, then log the failed commit.
 //
 // ClaimTask returns the oldest pending task and makes it running; tasks whose parameters do not fit

@@ -176,6 +176,7 @@ var facades = map[string]map[string]method{
 	"ModelManager":   modelManagerMethods,
 	"Pinger":         {"Ping": {run: typed(func(*call, struct{}) (any, error) { return nil, nil })}},
 	"Resources":      resourcesMethods,
+	"Secrets":        secretsMethods,
 	"Storage":        storageMethods,
 	"StringsWatcher": stringsWatcherMethods,
 	"UserManager":    userManagerMethods,

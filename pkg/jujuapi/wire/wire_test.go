@@ -37,6 +37,7 @@ var others = map[string]bool{
 	"Block.List": true, "Block.SwitchBlockOn": true, "Block.SwitchBlockOff": true,
 	"Action.WatchActionsProgress": true, "StringsWatcher.Next": true, "StringsWatcher.Stop": true,
 	"ModelManager.ListModelSummaries": true, "ModelManager.ModelInfo": true,
+	"Secrets.ListSecrets": true, "Secrets.CreateSecrets": true,
 }
 
 func TestRecordedResultsSurviveDecodingAndEncoding(t *testing.T) {
