@@ -87,7 +87,7 @@ func TestASnapshotOfTheStoreOutlivesItsCluster(t *testing.T) {
 	if len(got.Kvs) != 1 || string(got.Kvs[0].Value) != "old" {
 		t.Errorf("kept is %v", got.Kvs)
 	}
-	w.nowhere(t, s3test.SecretKey)
+	w.nowhere(t, "fresh", s3test.SecretKey)
 }
 
 // storedSnapshot is the one of the schedule that the unit lists in the store.
@@ -104,8 +104,8 @@ func (w *world) storedSnapshot(t *testing.T, unit string, parameters ...string) 
 	return all[i]
 }
 
-// nowhere says that a secret is in no log, no task and no file of the agents'.
-func (w *world) nowhere(t *testing.T, secret string) {
+// nowhere says that a secret is in no log, no task, no peer databag and no file of the application's agents.
+func (w *world) nowhere(t *testing.T, application, secret string) {
 	t.Helper()
 	for what, text := range map[string]string{
 		"the daemon's log": w.Log("jujuetcd"), "debug-log": w.juju("debug-log", "--no-tail", "--replay", "--level", "TRACE"),
@@ -115,7 +115,7 @@ func (w *world) nowhere(t *testing.T, secret string) {
 			t.Errorf("the secret is in %s", what)
 		}
 	}
-	units, app, err := w.api.Databags(w.ctx, "fresh")
+	units, app, err := w.api.Databags(w.ctx, application)
 	must(t, err)
 	units["the latch"] = app
 	for name, bag := range units {
@@ -125,7 +125,7 @@ func (w *world) nowhere(t *testing.T, secret string) {
 			}
 		}
 	}
-	root := filepath.Join(w.MachineRoot(machineOf(t, w, "fresh/0")), v1alpha1.AgentDir)
+	root := filepath.Join(w.MachineRoot(machineOf(t, w, application+"/0")), v1alpha1.AgentDir)
 	must(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
