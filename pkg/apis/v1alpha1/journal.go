@@ -146,3 +146,10 @@ const StampRestart = "restart"
 
 // StampDefrag is the stamp of a defragmentation: every member that has not done it since defragments its database.
 const StampDefrag = "defrag"
+
+// StampV2 is the stamp of the v2 API of one cluster: all its members serve it once the stamp is raised, by a restore of v2 keys. A cluster
+// that takes its place, such as one that is restored from v3 keys, has none of those keys, and does not serve it.
+func StampV2(clusterID string) string { return "v2/" + clusterID }
+
+// V2 says that the latched cluster serves the v2 API, which ends with etcd 3.5.
+func (l Latch) V2() bool { return l.ClusterID != "" && l.Stamps[StampV2(l.ClusterID)] > 0 }

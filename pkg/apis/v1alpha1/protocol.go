@@ -21,7 +21,11 @@ import "time"
 //	9  the agent puts snapshots of a schedule into a store
 //	10 the agent tries whether a snapshot of the schedule can be restored
 //	11 the agent encrypts snapshots of a schedule
-const Protocol = 11
+//	12 the agent has etcd up to 3.5 serve the v2 API
+const Protocol = 12
+
+// ProtocolV2 is the first Protocol whose agents know EtcdSpec.EnableV2.
+const ProtocolV2 = 12
 
 // ProtocolEncryption is the first Protocol whose agents know EtcdUnitSpec.Encryption.
 const ProtocolEncryption = 11

@@ -184,6 +184,9 @@ type EtcdSpec struct {
 	// ListenMetricsURLs are where metrics are served beside the client URLs: over TLS as there, or
 	// in clear on the loopback.
 	ListenMetricsURLs []string `json:"listenMetricsURLs,omitempty"`
+	// EnableV2 has etcd serve the v2 API, which ends with 3.5: later ones are not told. Agents whose
+	// Protocol is below ProtocolV2 do not know it, and are not asked.
+	EnableV2 bool `json:"enableV2,omitempty"`
 	// Restore has the unit put data in the place of its own that an action has made ready there. It
 	// needs its phase: see Delivery.Under.
 	Restore *RestoreSpec `json:"restore,omitempty"`

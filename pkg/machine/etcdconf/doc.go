@@ -15,7 +15,7 @@
 //   - Each version from 3.4 to 3.7 gets exactly keys that it knows, with the types that it expects.
 //   - The same input gives the same bytes. The file holds no secret: keys are named by path.
 //   - Always on: TLS and client certificates on both sides, strict-reconfig-check, pre-vote, the corruption checks that the
-//     version has. Never written: enable-v2, auto-tls other than false, force-new-cluster.
+//     version has. Never written: auto-tls other than false, force-new-cluster.
 //
 // All functions are pure.
 package etcdconf

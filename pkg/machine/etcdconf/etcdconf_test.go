@@ -95,14 +95,19 @@ func TestKeysFollowTheVersionsThatKnowThem(t *testing.T) {
 		{"experimental-compact-hash-check-enabled", map[string]bool{"3.4.45": false, "3.5.4": false, "3.5.5": true, "3.6.0": false}},
 		{"feature-gates", map[string]bool{"3.4.45": false, "3.5.35": false, "3.6.0": true, "3.7.3": true}},
 		{"tls-min-version", map[string]bool{"3.4.24": false, "3.4.25": true, "3.5.7": false, "3.5.8": true, "3.6.0": true}},
-		{"enable-v2", map[string]bool{"3.4.45": false, "3.5.35": false, "3.6.0": false}},
+		{"enable-v2", map[string]bool{"3.4.45": true, "3.5.35": true, "3.6.0": false, "3.7.3": false}},
 	} {
 		for text, known := range tt.known {
 			v, err := etcdconf.ParseVersion(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := etcdconf.Render(spec(), paths, v)
+			s := spec()
+			if got, err := etcdconf.Render(s, paths, v); err != nil || strings.Contains(string(got), "enable-v2") {
+				t.Errorf("the v2 API is on in %s unasked: %v", text, err)
+			}
+			s.EnableV2 = true
+			got, err := etcdconf.Render(s, paths, v)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -65,6 +65,7 @@ var keys = []key{
 	{name: "pre-vote", kind: flag, since: everywhere},
 	{name: "experimental-initial-corrupt-check", kind: flag, since: until35},
 	{name: "experimental-compact-hash-check-enabled", kind: flag, since: compactHash},
+	{name: "enable-v2", kind: flag, since: until35},
 	{name: "feature-gates", kind: text, since: since36},
 	{name: "logger", kind: text, since: everywhere},
 	{name: "log-level", kind: text, since: everywhere},

@@ -95,6 +95,9 @@ func values(spec v1alpha1.EtcdSpec, paths Paths, v Version) func(yield func(stri
 	if spec.LogLevel != "" {
 		all["log-level"] = spec.LogLevel
 	}
+	if spec.EnableV2 {
+		all["enable-v2"] = true
+	}
 	cluster, state, token := initial(spec)
 	all["initial-cluster"], all["initial-cluster-state"] = cluster, string(state)
 	if token != "" {

@@ -12,11 +12,11 @@ import (
 // file only when it starts changes both what the daemon takes for another configuration and what
 // the unit does, and no other field changes either.
 func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
-	version, err := etcdconf.ParseVersion("3.6.16")
+	newest, err := etcdconf.ParseVersion("3.6.16")
 	if err != nil {
 		t.Fatal(err)
 	}
-	identified := func(s v1alpha1.EtcdSpec) (daemon, unit string) {
+	identified := func(s v1alpha1.EtcdSpec, version etcdconf.Version) (daemon, unit string) {
 		file, err := etcdconf.Render(s, paths, version)
 		if err != nil {
 			t.Fatal(err)
@@ -26,10 +26,9 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 	}
 	base := spec()
 	everyOption(&base)
-	daemon, unit := identified(base)
 	for i := range reflect.TypeFor[v1alpha1.EtcdSpec]().NumField() {
 		name := reflect.TypeFor[v1alpha1.EtcdSpec]().Field(i).Name
-		changed := base
+		changed, version := base, newest
 		switch f := reflect.ValueOf(&changed).Elem().Field(i); name {
 		case "Initial":
 			changed.Initial = seeds()
@@ -43,6 +42,12 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 			changed.LogLevel = "debug"
 		case "CipherSuites":
 			changed.CipherSuites = append(changed.CipherSuites, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384")
+		case "EnableV2": // which 3.6 does not know
+			changed.EnableV2 = true
+			version, err = etcdconf.ParseVersion("3.5.35")
+			if err != nil {
+				t.Fatal(err)
+			}
 		case "Name", "DataDir":
 			f.SetString(f.String() + "1")
 		default:
@@ -55,7 +60,8 @@ func TestTheDaemonAndTheUnitAgreeOnWhatNeedsARestart(t *testing.T) {
 				t.Fatalf("%s is a %s: say here how it changes", name, f.Kind())
 			}
 		}
-		d, u := identified(changed)
+		daemon, unit := identified(base, version)
+		d, u := identified(changed, version)
 		if want := name != "Initial" && name != "Restore" && name != "AdvertisePeerURLs"; (d != daemon) != want || (u != unit) != want {
 			t.Errorf("%s: another for the daemon: %v, for the unit: %v; want %v for both", name, d != daemon, u != unit, want)
 		}

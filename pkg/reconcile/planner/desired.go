@@ -124,6 +124,7 @@ func (in *desired) base(u observation.Unit) v1alpha1.EtcdUnitSpec {
 			AutoCompactionRetention: in.opts.AutoCompactionRetention,
 			CipherSuites:            in.opts.CipherSuites,
 			LogLevel:                in.opts.LogLevel,
+			EnableV2:                in.v2For(u),
 		},
 		TLS: v1alpha1.TLSSpec{
 			CABundle: in.bundle(), Leaves: in.leavesFor(u), ExtraSANs: in.extraSANs(u), OwnClientCertificates: in.Policy.Clients.OwnCertificates,

@@ -36,6 +36,7 @@ func (in *choice) choose() {
 		in.refuseTakenPorts(refuse)
 		in.refuseUselessSuites(refuse)
 		in.refuseFullQuota(last, refuse)
+		in.refuseV2Channel(refuse)
 	}
 }
 
