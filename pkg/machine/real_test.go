@@ -33,16 +33,22 @@ func TestMain(m *testing.M) {
 // simulated is a machine of jujusim, with the real etcd in its store, and an agent's view of it.
 func simulated(t *testing.T, address string) (*sim.Machine, *machine.Machine) {
 	t.Helper()
+	return simulatedWith(t, "3.6", address)
+}
+
+// simulatedWith is simulated with an etcd of another minor.
+func simulatedWith(t *testing.T, minor, address string) (*sim.Machine, *machine.Machine) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "jm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	programs, err := etcdbin.Dir(t.Context(), "3.6")
+	programs, err := etcdbin.Dir(t.Context(), minor)
 	if err != nil {
 		t.Fatal(err)
 	}
-	channel := filepath.Join(dir, "store/etcd/3.6/stable")
+	channel := filepath.Join(dir, "store/etcd", minor, "stable")
 	for _, d := range []string{channel, filepath.Join(dir, "bin")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
@@ -54,6 +60,9 @@ func simulated(t *testing.T, address string) (*sim.Machine, *machine.Machine) {
 	}
 	links := map[string]string{filepath.Join(dir, "bin/systemctl"): self}
 	for _, p := range []string{"etcd", "etcdctl", "etcdutl"} {
+		if minor == "3.4" && p == "etcdutl" {
+			continue // which it has not
+		}
 		links[filepath.Join(channel, p)] = filepath.Join(programs, p)
 	}
 	for link, to := range links {

@@ -87,6 +87,8 @@ type Origin struct {
 	EtcdVersion string `json:"etcdVersion"`
 	// DatabaseSHA256 is that of the database without its trailer.
 	DatabaseSHA256 string `json:"databaseSHA256,omitempty"`
+	// KeysVersion is v2 of an archive of v2 keys, and empty of any other.
+	KeysVersion string `json:"keysVersion,omitempty"`
 	// Tick is the time of the schedule that it was taken for; empty for one that a person has taken.
 	Tick string `json:"tick,omitempty"`
 	// Hash is the HashKV that the member had at Revision when it had sent the database, where that was

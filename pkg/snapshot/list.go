@@ -39,6 +39,8 @@ type Listed struct {
 	EtcdVersion string  `json:"etcdVersion,omitempty"`
 	Revision    int64   `json:"revision,omitempty"`
 	Origin      *Origin `json:"origin,omitempty"`
+	// KeysVersion is v2 of an archive of v2 keys, as far as it is one of ours or was inspected.
+	KeysVersion string `json:"keysVersion,omitempty"`
 }
 
 // mostListed is how many archives of a folder are listed; each is read to its end.
@@ -109,7 +111,10 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 		}
 		l.from(a.Origin)
 		l.SHA256, l.Verified, l.Revision = a.SHA256, !a.Encrypted || a.Digest == DigestStored, a.Revision
-		l.EtcdVersion = cmp.Or(l.EtcdVersion, a.Version)
+		l.EtcdVersion, l.KeysVersion = cmp.Or(l.EtcdVersion, a.Version), ""
+		if a.Form == FormV2 {
+			l.KeysVersion = KeysV2
+		}
 		return true, nil
 	}
 	if l.SHA256, err = s.digest(); err != nil {
@@ -131,7 +136,7 @@ func (l *Listed) from(o *Origin) {
 	if o == nil {
 		return
 	}
-	l.Origin, l.EtcdVersion, l.Revision = o, o.EtcdVersion, o.Revision
+	l.Origin, l.EtcdVersion, l.Revision, l.KeysVersion = o, o.EtcdVersion, o.Revision, o.KeysVersion
 	if !o.Time.IsZero() {
 		l.Time = o.Time.UTC()
 	}

@@ -60,7 +60,7 @@ func (l *looking) inspectTar(ctx context.Context, r *bufio.Reader) error {
 	}
 	switch {
 	case contents.v2:
-		a.Form, a.DatabaseSize = FormV2, contents.size
+		a.Form, a.DatabaseSize, a.Origin = FormV2, contents.size, contents.origin
 		return l.inspectDirectory(ctx, contents.inside, contents.insideSize)
 	case contents.database == nil:
 		return errors.New("it holds neither ./db, as a snapshot does, nor ./member/wal, as a v2 archive does")
@@ -200,7 +200,7 @@ func readOrigin(text []byte) (*Origin, error) {
 
 // clean makes others' texts fit to be shown.
 func (o *Origin) clean() {
-	for _, s := range []*string{&o.Application, &o.Model, &o.ModelUUID, &o.ClusterID, &o.Member, &o.Unit, &o.EtcdVersion, &o.Tick} {
+	for _, s := range []*string{&o.Application, &o.Model, &o.ModelUUID, &o.ClusterID, &o.Member, &o.Unit, &o.EtcdVersion, &o.KeysVersion, &o.Tick} {
 		*s = printable.Line(*s, printable.Name)
 	}
 }

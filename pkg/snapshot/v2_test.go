@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"jujuetcd.io/pkg/snapshot"
 	"jujuetcd.io/test/etcd/etcdbin"
@@ -62,6 +63,7 @@ func TestAV2ArchiveIsKnownByItsLogs(t *testing.T) {
 			t.Errorf("%s is another, %v", rel, err)
 		}
 	}
+	takesV2(t, backup)
 	// Once more there is something in the way.
 	if err := a.Unpack(t.Context(), dir); err == nil {
 		t.Error("what was there is overwritten")
@@ -69,5 +71,50 @@ func TestAV2ArchiveIsKnownByItsLogs(t *testing.T) {
 	v3 := inspect(t, file(t, "x", tarGz(t, entry{name: "./db", data: realData(t, "3.6").bare})))
 	if err := v3.Unpack(t.Context(), t.TempDir()); err == nil {
 		t.Error("what is no v2 archive is unpacked")
+	}
+}
+
+// takesV2: what etcdctl backup has written is packed as the charm before did, says where it is from, and is listed as what it is.
+func takesV2(t *testing.T, backup string) {
+	t.Helper()
+	dir := t.TempDir()
+	taking := snapshot.Taking{Dir: dir, Progress: func(string) {}, Origin: snapshot.Origin{Application: "etcd", EtcdVersion: "3.5.35",
+		Time: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)}}
+	a, err := snapshot.TakeV2(t.Context(), taking, backup)
+	if err != nil || a.Form != snapshot.FormV2 || a.Origin.KeysVersion != snapshot.KeysV2 || filepath.Base(a.Path) != "etcd-snapshot-2026-03-01-02.03.04.tar.gz" {
+		t.Fatalf("it is %+v, %v", a, err)
+	}
+	if info, err := os.Stat(a.Path); err != nil || info.Mode() != 0o600 || info.Size() != a.Size {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+	names := run(t, t.Context(), "tar", "tzf", a.Path)
+	for _, name := range []string{"./\n", "./member/\n", "./member/snap/", "./member/wal/", ".wal\n"} {
+		if !strings.Contains(names, name) {
+			t.Errorf("it lacks %q:\n%s", name, names)
+		}
+	}
+	run(t, t.Context(), "sh", "-c", "cd "+dir+" && sha256sum -c *.sha256")
+	if again := inspect(t, a.Path); again.SHA256 != a.SHA256 || again.Origin.Application != "etcd" || again.Digest != snapshot.DigestStored {
+		t.Errorf("looked at it is %+v", again)
+	}
+	for _, verify := range []bool{false, true} {
+		list, err := snapshot.List(t.Context(), dir, verify)
+		if err != nil || len(list) != 1 || list[0].KeysVersion != snapshot.KeysV2 || !list[0].Verified {
+			t.Errorf("the list is %+v, %v", list, err)
+		}
+	}
+	to := t.TempDir()
+	if err := a.Unpack(t.Context(), to); err != nil {
+		t.Error(err)
+	}
+	if _, err := snapshot.TakeV2(t.Context(), taking, backup); err == nil {
+		t.Error("what was there is overwritten")
+	}
+	taking.Dir = t.TempDir()
+	if _, err := snapshot.TakeV2(t.Context(), taking, t.TempDir()); err == nil {
+		t.Error("nothing is taken for a backup")
+	}
+	if left, err := os.ReadDir(taking.Dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
 	}
 }

@@ -24,6 +24,7 @@ type Machine interface {
 	Diagnostics(ctx context.Context) []machine.Diagnostic
 	HandOut(name string, data []byte) (path string, err error)
 	TakeSnapshot(ctx context.Context, s machine.Snapshots) (taken snapshot.Archive, behind string, err error)
+	TakeV2Snapshot(ctx context.Context, s machine.Snapshots) (snapshot.Archive, error)
 	ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error)
 	OpenStore(p store.Provider) (*store.Store, error)
 	FetchStored(ctx context.Context, s *store.Store, id, prefix string) (path string, done func(), err error)

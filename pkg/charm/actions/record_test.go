@@ -67,6 +67,11 @@ func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snap
 	return m.taken, m.behind, m.broken
 }
 
+func (m *fakeMachine) TakeV2Snapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, error) {
+	m.takings = append(m.takings, s)
+	return m.taken, m.broken
+}
+
 func (m *fakeMachine) ListSnapshots(_ context.Context, dir string, verify bool) ([]snapshot.Listed, error) {
 	m.looked = append(m.looked, fmt.Sprint(dir, " ", verify))
 	return m.listed, m.broken

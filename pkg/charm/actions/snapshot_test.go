@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
-	"jujuetcd.io/pkg/charm/charmtest"
 	"jujuetcd.io/pkg/charm/hooktool"
 	"jujuetcd.io/pkg/snapshot"
 )
@@ -51,24 +50,31 @@ func TestTheResultsOfASnapshotAreThoseThatScriptsRead(t *testing.T) {
 	u.refused("cannot take a snapshot: the disk is full")
 }
 
-// TestASnapshotOfOtherKeysIsRefused, with why, and nothing is taken.
-func TestASnapshotOfOtherKeysIsRefused(t *testing.T) {
+// TestASnapshotOfTheV2Keys: it has no revision, and why there is none is the machine's word.
+func TestASnapshotOfTheV2Keys(t *testing.T) {
 	u := newUnit(t)
-	for keys, words := range map[string]string{
-		"v1": "keys-version must be either v2 or v3", "V3": "keys-version must be either v2 or v3",
-		"v2": "etcd 3.6.16 has none, the v2 API ended with 3.5; leave keys-version at v3",
-	} {
-		u.machine.view = charmtest.Healthy()
-		u.machine.own = u.machine.view.Health["https://10.0.0.4:2379"]
+	for _, keys := range []string{"v1", "V3"} {
 		u.given(v1alpha1.ActionSnapshot, map[string]any{"keys-version": keys})
-		u.refused(words)
+		u.refused("keys-version must be either v2 or v3")
 	}
-	u.machine.own.Version = "3.5.35"
-	u.given(v1alpha1.ActionSnapshot, map[string]any{"keys-version": "v2"})
-	u.refused("etcdctl backup --data-dir")
 	if len(u.machine.takings) > 0 {
 		t.Errorf("asked for %+v", u.machine.takings)
 	}
+	u = newUnit(t)
+	u.machine.taken = snapshot.Archive{Path: "/srv/a.tar.gz", Size: 69000, SHA256: "ab12", Form: snapshot.FormV2,
+		Origin: &snapshot.Origin{EtcdVersion: "3.5.35", Member: "etcd0", ClusterID: latched}}
+	u.given(v1alpha1.ActionSnapshot, map[string]any{"keys-version": "v2", "target": "/srv"})
+	want := map[string]string{
+		"snapshot.path": "/srv/a.tar.gz", "snapshot.size": "68K", "snapshot.sha256": "ab12",
+		"snapshot.version": "etcdctl version: 3.5.35\nAPI version: 3.5", "copy.cmd": "juju scp etcd/0:/srv/a.tar.gz .",
+		"snapshot.member": "etcd0", "snapshot.cluster-id": latched,
+	}
+	if !maps.Equal(u.juju.Results, want) || u.juju.Failure != "" || u.machine.takings[0].Dir != "/srv" {
+		t.Errorf("results %q, failure %q", u.juju.Results, u.juju.Failure)
+	}
+	u.machine.broken = errors.New("etcd 3.6.16 has none")
+	u.given(v1alpha1.ActionSnapshot, map[string]any{"keys-version": "v2"})
+	u.refused("etcd 3.6.16 has none")
 }
 
 // TestSnapshotsAreListedForPeopleAndForPrograms, and as many as a result holds.
@@ -83,19 +89,21 @@ func TestSnapshotsAreListedForPeopleAndForPrograms(t *testing.T) {
 		{ID: "b.tar.gz", Time: at, Size: 69000, SHA256: "ab12", Verified: true, Revision: 7, EtcdVersion: "3.6.16",
 			Origin: &snapshot.Origin{Application: "etcd", ClusterID: latched}},
 		{ID: "a.db", Time: at, Size: 20, SHA256: "cd34", Encrypted: true},
+		{ID: "2.tar.gz", Time: at, Size: 20, SHA256: "ef56", KeysVersion: snapshot.KeysV2},
 		{ID: "0.db", Time: at, Size: 20, Fault: "cannot use 0.db: it is cut short"},
 	}
 	u.given(v1alpha1.ActionListSnapshots, map[string]any{"target": "/srv", "verify": true})
 	for _, line := range []string{
 		"b.tar.gz  2026-03-01T02:03:04Z  68K   7         3.6.16  yes       no         etcd, cluster 0000000000000007  ab12",
-		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no        yes        unknown ", "DAMAGED", "\ncannot use 0.db: it is cut short",
+		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no        yes        unknown ",
+		"2.tar.gz  2026-03-01T02:03:04Z  20    v2 keys ", "DAMAGED", "\ncannot use 0.db: it is cut short",
 	} {
 		if !strings.Contains(u.juju.Results["output"], line) {
 			t.Errorf("the table lacks %q:\n%s", line, u.juju.Results["output"])
 		}
 	}
 	var list []snapshot.Listed
-	if err := json.Unmarshal([]byte(u.juju.Results["snapshots"]), &list); err != nil || len(list) != 3 || list[0].Origin.ClusterID != latched {
+	if err := json.Unmarshal([]byte(u.juju.Results["snapshots"]), &list); err != nil || len(list) != 4 || list[0].Origin.ClusterID != latched {
 		t.Errorf("results %q, %v", u.juju.Results["snapshots"], err)
 	}
 	if want := []string{"/home/ubuntu/etcd-snapshots false", "/srv true"}; strings.Join(u.machine.looked, ";") != strings.Join(want, ";") {

@@ -106,6 +106,9 @@ func snapshotTable(target string, list []snapshot.Listed, left int) string {
 		if l.Revision > 0 {
 			revision = fmt.Sprint(l.Revision)
 		}
+		if l.KeysVersion == snapshot.KeysV2 {
+			revision = "v2 keys"
+		}
 		if l.EtcdVersion != "" {
 			version = l.EtcdVersion
 		}
