@@ -163,6 +163,10 @@ func (m *fakeMachine) Diagnostics(context.Context) []machine.Diagnostic    { ret
 func (m *fakeMachine) Disarm(context.Context) ([]etcdops.Alarm, error)     { return nil, nil }
 func (m *fakeMachine) Compact(context.Context, int64, bool) (int64, error) { return 0, nil }
 
+func (m *fakeMachine) RestoreV2(context.Context, machine.RestoreV2) (machine.RestoredV2, error) {
+	return machine.RestoredV2{}, nil
+}
+
 func (m *fakeMachine) TakeV2Snapshot(context.Context, machine.Snapshots) (snapshot.Archive, error) {
 	return snapshot.Archive{}, nil
 }

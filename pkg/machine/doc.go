@@ -32,7 +32,7 @@
 //     unit holds the cluster's lock, and only if the guard that the planner uses (etcdops.CanStop)
 //     agrees on a fresh look; or because a fresh member list of its cluster does not have it any
 //     more (etcdops.Gone); or because its unit leaves; or because a person restores an archive on
-//     a sole unit (Restore); or to be halted, which no guard of a quorum
+//     a sole unit (Restore), or v2 keys there (RestoreV2); or to be halted, which no guard of a quorum
 //     could allow: for that the journal of the committed latch must have the very phase under which
 //     the delivery was sent. Service state Stopped never stops it.
 //   - A member is had to defragment its database once for a stamp, only where the delivery says that
@@ -68,6 +68,8 @@
 //	Nagios checks, their plugins, cron's job      WriteChecks and RemoveChecks, called by every hook (package nagios)
 //	/var/lib/nagios/etcd-alarm-list.txt           CacheAlarms, called by cron through the agent, and by WriteChecks
 //	/home/ubuntu/NAME                             HandOut, called by actions of a person
+//	/var/lib/jujuetcd/<unit>/v2-backup            TakeV2Snapshot, which removes it
+//	v2 keys                                       etcd, asked by RestoreV2
 //	/var/snap/etcd/common/data.restore-TASK       Restore, which moves what is in it to data, or removes it
 //	/home/ubuntu, or where a person says          HandOut, TakeSnapshot, and Restore for a backup
 //	/home/ubuntu/etcd-snapshots/etcd-scheduled-*  Apply, which removes those that are more than are kept

@@ -79,8 +79,8 @@ func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.
 		return done, err
 	}
 	defer archive.Close()
-	if err := m.roomForDrill(archive.Archive); err != nil {
-		return done, err
+	if err := m.roomForDrill(archive.DatabaseSize); err != nil {
+		return done, fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
 	}
 	restored := filepath.Join(m.drillDir(), drillHome, drillData)
 	if err := archive.Restore(ctx, restored, snapshot.NewCluster{Name: drillName, PeerURL: drillPeerURL, Token: drillName, DisableAuth: true, SameRevision: true}); err != nil {
@@ -152,21 +152,20 @@ const (
 
 // roomForDrill makes the folder, if there is room for a drill on the machine: for the database, which is unpacked by
 // now, once more, and for the log. etcd on the same disk stops when that is full.
-func (m *Machine) roomForDrill(a snapshot.Archive) error {
-	if err := snapshot.Free(m.stateDir(), a.DatabaseSize+drillLog); err != nil {
-		return fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
+func (m *Machine) roomForDrill(size int64) error {
+	if err := snapshot.Free(m.stateDir(), size+drillLog); err != nil {
+		return err
 	}
 	free, err := m.o.FreeMemory()
 	if err != nil {
 		return fmt.Errorf("cannot find out how much memory is free: %w", err)
 	}
-	if need := a.DatabaseSize + drillMemory; free < need {
-		return fmt.Errorf("cannot try whether a snapshot can be restored: the machine has %s of memory free, and it needs %s",
-			snapshot.Size(free), snapshot.Size(need))
+	if need := size + drillMemory; free < need {
+		return fmt.Errorf("the machine has %s of memory free, and it needs %s", snapshot.Size(free), snapshot.Size(need))
 	}
 	for _, dir := range []string{m.drillDir(), filepath.Join(m.drillDir(), drillHome)} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
+			return err
 		}
 	}
 	return nil

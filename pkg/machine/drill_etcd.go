@@ -43,11 +43,24 @@ const (
 )
 
 // readRestored starts the unit's etcd with the restored data, reads what it has, and ends it.
-func (m *Machine) readRestored(ctx context.Context, revision int64) (etcdops.Contents, error) {
+func (m *Machine) readRestored(ctx context.Context, revision int64) (contents etcdops.Contents, err error) {
+	err = m.whileDrilling(ctx, nil, func(ctx context.Context, dial dialer) (err error) {
+		contents, err = etcdops.ReadContents(ctx, dial, revision)
+		return err
+	})
+	return contents, err
+}
+
+// dialer is the way to the etcd of a drill.
+type dialer = func(context.Context) (net.Conn, error)
+
+// whileDrilling starts the unit's etcd with the restored data, and further flags, and ends it when f has
+// ended. The context of f ends when etcd does.
+func (m *Machine) whileDrilling(ctx context.Context, flags []string, f func(context.Context, dialer) error) error {
 	home := filepath.Join(m.drillDir(), drillHome)
 	dir, err := os.Open(home)
 	if err != nil {
-		return etcdops.Contents{}, fmt.Errorf("cannot start an etcd with the restored data: %w", err)
+		return fmt.Errorf("cannot start an etcd with the restored data: %w", err)
 	}
 	defer dir.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -55,21 +68,21 @@ func (m *Machine) readRestored(ctx context.Context, revision int64) (etcdops.Con
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		cancel(fmt.Errorf("the etcd that was started with the restored data has ended: %w", m.runDrill(ctx, dir)))
+		cancel(fmt.Errorf("the etcd that was started with the restored data has ended: %w", m.runDrill(ctx, dir, flags)))
 	}()
-	contents, err := etcdops.ReadContents(ctx, func(ctx context.Context) (net.Conn, error) {
+	err = f(ctx, func(ctx context.Context) (net.Conn, error) {
 		// A socket's path has at most 108 bytes, and that of the folder may be longer.
 		return (&net.Dialer{}).DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), drillSocket))
-	}, revision)
+	})
 	m.effect("asked the restored etcd")
 	cancel(nil)
 	<-ended
-	return contents, err
+	return err
 }
 
 // runDrill runs etcd in the folder until ctx ends. Its thread is kept: the kernel ends the process with the thread
 // that has started it.
-func (m *Machine) runDrill(ctx context.Context, dir *os.File) error {
+func (m *Machine) runDrill(ctx context.Context, dir *os.File, flags []string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	program, err := os.Open(m.path(etcdProgram))
@@ -80,10 +93,10 @@ func (m *Machine) runDrill(ctx context.Context, dir *os.File) error {
 	log := &tail{}
 	// The paths that lead to program and folder are root's. Both are opened here, and had by their descriptors:
 	// also the data, since etcd makes an absolute path of a relative one.
-	cmd := exec.CommandContext(ctx, "/proc/self/fd/3", "--name="+drillName, "--data-dir=/proc/self/fd/4/"+drillData, "--log-level=error",
+	cmd := exec.CommandContext(ctx, "/proc/self/fd/3", append(flags, "--name="+drillName, "--data-dir=/proc/self/fd/4/"+drillData, "--log-level=error",
 		"--listen-client-urls="+drillClientURL, "--advertise-client-urls="+drillClientURL,
 		"--listen-peer-urls="+drillPeerURL, "--initial-advertise-peer-urls="+drillPeerURL,
-		"--initial-cluster="+drillName+"="+drillPeerURL, fmt.Sprintf("--quota-backend-bytes=%d", int64(drillQuota)))
+		"--initial-cluster="+drillName+"="+drillPeerURL, fmt.Sprintf("--quota-backend-bytes=%d", int64(drillQuota)))...)
 	cmd.Dir, cmd.ExtraFiles, cmd.Env = fmt.Sprintf("/proc/self/fd/%d", dir.Fd()), []*os.File{program, dir}, []string{"GOMAXPROCS=1"}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -173,7 +173,7 @@ func (a *application) prepareRestore(ctx context.Context, r Restore) error {
 		return fmt.Errorf("cannot restore: %w", err)
 	}
 	a.record.Restore = &record.Restore{
-		Task: r.Task, Latched: r.Latched, Before: a.record.Member, Staged: staged, Asked: r.asked, PeerURL: sole.PeerURL,
+		Task: r.Task, Latched: r.Latched, Before: a.record.Member, Staged: staged, Asked: r.asked, PeerURL: sole.PeerURL, V2: a.spec.Etcd.EnableV2,
 		Member: record.Member{Started: true, Token: r.Token, MemberID: made.Member.String(), ClusterID: made.Cluster.String(), DataDir: a.data.Dir},
 	}
 	if a.data.Present {
@@ -271,6 +271,7 @@ func (a *application) putInPlace() error {
 
 // serveRestored starts the restored member, and waits until it answers as the cluster that it is.
 func (a *application) serveRestored(ctx context.Context) error {
+	a.spec.Etcd.EnableV2 = false // no v2 keys are in it, and the latch has the v2 API go with the cluster
 	for _, step := range []func(context.Context) error{a.configure, a.dropIns} {
 		if err := step(ctx); err != nil {
 			return err

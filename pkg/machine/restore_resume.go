@@ -96,6 +96,7 @@ func (a *application) undoRestore(ctx context.Context) error {
 		return err
 	}
 	if a.data.Present {
+		a.spec.Etcd.EnableV2 = a.record.Restore.V2
 		for _, step := range []func(context.Context) error{a.configure, a.dropIns, a.startAgain} {
 			if err := step(ctx); err != nil {
 				return err

@@ -131,10 +131,14 @@ func (a *application) restart(ctx context.Context) error {
 	return a.watch(ctx, id, serviceWait)
 }
 
-// guardedRestart restarts a running member: under the cluster's lock, and only if a fresh look says
-// that the others do without it. It is begun only while the lock is surely ours; the lock is held
-// until the member is back.
+// guardedRestart restarts a running member if a fresh look says that the others do without it.
 func (a *application) guardedRestart(ctx context.Context) error {
+	return a.restartIf(ctx, func(v etcdops.View) error { return etcdops.CanStop(v, a.data.Member) })
+}
+
+// restartIf restarts a running member: under the cluster's lock, and only if a fresh look permits it. It
+// is begun only while the lock is surely ours; the lock is held until the member is back.
+func (a *application) restartIf(ctx context.Context, may func(etcdops.View) error) error {
 	cluster, err := a.m.connect()
 	if err != nil {
 		return failed(v1alpha1.ReasonQuorumGuard, err)
@@ -146,7 +150,7 @@ func (a *application) guardedRestart(ctx context.Context) error {
 	locked, begun := false, false
 	err = etcdops.Under(ctx, cluster, hold, func(held context.Context) error {
 		locked = true
-		if err := etcdops.CanStop(cluster.Look(held, endpoints), a.data.Member); err != nil {
+		if err := may(cluster.Look(held, endpoints)); err != nil {
 			return failed(v1alpha1.ReasonQuorumGuard, err)
 		}
 		if err := a.portsFree(portOf(a.record.Process.Read.ClientURL), portOf(a.record.Process.Read.PeerURL)); err != nil {

@@ -14,7 +14,7 @@
 //
 // # Forms
 //
-// Ours is a tar.gz of ./, ./origin.json and ./db. The charm before this one wrote the same without
+// Ours is a tar.gz of ./, ./origin.json and ./db, or, of v2 keys, of what etcdctl backup writes. The charm before this one wrote the same without
 // ./origin.json, and finds ./db in ours. Its db was a copy of a file in use; ours is what the server
 // sent, with the SHA-256 of it as the last 32 bytes, which etcd's tools look for. The others are what
 // etcdctl snapshot save writes, a copy of member/snap/db, and the v2 archive, which holds

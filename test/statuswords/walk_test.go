@@ -32,7 +32,7 @@ var scopes = []scope{
 	{dir: "pkg/etcdops", but: []string{
 		// Errors of calls to etcd: they are put at the end of sentences that are listed.
 		"change.go", "change_addlearner.go", "change_moveleader.go", "change_peerurl.go", "change_promote.go", "change_remove.go",
-		"change_touch.go", "change_disarm.go", "compact.go", "snapshot.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
+		"change_touch.go", "change_disarm.go", "compact.go", "snapshot.go", "v2keys.go", "members.go", "handshake.go", "pool.go", "errors.go", "ParseMemberID", "ParseClusterID",
 		"StopCost", "DefragmentCost", // what a dry run says of a step
 		"Defragment", // an error of a call to etcd
 		"subject", "healthPrefixes", "troublePrefixes", "authorityPrefixes",
@@ -56,7 +56,7 @@ var scopes = []scope{
 	{dir: "pkg/machine", only: errorsOf, but: []string{
 		// Said in answers to the daemon and in logs.
 		"ops.go", "checks.go", "shell.go", "proof.go",
-		"handout.go", "maintain.go", "debug.go", "snapshot.go", "restore.go", "restore_resume.go", "backup.go", "StageRestore", "DropStaged", "FetchStored", // said by actions
+		"handout.go", "maintain.go", "debug.go", "snapshot.go", "snapshot_v2.go", "restore.go", "restore_v2.go", "restore_resume.go", "backup.go", "StageRestore", "DropStaged", "FetchStored", // said by actions
 		"Validate", "admitWords", // the end of: cannot apply the spec
 	}},
 	{dir: "pkg/snapshot/store", only: []string{"fault.go", "credentials.go", "store.go", "put.go", "prune.go", "relation.go"}, but: []string{"folder"}},

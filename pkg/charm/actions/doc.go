@@ -19,7 +19,7 @@
 //     but for files that are handed out: in the home of whom juju scp logs in as, for that user
 //     alone (machine.HandOut), and snapshots, where a person wants them (machine.TakeSnapshot); and
 //     by restore, which verifies before it touches anything and goes back where it cannot end
-//     (machine.Restore), in a program that Juju's agent does not end (Worker). It alone writes the
+//     (machine.Restore, machine.RestoreV2), in a program that Juju's agent does not end (Worker). It alone writes the
 //     latch: see FollowRestore.
 //   - No private key is in a result or a log.
 //   - A request that waits is never lost to one for something else, and none is recorded that is

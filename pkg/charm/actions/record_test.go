@@ -29,6 +29,8 @@ import (
 type fakeMachine struct {
 	restores []machine.Restore
 	restored machine.Restored
+	added    []machine.RestoreV2
+	takenV2  int // how often v2 keys were
 	fault    error
 	// resumed counts how often a restore was taken up.
 	resumed int
@@ -69,6 +71,7 @@ func (m *fakeMachine) TakeSnapshot(_ context.Context, s machine.Snapshots) (snap
 
 func (m *fakeMachine) TakeV2Snapshot(_ context.Context, s machine.Snapshots) (snapshot.Archive, error) {
 	m.takings = append(m.takings, s)
+	m.takenV2++
 	return m.taken, m.broken
 }
 
@@ -101,6 +104,11 @@ func (m *fakeMachine) Restore(_ context.Context, r machine.Restore) (machine.Res
 func (m *fakeMachine) ResumeRestore(context.Context) (bool, machine.Restored, error) {
 	m.resumed++
 	return m.restored.To != "", m.restored, m.fault
+}
+
+func (m *fakeMachine) RestoreV2(_ context.Context, r machine.RestoreV2) (machine.RestoredV2, error) {
+	m.added = append(m.added, r)
+	return machine.RestoredV2{Keys: 3, Directories: 2, ClusterID: latched}, m.fault
 }
 
 func (m *fakeMachine) StageRestore(_ context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error) {

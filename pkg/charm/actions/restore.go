@@ -56,6 +56,9 @@ func (a action) restoreProven(ctx context.Context, place place, request restoreR
 		Archive: request.archive, Name: request.name, SHA256: request.sha256, DisableAuth: request.disableAuth,
 		Token: restoredToken(place.latch, a.run.Env.Action), Latched: place.latch.ClusterID, Target: request.backup, Stage: len(place.others) > 0,
 	}
+	if why := a.givesUpV2(ctx, place, request); why != nil {
+		order.NotV3 = why.Error()
+	}
 	outcome, err := a.worker(ctx, order, detached.Tell{
 		Progress: func(what string) { a.progress(ctx, what) },
 		Log:      func(what string) { a.run.Log.Info(what) },
@@ -71,6 +74,8 @@ func (a action) restoreProven(ctx context.Context, place place, request restoreR
 		return err
 	case outcome.Refused != "":
 		return a.run.Tools.FailAction(ctx, outcome.Refused)
+	case outcome.Added != nil:
+		return a.reportV2(ctx, place, request, outcome)
 	case outcome.Staged != nil:
 		return a.askToRestore(ctx, place, *outcome.Staged, origin(request.name, outcome.Archive))
 	}
@@ -147,7 +152,11 @@ func origin(name string, archive snapshot.Archive) string {
 	if archive.SHA256 == "" {
 		return name // who could have told has died
 	}
-	text := fmt.Sprintf("%s (sha256 %s), revision %d", name, archive.SHA256, archive.Revision)
+	of := fmt.Sprintf("revision %d", archive.Revision)
+	if archive.Form == snapshot.FormV2 {
+		of = "v2 keys"
+	}
+	text := fmt.Sprintf("%s (sha256 %s), %s", name, archive.SHA256, of)
 	if o := archive.Origin; o != nil {
 		text += fmt.Sprintf(", of application %s, cluster %s, taken %s", o.Application, o.ClusterID, o.Time.UTC().Format(time.RFC3339))
 	}
@@ -202,7 +211,7 @@ func (a action) mayRestore(ctx context.Context, request restoreRequest) (here pl
 		why = errors.New("there is no cluster yet; run it again when juju status shows one")
 	case here.latch.Ends():
 		why = errors.New("the cluster ends, because Juju keeps no unit of it")
-	case len(here.others) > 0:
+	case len(here.others) > 0 && !here.latch.V2(): // else what is in the archive decides
 		why = a.mayReplace(ctx, here, request)
 	}
 	return here, why, nil

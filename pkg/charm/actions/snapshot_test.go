@@ -69,7 +69,7 @@ func TestASnapshotOfTheV2Keys(t *testing.T) {
 		"snapshot.version": "etcdctl version: 3.5.35\nAPI version: 3.5", "copy.cmd": "juju scp etcd/0:/srv/a.tar.gz .",
 		"snapshot.member": "etcd0", "snapshot.cluster-id": latched,
 	}
-	if !maps.Equal(u.juju.Results, want) || u.juju.Failure != "" || u.machine.takings[0].Dir != "/srv" {
+	if !maps.Equal(u.juju.Results, want) || u.juju.Failure != "" || u.machine.takings[0].Dir != "/srv" || u.machine.takenV2 != 1 {
 		t.Errorf("results %q, failure %q", u.juju.Results, u.juju.Failure)
 	}
 	u.machine.broken = errors.New("etcd 3.6.16 has none")

@@ -31,6 +31,8 @@ type RestoreOrder struct {
 	Target  string `json:"target,omitempty"`
 	// Stage says that the data is only made ready, and that the controller goes on with it.
 	Stage bool `json:"stage,omitempty"`
+	// NotV3 is why an archive may not be restored that has not v2 keys, in a sentence; empty if it may.
+	NotV3 string `json:"notV3,omitempty"`
 }
 
 // RestoreOutcome is what has come of it: Refused in a sentence, with nothing changed, or one of the
@@ -40,12 +42,14 @@ type RestoreOutcome struct {
 	Archive  snapshot.Archive       `json:"archive"`
 	Restored *machine.Restored      `json:"restored,omitempty"`
 	Staged   *v1alpha1.RestoreFacts `json:"staged,omitempty"`
+	Added    *machine.RestoredV2    `json:"added,omitempty"`
 }
 
 // Restorer is what is needed of the machine for a restore.
 type Restorer interface {
 	Restore(ctx context.Context, r machine.Restore) (machine.Restored, error)
 	StageRestore(ctx context.Context, r machine.Restore) (v1alpha1.RestoreFacts, error)
+	RestoreV2(ctx context.Context, r machine.RestoreV2) (machine.RestoredV2, error)
 	// Path is where a path of the machine is for this program.
 	Path(path string) string
 }
@@ -59,6 +63,12 @@ func PerformRestore(ctx context.Context, m Restorer, o RestoreOrder, progress fu
 		return RestoreOutcome{Refused: err.Error()}
 	}
 	defer archive.Close()
+	if archive.Form == snapshot.FormV2 {
+		return performV2(ctx, m, o, archive.Archive, progress)
+	}
+	if o.NotV3 != "" {
+		return RestoreOutcome{Refused: o.NotV3}
+	}
 	if archive.Auth && !o.DisableAuth {
 		return RestoreOutcome{Refused: "cannot restore the archive: authentication is on in it, which would lock this charm out; " +
 			"run the action with auth=disable to turn it off in the restored data"}

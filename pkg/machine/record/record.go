@@ -131,6 +131,8 @@ type Restore struct {
 	// where the restored member is in its member list.
 	Asked   bool   `json:"asked,omitempty"`
 	PeerURL string `json:"peerURL,omitempty"`
+	// V2 says that the member of before serves the v2 API, which the restored one does not.
+	V2 bool `json:"v2,omitempty"`
 }
 
 // Defrag is a defragmentation of the member's database.
