@@ -164,6 +164,9 @@ func (m *Machine) readV2(ctx context.Context, archive snapshot.Archive) (keys []
 	if err := archive.Unpack(ctx, dir); err != nil {
 		return nil, err
 	}
+	if err := snapshot.CompleteV2(dir); err != nil {
+		return nil, err
+	}
 	err = m.whileDrilling(ctx, []string{"--force-new-cluster", "--enable-v2"}, func(ctx context.Context, dial dialer) error {
 		restored, done := v2Keys(&http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}, "http://drill")
 		defer done()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -47,7 +48,7 @@ func v2Flags(dir, endpoint string) []string {
 // v2Archive is what the charm before made of a cluster with v2 keys.
 func v2Archive(t *testing.T, minor string) snapshot.Archive {
 	t.Helper()
-	c := etcdtest.Start(t, etcdtest.Options{Minor: minor, Args: []string{"--enable-v2"}})
+	c := etcdtest.Start(t, etcdtest.Options{Minor: minor, Args: []string{"--enable-v2", "--snapshot-count=3"}})
 	dir := t.TempDir()
 	leaf := c.CA.Issue(t, "client")
 	for name, data := range map[string][]byte{"ca.crt": c.CA.PEM, "client.crt": leaf.CertPEM, "client.key": leaf.KeyPEM} {
@@ -73,6 +74,29 @@ func v2Archive(t *testing.T, minor string) snapshot.Archive {
 	return a
 }
 
+// asOfEtcd2 is the archive without the database, which etcd 2 has not.
+func asOfEtcd2(t *testing.T, a snapshot.Archive) snapshot.Archive {
+	t.Helper()
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "of2.tar.gz")
+	if err := a.Unpack(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if snaps, err := filepath.Glob(filepath.Join(dir, "member/snap/*.snap")); err != nil || len(snaps) == 0 {
+		t.Fatalf("it has no snapshot of v2 keys: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "member/snap/db")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "tar", "czf", path, "-C", dir, ".").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v: %s", err, out)
+	}
+	of2, err := snapshot.Inspect(t.Context(), path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of2
+}
+
 // TestV2KeysOfARealEtcd: they are added to what is there, by an agent that is killed on the way, too; a snapshot of them has them again;
 // and the v3 keys stay. A v3 archive that takes the cluster's place ends the v2 API.
 func TestV2KeysOfARealEtcd(t *testing.T) {
@@ -83,6 +107,9 @@ func TestV2KeysOfARealEtcd(t *testing.T) {
 
 func addsV2Keys(t *testing.T, minor, address string) {
 	archive := v2Archive(t, minor)
+	if minor == "3.5" {
+		archive = asOfEtcd2(t, archive)
+	}
 	host, agent := simulatedWith(t, minor, address)
 	spec, s := alone(t, address)
 	spec.Snap.Channel = minor + "/stable"
@@ -143,6 +170,10 @@ func addsV2Keys(t *testing.T, minor, address string) {
 		die()
 	}
 	agent.OnEffect(func(string) {})
+	etcdtest.Eventually(t, time.Minute, "what was killed is run again", func(ctx context.Context) bool {
+		_, err := restore(ctx, false) // etcd may be starting still
+		return err == nil
+	})
 	for range 2 {
 		done, err := restore(t.Context(), false)
 		if err != nil || done.Keys != 3 || done.Directories != 2 {

@@ -3,11 +3,17 @@ package snapshot
 import (
 	"archive/tar"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/bbolt"
 
 	"jujuetcd.io/pkg/printable"
 )
@@ -75,4 +81,37 @@ func (a Archive) unpack(s *source, root *os.Root) error {
 		}
 		return nil
 	})
+}
+
+// CompleteV2 gives what Unpack has written the database that an etcd of 3.x wants beside its snapshots of
+// the v2 keys, where the archive is of etcd 2, which has none: empty, and as far as the newest of them.
+func CompleteV2(dir string) error {
+	path := filepath.Join(dir, "member", "snap", "db")
+	snaps, err := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
+	if err != nil || len(snaps) == 0 {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Their names are of two numbers in hexadecimal, so that the last is the newest.
+	slices.Sort(snaps)
+	var term, index uint64
+	newest := filepath.Base(snaps[len(snaps)-1])
+	if _, err := fmt.Sscanf(newest, "%016x-%016x.snap", &term, &index); err != nil {
+		return fmt.Errorf("cannot read the name of the snapshot %s: %w", printable.Line(newest, printable.Name), err)
+	}
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		meta, err := tx.CreateBucket([]byte("meta"))
+		if err != nil {
+			return err
+		}
+		return errors.Join(meta.Put([]byte("consistent_index"), binary.BigEndian.AppendUint64(nil, index)),
+			meta.Put([]byte("term"), binary.BigEndian.AppendUint64(nil, term)))
+	})
+	return errors.Join(err, db.Close())
 }
