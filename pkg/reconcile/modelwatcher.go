@@ -29,7 +29,7 @@ func (w *modelWatcher) Start(ctx context.Context) error {
 	asking.Go(func() { w.askForGrant(ctx) })
 	err := w.model.source.Run(ctx, func(snapshot *jujuapi.Model) { w.notice(ctx, snapshot) })
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // the daemon ends, which is no fault of this model's
+		return nil // the daemon ends, which is no fault of this model's
 	}
 	return err
 }
