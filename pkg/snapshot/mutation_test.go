@@ -48,6 +48,8 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"a snapshot has what was there before", "take.go", "case sent.Revision < t.Revision && ", "case false && ", "TestASnapshotIsTaken"},
 		{"what is taken is proved", "take.go", "case sent.Form != FormSaved:", "case false:", "TestASnapshotIsTaken"},
 		{"the disk has room for what is taken", "take.go", "if err := Free(t.Dir, 2*t.Size); err != nil {", "if err := error(nil); err != nil {", "TestASnapshotIsTaken"},
+		{"two of a second have two names", "take.go", "taken(filepath.Join(t.Dir, free)) || ", "", "TestASnapshotIsTaken"},
+		{"what is left of one is not another's", "take.go", " || taken(filepath.Join(t.Dir, free+StoredSuffix))", "", "TestASnapshotIsTaken"},
 		{"only this cluster's", "scheduled.go", "parts[1] != cluster", "false", outdated},
 		{"whose origin says so, too", "scheduled.go", "o.ClusterID == cluster && ", "", outdated},
 		{"and of which time", "scheduled.go", " && o.Tick == parts[2]", "", outdated},

@@ -16,8 +16,8 @@ import (
 // the next one that is taken.
 const partPrefix = ".jujuetcd-"
 
-// nameForm is the form of the names of archives, as the charm before wrote them.
-const nameForm = "etcd-snapshot-2006-01-02-15.04.05.tar.gz"
+// nameForm is the form of the names of archives, as the charm before wrote them, and nameEnd how they end.
+const nameForm, nameEnd = "etcd-snapshot-2006-01-02-15.04.05", ".tar.gz"
 
 // emptyRevision is that of a cluster in which nothing was ever written: etcd counts from 1, and its
 // database has no entry then (server/storage/mvcc, store.currentRev).
@@ -84,7 +84,7 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 		t.Origin.Hash = t.Hash(ctx, sent.Revision)
 	}
 	t.Progress("packing " + Size(sent.Size))
-	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.Origin.Time.UTC().Format(nameForm)))
+	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.freeName()))
 	packed, err := t.pack(ctx, sent, raw, path)
 	if err != nil {
 		return fail(err)
@@ -93,6 +93,22 @@ func Take(ctx context.Context, t Taking) (Archive, error) {
 		return fail(err)
 	}
 	return packed, nil
+}
+
+// freeName is the name of a person's snapshot. The form has no more than seconds, and two may be taken in one.
+func (t Taking) freeName() string {
+	name := t.Origin.Time.UTC().Format(nameForm)
+	free := name + nameEnd
+	for n := 2; taken(filepath.Join(t.Dir, free)) || taken(filepath.Join(t.Dir, free+StoredSuffix)); n++ {
+		free = fmt.Sprintf("%s-%d%s", name, n, nameEnd)
+	}
+	return free
+}
+
+// taken says that there is something of that name; what cannot be looked at is found out by who writes it.
+func taken(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // store writes the SHA-256 of an archive beside it.

@@ -52,7 +52,22 @@ func TestASnapshotIsTakenWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("it is\n%s\nand should be\n%s", got, want)
 	}
 	run(t, t.Context(), "sh", "-c", "cd "+good.Dir+" && sha256sum -c *.sha256")
-	if _, err := snapshot.Take(t.Context(), good); err == nil || !strings.Contains(err.Error(), "file exists") {
+	// Others of the same second have names of their own, also where only the archive, or the SHA-256, is left of one.
+	if err := os.Remove(filepath.Join(good.Dir, name+".sha256")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(good.Dir, "etcd-snapshot-2026-03-01-02.03.04-3.tar.gz.sha256"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"2", "4"} {
+		b, err := snapshot.Take(t.Context(), good)
+		if err != nil || filepath.Base(b.Path) != "etcd-snapshot-2026-03-01-02.03.04-"+n+".tar.gz" || b.SHA256 != inspect(t, b.Path).SHA256 {
+			t.Errorf("another one of that second is %s, %v", b.Path, err)
+		}
+	}
+	named := good
+	named.Name = name
+	if _, err := snapshot.Take(t.Context(), named); err == nil || !strings.Contains(err.Error(), "file exists") {
 		t.Errorf("one of that name is overwritten: %v", err)
 	}
 	for words, change := range map[string]func(*snapshot.Taking){
