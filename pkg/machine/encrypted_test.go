@@ -82,18 +82,27 @@ func TestAScheduleThatEncryptsKeepsNothingInTheClear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := s.List(t.Context(), "", true)
+	list, err := s.List(t.Context(), "", true, snapshot.Identity{})
 	// Both may be of one second, and metadata tell no less.
 	i := slices.IndexFunc(list, func(l snapshot.Listed) bool { return l.ID == filepath.Base(keyOf(tick3)) })
-	if err != nil || len(list) != 2 || i < 0 || !list[i].Encrypted || !list[i].Verified || list[i].Origin.Tick != tick3 {
+	if err != nil || len(list) != 2 || i < 0 || !list[i].Encrypted || !list[i].Verified || list[i].Decrypted || list[i].Origin.Tick != tick3 {
 		t.Fatalf("the store lists %+v, %v", list, err)
 	}
 	own, err := m.ListSnapshots(t.Context(), machine.DefaultSnapshots, true)
-	if err != nil || len(own) != 2 || !own[0].Encrypted || !own[0].Verified || own[0].Origin.Tick != tick3 || own[0].SHA256 != list[i].SHA256 {
+	if err != nil || len(own) != 2 || !own[0].Encrypted || own[0].Decrypted || !strings.Contains(own[0].Unopened, v1alpha1.IdentityFile+" is not there") || !own[0].Verified || own[0].Origin.Tick != tick3 || own[0].SHA256 != list[i].SHA256 {
 		t.Errorf("the unit lists %+v, %v", own, err)
 	}
 	// What comes back from the store is opened by the identity, and by nothing else.
 	w.hasIdentity(identity.String(), 0o600)
+	for where, looks := range map[string]func() ([]snapshot.Listed, error){
+		"the unit":  func() ([]snapshot.Listed, error) { return m.ListSnapshots(t.Context(), machine.DefaultSnapshots, true) },
+		"the store": func() ([]snapshot.Listed, error) { return s.List(t.Context(), "", true, machine.Identity(m)) },
+	} {
+		list, err := looks()
+		if err != nil || len(list) != 2 || !list[0].Decrypted || !list[0].Verified || list[0].Unopened != "" {
+			t.Errorf("with an identity %s lists %+v, %v", where, list, err)
+		}
+	}
 	path, done, err := m.FetchStored(t.Context(), s, filepath.Base(keyOf(tick3)), "")
 	if err != nil {
 		t.Fatal(err)

@@ -60,6 +60,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"what should be encrypted is", "scheduled.go", "taking.Encrypt, taking.Recipients = true, e.Recipients", "_ = e", "ThatEncrypts"},
 		{"though nobody is named", "scheduled.go", "if e := spec.Encryption; e != nil {", "if e := spec.Encryption; e != nil && len(e.Recipients) > 0 {", "ForNobody"},
 		{"also what was taken before it should be", "scheduled.go", " || a.spec.Encryption != nil && !taken.Encrypted", "", "WhatWasTakenInTheClear"},
+		{"what is verified in the store is opened", "../snapshot/store/list.go", "opens = identity.Opens", "_ = identity", "AScheduleThatEncrypts"},
 		{"a drill opens what is encrypted with the unit's identity", "drill.go", "Path: at.Path(v1alpha1.IdentityFile), ", "", "ADrillOpens"},
 		{"a drill is done once", "drill.go", "done.Last != nil && done.Last.ID == order.ID || done", "done", drilling},
 		{"a drill that has failed is not done again", "drill.go", " || done.Tried.FailedAt(order.ID, order.Attempt)", "", drilling},

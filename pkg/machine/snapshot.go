@@ -128,12 +128,13 @@ func (m *Machine) snapshotFolder(dir string) (string, func(*os.File) error, erro
 	return path, own, nil
 }
 
-// ListSnapshots lists what is in a folder of the machine, and inspects it if it is asked to verify.
+// ListSnapshots lists what is in a folder of the machine, and inspects it if it is asked to verify, with the
+// unit's identity if it is encrypted.
 func (m *Machine) ListSnapshots(ctx context.Context, dir string, verify bool) ([]snapshot.Listed, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("cannot list the snapshots in %q: it must be an absolute path", dir)
 	}
-	list, err := snapshot.List(ctx, m.path(dir), verify)
+	list, err := snapshot.List(ctx, m.path(dir), verify, Identity(m))
 	for i := range list {
 		list[i].Path = filepath.Join(dir, list[i].ID)
 	}

@@ -38,7 +38,7 @@ func TestAWholeDirectoryIsRestoredByItsDatabase(t *testing.T) {
 		if _, err := snapshot.Inspect(t.Context(), cut, ""); err == nil || !strings.Contains(err.Error(), "cut short") {
 			t.Errorf("%s: one that is cut: %v", flags, err)
 		}
-		all, err := snapshot.List(t.Context(), filepath.Dir(path), true)
+		all, err := snapshot.List(t.Context(), filepath.Dir(path), true, snapshot.Identity{})
 		if err != nil || len(all) != 1 || !all[0].Verified || all[0].Revision != put.Header.Revision {
 			t.Errorf("%s: it is listed as %+v, %v", flags, all, err)
 		}

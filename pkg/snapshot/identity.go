@@ -22,13 +22,18 @@ type Identity struct {
 // largestIdentity is for a file that is read into memory.
 const largestIdentity = 64 << 10
 
+// noIdentityError is that there is none, rather than one that cannot be used.
+type noIdentityError struct{ words string }
+
+func (e noIdentityError) Error() string { return e.words }
+
 func (i Identity) read() ([]age.Identity, error) {
 	if i.Path == "" {
-		return nil, errors.New("no identity was given that opens it")
+		return nil, noIdentityError{"no identity was given that opens it"}
 	}
 	f, err := os.OpenFile(i.Path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there: put the identity into it that it was encrypted to, owned by root and with mode 0600", i.Name)
+		return nil, noIdentityError{i.Name + " is not there: put the identity into it that it was encrypted to, owned by root and with mode 0600"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be opened, or is no plain file", i.Name)

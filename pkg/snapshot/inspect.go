@@ -29,6 +29,16 @@ func Inspect(ctx context.Context, path, sha256 string) (Archive, error) {
 	return l.Archive, nil
 }
 
+// inspectOpened is Inspect that looks also at what is in an encrypted archive, with the identity that opens it.
+func inspectOpened(ctx context.Context, path string, identity Identity) (Archive, error) {
+	l := looking{room: beside(path), open: true, identity: identity}
+	defer l.close()
+	if err := l.inspect(ctx, path, ""); err != nil {
+		return Archive{}, refused(path, err)
+	}
+	return l.Archive, nil
+}
+
 // inspectSent is Inspect for what was written to a file without a name in a folder; called is what it is
 // in a sentence.
 func inspectSent(ctx context.Context, f *os.File, dir, called string) (Archive, error) {
@@ -49,10 +59,10 @@ func inspectSent(ctx context.Context, f *os.File, dir, called string) (Archive, 
 type looking struct {
 	Archive
 	room room
-	// keep says that a copy is looked at also of what need not be unpacked for that, and what is in an
-	// encrypted one, which identity opens.
-	keep     bool
-	identity Identity
+	// keep says that a copy is looked at also of what need not be unpacked for that; with keep or open it is looked
+	// at what is in an encrypted one, which identity opens.
+	keep, open bool
+	identity   Identity
 	// database is the copy, without a name; nil where there is none.
 	database *os.File
 }

@@ -31,8 +31,12 @@ type Listed struct {
 	// Verified says that its bytes are those of when it was taken and looked at, or that it has been
 	// looked at now.
 	Verified bool `json:"verified"`
-	// Encrypted says that it needs an identity to be restored. Verified says nothing of what is in it then.
-	Encrypted bool `json:"encrypted,omitempty"`
+	// Encrypted says that it needs an identity to be restored. Verified says nothing of what is in it then, unless
+	// it is Decrypted, too: it was opened now, with the identity that is there, and read to its end. Unopened is
+	// why it was not, if it was asked to be verified.
+	Encrypted bool   `json:"encrypted,omitempty"`
+	Decrypted bool   `json:"decrypted,omitempty"`
+	Unopened  string `json:"unopened,omitempty"`
 	// Fault is why it cannot be used.
 	Fault string `json:"fault,omitempty"`
 	// EtcdVersion and Revision are empty where only a look would tell.
@@ -47,9 +51,9 @@ type Listed struct {
 const mostListed = 500
 
 // List lists the archives in a folder, the newest first; none where there is no folder. It reads
-// each file for its SHA-256 and no further, or inspects each if it is asked to verify. What is no
-// archive, or has a name that begins with a dot, is left out.
-func List(ctx context.Context, dir string, verify bool) ([]Listed, error) {
+// each file for its SHA-256 and no further, or inspects each if it is asked to verify, also what is in an
+// encrypted one that the identity opens. What is no archive, or has a name that begins with a dot, is left out.
+func List(ctx context.Context, dir string, verify bool, identity Identity) ([]Listed, error) {
 	all, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -67,7 +71,7 @@ func List(ctx context.Context, dir string, verify bool) ([]Listed, error) {
 			return nil, fmt.Errorf("cannot list the snapshots in %s: there are more than %d", dir, mostListed)
 		}
 		l := Listed{ID: name, Path: filepath.Join(dir, name)}
-		known, err := l.look(ctx, verify)
+		known, err := l.look(ctx, verify, identity)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +84,7 @@ func List(ctx context.Context, dir string, verify bool) ([]Listed, error) {
 }
 
 // look fills in what a file tells; false means that it is none of ours to tell of.
-func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
+func (l *Listed) look(ctx context.Context, verify bool, identity Identity) (bool, error) {
 	s, err := open(ctx, l.Path)
 	if err != nil {
 		// An empty file, or one that is gone by now, is no archive.
@@ -101,21 +105,7 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 		l.from(originOf(ctx, s, l.Path))
 	}
 	if verify {
-		a, err := Inspect(ctx, l.Path, "")
-		switch {
-		case ctx.Err() != nil:
-			return false, context.Cause(ctx)
-		case err != nil:
-			l.Fault = err.Error()
-			return true, nil
-		}
-		l.from(a.Origin)
-		l.SHA256, l.Verified, l.Revision = a.SHA256, !a.Encrypted || a.Digest == DigestStored, a.Revision
-		l.EtcdVersion, l.KeysVersion = cmp.Or(l.EtcdVersion, a.Version), ""
-		if a.Form == FormV2 {
-			l.KeysVersion = KeysV2
-		}
-		return true, nil
+		return true, l.verify(ctx, identity)
 	}
 	if l.SHA256, err = s.digest(); err != nil {
 		return false, err
@@ -130,6 +120,34 @@ func (l *Listed) look(ctx context.Context, verify bool) (bool, error) {
 		l.Verified = true
 	}
 	return true, nil
+}
+
+// verify inspects a file.
+func (l *Listed) verify(ctx context.Context, identity Identity) error {
+	a, err := inspectOpened(ctx, l.Path, identity)
+	_, closed := errors.AsType[*closedError](err)
+	why := err
+	if closed {
+		// What stands beside it tells of its bytes all the same.
+		a, err = Inspect(ctx, l.Path, "")
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		l.Fault = err.Error()
+		return nil
+	}
+	l.from(a.Origin)
+	l.SHA256, l.Verified, l.Revision = a.SHA256, !a.Encrypted || a.Digest == DigestStored, a.Revision
+	l.EtcdVersion, l.KeysVersion = cmp.Or(l.EtcdVersion, a.Version), ""
+	if a.Form == FormV2 {
+		l.KeysVersion = KeysV2
+	}
+	if a.Encrypted {
+		l.Opened(why)
+	}
+	return nil
 }
 
 func (l *Listed) from(o *Origin) {

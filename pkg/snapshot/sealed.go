@@ -56,7 +56,7 @@ func (l *looking) inspectSealed(ctx context.Context, s *source) (beside []known,
 	if said != nil {
 		l.Origin, l.Revision, beside = &said.Origin, said.Origin.Revision, []known{said.known()}
 	}
-	if !l.keep {
+	if !l.keep && !l.open {
 		return beside, nil
 	}
 	unsealed, err := l.identity.unseal(s)
@@ -76,16 +76,17 @@ func (l *looking) inspectSealed(ctx context.Context, s *source) (beside []known,
 
 // unseal is what comes out of an archive that is encrypted. What it gives has been authenticated, in
 // pieces of 64 KiB, and it ends without a fault only where the archive does.
-func (i Identity) unseal(s *source) (*bufio.Reader, error) {
+func (i Identity) unseal(r io.Reader) (*bufio.Reader, error) {
 	identities, err := i.read()
 	if err != nil {
-		return nil, fmt.Errorf("it is encrypted, and %w", err)
+		_, missing := errors.AsType[noIdentityError](err)
+		return nil, &closedError{missing, fmt.Errorf("it is encrypted, and %w", err)}
 	}
-	from := &remembering{r: s}
+	from := &remembering{r: r}
 	opened, err := age.Decrypt(from, identities...)
 	switch _, none := errors.AsType[*age.NoIdentityMatchError](err); {
 	case none:
-		return nil, fmt.Errorf("it is encrypted, and to none of the identities in %s: put the one there that it was encrypted to", i.Name)
+		return nil, &closedError{false, fmt.Errorf("it is encrypted, and to none of the identities in %s: put the one there that it was encrypted to", i.Name)}
 	case err != nil:
 		return nil, from.unreadable()
 	}

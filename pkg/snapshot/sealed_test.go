@@ -296,7 +296,7 @@ func TestWhatIsEncryptedIsListedAndRemovedWithoutAnIdentity(t *testing.T) {
 	clear := take("20260301T000000Z", false)
 	first, second := take("20260302T000000Z", true), take("20260303T000000Z", true)
 	for _, verify := range []bool{false, true} {
-		list, err := snapshot.List(t.Context(), dir, verify)
+		list, err := snapshot.List(t.Context(), dir, verify, snapshot.Identity{})
 		if err != nil || len(list) != 3 {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -350,14 +350,14 @@ func TestWhatIsEncryptedIsListedAndRemovedWithoutAnIdentity(t *testing.T) {
 	text, err := os.ReadFile(second.Path)
 	alone := file(t, "copy.tar.gz.age", text)
 	for _, verify := range []bool{false, true} {
-		if l, err := snapshot.List(t.Context(), filepath.Dir(alone), verify); err != nil || len(l) != 1 || !l[0].Encrypted || l[0].Verified || l[0].Origin != nil {
+		if l, err := snapshot.List(t.Context(), filepath.Dir(alone), verify, snapshot.Identity{}); err != nil || len(l) != 1 || !l[0].Encrypted || l[0].Verified || l[0].Origin != nil {
 			t.Errorf("%+v, %v", l, err)
 		}
 	}
 	if err := errors.Join(err, os.WriteFile(second.Path, flipped(text, len(text)/2), 0o600), os.Remove(second.Path+snapshot.StoredSuffix)); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := snapshot.List(t.Context(), dir, true); err != nil || list[0].Path != second.Path || list[0].Verified || !strings.Contains(list[0].Fault, ".json beside it says") {
+	if list, err := snapshot.List(t.Context(), dir, true, snapshot.Identity{}); err != nil || list[0].Path != second.Path || list[0].Verified || !strings.Contains(list[0].Fault, ".json beside it says") {
 		t.Errorf("a damaged one is %+v, %v", list, err)
 	}
 }

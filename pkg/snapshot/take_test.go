@@ -134,7 +134,7 @@ func TestWhatIsInAFolderIsListed(t *testing.T) {
 	}
 	list := func(verify bool) []snapshot.Listed {
 		t.Helper()
-		all, err := snapshot.List(t.Context(), x.Dir, verify)
+		all, err := snapshot.List(t.Context(), x.Dir, verify, snapshot.Identity{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestWhatIsInAFolderIsListed(t *testing.T) {
 			t.Errorf("a damaged one is %+v", l)
 		}
 	}
-	if all, err := snapshot.List(t.Context(), filepath.Join(x.Dir, "none"), false); err != nil || len(all) > 0 {
+	if all, err := snapshot.List(t.Context(), filepath.Join(x.Dir, "none"), false, snapshot.Identity{}); err != nil || len(all) > 0 {
 		t.Errorf("where there is no folder: %v, %v", all, err)
 	}
 }

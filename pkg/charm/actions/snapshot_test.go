@@ -91,19 +91,25 @@ func TestSnapshotsAreListedForPeopleAndForPrograms(t *testing.T) {
 		{ID: "a.db", Time: at, Size: 20, SHA256: "cd34", Encrypted: true},
 		{ID: "2.tar.gz", Time: at, Size: 20, SHA256: "ef56", KeysVersion: snapshot.KeysV2},
 		{ID: "0.db", Time: at, Size: 20, Fault: "cannot use 0.db: it is cut short"},
+		{ID: "c.age", Time: at, Size: 20, SHA256: "ef56", Encrypted: true, Verified: true, Decrypted: true},
+		{ID: "d.age", Time: at, Size: 20, SHA256: "ef56", Encrypted: true, Verified: true, Unopened: "it is encrypted, and X is not there"},
+		{ID: "e.age", Time: at, Size: 20, SHA256: "ef56", Encrypted: true, Verified: true, Unopened: "it is encrypted, and X is not there"},
+		{ID: "f.age", Time: at, Size: 20, SHA256: "ef56", Encrypted: true, Unopened: "it is encrypted, and to none"},
 	}
 	u.given(v1alpha1.ActionListSnapshots, map[string]any{"target": "/srv", "verify": true})
 	for _, line := range []string{
-		"b.tar.gz  2026-03-01T02:03:04Z  68K   7         3.6.16  yes       no         etcd, cluster 0000000000000007  ab12",
-		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no        yes        unknown ",
-		"2.tar.gz  2026-03-01T02:03:04Z  20    v2 keys ", "DAMAGED", "\ncannot use 0.db: it is cut short",
+		"b.tar.gz  2026-03-01T02:03:04Z  68K   7         3.6.16  yes            no         etcd, cluster 0000000000000007  ab12",
+		"a.db      2026-03-01T02:03:04Z  20    ?         ?       no             yes        unknown ", "DAMAGED", "\ncannot use 0.db: it is cut short",
+		"2.tar.gz  2026-03-01T02:03:04Z  20    v2 keys ",
+		"c.age     2026-03-01T02:03:04Z  20    ?         ?       decrypted      yes ", "e.age     2026-03-01T02:03:04Z  20    ?         ?       SHA-256 alone  yes ",
+		"f.age     2026-03-01T02:03:04Z  20    ?         ?       UNREADABLE     yes ", "\nUNREADABLE: it is encrypted, and to none", "\nOf SHA-256 alone: it is encrypted, and X is not there",
 	} {
-		if !strings.Contains(u.juju.Results["output"], line) {
+		if strings.Count(u.juju.Results["output"], line) != 1 {
 			t.Errorf("the table lacks %q:\n%s", line, u.juju.Results["output"])
 		}
 	}
 	var list []snapshot.Listed
-	if err := json.Unmarshal([]byte(u.juju.Results["snapshots"]), &list); err != nil || len(list) != 4 || list[0].Origin.ClusterID != latched {
+	if err := json.Unmarshal([]byte(u.juju.Results["snapshots"]), &list); err != nil || len(list) != 8 || list[0].Origin.ClusterID != latched {
 		t.Errorf("results %q, %v", u.juju.Results["snapshots"], err)
 	}
 	if want := []string{"/home/ubuntu/etcd-snapshots false", "/srv true"}; strings.Join(u.machine.looked, ";") != strings.Join(want, ";") {

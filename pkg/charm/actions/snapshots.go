@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -93,6 +94,26 @@ func listing(all []folder) (tables, text string, err error) {
 	}
 }
 
+// proven is how far an archive is verified, in a word, and why no further.
+func proven(l snapshot.Listed) (word, why string) {
+	switch {
+	case l.Fault != "":
+		return "DAMAGED", l.Fault
+	case l.Unopened != "" && l.Verified:
+		return bySHA256, "Of " + bySHA256 + ": " + l.Unopened
+	case l.Unopened != "":
+		return "UNREADABLE", "UNREADABLE: " + l.Unopened
+	case l.Decrypted:
+		return "decrypted", ""
+	case l.Verified:
+		return "yes", ""
+	}
+	return "no", ""
+}
+
+// bySHA256 is what is encrypted, has the bytes that were written, and was not opened.
+const bySHA256 = "SHA-256 alone"
+
 func snapshotTable(target string, list []snapshot.Listed, left int) string {
 	if len(list) == 0 {
 		return "no snapshots in " + target
@@ -102,7 +123,7 @@ func snapshotTable(target string, list []snapshot.Listed, left int) string {
 	fmt.Fprintln(w, "ID\tTIME\tSIZE\tREVISION\tETCD\tVERIFIED\tENCRYPTED\tFROM\tSHA256")
 	var faults []string
 	for _, l := range list {
-		revision, version, from, verified, encrypted := "?", "?", "unknown", "no", "no"
+		revision, version, from, encrypted := "?", "?", "unknown", "no"
 		if l.Revision > 0 {
 			revision = fmt.Sprint(l.Revision)
 		}
@@ -118,12 +139,9 @@ func snapshotTable(target string, list []snapshot.Listed, left int) string {
 		if l.Origin != nil {
 			from = fmt.Sprintf("%s, cluster %s", l.Origin.Application, l.Origin.ClusterID)
 		}
-		switch {
-		case l.Fault != "":
-			verified = "DAMAGED"
-			faults = append(faults, l.Fault)
-		case l.Verified:
-			verified = "yes"
+		verified, why := proven(l)
+		if why != "" && !slices.Contains(faults, why) {
+			faults = append(faults, why)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, l.Time.Format(time.RFC3339), snapshot.Size(l.Size), revision, version, verified, encrypted, from, l.SHA256)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/charm/dispatch"
+	"jujuetcd.io/pkg/machine"
 	"jujuetcd.io/pkg/snapshot"
 	"jujuetcd.io/pkg/snapshot/store"
 )
@@ -44,7 +45,7 @@ func (a action) listStored(ctx context.Context, from string, verify bool) (where
 	case s == nil:
 		return "", nil, nil, nil
 	}
-	list, why = s.List(ctx, from, verify)
+	list, why = s.List(ctx, from, verify, machine.Identity(a.machine))
 	return s.Where(), list, why, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/snapshot"
 	"jujuetcd.io/pkg/snapshot/store"
 	"jujuetcd.io/test/etcdtest"
 	"jujuetcd.io/test/s3test"
@@ -163,7 +164,7 @@ func TestCredentialsOfASecret(t *testing.T) {
 		t.Errorf("a store of another kind asks %d times: %v", asked, err)
 	}
 	server.Revoke("another")
-	if _, err := s.List(t.Context(), "", false); err == nil || strings.Contains(err.Error(), s3test.AccessKey) {
+	if _, err := s.List(t.Context(), "", false, snapshot.Identity{}); err == nil || strings.Contains(err.Error(), s3test.AccessKey) {
 		t.Errorf("the credentials are in %v", err)
 	}
 }

@@ -7,7 +7,7 @@
 //	s, err := store.Open(policy, related, "/")    // nothing is asked of the store yet
 //	url, err := s.Put(ctx, archive)               // uploads, and reads back
 //	removed, err := s.Prune(ctx, archive, 14)     // older ones of the same schedule
-//	list, err := s.List(ctx, "", false)           // of the own folder, or of another
+//	list, err := s.List(ctx, "", false, identity) // of the own folder, or of another
 //	err = s.Fetch(ctx, id, "", path)              // into a new file
 //
 // It is for the unit's agent: the daemon knows a store by its names only.

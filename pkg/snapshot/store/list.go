@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +20,9 @@ import (
 const mostListed = 500
 
 // List lists what is directly in a folder of the bucket, the newest first: in the own one, or in that
-// of another cluster. If it is asked to verify it reads each object, and compares its bytes with the
-// SHA-256 of when it was stored.
-func (s *Store) List(ctx context.Context, prefix string, verify bool) ([]snapshot.Listed, error) {
+// of another cluster. If it is asked to verify it reads each object, compares its bytes with the
+// SHA-256 of when it was stored, and decrypts them on the way if the identity opens them.
+func (s *Store) List(ctx context.Context, prefix string, verify bool, identity snapshot.Identity) ([]snapshot.Listed, error) {
 	folder, err := s.folder(prefix)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the snapshots in the store: %w", err)
@@ -50,7 +51,7 @@ func (s *Store) List(ctx context.Context, prefix string, verify bool) ([]snapsho
 		}
 		l := listed(name, s.url(folder+name), o)
 		if verify {
-			if err := s.verify(ctx, folder+name, &l); err != nil {
+			if err := s.verify(ctx, folder+name, &l, identity); err != nil {
 				return fail(err)
 			}
 		}
@@ -72,25 +73,33 @@ func listed(name, url string, o minio.ObjectInfo) snapshot.Listed {
 }
 
 // verify reads an object. What has no SHA-256 to compare with stays unverified.
-func (s *Store) verify(ctx context.Context, key string, l *snapshot.Listed) error {
+func (s *Store) verify(ctx context.Context, key string, l *snapshot.Listed, identity snapshot.Identity) error {
 	if l.SHA256 == "" {
 		return nil
 	}
-	sum, size, err := s.read(ctx, key, discard{}, l.Size)
+	opens := func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }
+	if l.Encrypted {
+		opens = identity.Opens
+	}
+	from, to := io.Pipe()
+	opened := make(chan error, 1)
+	go func() { opened <- opens(from) }()
+	sum, size, err := s.read(ctx, key, to, l.Size)
+	_ = to.CloseWithError(err) // which has none of its own
+	why := <-opened
 	switch {
 	case err != nil:
 		return err
 	case sum != l.SHA256 || size != l.Size:
 		l.Fault = fmt.Sprintf("cannot use %s: %v", l.Path, errOther)
-	default:
-		l.Verified = true
+		return nil
+	}
+	l.Verified = true
+	if l.Encrypted {
+		l.Opened(why)
 	}
 	return nil
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // find is an object of a folder. It is listed first: a store tells why it refuses that, and not why it
 // refuses to tell of one object.

@@ -41,7 +41,7 @@ func TestWhatIsStoredIsReadBackListedAndFetched(t *testing.T) {
 	server.Write(bucket, "etcd-snapshots/by-hand.db", []byte("x"), nil)
 	server.Write(bucket, "etcd-snapshots/deeper/"+snapshot.ScheduledName(thisCluster, tick2, 0), []byte("x"), nil)
 	for _, verify := range []bool{false, true} {
-		list, err := s.List(t.Context(), "", verify)
+		list, err := s.List(t.Context(), "", verify, snapshot.Identity{})
 		if err != nil || len(list) != 2 {
 			t.Fatalf("%+v, %v", list, err)
 		}
@@ -204,7 +204,7 @@ func TestAFaultOfTheStoreIsSaid(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) || time.Since(began) > 6*time.Second {
 				t.Errorf("after %s: %v", time.Since(began), err)
 			}
-			if _, lerr := s.List(ctx, "", true); lerr == nil && strings.Contains(want, "credentials") {
+			if _, lerr := s.List(ctx, "", true, snapshot.Identity{}); lerr == nil && strings.Contains(want, "credentials") {
 				t.Error("it lists what it may not")
 			}
 			for _, secret := range []string{s3test.SecretKey, s3test.AccessKey} {
@@ -250,25 +250,25 @@ func TestWhatIsFetchedIsWhatWasStored(t *testing.T) {
 			t.Errorf("%s: %v, left %v", id, err, left)
 		}
 	}
-	if list, err := s.List(t.Context(), "", true); err != nil || len(list) != 2 {
+	if list, err := s.List(t.Context(), "", true, snapshot.Identity{}); err != nil || len(list) != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	server.Break(server.Lying)
-	list, err := s.List(t.Context(), "", true)
+	list, err := s.List(t.Context(), "", true, snapshot.Identity{})
 	if i := slices.IndexFunc(list, func(l snapshot.Listed) bool { return l.Origin != nil }); err != nil || list[i].Verified || list[i].Fault == "" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	server.Break(nil)
 	// Another folder, as after a model was lost.
 	other := openAt(t, server, "new")
-	if list, err := other.List(t.Context(), "/a/", false); err != nil || len(list) != 2 {
+	if list, err := other.List(t.Context(), "/a/", false, snapshot.Identity{}); err != nil || len(list) != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if err := other.Fetch(t.Context(), filepath.Base(a.Path), "a", filepath.Join(t.TempDir(), "x")); err != nil {
 		t.Error(err)
 	}
 	for _, prefix := range []string{"../a", "a//b", "/"} {
-		if _, err := other.List(t.Context(), prefix, false); err == nil {
+		if _, err := other.List(t.Context(), prefix, false, snapshot.Identity{}); err == nil {
 			t.Errorf("%q is a prefix", prefix)
 		}
 	}
