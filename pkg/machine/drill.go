@@ -14,7 +14,6 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
-	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/snapshot"
 )
@@ -34,18 +33,23 @@ func (a *application) drill(ctx context.Context) error {
 	if r.Drill != nil {
 		done = *r.Drill
 	}
-	if done.Last != nil && done.Last.ID == order.ID || done.Tried.FailedAt(order.ID, order.Attempt) {
+	if done.Last != nil && done.Last.ID == order.ID && done.Last.From() == order.From() ||
+		done.Tried.FailedAt(order.ID, order.Attempt) && done.TriedFrom() == order.From() {
 		return nil
 	}
-	done.Tried = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
+	done.Tried, done.TriedStored = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}, order.Stored
 	r.Drill = &done
 	if err := a.m.remember(r); err != nil {
 		return err
 	}
-	limit := a.m.o.DrillWait
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it takes longer than %s", limit))
+	from, limit := a.m.ownDisk(*r), a.m.o.DrillWait
+	late := fmt.Errorf("it takes longer than %s", limit)
+	if order.Stored != "" {
+		from, late = a.fetched(order), fmt.Errorf("it takes longer than the %s that fetching and trying have together", limit)
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, limit, late)
 	defer cancel()
-	last, err := a.m.rehearse(limited, *r)
+	last, err := a.m.rehearse(limited, from)
 	if err != nil {
 		switch {
 		case limited.Err() != nil:
@@ -63,22 +67,30 @@ func (a *application) drill(ctx context.Context) error {
 	return a.m.remember(r)
 }
 
-// rehearse restores the unit's last snapshot of the schedule into a folder of its own, asks an etcd that runs
-// with it for what it has, and removes all of it.
-func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.DoneDrill, err error) {
-	if r.Snapshots == nil || r.Snapshots.Last == nil {
-		return done, errors.New("cannot try whether a snapshot can be restored: this unit has taken none of the schedule")
-	}
+// rehearse restores a snapshot of the schedule into a folder of its own, asks an etcd that runs with it for what
+// it has, and removes all of it.
+func (m *Machine) rehearse(ctx context.Context, from source) (done v1alpha1.DoneDrill, err error) {
 	if err := m.ClearDrill(); err != nil {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, m.ClearDrill()) }()
-	last := r.Snapshots.Last
-	archive, err := snapshot.Prove(ctx, m.path(last.Path), last.SHA256, m.stateDir(), Identity(m))
+	if err := os.Mkdir(m.drillDir(), 0o700); err != nil {
+		return done, fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
+	}
+	of, err := from(ctx)
+	if err != nil {
+		return done, err
+	}
+	archive, err := snapshot.ProveAs(ctx, of.path, of.called, of.sha256, m.stateDir(), Identity(m))
 	if err != nil {
 		return done, err
 	}
 	defer archive.Close()
+	if of.fetched { // what is restored is the database, which is apart by now
+		if err := os.Remove(of.path); err != nil {
+			return done, fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
+		}
+	}
 	if err := m.roomForDrill(archive.DatabaseSize); err != nil {
 		return done, fmt.Errorf("cannot try whether a snapshot can be restored: %w", err)
 	}
@@ -90,7 +102,8 @@ func (m *Machine) rehearse(ctx context.Context, r record.Record) (done v1alpha1.
 	if err != nil {
 		return done, err
 	}
-	done = v1alpha1.DoneDrill{Snapshot: filepath.Base(last.Path), Tick: last.ID, Revision: archive.Revision, Keys: archive.Keys}
+	done = of.done
+	done.Revision, done.Keys = archive.Revision, archive.Keys
 	done.Hashed, err = compareRestored(archive.Archive, has)
 	return done, err
 }
@@ -150,8 +163,8 @@ const (
 	drillMemory = 256 << 20
 )
 
-// roomForDrill makes the folder, if there is room for a drill on the machine: for the database, which is unpacked by
-// now, once more, and for the log. etcd on the same disk stops when that is full.
+// roomForDrill makes the folder of the drill's etcd, if there is room for it on the machine: for the database, which
+// is unpacked by now, once more, and for the log. etcd on the same disk stops when that is full.
 func (m *Machine) roomForDrill(size int64) error {
 	if err := snapshot.Free(m.stateDir(), size+drillLog); err != nil {
 		return err
@@ -163,10 +176,8 @@ func (m *Machine) roomForDrill(size int64) error {
 	if need := size + drillMemory; free < need {
 		return fmt.Errorf("the machine has %s of memory free, and it needs %s", snapshot.Size(free), snapshot.Size(need))
 	}
-	for _, dir := range []string{m.drillDir(), filepath.Join(m.drillDir(), drillHome)} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(filepath.Join(m.drillDir(), drillHome), 0o700); err != nil {
+		return err
 	}
 	return nil
 }

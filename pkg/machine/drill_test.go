@@ -60,8 +60,12 @@ func withDrills(t *testing.T, hash *etcdops.Hash) *world {
 // drilled is what the facts tell of a drill after a delivery that asks for one.
 func (w *world) drilled(tick string, attempt int32, action int64) *v1alpha1.DrillFacts {
 	w.t.Helper()
-	spec := w.member()
-	spec.Delivery.Drill = &v1alpha1.DrillOrder{ID: tick, Attempt: attempt}
+	return w.drilling(w.member(), v1alpha1.DrillOrder{ID: tick, Attempt: attempt}, action)
+}
+
+func (w *world) drilling(spec *v1alpha1.EtcdUnitSpec, order v1alpha1.DrillOrder, action int64) *v1alpha1.DrillFacts {
+	w.t.Helper()
+	spec.Delivery.Drill = &order
 	before := w.files()
 	facts := w.apply(spec, action, v1alpha1.OutcomeApplied, "").Facts.Drill
 	after := w.files()

@@ -37,7 +37,7 @@ func (m *Machine) Rehearse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.rehearse(ctx, r)
+	_, err = m.rehearse(ctx, m.ownDisk(r))
 	return err
 }
 

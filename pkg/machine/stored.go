@@ -54,14 +54,7 @@ func (a *application) keep(ctx, limited context.Context, taken snapshot.Archive,
 	deadline, _ := limited.Deadline()
 	ctx, cancel := context.WithDeadlineCause(ctx, deadline, fmt.Errorf("it takes longer than the %s that taking and storing have together", a.m.o.ScheduledWait))
 	defer cancel()
-	var provider store.Provider
-	if a.s.Store != nil {
-		var err error
-		if provider, err = a.s.Store(ctx); err != nil {
-			return fmt.Errorf("cannot use the store: %w", err)
-		}
-	}
-	s, err := a.m.openStore(policy, provider)
+	s, err := a.store(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,6 +70,18 @@ func (a *application) keep(ctx, limited context.Context, taken snapshot.Archive,
 		a.did("removed the snapshot " + name + " in " + s.Where())
 	}
 	return err
+}
+
+// store is the one of the spec, which has one.
+func (a *application) store(ctx context.Context) (*store.Store, error) {
+	var provider store.Provider
+	if a.s.Store != nil {
+		var err error
+		if provider, err = a.s.Store(ctx); err != nil {
+			return nil, fmt.Errorf("cannot use the store: %w", err)
+		}
+	}
+	return a.m.openStore(a.spec.Store, provider)
 }
 
 // FetchStored gets a snapshot of the store, by its ID, into the unit's own folder. The caller calls

@@ -19,12 +19,18 @@ import (
 // stored is a unit on a schedule with a store, and what the provider says.
 func stored(t *testing.T) (*world, *s3test.Server, map[string]string) {
 	t.Helper()
-	w, server := onSchedule(t), s3test.New(t, "backups")
+	w := onSchedule(t)
+	return w, w.withStore(), w.bag
+}
+
+// withStore lets the provider give what a store of its own takes.
+func (w *world) withStore() *s3test.Server {
+	server := s3test.New(w.t, "backups")
 	w.bag = map[string]string{
 		"bucket": "backups", "endpoint": server.URL, "path": "fleet", "region": "us-east-1", "s3-uri-style": "path",
 		"access-key": s3test.AccessKey, "secret-key": s3test.SecretKey, "tls-ca-chain": server.CA,
 	}
-	return w, server, w.bag
+	return server
 }
 
 // storing is a delivery that asks for a snapshot which is to be stored.

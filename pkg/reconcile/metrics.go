@@ -53,12 +53,12 @@ var (
 	}, []string{"model", "application"})
 	drillTimeGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jujuetcd_restore_drill_last_timestamp_seconds",
-		Help: "For which time of its timetable a snapshot of a cluster was last restored for a trial, and was as it should be; absent without one.",
-	}, []string{"model", "application"})
+		Help: "For which time of its timetable a snapshot of a cluster was last restored for a trial, from the disk of a unit or from the store (source), and was as it should be; absent without one.",
+	}, []string{"model", "application", "source"})
 	drillFailingGauge = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jujuetcd_restore_drill_failing",
-		Help: "1 while a cluster's last restore drill has failed, or two in a row were missed, else 0; absent without a timetable of drills.",
-	}, []string{"model", "application"})
+		Help: "1 while a cluster's last restore drill has failed, or two in a row were missed, else 0; absent without a timetable of drills. source says which snapshots it is of: unit or store.",
+	}, []string{"model", "application", "source"})
 	jujuRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jujuetcd_juju_requests_total",
 		Help: "Calls to the Juju controller, by model, call and outcome (ok, error).",
@@ -123,17 +123,25 @@ func measureSnapshots(model, application string, s *v1alpha1.SnapshotStatus) {
 
 // measureDrills shows how a timetable of restore drills is kept; nil is none.
 func measureDrills(model, application string, s *v1alpha1.DrillStatus) {
-	labels := prometheus.Labels{"model": model, "application": application}
-	switch {
-	case s == nil:
-		drillFailingGauge.Delete(labels)
-	case s.Failing:
-		drillFailingGauge.With(labels).Set(1)
-	default:
-		drillFailingGauge.With(labels).Set(0)
+	// What was tried before the policy has said another source says nothing any more.
+	for _, from := range []string{v1alpha1.DrillFromUnit, v1alpha1.DrillFromStore} {
+		labels := prometheus.Labels{"model": model, "application": application, "source": from}
+		if s == nil || s.From != from {
+			drillFailingGauge.Delete(labels)
+		}
+		if s == nil || s.From != from || s.Last == nil {
+			drillTimeGauge.Delete(labels)
+		}
 	}
-	if s == nil || s.Last == nil {
-		drillTimeGauge.Delete(labels)
+	if s == nil {
+		return
+	}
+	labels, failing := prometheus.Labels{"model": model, "application": application, "source": s.From}, 0.0
+	if s.Failing {
+		failing = 1
+	}
+	drillFailingGauge.With(labels).Set(failing)
+	if s.Last == nil {
 		return
 	}
 	if at, known := v1alpha1.ParseTick(s.Last.ID); known {

@@ -21,11 +21,17 @@ type Proven struct {
 // its database there; where that has no room, beside the archive. The identity opens it if it is
 // encrypted, and is not looked for else.
 func Prove(ctx context.Context, path, sha256, near string, identity Identity) (*Proven, error) {
+	return ProveAs(ctx, path, path, sha256, near, identity)
+}
+
+// ProveAs is Prove of what was put at the path for that alone, and has another name for people: where it is from.
+func ProveAs(ctx context.Context, path, called, sha256, near string, identity Identity) (*Proven, error) {
 	l := looking{room: slices.Compact(append(room{filepath.Clean(near)}, beside(path)...)), keep: true, identity: identity}
 	if err := l.inspect(ctx, path, sha256); err != nil {
 		l.close()
-		return nil, refused(path, err)
+		return nil, refused(called, err)
 	}
+	l.Path = called
 	return &Proven{Archive: l.Archive, database: l.database}, nil
 }
 

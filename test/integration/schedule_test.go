@@ -56,7 +56,7 @@ func TestAScheduleTakesSnapshots(t *testing.T) {
 	recent := float64(time.Now().Add(-5 * time.Minute).Unix())
 	for name, least := range map[string]float64{"snapshot_overdue": 0, "snapshot_last_timestamp_seconds": recent, "snapshot_last_size_bytes": 1,
 		"restore_drill_failing": 0, "restore_drill_last_timestamp_seconds": recent} {
-		found := regexp.MustCompile(`(?m)^jujuetcd_` + name + `\{application="etcd",model="admin/demo"\} (\S+)$`).FindStringSubmatch(text)
+		found := regexp.MustCompile(`(?m)^jujuetcd_` + name + `\{application="etcd",model="admin/demo"(?:,source="unit")?\} (\S+)$`).FindStringSubmatch(text)
 		if found == nil {
 			t.Errorf("no metric %s", name)
 			continue

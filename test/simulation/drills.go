@@ -31,17 +31,18 @@ func (a *Agent) drill(spec *v1alpha1.EtcdUnitSpec) {
 	if a.record.Drill != nil {
 		done = *a.record.Drill
 	}
-	if done.Last != nil && done.Last.ID == order.ID || done.Tried.FailedAt(order.ID, order.Attempt) {
+	if done.Last != nil && done.Last.ID == order.ID && done.Last.From() == order.From() ||
+		done.Tried.FailedAt(order.ID, order.Attempt) && done.TriedFrom() == order.From() {
 		return
 	}
-	done.Tried = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}
+	done.Tried, done.TriedStored = v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}, order.Stored
 	switch taken := a.record.Snapshots; {
 	case taken == nil || taken.Last == nil:
 		done.Tried.Fault = "there is no snapshot"
 	case s.scheduled.drillsFail || s.scheduled.rng.IntN(8) == 0:
 		done.Tried.Fault = "what was restored has another hash"
 	default:
-		done.Last = &v1alpha1.DoneDrill{ID: order.ID, Unit: a.unit.Name, Snapshot: "snapshot", Tick: taken.Last.ID, Time: metav1.NewTime(a.now())}
+		done.Last = &v1alpha1.DoneDrill{ID: order.ID, Unit: a.unit.Name, Snapshot: "snapshot", Stored: order.Stored, Tick: taken.Last.ID, Time: metav1.NewTime(a.now())}
 		s.counts.Drills++
 	}
 	a.record.Drill = &done

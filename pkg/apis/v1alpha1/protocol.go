@@ -22,7 +22,11 @@ import "time"
 //	10 the agent tries whether a snapshot of the schedule can be restored
 //	11 the agent encrypts snapshots of a schedule
 //	12 the agent has etcd up to 3.5 serve the v2 API
-const Protocol = 12
+//	13 the agent tries also what is in the store
+const Protocol = 13
+
+// ProtocolDrillStored is the first Protocol whose agents know DrillOrder.Stored.
+const ProtocolDrillStored = 13
 
 // ProtocolV2 is the first Protocol whose agents know EtcdSpec.EnableV2.
 const ProtocolV2 = 12
@@ -246,7 +250,8 @@ const (
 	// reconcile: with what else is waited for it stays below LongestRun. A larger database is for
 	// the action snapshot.
 	LongestScheduled = 75 * time.Second
-	// LongestDrill is how long a trial of restoring may take, for the same reason.
+	// LongestDrill is how long a trial of restoring may take, for the same reason, with what is fetched
+	// from a store for it.
 	LongestDrill = LongestScheduled
 	// LongestSnapshot is how long the action snapshot, or list-snapshots, may run. 8 GiB, the largest
 	// database that etcd's documentation recommends, are sent, read, packed and written in 14 minutes

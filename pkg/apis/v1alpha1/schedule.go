@@ -35,6 +35,11 @@ type SnapshotPolicy struct {
 	// else can reach: cron words as in Schedule. By default never.
 	// +optional
 	Drill string `json:"drill,omitempty"`
+	// DrillFrom says which one is tried: the newest on the disk of a unit (unit, the default), or the newest in
+	// the store (store), which a unit fetches for it.
+	// +optional
+	// +kubebuilder:validation:Enum=unit;store
+	DrillFrom string `json:"drillFrom,omitempty"`
 	// BeforeRiskySteps has a snapshot taken before what a person asks for and what can lose data or
 	// cannot be gone back from: a restore over a cluster that is there, another authority. Such a step
 	// goes on without one where none can be taken. By default it does not: who has no schedule may

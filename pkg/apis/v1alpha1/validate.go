@@ -69,6 +69,12 @@ func (s *EtcdClusterSpec) Validate(path *field.Path) field.ErrorList {
 	case s.Snapshots.Drill != "" && s.Snapshots.Schedule == "":
 		faults = append(faults, field.Invalid(snapshots.Child("drill"), s.Snapshots.Drill, "must have a schedule beside it, whose newest snapshot is tried"))
 	}
+	switch from := s.Snapshots.DrillFrom; {
+	case from != "" && from != DrillFromUnit && from != DrillFromStore:
+		faults = append(faults, field.NotSupported(snapshots.Child("drillFrom"), from, []string{DrillFromUnit, DrillFromStore}))
+	case from != "" && s.Snapshots.Drill == "":
+		faults = append(faults, field.Invalid(snapshots.Child("drillFrom"), from, "must have a timetable of drills beside it"))
+	}
 	if s.Snapshots.Keep < 0 || s.Snapshots.Keep > MostKept {
 		faults = append(faults, field.Invalid(snapshots.Child("keep"), s.Snapshots.Keep, fmt.Sprintf("must be between 1 and %d", MostKept)))
 	}

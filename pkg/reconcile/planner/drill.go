@@ -28,7 +28,28 @@ func (in *roster) rehearse(schedule *timetable) *rehearsals {
 	return &rehearsals{schedule, in.beats(in.Policy.Snapshots.Drill)}
 }
 
-// lastDrill is the drill of the latest time that went well on any unit; nil if there is none.
+// drillsStore says that what is in the store is tried, and not what is on the units' disks.
+func (in *rehearsals) drillsStore() bool { return in.drillFrom() == v1alpha1.DrillFromStore }
+
+func (in *rehearsals) drillFrom() string {
+	return cmp.Or(in.Policy.Snapshots.DrillFrom, v1alpha1.DrillFromUnit)
+}
+
+// newestStored is the snapshot of the latest time that is in the store, whoever has put it there.
+func (in *rehearsals) newestStored() *v1alpha1.TakenSnapshot {
+	return in.latest(func(s *v1alpha1.TakenSnapshot) bool { return s.Stored != "" })
+}
+
+// drillProtocol is what an agent must know to be asked for a drill.
+func (in *rehearsals) drillProtocol() int {
+	// An older agent would try what is on its disk, and that would pass for what was asked for.
+	if in.drillsStore() {
+		return v1alpha1.ProtocolDrillStored
+	}
+	return v1alpha1.ProtocolDrill
+}
+
+// lastDrill is the drill of the latest time that went well on any unit, of what is to be tried; nil if there is none.
 func (in *rehearsals) lastDrill() *v1alpha1.DoneDrill {
 	var best *v1alpha1.DoneDrill
 	for _, u := range in.Units {
@@ -37,7 +58,7 @@ func (in *rehearsals) lastDrill() *v1alpha1.DoneDrill {
 		}
 		last := u.Facts.Drill.Last
 		at, known := v1alpha1.ParseTick(last.ID)
-		if known && !at.After(in.Now.Add(aheadGrace)) && (best == nil || last.ID > best.ID) {
+		if known && last.From() == in.drillFrom() && !at.After(in.Now.Add(aheadGrace)) && (best == nil || last.ID > best.ID) {
 			best = last
 		}
 	}
@@ -61,7 +82,7 @@ func (in *rehearsals) failedDrill() (tried v1alpha1.TriedSnapshot, by string, ye
 		t := u.Facts.Drill.Tried
 		at, known := v1alpha1.ParseTick(t.ID)
 		switch {
-		case !known || at.After(in.Now.Add(aheadGrace)) || last != nil && t.ID <= last.ID:
+		case !known || u.Facts.Drill.TriedFrom() != in.drillFrom() || at.After(in.Now.Add(aheadGrace)) || last != nil && t.ID <= last.ID:
 		case by != "" && cmp.Or(cmp.Compare(t.ID, tried.ID), cmp.Compare(t.Attempt, tried.Attempt)) <= 0:
 		default:
 			tried, by = t, u.Name
@@ -71,17 +92,27 @@ func (in *rehearsals) failedDrill() (tried v1alpha1.TriedSnapshot, by string, ye
 }
 
 // drillers are the units that can be asked: voters that serve and have a snapshot of the schedule, the newest first;
-// not the leader, which has more to do, if there is another.
+// not the leader, which has more to do, if there is another. What is in the store any of them can try, those first that
+// have taken none, or an older one: it must be of use where it was not taken.
 func (in *rehearsals) drillers() []observation.Unit {
+	stored := in.drillsStore()
+	if stored && (in.store() == nil || in.newestStored() == nil) {
+		return nil
+	}
 	units := filter(in.alive(), func(u observation.Unit) bool {
 		m, member := in.member[u.Name]
-		return member && in.canShow(u) && hasData(u) && in.serving(m) && u.Facts.Protocol >= v1alpha1.ProtocolDrill &&
-			u.Facts.Snapshots != nil && u.Facts.Snapshots.Last != nil && !u.Facts.Snapshots.Last.Missing
+		return member && in.canShow(u) && hasData(u) && in.serving(m) && u.Facts.Protocol >= in.drillProtocol() &&
+			(stored || u.Facts.Snapshots != nil && u.Facts.Snapshots.Last != nil && !u.Facts.Snapshots.Last.Missing)
 	})
 	if len(units) > 1 {
 		units = slices.DeleteFunc(units, func(u observation.Unit) bool { return in.member[u.Name].ID == in.Etcd.Leader() })
 	}
-	slices.SortStableFunc(units, func(a, b observation.Unit) int { return cmp.Compare(lastTaken(b), lastTaken(a)) })
+	slices.SortStableFunc(units, func(a, b observation.Unit) int {
+		if stored {
+			a, b = b, a
+		}
+		return cmp.Compare(lastTaken(b), lastTaken(a))
+	})
 	return units
 }
 
@@ -92,21 +123,17 @@ func (in *rehearsals) drillFails() string {
 	}
 	if tried, by, failed := in.failedDrill(); failed {
 		at, _ := v1alpha1.ParseTick(tried.ID)
-		return fmt.Sprintf("The restore drill of %s has failed: %s: %s", at.Format(time.RFC3339), by, strings.TrimRight(tried.Fault, "."))
+		of := at.Format(time.RFC3339)
+		if in.drillsStore() {
+			of += " from the store"
+		}
+		return fmt.Sprintf("The restore drill of %s has failed: %s: %s", of, by, strings.TrimRight(tried.Fault, "."))
 	}
-	why := "none could be asked for"
-	old := in.olderThan(v1alpha1.ProtocolDrill)
-	switch {
-	case len(in.drillers()) > 0:
-	case old != "":
-		why = "the agent of " + old + " is older than this daemon: refresh the charm"
-	case in.newest(true) == nil:
-		why = "there is no snapshot of the schedule"
-	}
+	why, forEver := in.noDrill()
 	last := in.lastDrill()
 	if last == nil {
 		// Nobody knows since when there is a timetable.
-		if old != "" && len(in.drillers()) == 0 {
+		if forEver {
 			return "No restore drill could be done yet: " + why
 		}
 		return ""
@@ -116,6 +143,23 @@ func (in *rehearsals) drillFails() string {
 	}
 	at, _ := v1alpha1.ParseTick(last.ID)
 	return fmt.Sprintf("No restore drill was done since %s: %s", at.Format(time.RFC3339), why)
+}
+
+// noDrill is why none is done, and whether that passes by itself.
+func (in *rehearsals) noDrill() (why string, forEver bool) {
+	old := in.olderThan(in.drillProtocol())
+	switch {
+	case in.drillsStore() && in.store() == nil:
+		return "there is no store: relate the application by s3-credentials, or name one in spec.snapshots.store", true
+	case len(in.drillers()) > 0:
+	case old != "":
+		return "the agent of " + old + " is older than this daemon: refresh the charm", true
+	case in.drillsStore() && in.newestStored() == nil:
+		return "there is no snapshot of the schedule in the store", false
+	case !in.drillsStore() && in.newest(true) == nil:
+		return "there is no snapshot of the schedule", false
+	}
+	return "none could be asked for", false
 }
 
 // drillWakes are when the timetable changes what is to be done, or reported.

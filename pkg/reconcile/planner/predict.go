@@ -303,8 +303,8 @@ func (p *prediction) taken(d observation.Delivery) {
 func (p *prediction) drilled(d observation.Delivery) {
 	order := d.Spec.Delivery.Drill
 	p.facts(d.Unit).Drill = &v1alpha1.DrillFacts{
-		Last:  &v1alpha1.DoneDrill{ID: order.ID, Unit: d.Unit},
-		Tried: v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt},
+		Last:  &v1alpha1.DoneDrill{ID: order.ID, Unit: d.Unit, Stored: order.Stored},
+		Tried: v1alpha1.TriedSnapshot{ID: order.ID, Attempt: order.Attempt}, TriedStored: order.Stored,
 	}
 }
 

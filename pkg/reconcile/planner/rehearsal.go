@@ -17,6 +17,9 @@ func rehearsal(in *Situation) (Step, bool) {
 		return Step{}, false
 	}
 	order := v1alpha1.DrillOrder{ID: v1alpha1.TickID(in.drill.tick), Attempt: in.drill.attempt}
+	if stored := in.newestStored(); in.drillsStore() && stored != nil {
+		order.Stored, order.SHA256 = stored.Stored, stored.SHA256
+	}
 	u, ok := in.drills(order)
 	if !ok {
 		return Step{}, false
@@ -36,13 +39,13 @@ func rehearsal(in *Situation) (Step, bool) {
 // drills is the unit that is asked for the drill now: see Situation.asks.
 func (in *Situation) drills(order v1alpha1.DrillOrder) (observation.Unit, bool) {
 	for _, u := range in.Units {
-		if last := u.Last; last != nil && last.Outcome == v1alpha1.OutcomeApplied && last.Drill != nil && last.Drill.ID == order.ID && in.Now.Before(last.At.Add(appliedGrace)) {
+		if last := u.Last; last != nil && last.Outcome == v1alpha1.OutcomeApplied && last.Drill != nil && last.Drill.ID == order.ID && last.Drill.From() == order.From() && in.Now.Before(last.At.Add(appliedGrace)) {
 			return observation.Unit{}, false
 		}
 		if u.Facts == nil || u.Facts.Drill == nil {
 			continue
 		}
-		if tried := u.Facts.Drill.Tried; tried.ID == order.ID && tried.Attempt >= order.Attempt && tried.Fault != "" {
+		if tried := u.Facts.Drill.Tried; u.Facts.Drill.TriedFrom() == order.From() && tried.ID == order.ID && tried.Attempt >= order.Attempt && tried.Fault != "" {
 			return observation.Unit{}, false
 		}
 	}
@@ -61,7 +64,7 @@ func (in *report) drillStatus() *v1alpha1.DrillStatus {
 	if in.drill.tick.IsZero() {
 		return nil
 	}
-	return &v1alpha1.DrillStatus{Last: in.lastDrill().DeepCopy(), Next: metav1.NewTime(in.drill.of.Next(in.Now)), Failing: in.drillFails() != ""}
+	return &v1alpha1.DrillStatus{From: in.drillFrom(), Last: in.lastDrill().DeepCopy(), Next: metav1.NewTime(in.drill.of.Next(in.Now)), Failing: in.drillFails() != ""}
 }
 
 // drillsKept says whether the timetable is kept; nothing without one.
@@ -84,6 +87,10 @@ func (in *report) drillsKept() []metav1.Condition {
 	if last.Hashed {
 		compared = "revision, number and hash of keys"
 	}
+	what := last.Snapshot
+	if last.Stored != "" {
+		what = "From the store, " + last.Stored
+	}
 	return []metav1.Condition{condition(kind, true, ReasonAsWanted, "%s was restored on %s for a trial at %s: %s were right.",
-		last.Snapshot, last.Unit, last.Time.UTC().Format(time.RFC3339), compared)}
+		what, last.Unit, last.Time.UTC().Format(time.RFC3339), compared)}
 }

@@ -51,7 +51,7 @@ var policyShape = object(map[string]shape{
 		"removal":      object(map[string]shape{"grace": {kind: aDuration}}),
 		"certificates": object(map[string]shape{"extraSANs": {kind: aList, item: &text}}),
 		"clients":      object(map[string]shape{"ownCertificates": {kind: aFlag}}),
-		"snapshots": object(map[string]shape{"schedule": {kind: aText}, "keep": {kind: aNumber}, "drill": {kind: aText}, "beforeRiskySteps": {kind: aFlag}, "encryption": object(map[string]shape{"recipients": {kind: aList, item: &text}}), "store": object(map[string]shape{
+		"snapshots": object(map[string]shape{"schedule": {kind: aText}, "keep": {kind: aNumber}, "drill": {kind: aText}, "drillFrom": text, "beforeRiskySteps": {kind: aFlag}, "encryption": object(map[string]shape{"recipients": {kind: aList, item: &text}}), "store": object(map[string]shape{
 			"endpoint": text, "bucket": text, "prefix": text, "region": text, "pathStyle": {kind: aFlag}, "credentials": text,
 			"keep": {kind: aNumber}, "encryption": text, "kmsKey": text, "lock": object(map[string]shape{"mode": text, "days": {kind: aNumber}}),
 		})}),
