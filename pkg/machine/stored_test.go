@@ -20,7 +20,8 @@ import (
 func stored(t *testing.T) (*world, *s3test.Server, map[string]string) {
 	t.Helper()
 	w := onSchedule(t)
-	return w, w.withStore(), w.bag
+	server := w.withStore()
+	return w, server, w.bag
 }
 
 // withStore lets the provider give what a store of its own takes.

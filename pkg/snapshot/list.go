@@ -105,7 +105,8 @@ func (l *Listed) look(ctx context.Context, verify bool, identity Identity) (bool
 		l.from(originOf(ctx, s, l.Path))
 	}
 	if verify {
-		return true, l.verify(ctx, identity)
+		l.verify(ctx, identity)
+		return true, context.Cause(ctx)
 	}
 	if l.SHA256, err = s.digest(); err != nil {
 		return false, err
@@ -122,8 +123,8 @@ func (l *Listed) look(ctx context.Context, verify bool, identity Identity) (bool
 	return true, nil
 }
 
-// verify inspects a file.
-func (l *Listed) verify(ctx context.Context, identity Identity) error {
+// verify inspects a file, and tells what is wrong with it as its Fault.
+func (l *Listed) verify(ctx context.Context, identity Identity) {
 	a, err := inspectOpened(ctx, l.Path, identity)
 	_, closed := errors.AsType[*closedError](err)
 	why := err
@@ -131,12 +132,9 @@ func (l *Listed) verify(ctx context.Context, identity Identity) error {
 		// What stands beside it tells of its bytes all the same.
 		a, err = Inspect(ctx, l.Path, "")
 	}
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
+	if err != nil {
 		l.Fault = err.Error()
-		return nil
+		return
 	}
 	l.from(a.Origin)
 	l.SHA256, l.Verified, l.Revision = a.SHA256, !a.Encrypted || a.Digest == DigestStored, a.Revision
@@ -147,7 +145,6 @@ func (l *Listed) verify(ctx context.Context, identity Identity) error {
 	if a.Encrypted {
 		l.Opened(why)
 	}
-	return nil
 }
 
 func (l *Listed) from(o *Origin) {

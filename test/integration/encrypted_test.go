@@ -60,7 +60,7 @@ func TestWhatIsEncryptedIsOfUseToWhoHasTheIdentity(t *testing.T) {
 	client, err := rig.Connect(config, endpoints...)
 	must(t, err)
 	_, err = client.Put(w.ctx, "kept", "old")
-	client.Close()
+	_ = client.Close()
 	must(t, err)
 	w.awaitSchedule("the snapshot of the schedule is stored", func(c v1alpha1.EtcdCluster) bool { return c.Status.Snapshots.Stored != nil })
 	stored := w.cluster(w.Socket()).Status.Snapshots.Stored
