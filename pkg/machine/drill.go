@@ -176,10 +176,7 @@ func (m *Machine) roomForDrill(size int64) error {
 	if need := size + drillMemory; free < need {
 		return fmt.Errorf("the machine has %s of memory free, and it needs %s", snapshot.Size(free), snapshot.Size(need))
 	}
-	if err := os.MkdirAll(filepath.Join(m.drillDir(), drillHome), 0o700); err != nil {
-		return err
-	}
-	return nil
+	return os.MkdirAll(filepath.Join(m.drillDir(), drillHome), 0o700)
 }
 
 // hashOf asks the member that has sent a snapshot for the hash of its keys at a revision, which a drill compares:
