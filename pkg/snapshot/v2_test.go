@@ -98,7 +98,7 @@ func takesV2(t *testing.T, backup string) {
 		t.Errorf("looked at it is %+v", again)
 	}
 	for _, verify := range []bool{false, true} {
-		list, err := snapshot.List(t.Context(), dir, verify)
+		list, err := snapshot.List(t.Context(), dir, verify, snapshot.Identity{})
 		if err != nil || len(list) != 1 || list[0].KeysVersion != snapshot.KeysV2 || !list[0].Verified {
 			t.Errorf("the list is %+v, %v", list, err)
 		}
