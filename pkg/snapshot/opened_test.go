@@ -42,7 +42,7 @@ func TestWhatIsVerifiedAndEncryptedIsOpened(t *testing.T) {
 					if err := os.Rename(path, path+".away"); err != nil {
 						t.Fatal(err)
 					}
-					defer func() { _ = os.Rename(path+".away", path) }()
+					t.Cleanup(func() { _ = os.Rename(path+".away", path) })
 				}
 			}
 			list, err := snapshot.List(t.Context(), filepath.Dir(a.Path), true, c.identity)

@@ -31,7 +31,7 @@ func TakeV2(ctx context.Context, t Taking, backup string) (Archive, error) {
 		return fail(err)
 	}
 	t.Origin.KeysVersion = KeysV2
-	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.Origin.Time.UTC().Format(nameForm)))
+	path := filepath.Join(t.Dir, cmp.Or(t.Name, t.freeName()))
 	var packed Archive
 	err := create(path, t.Own, func(f io.Writer) error {
 		sum := sha256.New()
