@@ -107,8 +107,8 @@ func takesV2(t *testing.T, backup string) {
 	if err := a.Unpack(t.Context(), to); err != nil {
 		t.Error(err)
 	}
-	if _, err := snapshot.TakeV2(t.Context(), taking, backup); err == nil {
-		t.Error("what was there is overwritten")
+	if again, err := snapshot.TakeV2(t.Context(), taking, backup); err != nil || again.Path == a.Path {
+		t.Errorf("one of the same second is %s, %v", again.Path, err)
 	}
 	taking.Dir = t.TempDir()
 	if _, err := snapshot.TakeV2(t.Context(), taking, t.TempDir()); err == nil {
