@@ -63,6 +63,7 @@ type fakeMachine struct {
 	proofs         int
 	cleared        int
 	uncleared      error
+	v2             *record.V2
 }
 
 func (m *fakeMachine) Apply(_ context.Context, spec *v1alpha1.EtcdUnitSpec, s machine.Situation) v1alpha1.EtcdUnitStatus {
@@ -86,8 +87,10 @@ func (m *fakeMachine) UnfinishedRestore() (*record.Restore, error) { return m.un
 func (m *fakeMachine) ResumeRestore(context.Context) (bool, machine.Restored, error) {
 	return m.restored.To != "", m.restored, nil
 }
-func (m *fakeMachine) ForgetRestore() error { m.unfinished = nil; return nil }
-func (m *fakeMachine) DropStaged() error    { m.unfinished = nil; return nil }
+func (m *fakeMachine) UnlatchedV2() (*record.V2, error) { return m.v2, nil }
+func (m *fakeMachine) ForgetV2() error                  { m.v2 = nil; return nil }
+func (m *fakeMachine) ForgetRestore() error             { m.unfinished = nil; return nil }
+func (m *fakeMachine) DropStaged() error                { m.unfinished = nil; return nil }
 func (m *fakeMachine) StageRestore(context.Context, machine.Restore) (v1alpha1.RestoreFacts, error) {
 	return v1alpha1.RestoreFacts{}, errors.New("not here")
 }

@@ -28,6 +28,8 @@ type Machine interface {
 	Leave(ctx context.Context) error
 	UnfinishedRestore() (*record.Restore, error)
 	ForgetRestore() error
+	UnlatchedV2() (*record.V2, error)
+	ForgetV2() error
 	DropStaged() error
 	ClearDrill() error
 	ClearRestore(ctx context.Context) error

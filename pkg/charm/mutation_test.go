@@ -55,5 +55,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"no secret but the store's is read", "hook.go", "hooktool.SecretID(provider.SecretURI()) != id {", "false {", "TheStoresSecret"},
 		{"clients are given all or nothing", "clients.go", "err != nil || !complete(shared)", "err != nil", certifying},
 		{"nothing is published before there is a list", "clients.go", "if last == nil || len(last.Clients.Endpoints) == 0 {", "if last == nil {", certifying},
+		{"v2 keys are latched by a hook", "restore.go", "if err := a.followV2(ctx); err != nil {", "if err := error(nil); err != nil {", "AHookLatchesV2"},
+		{"those of the cluster that is latched", "actions/restore_v2.go", "latch.V2() || latch.ClusterID != keys.Cluster", "latch.V2()", "AHookLatchesV2"},
 	})
 }

@@ -14,6 +14,9 @@ import (
 // it goes on or goes back, and the latch and the facts follow. One that cannot be ended now is left
 // to the next hook: it holds nothing else up, and the log tells why.
 func (a *Agent) endRestore(ctx context.Context) error {
+	if err := a.followV2(ctx); err != nil {
+		return err
+	}
 	unfinished, err := a.machine.UnfinishedRestore()
 	if err != nil || unfinished == nil {
 		return err
@@ -40,6 +43,23 @@ func (a *Agent) endRestore(ctx context.Context) error {
 		return nil
 	}
 	return a.machine.ForgetRestore()
+}
+
+// followV2 has the latch tell of v2 keys whose action has not come to its end.
+func (a *Agent) followV2(ctx context.Context) error {
+	keys, err := a.machine.UnlatchedV2()
+	if err != nil || keys == nil {
+		return err
+	}
+	told, err := actions.FollowV2(ctx, a.run, *keys)
+	if err != nil {
+		a.run.Log.Error(err, "Left the latch of v2 keys for the next hook", "task", keys.Task)
+		return nil
+	}
+	if !told {
+		return nil
+	}
+	return a.machine.ForgetV2()
 }
 
 // dropStaged forgets a restore that the controller was asked for, once that was seen to and is not

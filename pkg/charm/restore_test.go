@@ -2,6 +2,7 @@ package charm_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
@@ -42,6 +43,42 @@ func TestAHookEndsARestoreWhoseActionHasNot(t *testing.T) {
 			}
 			b.hook("update-status")
 			if forgotten := b.machine.unfinished == nil; forgotten != (c.latched == restored) {
+				t.Errorf("forgotten: %t", forgotten)
+			}
+		})
+	}
+}
+
+// TestAHookLatchesV2KeysWhoseActionHasNot: without it a channel of etcd 3.6 would be taken, which does
+// not start on them.
+func TestAHookLatchesV2KeysWhoseActionHasNot(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		change  func(b *bench)
+		latched bool
+	}{
+		{"by the leader", func(*bench) {}, true},
+		{"not by another unit", func(b *bench) { b.juju.Leader = false }, false},
+		{"not of a cluster that is gone", func(b *bench) { b.machine.v2.Cluster = "00000000000000ff" }, false},
+		{"not where the latch cannot be read", func(b *bench) { b.juju.Bags["cluster:0 etcd"][v1alpha1.LatchEpochKey] = "{" }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.latch()
+			b.juju.Leader = true
+			b.machine.v2 = &record.V2{Task: 7, Cluster: aCluster}
+			c.change(b)
+			gone := b.machine.v2.Cluster != aCluster
+			b.hook("update-status")
+			stamps := b.juju.Bags["cluster:0 etcd"][v1alpha1.LatchStampsKey]
+			if has := strings.Contains(stamps, v1alpha1.StampV2(aCluster)); has != c.latched {
+				t.Errorf("the stamps are %s", stamps)
+			}
+			if b.machine.v2 == nil != gone {
+				t.Error("they are forgotten before Juju has committed the latch")
+			}
+			b.hook("update-status")
+			if forgotten := b.machine.v2 == nil; forgotten != (c.latched || gone) {
 				t.Errorf("forgotten: %t", forgotten)
 			}
 		})

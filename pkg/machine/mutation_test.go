@@ -162,6 +162,7 @@ func TestEveryGuardMutationIsCaught(t *testing.T) {
 		{"v2: no other member", "restore_v2.go", "lock, err := a.alone(ctx)", "lock, err := true, error(nil)", "V2KeysOfARealEtcd/3.5"},
 		{"v2: who was killed has not restarted", "restore_v2.go", " && a.record.Process.Read.Config == a.spec.ReadAtStart().Config", "", "V2KeysOfARealEtcd/3.4"},
 		{"v2: the archive's etcd is ended", "restore_v2.go", "err = errors.Join(err, m.ClearDrill())", "err = errors.Join(err)", "V2KeysOfARealEtcd/3.5"},
+		{"v2: keys are not forgotten with their action", "restore_v2.go", "a.record.V2 = &record.V2{Task: r.Task, Cluster: out.ClusterID}", "_ = record.V2{}", "V2KeysOfARealEtcd/3.5"},
 		{"v2: of etcd 2, too", "../snapshot/unpack.go", "if err != nil || len(snaps) == 0 {", "if true {", "V2KeysOfARealEtcd/3.5"},
 		{"v2: it goes with the cluster", "restore.go", "a.spec.Etcd.EnableV2 = false", "_ = a", "V2KeysOfARealEtcd/3.5"},
 		{"v2: and comes back with it", "restore_resume.go", "a.spec.Etcd.EnableV2 = a.record.Restore.V2", "_ = a", "V2KeysOfARealEtcd/3.5"},

@@ -11,11 +11,14 @@ import (
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/etcdops"
+	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/snapshot"
 )
 
 // RestoreV2 is what a restore of v2 keys needs besides the machine.
 type RestoreV2 struct {
+	// Task is Juju's number of the action that asks for it.
+	Task    int64
 	Archive snapshot.Archive
 	// Others says that the application has other units: their members must serve the v2 API already.
 	Others bool
@@ -40,7 +43,9 @@ func v2Keys(transport *http.Transport, base string) (keys etcdops.V2, done func(
 //  1. the archive is unpacked into a private folder, and the unit's own etcd, which nobody else reaches,
 //     reads its keys: an archive that cannot be read costs nothing;
 //  2. the unit's member, which must be the only one, is restarted with the v2 API, if it has not served it;
-//  3. the keys are written by that API, and read back.
+//  3. that it is to have v2 keys is recorded, so that a hook latches it where the action does not come to
+//     its end: etcd 3.6 does not start on them;
+//  4. the keys are written by that API, and read back.
 //
 // Nothing is taken away, so that who is killed on the way does it again.
 func (m *Machine) RestoreV2(ctx context.Context, r RestoreV2) (RestoredV2, error) {
@@ -102,12 +107,33 @@ func (m *Machine) RestoreV2(ctx context.Context, r RestoreV2) (RestoredV2, error
 	if err != nil {
 		return fail(err)
 	}
+	a.record.V2 = &record.V2{Task: r.Task, Cluster: out.ClusterID}
+	if err := m.remember(&a.record); err != nil {
+		return fail(err)
+	}
 	own, done := v2Keys(&http.Transport{TLSClientConfig: config, MaxIdleConnsPerHost: keptConnections}, ownURL(a.record))
 	defer done()
 	if err := own.Add(ctx, keys, m.o.Now); err != nil {
 		return fail(err)
 	}
 	return out, nil
+}
+
+// UnlatchedV2 are v2 keys that a restore has written, or was about to, and of which the latch may not tell yet;
+// nil for none.
+func (m *Machine) UnlatchedV2() (*record.V2, error) {
+	r, err := m.load()
+	return r.V2, err
+}
+
+// ForgetV2 is called when the latch tells of them, or of another cluster.
+func (m *Machine) ForgetV2() error {
+	r, err := m.load()
+	if err != nil || r.V2 == nil {
+		return err
+	}
+	r.V2 = nil
+	return m.remember(&r)
 }
 
 // keptConnections is how many keys may be written at a time without a handshake for each.

@@ -135,7 +135,7 @@ func addsV2Keys(t *testing.T, minor, address string) {
 		t.Errorf("a snapshot without the API: %v", err)
 	}
 	restore := func(ctx context.Context, others bool) (machine.RestoredV2, error) {
-		return agent.RestoreV2(ctx, machine.RestoreV2{Archive: archive, Others: others, Progress: func(what string) { t.Log(what) }})
+		return agent.RestoreV2(ctx, machine.RestoreV2{Task: 7, Archive: archive, Others: others, Progress: func(what string) { t.Log(what) }})
 	}
 	if _, err := restore(t.Context(), true); err == nil || !strings.Contains(err.Error(), "on an application of one unit, and add units then") {
 		t.Errorf("beside other units: %v", err)
@@ -169,11 +169,17 @@ func addsV2Keys(t *testing.T, minor, address string) {
 		}
 		die()
 	}
+	if keys, err := agent.UnlatchedV2(); err != nil || keys != nil {
+		t.Errorf("before any was written there are v2 keys: %+v, %v", keys, err)
+	}
 	agent.OnEffect(func(string) {})
 	etcdtest.Eventually(t, time.Minute, "what was killed is run again", func(ctx context.Context) bool {
 		_, err := restore(ctx, false) // etcd may be starting still
 		return err == nil
 	})
+	if keys, err := agent.UnlatchedV2(); err != nil || keys == nil || keys.Task != 7 || keys.Cluster == "" {
+		t.Errorf("nothing tells of the keys but an action that may not come to its end: %+v, %v", keys, err)
+	}
 	for range 2 {
 		done, err := restore(t.Context(), false)
 		if err != nil || done.Keys != 3 || done.Directories != 2 {

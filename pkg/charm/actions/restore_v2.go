@@ -6,7 +6,9 @@ import (
 	"fmt"
 
 	"jujuetcd.io/pkg/apis/v1alpha1"
+	"jujuetcd.io/pkg/charm/dispatch"
 	"jujuetcd.io/pkg/machine"
+	"jujuetcd.io/pkg/machine/record"
 	"jujuetcd.io/pkg/snapshot"
 )
 
@@ -31,7 +33,7 @@ func performV2(ctx context.Context, m Restorer, o RestoreOrder, archive snapshot
 		return RestoreOutcome{Refused: "the keys of a v2 archive are added to the data that is here: no backup is packed (skip-backup=false), " +
 			"and the action snapshot takes one before"}
 	}
-	added, err := m.RestoreV2(ctx, machine.RestoreV2{Archive: archive, Others: o.Stage, Progress: progress})
+	added, err := m.RestoreV2(ctx, machine.RestoreV2{Task: o.Task, Archive: archive, Others: o.Stage, Progress: progress})
 	if err != nil {
 		return RestoreOutcome{Refused: err.Error()}
 	}
@@ -70,14 +72,43 @@ func (a action) latchV2(ctx context.Context, here place) error {
 	if len(here.others) > 0 {
 		return errors.New("cannot latch the v2 API: there are other units")
 	}
-	request := v1alpha1.LatchRequest{Stamps: map[string]int64{v1alpha1.StampV2(here.latch.ClusterID): a.run.Env.Action}}
-	next, err := here.latch.Apply(request, v1alpha1.Epoch{})
+	return stampV2(ctx, a.run, here.published.Relation, here.latch, a.run.Env.Action)
+}
+
+func stampV2(ctx context.Context, run *dispatch.Run, peers string, latch v1alpha1.Latch, task int64) error {
+	request := v1alpha1.LatchRequest{Stamps: map[string]int64{v1alpha1.StampV2(latch.ClusterID): task}}
+	next, err := latch.Apply(request, v1alpha1.Epoch{})
 	if err != nil {
 		return err
 	}
-	writes, err := request.Writes(here.latch, next)
+	writes, err := request.Writes(latch, next)
 	if err != nil {
 		return err
 	}
-	return a.run.Tools.SetApplicationRelation(ctx, here.published.Relation, writes)
+	return run.Tools.SetApplicationRelation(ctx, peers, writes)
+}
+
+// FollowV2 has the latch tell of v2 keys whose action has not come to its end, as FollowRestore does of
+// a restored cluster: done says that nothing is left to be told.
+func FollowV2(ctx context.Context, run *dispatch.Run, keys record.V2) (done bool, err error) {
+	peers, err := run.Peers(ctx)
+	if err != nil || peers == "" {
+		return false, err
+	}
+	bag, err := run.LatchBag(ctx, peers)
+	if err != nil {
+		return false, err
+	}
+	latch, err := v1alpha1.LatchFromDatabag(bag)
+	if err != nil {
+		return false, err
+	}
+	if latch.V2() || latch.ClusterID != keys.Cluster {
+		return true, nil
+	}
+	leader, err := run.Tools.IsLeader(ctx)
+	if err != nil || !leader {
+		return false, err
+	}
+	return false, stampV2(ctx, run, peers, latch, keys.Task)
 }

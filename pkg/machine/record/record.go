@@ -48,6 +48,8 @@ type Record struct {
 	Proof Proof `json:"proof,omitzero"`
 	// Restore is one that is under way, or that the latch does not tell of yet.
 	Restore *Restore `json:"restore,omitempty"`
+	// V2 are v2 keys that were written by a restore of which the latch does not tell yet.
+	V2 *V2 `json:"v2,omitempty"`
 	// Defrag is the last defragmentation of the member's database.
 	Defrag Defrag `json:"defrag,omitzero"`
 	// Snapshots is what was done for the schedule of snapshots; nil if nothing.
@@ -133,6 +135,12 @@ type Restore struct {
 	PeerURL string `json:"peerURL,omitempty"`
 	// V2 says that the member of before serves the v2 API, which the restored one does not.
 	V2 bool `json:"v2,omitempty"`
+}
+
+// V2 are v2 keys that a cluster has, or that it was about to get, from the task of that number.
+type V2 struct {
+	Task    int64  `json:"task"`
+	Cluster string `json:"cluster"`
 }
 
 // Defrag is a defragmentation of the member's database.
