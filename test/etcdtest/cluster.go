@@ -99,10 +99,11 @@ func (c *Cluster) NewMember() *Member {
 	c.t.Helper()
 	n := len(c.Members)
 	address := fmt.Sprintf("%s.%d", c.net, n+1)
+	ports := freePorts(c.t, address)
 	m := &Member{
 		Name: fmt.Sprintf("etcd%d", n), Address: address, cluster: c,
-		ClientURL: fmt.Sprintf("https://%s:%d", address, freePort(c.t, address)),
-		PeerURL:   fmt.Sprintf("https://%s:%d", address, freePort(c.t, address)),
+		ClientURL: fmt.Sprintf("https://%s:%d", address, ports[0]),
+		PeerURL:   fmt.Sprintf("https://%s:%d", address, ports[1]),
 	}
 	m.Dir = filepath.Join(c.dir, m.Name)
 	m.DataDir = filepath.Join(m.Dir, "data")
@@ -146,10 +147,14 @@ func Eventually(t testing.TB, within time.Duration, waitingFor string, condition
 	}
 }
 
-func freePort(t testing.TB, address string) int {
+// freePorts are two, which differ: both are held until both are known.
+func freePorts(t testing.TB, address string) (ports [2]int) {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
-	must(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for i := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+		must(t, err)
+		defer l.Close() //nolint:gocritic // deferInLoop: that is the point
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports
 }
