@@ -258,20 +258,26 @@ func (a action) askToRestore(ctx context.Context, here place, staged v1alpha1.Re
 	return nil
 }
 
+// latchOf is the cluster's latch, and the relation that has it; empty before Juju has made that.
+func latchOf(ctx context.Context, run *dispatch.Run) (peers string, latch v1alpha1.Latch, err error) {
+	peers, err = run.Peers(ctx)
+	if err != nil || peers == "" {
+		return peers, latch, err
+	}
+	bag, err := run.LatchBag(ctx, peers)
+	if err != nil {
+		return peers, latch, err
+	}
+	latch, err = v1alpha1.LatchFromDatabag(bag)
+	return peers, latch, err
+}
+
 // FollowRestore has the unit's facts and the latch tell of the restored cluster. It may be called
 // again, and by a later hook than the restore's: Juju commits both with the one that it is called
 // in. Only the Juju leader can write the latch.
 func FollowRestore(ctx context.Context, run *dispatch.Run, restored machine.Restored) (done bool, err error) {
-	peers, err := run.Peers(ctx)
+	peers, latch, err := latchOf(ctx, run)
 	if err != nil || peers == "" {
-		return false, err
-	}
-	bag, err := run.LatchBag(ctx, peers)
-	if err != nil {
-		return false, err
-	}
-	latch, err := v1alpha1.LatchFromDatabag(bag)
-	if err != nil {
 		return false, err
 	}
 	if latch.ClusterID == restored.To {

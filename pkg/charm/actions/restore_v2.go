@@ -91,16 +91,8 @@ func stampV2(ctx context.Context, run *dispatch.Run, peers string, latch v1alpha
 // FollowV2 has the latch tell of v2 keys whose action has not come to its end, as FollowRestore does of
 // a restored cluster: done says that nothing is left to be told.
 func FollowV2(ctx context.Context, run *dispatch.Run, keys record.V2) (done bool, err error) {
-	peers, err := run.Peers(ctx)
+	peers, latch, err := latchOf(ctx, run)
 	if err != nil || peers == "" {
-		return false, err
-	}
-	bag, err := run.LatchBag(ctx, peers)
-	if err != nil {
-		return false, err
-	}
-	latch, err := v1alpha1.LatchFromDatabag(bag)
-	if err != nil {
 		return false, err
 	}
 	if latch.V2() || latch.ClusterID != keys.Cluster {
