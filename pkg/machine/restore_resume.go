@@ -60,16 +60,28 @@ func (m *Machine) ResumeRestore(ctx context.Context) (done bool, restored Restor
 // ClearRestore removes what a restore has left that died before it recorded anything. It is called by
 // every hook.
 func (m *Machine) ClearRestore(ctx context.Context) error {
-	t, err := m.tenancy(ctx)
-	if err != nil || t.taken != nil || t.record.Restore != nil {
+	r, err := m.load()
+	if err != nil || r.Restore != nil {
+		return err
+	}
+	dir := cmp.Or(r.Member.DataDir, DataDir)
+	if left, err := m.staged(dir); err != nil || len(left) == 0 {
+		return err
+	}
+	if t, err := m.tenancy(ctx); err != nil || t.taken != nil {
 		return err // another unit's may be under way
 	}
-	return m.clearStaged(t.data.Dir)
+	return m.clearStaged(dir)
+}
+
+// staged are the folders of restored data beside a data directory.
+func (m *Machine) staged(dataDir string) ([]string, error) {
+	return filepath.Glob(m.path(dataDir) + ".restore-*")
 }
 
 // clearStaged removes the restored data beside a data directory, of which no record tells.
 func (m *Machine) clearStaged(dataDir string) error {
-	left, err := filepath.Glob(m.path(dataDir) + ".restore-*")
+	left, err := m.staged(dataDir)
 	for _, dir := range left {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}

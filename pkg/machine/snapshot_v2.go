@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"jujuetcd.io/pkg/apis/v1alpha1"
 	"jujuetcd.io/pkg/machine/etcdconf"
 	"jujuetcd.io/pkg/printable"
 	"jujuetcd.io/pkg/snapshot"
@@ -21,8 +22,6 @@ const (
 	etcdctlProgram = "/snap/" + SnapName + "/current/bin/etcdctl"
 	// backupDir is the folder in the unit's own, for root alone, that etcdctl writes a backup to.
 	backupDir = "v2-backup"
-	// lastV2 is the last minor of etcd that has the v2 API.
-	lastV2 = 5
 )
 
 // TakeV2Snapshot has the snap's etcdctl back up the v2 keys of the unit's member, as the charm before
@@ -94,7 +93,7 @@ func (m *Machine) hasV2(ctx context.Context) (etcdconf.Version, error) {
 		return etcdconf.Version{}, errors.New("the snap etcd is not installed")
 	}
 	version, err := etcdconf.ParseVersion(snap.Version)
-	if err == nil && version.Minor > lastV2 {
+	if err == nil && version.Minor > v1alpha1.LastMinorV2 {
 		err = fmt.Errorf("etcd %s has none, the v2 API ended with 3.5", version)
 	}
 	return version, err

@@ -151,8 +151,7 @@ func (m *Model) checkSecrets(u *unit, writes []SecretWrite) error {
 func (m *Model) commitSecrets(u *unit, writes []SecretWrite) {
 	for _, w := range writes {
 		s := m.secrets[w.ID]
-		switch w.Do {
-		case SecretAdd:
+		if w.Do == SecretAdd {
 			owner := u.name
 			if w.Kind == OwnedByApplication {
 				owner = u.app.name

@@ -151,5 +151,8 @@ const StampDefrag = "defrag"
 // that takes its place, such as one that is restored from v3 keys, has none of those keys, and does not serve it.
 func StampV2(clusterID string) string { return "v2/" + clusterID }
 
+// LastMinorV2 is the last minor of etcd 3 that has the v2 API.
+const LastMinorV2 = 5
+
 // V2 says that the latched cluster serves the v2 API, which ends with etcd 3.5.
 func (l Latch) V2() bool { return l.ClusterID != "" && l.Stamps[StampV2(l.ClusterID)] > 0 }

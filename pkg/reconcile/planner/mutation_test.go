@@ -368,7 +368,7 @@ var mutations = []without{
 	{"a clock is not looked at all the time", "clock.go", "u.ClockIsOff() && !in.Now.Before(u.Clock.At.Add(shownAgain))", "u.ClockIsOff()"},
 	{"a clock that is behind runs longer", "steps.go", "in.Now.Add(min(0, u.Ahead()))", "in.Now"},
 	{"v2: no channel without it", "effective.go", "		in.refuseV2Channel(refuse)\n", ""},
-	{"v2: ten is more than five", "v2.go", "err == nil && minor <= lastV2", "err == nil && minor%10 <= lastV2"},
+	{"v2: ten is more than five", "v2.go", "err == nil && minor <= v1alpha1.LastMinorV2", "err == nil && minor%10 <= v1alpha1.LastMinorV2"},
 	{"v2: an older agent is not asked", "v2.go", ">= v1alpha1.ProtocolV2", ">= v1alpha1.ProtocolV2-99"},
 	{"v2: it is the cluster's", "../../apis/v1alpha1/journal.go", "l.Stamps[StampV2(l.ClusterID)] > 0", "len(l.Stamps) > 0"},
 	{"one failure is no news", "clock.go", "r.Failures < triesBeforeWords || ", ""},

@@ -7,9 +7,6 @@ import (
 	"jujuetcd.io/pkg/reconcile/observation"
 )
 
-// lastV2 is the last minor of etcd that has the v2 API.
-const lastV2 = 5
-
 // v2For says that the unit's etcd is to serve the v2 API.
 func (in *desired) v2For(u observation.Unit) bool {
 	return in.Latch.V2() && u.Facts.Protocol >= v1alpha1.ProtocolV2
@@ -23,7 +20,7 @@ func (in *choice) refuseV2Channel(refuse func(option, format string, args ...any
 		return
 	}
 	var minor int
-	if _, err := fmt.Sscanf(channel, "3.%d", &minor); err == nil && minor <= lastV2 {
+	if _, err := fmt.Sscanf(channel, "3.%d", &minor); err == nil && minor <= v1alpha1.LastMinorV2 {
 		return
 	}
 	refuse("channel", "Option channel is %s, and the cluster has keys of the v2 API, which ends with etcd 3.5; restoring a snapshot of its v3 keys "+
